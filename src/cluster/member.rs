@@ -1,0 +1,121 @@
+//! Members of pools, and the mother guard.
+//!
+//! | audience of the pool | who may be a member |
+//! |---|---|
+//! | everyone | children only: their address is a [`PublicAddresses`] |
+//! | the networks of `clients` | mother, standby, child, worker |
+//!
+//! [`PublicAddresses`] has one constructor, and it refuses every other role. The answer side takes
+//! nothing else for a public pool, so no policy, operator or bug in between can bring the mother in.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::cluster::node::{Node, NodeName, Role};
+
+/// `address:` of a pool: which of a node's addresses is answered and probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AddressKind {
+    #[default]
+    Public,
+    Private,
+}
+
+/// At most one address of each family; at least one of them is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    v4: Option<Ipv4Addr>,
+    v6: Option<Ipv6Addr>,
+}
+
+impl Addresses {
+    /// `None` when the node has no address of that kind.
+    pub fn of(node: &Node, kind: AddressKind) -> Option<Addresses> {
+        let (v4, v6) = match kind {
+            AddressKind::Public => (node.address, node.address6),
+            AddressKind::Private => match node.private? {
+                IpAddr::V4(v4) => (Some(v4), None),
+                IpAddr::V6(v6) => (None, Some(v6)),
+            },
+        };
+        (v4.is_some() || v6.is_some()).then_some(Addresses { v4, v6 })
+    }
+
+    pub fn v4(&self) -> Option<Ipv4Addr> {
+        self.v4
+    }
+
+    pub fn v6(&self) -> Option<Ipv6Addr> {
+        self.v6
+    }
+
+    /// Where probes go: IPv4 if the node has it.
+    pub fn probed(&self) -> IpAddr {
+        match (self.v4, self.v6) {
+            (Some(v4), _) => IpAddr::V4(v4),
+            (None, Some(v6)) => IpAddr::V6(v6),
+            (None, None) => unreachable!("Addresses::of refuses a node without an address"),
+        }
+    }
+}
+
+/// Addresses that anyone may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicAddresses(Addresses);
+
+/// The node's role keeps it out of public answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotPublic(pub Role);
+
+impl PublicAddresses {
+    /// The mother guard: the only way to a public address, open to children alone.
+    pub fn of(node: &Node, kind: AddressKind) -> Result<Option<PublicAddresses>, NotPublic> {
+        match node.role {
+            Role::Child => Ok(Addresses::of(node, kind).map(PublicAddresses)),
+            Role::Mother | Role::Standby | Role::Worker | Role::Dns => Err(NotPublic(node.role)),
+        }
+    }
+
+    pub fn get(&self) -> &Addresses {
+        &self.0
+    }
+}
+
+/// A node as a member of a pool; `A` says who may be told its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member<A> {
+    pub node: NodeName,
+    pub role: Role,
+    pub addresses: A,
+    /// Share in a `weighted` pool, 1 to 100.
+    pub weight: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(role: Role) -> Node {
+        Node {
+            name: NodeName::new("n"),
+            role,
+            address: Some(Ipv4Addr::new(192, 0, 2, 1)),
+            address6: None,
+            private: None,
+            tags: Default::default(),
+            weight: 1,
+        }
+    }
+
+    #[test]
+    fn only_a_child_has_a_public_address() {
+        for role in Role::ALL {
+            let got = PublicAddresses::of(&node(role), AddressKind::Public);
+            assert_eq!(got.is_ok(), role == Role::Child, "{role}");
+        }
+    }
+
+    #[test]
+    fn a_node_without_a_private_address_has_none() {
+        assert_eq!(Addresses::of(&node(Role::Mother), AddressKind::Private), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! A node is a machine of the cluster.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+/// One machine of `nodes:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    pub name: NodeName,
+    pub role: Role,
+    /// The address that the world reaches. A node has this, `address6` or both.
+    pub address: Option<Ipv4Addr>,
+    pub address6: Option<Ipv6Addr>,
+    /// The address that the other nodes reach.
+    pub private: Option<IpAddr>,
+    pub tags: BTreeSet<String>,
+    /// Share in the answers of a `weighted` pool, 1 to 100.
+    pub weight: u8,
+}
+
+/// What a machine is for. It decides whether its address may be told to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Database, files and the application tree. Never in a public answer.
+    Mother,
+    /// The mother's replica, ready to replace it. Never in a public answer.
+    Standby,
+    /// Serves the application. In the answers while healthy.
+    Child,
+    /// Works off queues (renders videos). Never in a public answer.
+    Worker,
+    /// Runs tiovivo. Named by `NS` and glue records of the zone file only.
+    Dns,
+}
+
+impl Role {
+    pub const ALL: [Role; 5] = [Role::Mother, Role::Standby, Role::Child, Role::Worker, Role::Dns];
+
+    /// As it is written in config.yaml.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Mother => "mother",
+            Role::Standby => "standby",
+            Role::Child => "child",
+            Role::Worker => "worker",
+            Role::Dns => "dns",
+        }
+    }
+
+    /// Whether the mother guard keeps this role's addresses from every public answer, also from
+    /// the static records of a zone file. Name servers are no pool members, but must be findable.
+    pub fn is_guarded(self) -> bool {
+        match self {
+            Role::Mother | Role::Standby | Role::Worker => true,
+            Role::Child | Role::Dns => false,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The key of a node in config.yaml: letters, digits, `-`, `_` and `.`, at most 63 of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeName(Arc<str>);
+
+impl NodeName {
+    pub fn new(name: &str) -> NodeName {
+        NodeName(name.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

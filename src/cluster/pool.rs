@@ -1,0 +1,133 @@
+//! A pool: a set of members that are answered under the same names, by one policy.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::cluster::check::Check;
+use crate::cluster::member::{Addresses, Member, PublicAddresses};
+use crate::cluster::networks::Networks;
+use crate::cluster::node::{NodeName, Role};
+
+/// One pool of `pools:`. The names that it is published under are `config`'s: this is no DNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    pub name: PoolName,
+    pub membership: Membership,
+    pub order: Order,
+    /// Seconds, 1 to 86400.
+    pub ttl: u32,
+    /// At most this many addresses of a family in an answer, 1 to 256.
+    pub max_answers: usize,
+    /// Fewer serving members than this and `when_short` decides. At least 1.
+    pub min_serving: usize,
+    pub when_short: WhenShort,
+    /// Decides the rotation.
+    pub check: Check,
+    /// Shown and alerted, never decides the rotation.
+    pub deep: Option<Check>,
+}
+
+/// The members in the order of config.yaml, and who may be told. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Membership {
+    Everyone(Vec<Member<PublicAddresses>>),
+    /// Others get REFUSED.
+    Only {
+        clients: Networks,
+        members: Vec<Member<Addresses>>,
+    },
+}
+
+/// The order of the addresses in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Each serving member equally often at each place.
+    #[default]
+    Rotate,
+    /// Each serving member first as often as its weight says.
+    Weighted,
+    /// Only the first serving member of the list.
+    Failover,
+}
+
+/// What is answered when fewer than `min_serving` members serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenShort {
+    /// Every member: a wrong verdict must not take the site down.
+    #[default]
+    All,
+    /// The last set that was large enough.
+    LastKnown,
+    /// NODATA.
+    None,
+    /// What that pool answers. Loops are refused by `config`, and so is a restricted fallback of a
+    /// public pool.
+    Pool(PoolId),
+}
+
+/// Index into the list of pools of one loaded configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolId(pub u32);
+
+impl PoolId {
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The key of a pool in config.yaml.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolName(Arc<str>);
+
+impl PoolName {
+    pub fn new(name: &str) -> PoolName {
+        PoolName(name.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PoolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What counting, probing and showing need of a member, whoever may be told its address.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberView<'a> {
+    pub node: &'a NodeName,
+    pub role: Role,
+    pub addresses: &'a Addresses,
+    pub weight: u8,
+}
+
+impl Membership {
+    pub fn len(&self) -> usize {
+        match self {
+            Membership::Everyone(members) => members.len(),
+            Membership::Only { members, .. } => members.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn get(&self, index: usize) -> Option<MemberView<'_>> {
+        match self {
+            Membership::Everyone(members) => members.get(index).map(|m| view(m, m.addresses.get())),
+            Membership::Only { members, .. } => members.get(index).map(|m| view(m, &m.addresses)),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = MemberView<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+}
+
+fn view<'a, A>(member: &'a Member<A>, addresses: &'a Addresses) -> MemberView<'a> {
+    MemberView { node: &member.node, role: member.role, addresses, weight: member.weight }
+}

@@ -1,0 +1,76 @@
+//! Which members of a pool are answered, and why.
+//!
+//! | serving members | `order` | answered |
+//! |---|---|---|
+//! | `min_serving` or more | rotate, weighted | all that serve |
+//! | `min_serving` or more | failover | the first that serves |
+//! | fewer | any | what `when_short` says; of that, failover takes the first |
+//!
+//! Pure: the same pools and standings give the same selection on every server.
+
+use crate::cluster::pool::{Order, Pool, PoolId, WhenShort};
+use crate::cluster::standing::Standing;
+
+/// The answered members of one pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// The pool that the members belong to: another one when a fallback pool stands in.
+    pub pool: PoolId,
+    /// Indices of members of that pool, ascending.
+    pub members: Vec<usize>,
+    pub cause: Cause,
+}
+
+/// Why these members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Enough members serve.
+    Enough,
+    /// `serving` is below `min_serving`; this was done about it.
+    Short { serving: usize, rule: WhenShort },
+}
+
+/// Standing and memory of one pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolHealth {
+    /// One for each member, in the pool's order.
+    pub standings: Vec<Standing>,
+    /// The serving members of the last time that there were enough.
+    pub last_enough: Vec<usize>,
+}
+
+/// `health` has one entry for each of `pools`.
+pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
+    let pool = &pools[id.index()];
+    let own = &health[id.index()];
+    let serving = serving(&own.standings);
+    if serving.len() >= pool.min_serving {
+        return Selection { pool: id, members: ordered(pool, serving), cause: Cause::Enough };
+    }
+    let cause = Cause::Short { serving: serving.len(), rule: pool.when_short };
+    let all = || (0..own.standings.len()).collect();
+    let members = match pool.when_short {
+        WhenShort::All => all(),
+        WhenShort::LastKnown if own.last_enough.is_empty() => all(),
+        WhenShort::LastKnown => own.last_enough.clone(),
+        WhenShort::None => vec![],
+        WhenShort::Pool(fallback) => {
+            return Selection { cause, ..select(pools, health, fallback) };
+        }
+    };
+    Selection { pool: id, members: ordered(pool, members), cause }
+}
+
+/// Indices of the members that serve.
+pub fn serving(standings: &[Standing]) -> Vec<usize> {
+    let serves = |&(_, standing): &(usize, &Standing)| *standing == Standing::Serving;
+    standings.iter().enumerate().filter(serves).map(|(index, _)| index).collect()
+}
+
+fn ordered(pool: &Pool, mut members: Vec<usize>) -> Vec<usize> {
+    match pool.order {
+        Order::Rotate | Order::Weighted => {}
+        Order::Failover => members.truncate(1),
+    }
+    members
+}

@@ -1,0 +1,59 @@
+//! What health says of a member, and what clients feel of it.
+
+/// The health of one member under one check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No result yet in this run. `last` is what a young state file remembers.
+    Unknown {
+        last: Option<Standing>,
+    },
+    Up,
+    /// Up, with failures on its account: `count` of `of` that would make it down.
+    Falling {
+        count: u32,
+        of: u32,
+    },
+    Down,
+    /// Down, with `count` of `of` successes in a row that would make it up.
+    Rising {
+        count: u32,
+        of: u32,
+    },
+}
+
+/// Whether a member takes its turn in the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    Serving,
+    Out,
+}
+
+impl State {
+    /// A member that nobody has seen yet serves: a start must not empty the answers.
+    pub fn standing(self) -> Standing {
+        match self {
+            State::Unknown { last } => last.unwrap_or(Standing::Serving),
+            State::Up | State::Falling { .. } => Standing::Serving,
+            State::Down | State::Rising { .. } => Standing::Out,
+        }
+    }
+
+    /// Whether the answer may have to change at the next probe; then its TTL is shortened.
+    pub fn is_settled(self) -> bool {
+        match self {
+            State::Up | State::Unknown { .. } => true,
+            State::Falling { .. } | State::Down | State::Rising { .. } => false,
+        }
+    }
+
+    /// One word for API, page and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Unknown { .. } => "unknown",
+            State::Up => "up",
+            State::Falling { .. } => "falling",
+            State::Down => "down",
+            State::Rising { .. } => "rising",
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The one writer.
+
+pub mod status;

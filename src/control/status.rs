@@ -1,0 +1,112 @@
+//! What the world is told of the running server: the body of `GET /api/v1/status`.
+//!
+//! Plain data, built by [`crate::control`] at each publish and handed out whole. Times are RFC 3339
+//! in UTC, durations are in the unit that the name ends with.
+
+use serde::Serialize;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    pub version: &'static str,
+    /// `nsid` of config.yaml.
+    pub nsid: Option<String>,
+    pub started: String,
+    /// The first round of probes is over, or its time is.
+    pub ready: bool,
+    pub config: ConfigStatus,
+    pub zones: Vec<ZoneStatus>,
+    pub pools: Vec<PoolStatus>,
+    /// The newest last; at most 100.
+    pub changes: Vec<Change>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ConfigStatus {
+    pub file: String,
+    /// When what is served was loaded.
+    pub loaded: String,
+    /// Faults of the newest reload, when it was refused; what was served before still is.
+    pub refused: Option<Refused>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Refused {
+    pub at: String,
+    pub faults: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ZoneStatus {
+    pub apex: String,
+    pub serial: u32,
+    pub records: usize,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PoolStatus {
+    pub name: String,
+    /// The DNS names that it is published under.
+    pub names: Vec<String>,
+    /// `null` when everyone may ask.
+    pub clients: Option<Vec<String>>,
+    /// rotate, weighted or failover.
+    pub order: &'static str,
+    /// Seconds in the answers now.
+    pub ttl: u32,
+    /// Seconds as configured; answers carry less while a member is not settled.
+    pub ttl_configured: u32,
+    pub max_answers: usize,
+    pub min_serving: usize,
+    pub when_short: String,
+    /// Members that serve by their health.
+    pub serving: usize,
+    /// Fewer than `min_serving` serve, and `when_short` decides.
+    pub short: bool,
+    /// Nodes in the answers now; those of the fallback pool while that stands in.
+    pub answering: Vec<String>,
+    /// One sentence.
+    pub why: String,
+    pub members: Vec<MemberStatus>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberStatus {
+    pub node: String,
+    pub role: &'static str,
+    pub addresses: Vec<String>,
+    pub weight: u8,
+    pub in_answers: bool,
+    /// One sentence.
+    pub why: String,
+    pub check: CheckStatus,
+    /// Shown and alerted only.
+    pub deep: Option<CheckStatus>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckStatus {
+    /// What is probed, in words: `GET http://192.0.2.18:80/health`.
+    pub probe: String,
+    /// unknown, up, falling, down or rising.
+    pub state: &'static str,
+    /// `2/3` while falling or rising.
+    pub progress: Option<String>,
+    /// When it last became up or down.
+    pub since: String,
+    pub probes: u64,
+    pub failures: u64,
+    pub last_probe: Option<String>,
+    /// Of the newest probe that had a verdict from the node.
+    pub last_rtt_ms: Option<f64>,
+    /// Of the newest failed probe since the member was last up without a flaw.
+    pub last_error: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    pub at: String,
+    pub pool: String,
+    pub node: String,
+    /// One sentence: `out of the answers of web: connection refused (3/3)`.
+    pub what: String,
+}

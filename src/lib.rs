@@ -1,0 +1,23 @@
+//! tiovivo: an authoritative DNS server that answers with the nodes that are alive.
+//!
+//! This is the map. Data flows downwards; ARCHITECTURE.md has the table of who may name whom, and
+//! a test holds the source against it.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`cluster`] | the checked inventory: nodes, pools, members, checks, standings |
+//! | [`zone`] | RFC 1035 data: master files, look-up |
+//! | [`config`] | the only opener of files: YAML as written → checked types |
+//! | [`health`] | probes, the counting of their results, timers |
+//! | [`snapshot`] | immutable answers, built aside and swapped in whole |
+//! | [`control`] | the one writer: events → state → snapshot; status out |
+//! | [`dns`] | bytes → bytes, over UDP and streams |
+//! | [`http`] | API, page, metrics |
+//! | [`counters`] | written by `dns`, read by `http` |
+//! | [`cli`] | one file a command: the composition root |
+
+pub mod cluster;
+pub mod config;
+pub mod control;
+pub mod counters;
+pub mod zone;
