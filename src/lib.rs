@@ -20,4 +20,5 @@ pub mod cluster;
 pub mod config;
 pub mod control;
 pub mod counters;
+pub mod snapshot;
 pub mod zone;

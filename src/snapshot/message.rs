@@ -1,0 +1,189 @@
+//! Writing resource records behind a question, with compressed names (RFC 1035 §4.1.4).
+//!
+//! Works in the caller's buffer and allocates nothing. Names are compressed in owners and in the
+//! RDATA of the types that RFC 1035 defines; RFC 3597 §4 forbids it in all others.
+
+use crate::zone::name::labels;
+use crate::zone::rtype;
+use crate::zone::store::{RR_HEAD, RrsetView};
+
+/// Octets before the question.
+pub const HEADER: usize = 12;
+/// Names that a message remembers as targets of pointers; later ones are written in full.
+const MAX_TARGETS: usize = 48;
+/// Offsets that a pointer can hold.
+const MAX_POINTER: usize = 0x3fff;
+
+/// The records do not fit into the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// A message whose header and question are written.
+#[derive(Debug)]
+pub struct Writer<'m> {
+    message: &'m mut [u8],
+    len: usize,
+    targets: [u16; MAX_TARGETS],
+    target_count: usize,
+}
+
+impl<'m> Writer<'m> {
+    /// `message` is all the room there is; `len` octets of it, header and question, are written.
+    pub fn new(message: &'m mut [u8], len: usize) -> Writer<'m> {
+        let mut writer = Writer { message, len, targets: [0; MAX_TARGETS], target_count: 0 };
+        let mut at = HEADER;
+        while let Some(label) = writer.message.get(at).copied().filter(|label| *label != 0) {
+            writer.remember(at);
+            at += 1 + usize::from(label);
+        }
+        writer
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All records of the RRset or none; `ttl` replaces the RRset's own.
+    pub fn rrset(
+        &mut self,
+        owner: &[u8],
+        rrset: &RrsetView<'_>,
+        ttl: Option<u32>,
+    ) -> Result<u16, Full> {
+        let (len, target_count) = (self.len, self.target_count);
+        for rdata in rrset.rdatas() {
+            let written = self.record(owner, rrset.rtype, ttl.unwrap_or(rrset.ttl()), rdata);
+            if written.is_err() {
+                (self.len, self.target_count) = (len, target_count);
+                return Err(Full);
+            }
+        }
+        Ok(rrset.count)
+    }
+
+    /// One record; `owner` and the names in `rdata` are uncompressed.
+    pub fn record(&mut self, owner: &[u8], rtype: u16, ttl: u32, rdata: &[u8]) -> Result<(), Full> {
+        self.name(owner)?;
+        self.bytes(&rtype.to_be_bytes())?;
+        self.bytes(&[0, 1])?;
+        self.bytes(&ttl.to_be_bytes())?;
+        let length_at = self.len;
+        self.bytes(&[0, 0])?;
+        self.rdata(rtype, rdata)?;
+        let length = (self.len - length_at - 2) as u16;
+        self.message[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    /// Rows of ready records whose owner is a pointer to offset 12, for another owner.
+    pub fn rows(&mut self, owner: &[u8], rows: &[u8], block: usize) -> Result<(), Full> {
+        for row in rows.chunks_exact(block) {
+            self.name(owner)?;
+            self.bytes(&row[2..])?;
+        }
+        Ok(())
+    }
+
+    fn rdata(&mut self, rtype: u16, rdata: &[u8]) -> Result<(), Full> {
+        let (before, names) = match rtype {
+            rtype::NS | rtype::CNAME | rtype::PTR => (0, 1),
+            rtype::MX => (2, 1),
+            rtype::SOA => (0, 2),
+            _ => (rdata.len(), 0),
+        };
+        let (head, mut rest) = rdata.split_at_checked(before).ok_or(Full)?;
+        self.bytes(head)?;
+        for _ in 0..names {
+            let (name, tail) = rest.split_at_checked(name_len(rest)).ok_or(Full)?;
+            self.name(name)?;
+            rest = tail;
+        }
+        self.bytes(rest)
+    }
+
+    /// The longest known ending becomes a pointer.
+    fn name(&mut self, name: &[u8]) -> Result<(), Full> {
+        let mut rest = name;
+        while let Some(label) = rest.first().copied().filter(|label| *label != 0) {
+            if let Some(target) = self.find(rest) {
+                return self.bytes(&(0xc000 | target).to_be_bytes());
+            }
+            let at = self.len;
+            let (label, tail) = rest.split_at_checked(1 + usize::from(label)).ok_or(Full)?;
+            self.bytes(label)?;
+            self.remember(at);
+            rest = tail;
+        }
+        self.bytes(&[0])
+    }
+
+    fn find(&self, name: &[u8]) -> Option<u16> {
+        let targets = &self.targets[..self.target_count];
+        targets.iter().copied().find(|target| self.is_at(usize::from(*target), name))
+    }
+
+    /// Whether the name written at `at` is `name`. Pointers only go backwards, so this ends.
+    fn is_at(&self, mut at: usize, name: &[u8]) -> bool {
+        let mut wanted = labels(name);
+        loop {
+            let Some(&len) = self.message.get(at) else { return false };
+            match len {
+                0 => return wanted.next().is_none(),
+                0xc0.. => {
+                    let Some(low) = self.message.get(at + 1) else { return false };
+                    at = usize::from(len & 0x3f) << 8 | usize::from(*low);
+                }
+                _ => {
+                    let label = self.message.get(at + 1..at + 1 + usize::from(len));
+                    let (Some(label), Some(wanted)) = (label, wanted.next()) else { return false };
+                    if !label.eq_ignore_ascii_case(wanted) {
+                        return false;
+                    }
+                    at += 1 + usize::from(len);
+                }
+            }
+        }
+    }
+
+    fn remember(&mut self, at: usize) {
+        if at <= MAX_POINTER && self.target_count < MAX_TARGETS {
+            self.targets[self.target_count] = at as u16;
+            self.target_count += 1;
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let room = self.message.get_mut(self.len..self.len + bytes.len()).ok_or(Full)?;
+        room.copy_from_slice(bytes);
+        self.len += bytes.len();
+        Ok(())
+    }
+}
+
+/// Octets of the uncompressed name at the start of `wire`, its root label included.
+pub fn name_len(wire: &[u8]) -> usize {
+    labels(wire).map(|label| 1 + label.len()).sum::<usize>() + 1
+}
+
+/// The records of `rrset` as they follow the question `owner`, compressed.
+pub fn render(owner: &[u8], rrset: &RrsetView<'_>) -> Option<Vec<u8>> {
+    let question = HEADER + owner.len() + 4;
+    let mut message = vec![0; question + rrset.wire.len() + usize::from(rrset.count) * owner.len()];
+    message[HEADER..HEADER + owner.len()].copy_from_slice(owner);
+    let mut writer = Writer::new(&mut message, question);
+    writer.rrset(owner, rrset, None).ok()?;
+    let len = writer.len();
+    message.truncate(len);
+    Some(message.split_off(question))
+}
+
+/// The type has names in its RDATA that may be compressed, so a rendering pays.
+pub fn has_compressible_names(rtype: u16) -> bool {
+    matches!(rtype, rtype::NS | rtype::CNAME | rtype::PTR | rtype::MX | rtype::SOA)
+}
+
+const _: () = assert!(RR_HEAD == 12, "a record's head is a pointer and ten octets");

@@ -1,0 +1,60 @@
+//! Immutable answers: zone data and health joined ahead of the query.
+//!
+//! [`statics::Statics`] is what the zones say, rendered once a load. [`pool::PoolAnswer`] is what one
+//! pool answers now. A [`Snapshot`] is both, published in one swap; what did not change is shared
+//! with the snapshot before. Building happens off the answer threads, reading takes no lock.
+
+pub mod message;
+pub mod pool;
+pub mod publish;
+pub mod rotation;
+pub mod statics;
+
+use std::sync::Arc;
+
+use crate::cluster::pool::Pool;
+use crate::cluster::selection::Selection;
+use crate::snapshot::pool::PoolAnswer;
+use crate::snapshot::statics::Statics;
+
+/// Everything that an answer is made from.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub statics: Arc<Statics>,
+    /// Indexed by the slots of the zone store, which are `PoolId`s.
+    pools: Box<[Arc<PoolAnswer>]>,
+}
+
+/// What a pool is to answer.
+#[derive(Debug, Clone)]
+pub struct PoolInput {
+    pub selection: Selection,
+    /// Seconds, for this snapshot.
+    pub ttl: u32,
+}
+
+impl Snapshot {
+    /// `inputs` has one entry for each of `pools`. Answers equal to those of `previous` are shared
+    /// with it.
+    pub fn build(
+        statics: &Arc<Statics>,
+        pools: &[Pool],
+        inputs: &[PoolInput],
+        previous: Option<&Snapshot>,
+    ) -> Snapshot {
+        let answers = pools.iter().zip(inputs).enumerate().map(|(index, (pool, input))| {
+            let source = &pools[input.selection.pool.index()];
+            let answer = PoolAnswer::new(pool, source, &input.selection.members, input.ttl);
+            match previous.and_then(|p| p.pools.get(index)) {
+                Some(same) if **same == answer => Arc::clone(same),
+                _ => Arc::new(answer),
+            }
+        });
+        Snapshot { statics: Arc::clone(statics), pools: answers.collect() }
+    }
+
+    #[inline]
+    pub fn pool(&self, slot: u32) -> Option<&PoolAnswer> {
+        self.pools.get(slot as usize).map(|answer| &**answer)
+    }
+}

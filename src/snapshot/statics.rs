@@ -1,0 +1,149 @@
+//! What the zones say, rendered once a load and shared by every snapshot until the next.
+//!
+//! Most RRsets are sent as the store keeps them. Those with names in their RDATA are rendered again
+//! in compressed form, which is valid behind exactly one question: their own owner. Negative answers
+//! are one SOA record a zone, whose few pointers to the apex depend on the length of the question
+//! only.
+
+use crate::cluster::pool::PoolId;
+use crate::snapshot::message::{HEADER, has_compressible_names, name_len, render};
+use crate::zone::name::Name;
+use crate::zone::record::Zone;
+use crate::zone::store::{NodeId, RrsetView, TooLarge, ZoneId, Zones};
+
+/// Negative answers of a pool's names live no longer (seconds): the next change of health may
+/// bring what is missing.
+pub const POOL_NEGATIVE_TTL: u32 = 30;
+
+#[derive(Debug)]
+pub struct Statics {
+    pub zones: Zones,
+    /// For each RRset where its compressed rendering is; empty when the stored form is as good.
+    rendered: Box<[(u32, u32)]>,
+    bytes: Box<[u8]>,
+    negatives: Box<[Negative]>,
+}
+
+/// The SOA record of a zone as negative answers carry it (RFC 2308 §3).
+#[derive(Debug)]
+pub struct Negative {
+    record: Box<[u8]>,
+    /// Where in `record` a pointer to the apex in the question goes.
+    pointers: Box<[u16]>,
+    apex_len: usize,
+    ttl: u32,
+}
+
+impl Statics {
+    /// `published`: which names answer from which pool. Costly with many names: not on a thread
+    /// that answers or decides.
+    pub fn build<'a>(
+        zones: &[Zone],
+        published: impl Iterator<Item = (&'a Name, PoolId)>,
+    ) -> Result<Statics, TooLarge> {
+        let zones = Zones::build(zones, published.map(|(name, pool)| (name, pool.0)))?;
+        let mut rendered = vec![(0, 0); zones.rrset_count()];
+        let mut bytes = vec![];
+        for node in zones.nodes() {
+            for rrset in zones.rrsets(node).filter(|r| has_compressible_names(r.rtype)) {
+                if let Some(body) = render(zones.name_of(node), &rrset) {
+                    rendered[rrset.id.index()] = (bytes.len() as u32, body.len() as u32);
+                    bytes.extend_from_slice(&body);
+                }
+            }
+        }
+        let negatives = zones.zone_ids().map(|zone| Negative::new(&zones, zone)).collect();
+        Ok(Statics { zones, rendered: rendered.into(), bytes: bytes.into(), negatives })
+    }
+
+    /// The records as they follow their owner in a question. `own` tells that the question is the
+    /// RRset's owner; for a name made up by a wildcard only the stored form holds.
+    #[inline]
+    pub fn body<'s>(&'s self, own: Option<NodeId>, rrset: &RrsetView<'s>) -> &'s [u8] {
+        match self.rendered.get(rrset.id.index()) {
+            Some((start, len)) if *len != 0 && own.is_some() => {
+                self.bytes.get(*start as usize..(*start + *len) as usize).unwrap_or(rrset.wire)
+            }
+            _ => rrset.wire,
+        }
+    }
+
+    #[inline]
+    pub fn negative(&self, zone: ZoneId) -> &Negative {
+        &self.negatives[zone.index()]
+    }
+}
+
+impl Negative {
+    fn new(zones: &Zones, zone: ZoneId) -> Negative {
+        let apex = zones.apex(zone);
+        let soa = zones.soa(zone);
+        let rdata = soa.rdatas().next().unwrap_or_default();
+        let apex_len = apex.as_wire().len();
+        let mut record = vec![];
+        let mut pointers = vec![];
+        push_name(&mut record, &mut pointers, apex.as_wire(), apex);
+        record.extend_from_slice(&[0, 6, 0, 1]);
+        let ttl = soa.ttl().min(minimum(rdata));
+        record.extend_from_slice(&ttl.to_be_bytes());
+        let length_at = record.len();
+        record.extend_from_slice(&[0, 0]);
+        let (mname, rest) = rdata.split_at(name_len(rdata).min(rdata.len()));
+        let (rname, numbers) = rest.split_at(name_len(rest).min(rest.len()));
+        push_name(&mut record, &mut pointers, mname, apex);
+        push_name(&mut record, &mut pointers, rname, apex);
+        record.extend_from_slice(numbers);
+        let length = (record.len() - length_at - 2) as u16;
+        record[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
+        Negative { record: record.into(), pointers: pointers.into(), apex_len, ttl }
+    }
+
+    /// Seconds.
+    pub fn ttl(&self) -> u32 {
+        self.ttl
+    }
+
+    /// Writes the record to the start of `room`, behind a question whose name has `name_len`
+    /// octets; `None` when it does not fit.
+    #[inline]
+    pub fn write(&self, name_len: usize, ttl_cap: Option<u32>, room: &mut [u8]) -> Option<usize> {
+        let room = room.get_mut(..self.record.len())?;
+        room.copy_from_slice(&self.record);
+        let apex_at = HEADER + name_len.checked_sub(self.apex_len)?;
+        let pointer = (0xc000 | apex_at as u16).to_be_bytes();
+        for at in &self.pointers {
+            room.get_mut(usize::from(*at)..usize::from(*at) + 2)?.copy_from_slice(&pointer);
+        }
+        if let Some(cap) = ttl_cap
+            && cap < self.ttl
+        {
+            // Behind the owner, which is a pointer, or the root itself.
+            let at = if self.apex_len == 1 { 5 } else { 6 };
+            room.get_mut(at..at + 4)?.copy_from_slice(&cap.to_be_bytes());
+        }
+        Some(room.len())
+    }
+}
+
+/// `name`, with its ending in the zone as a pointer to the apex. A pointer to the root would be
+/// longer than the root.
+fn push_name(record: &mut Vec<u8>, pointers: &mut Vec<u16>, name: &[u8], apex: &Name) {
+    let apex = apex.as_wire();
+    let mut rest = name;
+    while rest.len() > 1 {
+        if rest.len() == apex.len() && rest.eq_ignore_ascii_case(apex) {
+            pointers.push(record.len() as u16);
+            record.extend_from_slice(&[0xc0, 0]);
+            return;
+        }
+        let (label, tail) = rest.split_at((1 + usize::from(rest[0])).min(rest.len()));
+        record.extend_from_slice(label);
+        rest = tail;
+    }
+    record.push(0);
+}
+
+fn minimum(soa: &[u8]) -> u32 {
+    let last = soa.len().checked_sub(4).and_then(|at| soa.get(at..)?.first_chunk());
+    last.map_or(0, |minimum| u32::from_be_bytes(*minimum))
+}

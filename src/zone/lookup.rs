@@ -1,0 +1,153 @@
+//! The look-up of RFC 1034 §4.3.2, for one name. Following aliases is the caller's: he has the
+//! message in hand.
+//!
+//! | the name is | outcome |
+//! |---|---|
+//! | in none of the zones | [`Outcome::NotOurs`] |
+//! | at or below a zone cut | [`Outcome::Referral`]; DS at the cut itself is ours (RFC 4035 §3.1.4.1) |
+//! | there, with a CNAME and another type asked | [`Outcome::Alias`] |
+//! | there, with the type | [`Outcome::Data`] |
+//! | there, its addresses are the caller's | [`Outcome::Slot`] |
+//! | there, without the type; or empty (RFC 8020) | [`Outcome::NoData`] |
+//! | below a DNAME | [`Outcome::Redirect`] (RFC 6672) |
+//! | covered by a wildcard of the closest encloser (RFC 4592) | as if it were there |
+//! | not there | [`Outcome::NxDomain`] |
+
+use crate::zone::rtype;
+use crate::zone::store::{Kind, NodeId, RrsetView, ZoneId, Zones, parent};
+
+/// Every way that a look-up can end. The owner of what is answered is the name asked for, but for
+/// `Redirect` and `Referral`.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'z> {
+    Data {
+        zone: ZoneId,
+        /// `None` when a wildcard made it up: then nothing rendered ahead fits.
+        node: Option<NodeId>,
+        rrset: RrsetView<'z>,
+    },
+    /// The caller answers A and AAAA; `qtype` is one of them, or ANY.
+    Slot {
+        zone: ZoneId,
+        slot: u32,
+    },
+    Alias {
+        rrset: RrsetView<'z>,
+        /// Uncompressed.
+        target: &'z [u8],
+    },
+    Redirect {
+        /// Lower case, an ancestor of the name.
+        owner: &'z [u8],
+        rrset: RrsetView<'z>,
+        target: &'z [u8],
+    },
+    NoData {
+        zone: ZoneId,
+        /// The name has a slot: its negative answers must not outlive a change of it.
+        slot: Option<u32>,
+    },
+    NxDomain {
+        zone: ZoneId,
+    },
+    Referral {
+        cut: NodeId,
+    },
+    NotOurs,
+}
+
+impl Zones {
+    /// `lower` is the name in lower-case wire form.
+    #[inline]
+    pub fn look_up(&self, lower: &[u8], qtype: u16) -> Outcome<'_> {
+        match self.find(lower) {
+            Some(node) => self.at_node(node, qtype),
+            None => self.below_nothing(lower, qtype),
+        }
+    }
+
+    #[inline]
+    fn at_node(&self, id: NodeId, qtype: u16) -> Outcome<'_> {
+        let node = self.node(id);
+        match node.kind {
+            Kind::Below => return Outcome::Referral { cut: node.cut().unwrap_or(id) },
+            Kind::Cut if qtype != rtype::DS => return Outcome::Referral { cut: id },
+            Kind::Cut | Kind::Inside => {}
+        }
+        if qtype == rtype::DS && id == self.apex_node(node.zone) {
+            return self.ds_at_apex(node.zone, id);
+        }
+        self.data(id, Some(id), qtype)
+    }
+
+    /// What the records of `id` say, be it the name's own node or the wildcard for it.
+    #[inline]
+    fn data(&self, id: NodeId, own: Option<NodeId>, qtype: u16) -> Outcome<'_> {
+        let node = self.node(id);
+        if let Some(slot) = node.slot()
+            && matches!(qtype, rtype::A | rtype::AAAA | rtype::ANY)
+        {
+            return Outcome::Slot { zone: node.zone, slot };
+        }
+        if let Some(rrset) = self.rrset(id, qtype) {
+            return Outcome::Data { zone: node.zone, node: own, rrset };
+        }
+        if let Some(rrset) = self.rrset(id, rtype::CNAME)
+            && let Some(target) = rrset.rdatas().next()
+        {
+            // RFC 8482 §4.1: of everything, one RRset; an alias has only this one.
+            return match qtype {
+                rtype::ANY => Outcome::Data { zone: node.zone, node: own, rrset },
+                _ => Outcome::Alias { rrset, target },
+            };
+        }
+        if qtype == rtype::ANY
+            && let Some(rrset) = self.rrsets(id).next()
+        {
+            return Outcome::Data { zone: node.zone, node: own, rrset };
+        }
+
+        Outcome::NoData { zone: node.zone, slot: node.slot() }
+    }
+
+    /// DS lives above the cut: the parent zone answers, if it is ours too.
+    fn ds_at_apex(&self, zone: ZoneId, node: NodeId) -> Outcome<'_> {
+        match self.parent_side(zone) {
+            Some((parent, Some(rrset))) => Outcome::Data { zone: parent, node: Some(node), rrset },
+            Some((parent, None)) => Outcome::NoData { zone: parent, slot: None },
+            None => Outcome::NoData { zone, slot: None },
+        }
+    }
+
+    /// The name does not exist: its closest encloser decides.
+    fn below_nothing(&self, lower: &[u8], qtype: u16) -> Outcome<'_> {
+        let mut name = parent(lower);
+        let encloser = loop {
+            match name {
+                None => return Outcome::NotOurs,
+                Some(at) => match self.find(at) {
+                    Some(node) => break node,
+                    None => name = parent(at),
+                },
+            }
+        };
+        let node = self.node(encloser);
+        match node.kind {
+            Kind::Cut => return Outcome::Referral { cut: encloser },
+            Kind::Below => return Outcome::Referral { cut: node.cut().unwrap_or(encloser) },
+            Kind::Inside => {}
+        }
+        if let Some(rrset) = self.rrset(encloser, rtype::DNAME)
+            && let Some(target) = rrset.rdatas().next()
+        {
+            return Outcome::Redirect { owner: self.name_of(encloser), rrset, target };
+        }
+        match node.wildcard() {
+            Some(wildcard) => match self.node(wildcard).kind {
+                Kind::Cut => Outcome::Referral { cut: wildcard },
+                Kind::Inside | Kind::Below => self.data(wildcard, None, qtype),
+            },
+            None => Outcome::NxDomain { zone: node.zone },
+        }
+    }
+}
