@@ -20,5 +20,6 @@ pub mod cluster;
 pub mod config;
 pub mod control;
 pub mod counters;
+pub mod dns;
 pub mod snapshot;
 pub mod zone;

@@ -79,13 +79,21 @@ impl<'m> Writer<'m> {
         Ok(())
     }
 
-    /// Rows of ready records whose owner is a pointer to offset 12, for another owner.
-    pub fn rows(&mut self, owner: &[u8], rows: &[u8], block: usize) -> Result<(), Full> {
-        for row in rows.chunks_exact(block) {
-            self.name(owner)?;
-            self.bytes(&row[2..])?;
+    /// Ready records of equal length whose owner is a pointer to offset 12, made by `write` into
+    /// the room that it is given (it returns their number and length), for another owner.
+    pub fn rows(
+        &mut self,
+        owner: &[u8],
+        write: impl FnOnce(&mut [u8]) -> Result<(u16, usize), Full>,
+    ) -> Result<u16, Full> {
+        let pointer = self.find(owner).ok_or(Full)?;
+        let (count, len) = write(self.message.get_mut(self.len..).ok_or(Full)?)?;
+        let rows = self.message.get_mut(self.len..self.len + len).ok_or(Full)?;
+        for row in rows.chunks_exact_mut((len / usize::from(count.max(1))).max(2)) {
+            row[..2].copy_from_slice(&(0xc000 | pointer).to_be_bytes());
         }
-        Ok(())
+        self.len += len;
+        Ok(count)
     }
 
     fn rdata(&mut self, rtype: u16, rdata: &[u8]) -> Result<(), Full> {

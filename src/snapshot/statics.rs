@@ -22,6 +22,8 @@ pub struct Statics {
     rendered: Box<[(u32, u32)]>,
     bytes: Box<[u8]>,
     negatives: Box<[Negative]>,
+    /// Name of this server (RFC 5001), at most 255 octets; empty for none.
+    pub nsid: Box<[u8]>,
 }
 
 /// The SOA record of a zone as negative answers carry it (RFC 2308 §3).
@@ -40,6 +42,7 @@ impl Statics {
     pub fn build<'a>(
         zones: &[Zone],
         published: impl Iterator<Item = (&'a Name, PoolId)>,
+        nsid: &[u8],
     ) -> Result<Statics, TooLarge> {
         let zones = Zones::build(zones, published.map(|(name, pool)| (name, pool.0)))?;
         let mut rendered = vec![(0, 0); zones.rrset_count()];
@@ -53,7 +56,13 @@ impl Statics {
             }
         }
         let negatives = zones.zone_ids().map(|zone| Negative::new(&zones, zone)).collect();
-        Ok(Statics { zones, rendered: rendered.into(), bytes: bytes.into(), negatives })
+        Ok(Statics {
+            zones,
+            rendered: rendered.into(),
+            bytes: bytes.into(),
+            negatives,
+            nsid: nsid.into(),
+        })
     }
 
     /// The records as they follow their owner in a question. `own` tells that the question is the

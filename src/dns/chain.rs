@@ -1,0 +1,209 @@
+//! Replies of more than one step: aliases, DNAME redirections and referrals.
+//!
+//! | step | written | then |
+//! |---|---|---|
+//! | CNAME | the record | its target, in whichever of our zones it is |
+//! | DNAME | the record and the CNAME made from it (RFC 6672 §3.1) | that CNAME's target |
+//! | zone cut | NS in the authority section, glue as additional, no AA by itself | ends |
+//! | data, a pool | the RRset | ends |
+//! | nothing | the SOA of the zone that says so; its rcode (RFC 2308 §2.1) | ends |
+//! | not ours, a loop, too many steps | | ends with what there is |
+
+use crate::dns::query::{LowerName, Query, REFUSED};
+use crate::dns::reply::{Body, NXDOMAIN, YXDOMAIN};
+use crate::dns::respond::Client;
+use crate::snapshot::Snapshot;
+use crate::snapshot::message::{Full, Writer};
+use crate::snapshot::statics::POOL_NEGATIVE_TTL;
+use crate::zone::lookup::Outcome;
+use crate::zone::name::MAX_NAME;
+use crate::zone::rtype;
+use crate::zone::store::{Kind, NodeId, RrsetView, ZoneId};
+
+/// Names that one answer goes through at most.
+const MAX_STEPS: usize = 16;
+
+struct Chain<'s, 'm> {
+    snapshot: &'s Snapshot,
+    writer: Writer<'m>,
+    body: Body,
+    /// The name of the step, lower case.
+    name: LowerName,
+    /// Hashes of the names gone through.
+    seen: [u64; MAX_STEPS],
+    steps: usize,
+}
+
+/// Goes on from `first`, the outcome for the question's own name.
+#[inline(never)]
+pub fn follow(
+    snapshot: &Snapshot,
+    first: Outcome<'_>,
+    query: &Query<'_>,
+    name: &LowerName,
+    client: &Client,
+    turn: u64,
+    out: &mut [u8],
+) -> Body {
+    let start = query.head.len();
+    let mut current = LowerName::default();
+    let _ = current.set(name.as_slice());
+    let mut chain = Chain {
+        snapshot,
+        writer: Writer::new(out, start),
+        body: Body { len: start, authoritative: true, ..Body::default() },
+        name: current,
+        seen: [0; MAX_STEPS],
+        steps: 0,
+    };
+    if chain.run(first, query.qtype, client, turn).is_err() {
+        chain.body.truncated = true;
+    }
+    chain.body.len = chain.writer.len();
+    chain.body
+}
+
+impl<'s> Chain<'s, '_> {
+    fn run(
+        &mut self,
+        first: Outcome<'s>,
+        qtype: u16,
+        client: &Client,
+        turn: u64,
+    ) -> Result<(), Full> {
+        let mut outcome = first;
+        while self.is_new() {
+            match outcome {
+                Outcome::Alias { rrset, target } => {
+                    self.answer(&rrset)?;
+                    if self.name.set(target).is_none() {
+                        return Ok(());
+                    }
+                }
+                Outcome::Redirect { owner, rrset, target } => {
+                    self.body.answer += self.writer.rrset(owner, &rrset, None)?;
+                    if !self.redirect(owner.len(), &rrset, target)? {
+                        return Ok(());
+                    }
+                }
+                Outcome::Referral { cut } => return self.refer(cut),
+                Outcome::Data { rrset, .. } => return self.answer(&rrset),
+                Outcome::Slot { zone, slot } => return self.pool(zone, slot, qtype, client, turn),
+                Outcome::NoData { zone, slot } => {
+                    return self.negative(zone, slot.map(|_| POOL_NEGATIVE_TTL));
+                }
+                Outcome::NxDomain { zone } => {
+                    self.body.rcode = NXDOMAIN;
+                    return self.negative(zone, None);
+                }
+                Outcome::NotOurs => return Ok(()),
+            }
+            outcome = self.snapshot.statics.zones.look_up(self.name.as_slice(), qtype);
+        }
+        Ok(())
+    }
+
+    /// Notes the name of this step; false when it was there before or the steps are used up.
+    fn is_new(&mut self) -> bool {
+        let hash = self.snapshot.statics.zones.hash(self.name.as_slice());
+        if self.steps == MAX_STEPS || self.seen[..self.steps].contains(&hash) {
+            return false;
+        }
+        self.seen[self.steps] = hash;
+        self.steps += 1;
+        true
+    }
+
+    fn answer(&mut self, rrset: &RrsetView<'_>) -> Result<(), Full> {
+        self.body.answer += self.writer.rrset(self.name.as_slice(), rrset, None)?;
+        Ok(())
+    }
+
+    /// The CNAME of RFC 6672 §3.1: the part of the name above `owner_len` octets, before `target`.
+    /// False when the new name is too long, which is YXDOMAIN (§2.2).
+    fn redirect(
+        &mut self,
+        owner_len: usize,
+        rrset: &RrsetView<'_>,
+        target: &[u8],
+    ) -> Result<bool, Full> {
+        let name = self.name.as_slice();
+        let kept = name.get(..name.len().saturating_sub(owner_len)).unwrap_or_default();
+        let mut joined = [0; MAX_NAME];
+        let Some(room) = joined.get_mut(..kept.len() + target.len()) else {
+            self.body.rcode = YXDOMAIN;
+            return Ok(false);
+        };
+        let (head, tail) = room.split_at_mut(kept.len());
+        head.copy_from_slice(kept);
+        tail.copy_from_slice(target);
+        self.writer.record(self.name.as_slice(), rtype::CNAME, rrset.ttl(), room)?;
+        self.body.answer += 1;
+        Ok(self.name.set(room).is_some())
+    }
+
+    fn pool(
+        &mut self,
+        zone: ZoneId,
+        slot: u32,
+        qtype: u16,
+        client: &Client,
+        turn: u64,
+    ) -> Result<(), Full> {
+        let Some(pool) = self.snapshot.pool(slot).filter(|pool| pool.admits(client.address)) else {
+            self.body.rcode = REFUSED;
+            return Ok(());
+        };
+        match self
+            .writer
+            .rows(self.name.as_slice(), |room| pool.write(qtype, turn, room).map_err(|_| Full))?
+        {
+            0 => self.negative(zone, Some(POOL_NEGATIVE_TTL)),
+            count => {
+                self.body.answer += count;
+                Ok(())
+            }
+        }
+    }
+
+    fn negative(&mut self, zone: ZoneId, ttl_cap: Option<u32>) -> Result<(), Full> {
+        let statics = &*self.snapshot.statics;
+        let ttl = statics.negative(zone).ttl();
+        let ttl = ttl_cap.map_or(ttl, |cap| ttl.min(cap));
+        let apex = statics.zones.apex(zone).as_wire();
+        self.body.authority += self.writer.rrset(apex, &statics.zones.soa(zone), Some(ttl))?;
+        Ok(())
+    }
+
+    /// NS records and the addresses that a resolver needs to go on. Glue below the cut must fit
+    /// (RFC 9471 §3.1); addresses of name servers elsewhere in our zones are welcome if they do.
+    fn refer(&mut self, cut: NodeId) -> Result<(), Full> {
+        let zones = &self.snapshot.statics.zones;
+        let owner = zones.name_of(cut);
+        let Some(ns) = zones.rrset(cut, rtype::NS) else { return Ok(()) };
+        if self.steps == 1 {
+            self.body.authoritative = false;
+        }
+        self.body.authority += self.writer.rrset(owner, &ns, None)?;
+        for needed in [true, false] {
+            for target in ns.rdatas() {
+                let mut name = LowerName::default();
+                let Some(()) = name.set(target) else { continue };
+                let Some(node) = zones.find(name.as_slice()) else { continue };
+                let is_below = node == cut || zones.node(node).cut() == Some(cut);
+                if is_below != needed || zones.node(node).kind == Kind::Inside {
+                    continue;
+                }
+                for rtype in [rtype::A, rtype::AAAA] {
+                    let Some(glue) = zones.rrset(node, rtype) else { continue };
+                    match self.writer.rrset(name.as_slice(), &glue, None) {
+                        Ok(count) => self.body.additional += count,
+                        Err(Full) if needed => return Err(Full),
+                        Err(Full) => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! The answer side: bytes in, bytes out.
+//!
+//! [`respond::respond`] is one synchronous function for every transport. It sees a snapshot and
+//! nothing else: no health, no configuration, no clock. [`udp`] and [`stream`] carry it.
+
+pub mod chain;
+pub mod query;
+pub mod reply;
+pub mod respond;

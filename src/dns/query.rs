@@ -1,0 +1,324 @@
+//! Reading a query (RFC 1035 §4.1, RFC 6891).
+//!
+//! | message | verdict |
+//! |---|---|
+//! | shorter than a header, or QR set | dropped: an answer to it could loop |
+//! | opcode other than QUERY | NOTIMP; NOTIFY REFUSED |
+//! | QDCOUNT other than 1 (RFC 9619) | FORMERR |
+//! | answer records, or authority records without IXFR | FORMERR |
+//! | two OPT records, or an OPT not at the root (RFC 6891 §6.1.1) | FORMERR |
+//! | cut off, or octets behind the last record | FORMERR |
+
+use crate::snapshot::message::HEADER;
+use crate::zone::name::{MAX_LABEL, MAX_NAME};
+use crate::zone::rtype;
+
+/// Type, class, TTL and RDLENGTH behind an owner.
+const RECORD_FIXED: usize = 10;
+/// An OPT record without options.
+pub const OPT_LEN: usize = 11;
+
+/// A well-formed query.
+#[derive(Debug)]
+pub struct Query<'q> {
+    /// Header and question as they came: the reply begins with them.
+    pub head: &'q [u8],
+    pub qtype: u16,
+    pub qclass: u16,
+    pub edns: Option<Edns<'q>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Edns<'q> {
+    /// What the client can take, as it says.
+    pub size: u16,
+    pub version: u8,
+    pub dnssec_ok: bool,
+    pub options: &'q [u8],
+}
+
+/// Why there is no query to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswerable {
+    Drop,
+    /// A bare header with this rcode.
+    Rcode(u8),
+}
+
+/// The question's name in lower case.
+#[derive(Debug)]
+pub struct LowerName {
+    bytes: [u8; MAX_NAME + 1],
+    len: usize,
+}
+
+impl Default for LowerName {
+    fn default() -> LowerName {
+        LowerName { bytes: [0; MAX_NAME + 1], len: 0 }
+    }
+}
+
+impl LowerName {
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The length octets are below `A`, so the whole name may be folded at once.
+    #[inline]
+    pub fn set(&mut self, name: &[u8]) -> Option<()> {
+        self.len = name.len();
+        let (from, from_rest) = name.as_chunks::<8>();
+        let (to, to_rest) = self.bytes.get_mut(..name.len())?.as_chunks_mut::<8>();
+        for (from, to) in from.iter().zip(to) {
+            *to = lower(u64::from_le_bytes(*from)).to_le_bytes();
+        }
+        for (from, to) in from_rest.iter().zip(to_rest) {
+            *to = from.to_ascii_lowercase();
+        }
+        Some(())
+    }
+}
+
+/// ASCII letters of eight octets at once: adding moves `A`..`Z` over the high bit.
+#[inline]
+fn lower(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let low = word & (0x7f * ONES);
+    let from_a = low + (0x80 - b'A' as u64) * ONES;
+    let beyond_z = low + (0x7f - b'Z' as u64) * ONES;
+    let letters = !word & (from_a ^ beyond_z) & (0x80 * ONES);
+    word | letters >> 2
+}
+
+impl<'q> Query<'q> {
+    /// Reads `message` and puts the name of its question into `name`.
+    #[inline]
+    pub fn parse(message: &'q [u8], name: &mut LowerName) -> Result<Query<'q>, Unanswerable> {
+        let header: &[u8; HEADER] = message.first_chunk().ok_or(Unanswerable::Drop)?;
+        if header[2] & 0x80 != 0 {
+            return Err(Unanswerable::Drop);
+        }
+        match header[2] >> 3 & 15 {
+            0 => {}
+            OPCODE_NOTIFY => return Err(Unanswerable::Rcode(REFUSED)),
+            _ => return Err(Unanswerable::Rcode(NOTIMP)),
+        }
+        let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+        if count(4) != 1 {
+            return Err(FORMAT);
+        }
+        let name_end = question_name(message).ok_or(FORMAT)?;
+        let (head, rest) = message.split_at_checked(name_end + 4).ok_or(FORMAT)?;
+        name.set(&head[HEADER..name_end]).ok_or(FORMAT)?;
+        let qtype = u16::from_be_bytes([head[name_end], head[name_end + 1]]);
+        let qclass = u16::from_be_bytes([head[name_end + 2], head[name_end + 3]]);
+        let query = Query { head, qtype, qclass, edns: None };
+        if header[6..HEADER] == [0, 0, 0, 0, 0, 0] && rest.is_empty() {
+            return Ok(query);
+        }
+        if header[6..HEADER] == [0, 0, 0, 0, 0, 1]
+            && let [0, 0, 41, size_high, size_low, 0, version, flags, _, 0, 0] = *rest
+        {
+            let size = u16::from_be_bytes([size_high, size_low]);
+            let edns = Edns { size, version, dnssec_ok: flags & 0x80 != 0, options: &[] };
+            return Ok(Query { edns: Some(edns), ..query });
+        }
+        let edns = other_sections(rest, [count(6), count(8), count(10)], qtype)?;
+        Ok(Query { edns, ..query })
+    }
+
+    /// Octets of the question's name.
+    #[inline]
+    pub fn name_len(&self) -> usize {
+        self.head.len() - HEADER - 4
+    }
+}
+
+const OPCODE_NOTIFY: u8 = 4;
+pub const FORMERR: u8 = 1;
+pub const NOTIMP: u8 = 4;
+pub const REFUSED: u8 = 5;
+const FORMAT: Unanswerable = Unanswerable::Rcode(FORMERR);
+
+/// Where the question's name ends. A pointer there has nothing to point to.
+#[inline]
+fn question_name(message: &[u8]) -> Option<usize> {
+    let mut at = HEADER;
+    loop {
+        let label = usize::from(*message.get(at)?);
+        at += 1 + label;
+        if label == 0 {
+            return (at - HEADER <= MAX_NAME).then_some(at);
+        }
+        if label > MAX_LABEL {
+            return None;
+        }
+    }
+}
+
+/// Everything behind the question: all that matters is the one OPT record of the third section.
+fn other_sections<'q>(
+    mut rest: &'q [u8],
+    [answer, authority, additional]: [u16; 3],
+    qtype: u16,
+) -> Result<Option<Edns<'q>>, Unanswerable> {
+    if answer != 0 || (authority != 0 && qtype != rtype::IXFR) {
+        return Err(FORMAT);
+    }
+    for _ in 0..authority {
+        rest = record(rest).ok_or(FORMAT)?.rest;
+    }
+    let mut edns = None;
+    for _ in 0..additional {
+        let record = record(rest).ok_or(FORMAT)?;
+        rest = record.rest;
+        if record.rtype == rtype::OPT {
+            if edns.is_some() || !record.is_root {
+                return Err(FORMAT);
+            }
+            edns = Some(record.edns().ok_or(FORMAT)?);
+        }
+    }
+    if rest.is_empty() { Ok(edns) } else { Err(FORMAT) }
+}
+
+struct Record<'q> {
+    is_root: bool,
+    rtype: u16,
+    class: u16,
+    ttl: [u8; 4],
+    rdata: &'q [u8],
+    rest: &'q [u8],
+}
+
+fn record(message: &[u8]) -> Option<Record<'_>> {
+    let mut at = 0;
+    loop {
+        let label = *message.get(at)?;
+        match label {
+            0 => at += 1,
+            0xc0.. => at += 2,
+            1..=63 => {
+                at += 1 + usize::from(label);
+                continue;
+            }
+            _ => return None,
+        }
+        break;
+    }
+    let fixed: &[u8; RECORD_FIXED] = message.get(at..)?.first_chunk()?;
+    let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+    let (rdata, rest) = message.get(at + RECORD_FIXED..)?.split_at_checked(length)?;
+    Some(Record {
+        is_root: at == 1,
+        rtype: u16::from_be_bytes([fixed[0], fixed[1]]),
+        class: u16::from_be_bytes([fixed[2], fixed[3]]),
+        ttl: [fixed[4], fixed[5], fixed[6], fixed[7]],
+        rdata,
+        rest,
+    })
+}
+
+impl<'q> Record<'q> {
+    /// The OPT record's own reading of the fields (RFC 6891 §6.1.2); `None` when its options are
+    /// not a row of code, length and value.
+    fn edns(&self) -> Option<Edns<'q>> {
+        let whole = options(self.rdata).try_fold(0, |sum, option| Some(sum + 4 + option?.1.len()));
+        (whole? == self.rdata.len()).then_some(Edns {
+            size: self.class,
+            version: self.ttl[1],
+            dnssec_ok: self.ttl[2] & 0x80 != 0,
+            options: self.rdata,
+        })
+    }
+}
+
+/// Code and value of each option; `None` where one is cut off.
+pub fn options(mut rdata: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
+    std::iter::from_fn(move || {
+        if rdata.is_empty() {
+            return None;
+        }
+        let option = rdata.first_chunk::<4>().and_then(|head| {
+            let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+            let (value, rest) = rdata.get(4..)?.split_at_checked(length)?;
+            Some((u16::from_be_bytes([head[0], head[1]]), value, rest))
+        });
+        rdata = option.map_or(&[], |(_, _, rest)| rest);
+        Some(option.map(|(code, value, _)| (code, value)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(counts: [u8; 4], behind_header: &[u8]) -> Vec<u8> {
+        let [qd, an, ns, ar] = counts;
+        [&[7, 7, 1, 0, 0, qd, 0, an, 0, ns, 0, ar], behind_header].concat()
+    }
+
+    fn parse(message: &[u8]) -> Result<(Query<'_>, Vec<u8>), Unanswerable> {
+        let mut name = LowerName::default();
+        let query = Query::parse(message, &mut name)?;
+        Ok((query, name.as_slice().to_vec()))
+    }
+
+    const QUESTION: &[u8] = b"\x03wWw\x09MiDominio\x03com\0\0\x01\0\x01";
+    const OPT: &[u8] = b"\0\0\x29\x10\0\0\0\x80\0\0\0";
+
+    #[test]
+    fn letter_case_is_folded_and_nothing_else() {
+        let all: Vec<u8> = (0..=255).collect();
+        for chunk in all.chunks(8) {
+            let word = u64::from_le_bytes(chunk.try_into().unwrap());
+            assert_eq!(lower(word).to_le_bytes().to_vec(), chunk.to_ascii_lowercase());
+        }
+        let (query, name) =
+            parse(&query([1, 0, 0, 0], QUESTION)).map(|(q, n)| (q.qtype, n)).unwrap();
+        assert_eq!((query, name), (1, b"\x03www\x09midominio\x03com\0".to_vec()));
+    }
+
+    #[test]
+    fn edns_is_read_wherever_it_stands() {
+        let other = b"\0\0\x01\0\x01\0\0\0\0\0\x01z";
+        for (count, additional) in [
+            (1, OPT.to_vec()),
+            (2, [OPT, other].concat()),
+            (2, [other, OPT].concat()),
+            (1, b"\0\0\x29\x10\0\0\0\x80\0\0\x04\0\x03\0\0".to_vec()),
+        ] {
+            let message = query([1, 0, 0, count], &[QUESTION, &additional].concat());
+            let edns = parse(&message).unwrap().0.edns.unwrap();
+            assert_eq!((edns.size, edns.version, edns.dnssec_ok), (4096, 0, true));
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_gets_a_format_error() {
+        let formerr = |counts, behind: &[&[u8]]| {
+            let message = query(counts, &behind.concat());
+            assert_eq!(parse(&message).err(), Some(FORMAT), "{counts:?} {behind:?}");
+        };
+        formerr([0, 0, 0, 0], &[]);
+        formerr([2, 0, 0, 0], &[QUESTION, QUESTION]);
+        formerr([1, 0, 0, 0], &[&QUESTION[..9]]);
+        formerr([1, 0, 0, 0], &[b"\xc0\x0c\0\x01\0\x01"]);
+        formerr([1, 0, 0, 0], &[QUESTION, b"x"]);
+        formerr([1, 1, 0, 0], &[QUESTION, OPT]);
+        formerr([1, 0, 1, 0], &[QUESTION, OPT]);
+        formerr([1, 0, 0, 2], &[QUESTION, OPT, OPT]);
+        formerr([1, 0, 0, 1], &[QUESTION, b"\x01x", OPT]);
+        formerr([1, 0, 0, 1], &[QUESTION, &OPT[..10]]);
+        formerr([1, 0, 0, 1], &[QUESTION, b"\0\0\x29\x10\0\0\0\0\0\0\x03\0\x03\0"]);
+    }
+
+    #[test]
+    fn what_could_loop_is_dropped() {
+        assert_eq!(parse(&[0; 11]).err(), Some(Unanswerable::Drop));
+        let mut response = query([1, 0, 0, 0], QUESTION);
+        response[2] |= 0x80;
+        assert_eq!(parse(&response).err(), Some(Unanswerable::Drop));
+    }
+}

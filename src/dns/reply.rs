@@ -1,0 +1,114 @@
+//! The frame around the records of a reply: header, question, OPT.
+
+use crate::dns::query::{Edns, OPT_LEN, Query, options};
+use crate::snapshot::message::HEADER;
+
+/// What we say of ourselves in OPT: no UDP message of ours is larger (RFC 9715).
+pub const UDP_LIMIT: usize = 1232;
+/// The limit without EDNS (RFC 1035 §4.2.1).
+const PLAIN_LIMIT: usize = 512;
+const OPTION_NSID: u16 = 3;
+/// Longest NSID that is configured.
+pub const MAX_NSID: usize = 255;
+
+pub const NOERROR: u8 = 0;
+pub const SERVFAIL: u8 = 2;
+pub const NXDOMAIN: u8 = 3;
+pub const YXDOMAIN: u8 = 6;
+pub const BADVERS: u8 = 16;
+
+/// What stands between question and OPT, already written into the reply's buffer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Body {
+    /// End of the last record.
+    pub len: usize,
+    pub answer: u16,
+    pub authority: u16,
+    pub additional: u16,
+    pub rcode: u8,
+    pub authoritative: bool,
+    pub truncated: bool,
+}
+
+/// How a message reaches us decides how long the reply may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Datagram,
+    /// Anything with its own framing and retransmission.
+    Stream,
+}
+
+/// Octets that the reply may have.
+#[inline]
+pub fn limit(transport: Transport, edns: Option<&Edns<'_>>) -> usize {
+    match (transport, edns) {
+        (Transport::Stream, _) => usize::from(u16::MAX),
+        (Transport::Datagram, None) => PLAIN_LIMIT,
+        (Transport::Datagram, Some(edns)) => usize::from(edns.size).clamp(PLAIN_LIMIT, UDP_LIMIT),
+    }
+}
+
+/// Octets that OPT will take: reserved before any record is written.
+#[inline]
+pub fn opt_len(query: &Query<'_>, nsid: &[u8]) -> usize {
+    match &query.edns {
+        None => 0,
+        Some(edns) if edns.options.is_empty() => OPT_LEN,
+        Some(edns) if asks_nsid(edns) && !nsid.is_empty() => OPT_LEN + 4 + nsid.len(),
+        Some(_) => OPT_LEN,
+    }
+}
+
+fn asks_nsid(edns: &Edns<'_>) -> bool {
+    options(edns.options).flatten().any(|(code, _)| code == OPTION_NSID)
+}
+
+/// Header and OPT around `body`; returns the length of the reply. RD comes back as it was sent;
+/// RA, AD and CD are 0 in an authoritative answer (RFC 4035 §3.1.6).
+#[inline]
+pub fn frame(out: &mut [u8], query: &Query<'_>, body: &Body, nsid: &[u8]) -> Option<usize> {
+    let mut additional = body.additional;
+    let mut len = body.len;
+    if let Some(edns) = &query.edns {
+        len = write_opt(out, len, edns, body.rcode, nsid)?;
+        additional += 1;
+    }
+    let header = out.first_chunk_mut::<HEADER>()?;
+    header[2] = 0x80
+        | header[2] & 1
+        | if body.authoritative { 4 } else { 0 }
+        | if body.truncated { 2 } else { 0 };
+    header[3] = body.rcode & 15;
+    header[4..6].copy_from_slice(&[0, 1]);
+    header[6..8].copy_from_slice(&body.answer.to_be_bytes());
+    header[8..10].copy_from_slice(&body.authority.to_be_bytes());
+    header[10..12].copy_from_slice(&additional.to_be_bytes());
+    Some(len)
+}
+
+#[inline]
+fn write_opt(out: &mut [u8], at: usize, edns: &Edns<'_>, rcode: u8, nsid: &[u8]) -> Option<usize> {
+    let [size_high, size_low] = (UDP_LIMIT as u16).to_be_bytes();
+    let flags = if edns.dnssec_ok { 0x80 } else { 0 };
+    let opt = [0, 0, 41, size_high, size_low, rcode >> 4, 0, flags, 0, 0, 0];
+    out.get_mut(at..at + OPT_LEN)?.copy_from_slice(&opt);
+    let end = at + OPT_LEN;
+    if edns.options.is_empty() || nsid.is_empty() || !asks_nsid(edns) {
+        return Some(end);
+    }
+    let length = nsid.len() as u16;
+    let [code_high, code_low] = OPTION_NSID.to_be_bytes();
+    let [length_high, length_low] = length.to_be_bytes();
+    out.get_mut(end - 2..end)?.copy_from_slice(&(length + 4).to_be_bytes());
+    out.get_mut(end..end + 4)?.copy_from_slice(&[code_high, code_low, length_high, length_low]);
+    out.get_mut(end + 4..end + 4 + nsid.len())?.copy_from_slice(nsid);
+    Some(end + 4 + nsid.len())
+}
+
+/// A bare header: for what could not be read as far as its question.
+pub fn bare(out: &mut [u8], message: &[u8], rcode: u8) -> Option<usize> {
+    let asked = message.first_chunk::<HEADER>()?;
+    let header = out.first_chunk_mut::<HEADER>()?;
+    *header = [asked[0], asked[1], 0x80 | asked[2] & 0x79, rcode, 0, 0, 0, 0, 0, 0, 0, 0];
+    Some(HEADER)
+}

@@ -1,0 +1,221 @@
+//! One function for every transport: a query's bytes and a snapshot in, the reply's bytes out.
+//!
+//! Takes no lock, allocates nothing, awaits nothing and cannot panic: every access that depends on
+//! the query is checked. First what, then how: the look-up yields an outcome, the outcome fixes
+//! each section, only then are bytes written.
+//!
+//! | outcome | AA | rcode | answer | authority |
+//! |---|---|---|---|---|
+//! | a pool's name, A or AAAA | 1 | NOERROR | its members | |
+//! | the same, from a client that may not ask | 0 | REFUSED | | |
+//! | data | 1 | NOERROR | the RRset | |
+//! | no data of that type | 1 | NOERROR | | SOA |
+//! | no such name | 1 | NXDOMAIN | | SOA |
+//! | aliases, referrals | [`crate::dns::chain`] | | | |
+//! | outside our zones, another class, a transfer | 0 | REFUSED | | |
+//! | does not fit | 1 | NOERROR, TC | | |
+
+use std::net::IpAddr;
+
+use crate::dns::chain;
+use crate::dns::query::{LowerName, NOTIMP, Query, REFUSED, Unanswerable};
+use crate::dns::reply::{self, BADVERS, Body, NOERROR, NXDOMAIN, SERVFAIL, Transport};
+use crate::snapshot::Snapshot;
+use crate::snapshot::pool::PoolAnswer;
+use crate::snapshot::rotation::place;
+use crate::snapshot::statics::POOL_NEGATIVE_TTL;
+use crate::zone::lookup::Outcome;
+use crate::zone::rtype;
+use crate::zone::store::ZoneId;
+
+const CLASS_IN: u16 = 1;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    pub address: IpAddr,
+    pub transport: Transport,
+}
+
+/// What goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    Send {
+        len: usize,
+        /// Of the question; 0 when there was none to read.
+        qtype: u16,
+    },
+    Drop,
+}
+
+/// Writes the reply to `query` into `out`, which should have 65535 octets for a stream and
+/// [`reply::UDP_LIMIT`] for datagrams. `turn` differs from query to query and decides the rotation.
+#[inline]
+pub fn respond(
+    snapshot: &Snapshot,
+    query: &[u8],
+    client: &Client,
+    turn: u64,
+    out: &mut [u8],
+) -> Reply {
+    let mut name = LowerName::default();
+    match Query::parse(query, &mut name) {
+        Ok(query) => {
+            let nsid = &snapshot.statics.nsid[..];
+            let len = answer(snapshot, &query, &name, client, turn, out)
+                .and_then(|body| reply::frame(out, &query, &body, nsid));
+            match len {
+                Some(len) => Reply::Send { len, qtype: query.qtype },
+                None => failed(out, query.head),
+            }
+        }
+        Err(Unanswerable::Drop) => Reply::Drop,
+        Err(Unanswerable::Rcode(rcode)) => match reply::bare(out, query, rcode) {
+            Some(len) => Reply::Send { len, qtype: 0 },
+            None => Reply::Drop,
+        },
+    }
+}
+
+/// Only a buffer too small for a header and a question gets here.
+#[cold]
+fn failed(out: &mut [u8], query: &[u8]) -> Reply {
+    match reply::bare(out, query, SERVFAIL) {
+        Some(len) => Reply::Send { len, qtype: 0 },
+        None => Reply::Drop,
+    }
+}
+
+/// The records, written behind the question. `None` when not even the question fits.
+#[inline]
+fn answer(
+    snapshot: &Snapshot,
+    query: &Query<'_>,
+    name: &LowerName,
+    client: &Client,
+    turn: u64,
+    out: &mut [u8],
+) -> Option<Body> {
+    let start = query.head.len();
+    out.get_mut(..start)?.copy_from_slice(query.head);
+    let empty = Body { len: start, ..Body::default() };
+    if let Some(rcode) = refusal(query) {
+        return Some(Body { rcode, ..empty });
+    }
+    let limit = reply::limit(client.transport, query.edns.as_ref()).min(out.len());
+    let limit = limit.checked_sub(reply::opt_len(query, &snapshot.statics.nsid))?;
+    let out = out.get_mut(..limit)?;
+    let authoritative = Body { authoritative: true, ..empty };
+    let statics = &*snapshot.statics;
+    Some(match statics.zones.look_up(name.as_slice(), query.qtype) {
+        Outcome::Slot { zone, slot } => match snapshot.pool(slot) {
+            Some(pool) => pooled(snapshot, pool, zone, query, client, turn, out, authoritative),
+            None => Body { rcode: SERVFAIL, ..empty },
+        },
+        Outcome::Data { node, rrset, .. } => {
+            let body = statics.body(node, &rrset);
+            let written = match rrset.block().filter(|_| is_rotated(rrset.rtype, rrset.count)) {
+                Some(block) => {
+                    let first = place(turn, usize::from(rrset.count)) * block;
+                    write_from(out, start, body, first)
+                }
+                None => write_from(out, start, body, 0),
+            };
+            match written {
+                Some(len) => Body { len, answer: rrset.count, ..authoritative },
+                None => Body { truncated: true, ..authoritative },
+            }
+        }
+        Outcome::NoData { zone, slot } => {
+            let cap = slot.map(|_| POOL_NEGATIVE_TTL);
+            negative(snapshot, zone, cap, query, out, authoritative)
+        }
+        Outcome::NxDomain { zone } => {
+            negative(snapshot, zone, None, query, out, Body { rcode: NXDOMAIN, ..authoritative })
+        }
+        Outcome::NotOurs => Body { rcode: REFUSED, ..empty },
+        first @ (Outcome::Alias { .. } | Outcome::Redirect { .. } | Outcome::Referral { .. }) => {
+            chain::follow(snapshot, first, query, name, client, turn, out)
+        }
+    })
+}
+
+/// Questions that no zone answers.
+#[inline]
+fn refusal(query: &Query<'_>) -> Option<u8> {
+    if let Some(edns) = &query.edns
+        && edns.version != 0
+    {
+        // RFC 6891 §6.1.3.
+        return Some(BADVERS);
+    }
+    if query.qclass != CLASS_IN {
+        return Some(REFUSED);
+    }
+    match query.qtype {
+        rtype::AXFR | rtype::IXFR => Some(REFUSED),
+        rtype::ANY => None,
+        qtype if rtype::is_meta(qtype) => Some(NOTIMP),
+        _ => None,
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "inlined into its one caller, which has them all")]
+#[inline]
+fn pooled(
+    snapshot: &Snapshot,
+    pool: &PoolAnswer,
+    zone: ZoneId,
+    query: &Query<'_>,
+    client: &Client,
+    turn: u64,
+    out: &mut [u8],
+    authoritative: Body,
+) -> Body {
+    let start = query.head.len();
+    if !pool.admits(client.address) {
+        return Body { rcode: REFUSED, authoritative: false, ..authoritative };
+    }
+    match pool.write(query.qtype, turn, out.get_mut(start..).unwrap_or_default()) {
+        Ok((0, _)) => negative(snapshot, zone, Some(POOL_NEGATIVE_TTL), query, out, authoritative),
+        Ok((answer, len)) => Body { len: start + len, answer, ..authoritative },
+        Err(_) => Body { truncated: true, ..authoritative },
+    }
+}
+
+/// The SOA in the authority section, with the TTL that negative answers have (RFC 2308 §3).
+#[inline]
+fn negative(
+    snapshot: &Snapshot,
+    zone: ZoneId,
+    ttl_cap: Option<u32>,
+    query: &Query<'_>,
+    out: &mut [u8],
+    body: Body,
+) -> Body {
+    let start = query.head.len();
+    let room = out.get_mut(start..).unwrap_or_default();
+    match snapshot.statics.negative(zone).write(query.name_len(), ttl_cap, room) {
+        Some(len) => Body { len: start + len, authority: 1, ..body },
+        None => Body { truncated: true, ..body },
+    }
+}
+
+/// Static address sets go round as pools do; the order of other sets may mean something to people.
+#[inline]
+fn is_rotated(rtype: u16, count: u16) -> bool {
+    count > 1 && (rtype == rtype::A || rtype == rtype::AAAA)
+}
+
+/// Copies `records`, beginning with the one at octet `first`; the end, or `None` when full.
+#[inline]
+fn write_from(out: &mut [u8], start: usize, records: &[u8], first: usize) -> Option<usize> {
+    let room = out.get_mut(start..start + records.len())?;
+    let (before, from) = records.split_at_checked(first)?;
+    let (head, tail) = room.split_at_mut_checked(from.len())?;
+    head.copy_from_slice(from);
+    tail.copy_from_slice(before);
+    Some(start + records.len())
+}
+
+const _: () = assert!(NOERROR == 0, "Body::default() means success");
