@@ -7,3 +7,7 @@ pub mod chain;
 pub mod query;
 pub mod reply;
 pub mod respond;
+pub mod sockets;
+pub mod stream;
+mod tally;
+pub mod udp;

@@ -1,0 +1,136 @@
+//! Opening the sockets that queries come in by.
+//!
+//! Each UDP worker has a socket of its own for each address (SO_REUSEPORT); the kernel spreads
+//! clients over them. IPv6 sockets take IPv6 only, so `0.0.0.0` and `::` can stand side by side.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// A burst must find room while its worker sleeps: at about 1 KiB of kernel memory for a small
+/// datagram this holds some 4000. The default lost 800 of 1000 queries that came at once.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// How long a worker may sleep before it looks whether it is to stop.
+pub const RECEIVE_TIMEOUT: Duration = Duration::from_millis(250);
+/// Connections that the kernel completes before we accept them.
+const BACKLOG: i32 = 1024;
+/// Ports tried when any will do: the same one must be free for UDP and TCP.
+const PORT_TRIES: usize = 16;
+
+/// The sockets of one listen address.
+#[derive(Debug)]
+pub struct Bound {
+    pub address: SocketAddr,
+    /// One for each worker.
+    pub udp: Vec<UdpSocket>,
+    pub tcp: TcpListener,
+}
+
+/// Why an address could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{transport} {address}: {}", hint(.source, .address))]
+pub struct BindFault {
+    pub transport: &'static str,
+    pub address: SocketAddr,
+    pub source: io::Error,
+}
+
+fn hint(error: &io::Error, address: &SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has this address; \
+            `ss -lunpt` shows which, or choose another port under server.listen"
+            .into(),
+        io::ErrorKind::PermissionDenied => format!(
+            "port {} is for privileged programs; give the binary CAP_NET_BIND_SERVICE, as the \
+             systemd unit does, or choose a port above 1023",
+            address.port()
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; `ip address` shows which it has".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// UDP and TCP of `address` for `workers` workers. Port 0 takes any port free for both.
+pub fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindFault> {
+    let tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        match bind_once(address, workers) {
+            Err(fault) if tried < tries && fault.source.kind() == io::ErrorKind::AddrInUse => {}
+            result => return result,
+        }
+    }
+}
+
+fn bind_once(address: SocketAddr, workers: usize) -> Result<Bound, BindFault> {
+    let fault = |transport| move |source| BindFault { transport, address, source };
+    let first = udp(address, workers > 1).map_err(fault("UDP"))?;
+    let address = first.local_addr().map_err(fault("UDP"))?;
+    let mut sockets = vec![first];
+    for _ in 1..workers {
+        sockets.push(udp(address, true).map_err(fault("UDP"))?);
+    }
+    Ok(Bound { address, udp: sockets, tcp: tcp(address).map_err(fault("TCP"))? })
+}
+
+fn udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Only among our own workers: a second server on the same address is a mistake to be told.
+    socket.set_reuse_port(shared)?;
+    grow_receive_buffer(&socket)?;
+    socket.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => {
+            setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+        }
+        IpAddr::V6(ip) if ip.is_unspecified() => {
+            setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        }
+        _ => {}
+    }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// Past the limit of the system where we may, up to it otherwise.
+fn grow_receive_buffer(socket: &Socket) -> io::Result<()> {
+    if setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_ok() {
+        return Ok(());
+    }
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    // The kernel reports twice what it grants.
+    let granted = socket.recv_buffer_size()? / 2;
+    if granted < RECEIVE_BUFFER {
+        tracing::info!(
+            "the UDP receive buffer is {granted} octets instead of {RECEIVE_BUFFER}: bursts may \
+             lose queries; raise sysctl net.core.rmem_max"
+        );
+    }
+    Ok(())
+}
+
+fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Whether replies must be told which address to leave from.
+pub fn is_wildcard(address: SocketAddr) -> bool {
+    address.ip().is_unspecified() || address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+}

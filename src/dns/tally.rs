@@ -1,0 +1,33 @@
+//! Counting a reply, by what its bytes say.
+
+use std::sync::atomic::AtomicU64;
+
+use crate::counters::{Block, QTYPES, RCODES, bump};
+use crate::dns::respond::Reply;
+
+/// For a block with this thread as its only writer. `out` is the buffer with the reply.
+#[inline]
+pub fn tally(block: &Block, reply: &Reply, out: &[u8]) {
+    tally_by(block, reply, out, bump);
+}
+
+/// `count` adds one to a counter.
+#[inline]
+pub fn tally_by(block: &Block, reply: &Reply, out: &[u8], count: impl Fn(&AtomicU64)) {
+    let Reply::Send { qtype, .. } = *reply else {
+        count(&block.dropped);
+        return;
+    };
+    count(&block.queries);
+    count(&block.qtypes[qtype_index(qtype)]);
+    let [.., flags, rcode_octet] = out.first_chunk::<4>().copied().unwrap_or_default();
+    count(&block.rcodes[usize::from(rcode_octet & 15).min(RCODES.len() - 1)]);
+    if flags & 2 != 0 {
+        count(&block.truncated);
+    }
+}
+
+#[inline]
+fn qtype_index(qtype: u16) -> usize {
+    QTYPES.iter().position(|(number, _)| *number == qtype).unwrap_or(QTYPES.len() - 1)
+}
