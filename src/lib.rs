@@ -21,5 +21,6 @@ pub mod config;
 pub mod control;
 pub mod counters;
 pub mod dns;
+pub mod http;
 pub mod snapshot;
 pub mod zone;

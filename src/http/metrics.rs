@@ -1,0 +1,301 @@
+//! `/metrics`: OpenMetrics text, written from the counters and the newest status at each scrape.
+//!
+//! Nothing is counted here, so nothing can be counted twice. Labels come from the configuration
+//! and from closed lists, never from a query: a scrape has as many series as the cluster has
+//! members, whatever clients ask.
+//!
+//! OpenMetrics is the only format; Prometheus reads it since 2.5, whatever it offered to accept.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jiff::Timestamp;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::watch;
+
+use crate::control::status::{CheckStatus, MemberStatus, PoolStatus, Status};
+use crate::counters::{Block, Counters, QTYPES, RCODES};
+use crate::http::Shared;
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Every state that a check can be in.
+const STATES: [&str; 5] = ["unknown", "up", "falling", "down", "rising"];
+
+pub fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/metrics", get(metrics))
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    let mut body = String::new();
+    match text::encode(&mut body, &shared.registry) {
+        Ok(()) => {
+            ([(CONTENT_TYPE, OPEN_METRICS), (CACHE_CONTROL, "no-store")], body).into_response()
+        }
+        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+pub fn registry(status: watch::Receiver<Arc<Status>>, counters: Arc<Counters>) -> Registry {
+    let mut registry = Registry::with_prefix("tiovivo");
+    registry.register_collector(Box::new(Exposition { status, counters }));
+    registry
+}
+
+#[derive(Debug)]
+struct Exposition {
+    status: watch::Receiver<Arc<Status>>,
+    counters: Arc<Counters>,
+}
+
+impl Collector for Exposition {
+    fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
+        let status = self.status.borrow().clone();
+        let mut out = Families(encoder);
+        server(&mut out, &status)?;
+        answers(&mut out, &self.counters)?;
+        connections(&mut out, &self.counters)?;
+        pools(&mut out, &status.pools)?;
+        members(&mut out, &status.pools)?;
+        checks(&mut out, &status.pools)
+    }
+}
+
+type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+/// One method a metric type; each call writes one family, with its HELP, TYPE and UNIT.
+struct Families<'a>(DescriptorEncoder<'a>);
+
+impl Families<'_> {
+    /// Without samples there is no family.
+    fn family<'a, M: EncodeMetric>(
+        &mut self,
+        (name, help, unit): (&str, &str, Option<Unit>),
+        samples: impl IntoIterator<Item = (Labels<'a>, M)>,
+    ) -> fmt::Result {
+        let mut samples = samples.into_iter().peekable();
+        let Some((_, first)) = samples.peek() else { return Ok(()) };
+        let kind = first.metric_type();
+        let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), kind)?;
+        for (labels, sample) in samples {
+            sample.encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn counter<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels<'a>, u64)>,
+    ) -> fmt::Result {
+        let samples = samples.into_iter().map(|(labels, n)| (labels, ConstCounter::new(n)));
+        self.family((name, help, None), samples)
+    }
+
+    fn gauge<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels<'a>, f64)>,
+    ) -> fmt::Result {
+        let samples = samples.into_iter().map(|(labels, value)| (labels, ConstGauge::new(value)));
+        self.family((name, help, None), samples)
+    }
+
+    fn seconds<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels<'a>, f64)>,
+    ) -> fmt::Result {
+        let samples = samples.into_iter().map(|(labels, value)| (labels, ConstGauge::new(value)));
+        self.family((name, help, Some(Unit::Seconds)), samples)
+    }
+}
+
+fn server(out: &mut Families<'_>, status: &Status) -> fmt::Result {
+    let build = Info::new(vec![("version", status.version)]);
+    out.family(("build", "The running version", None), [(vec![], build)])?;
+    out.seconds("start_time", "When this server started, since 1970", unix(&status.started))?;
+    out.gauge("ready", "1 once the first round of probes is over", alone(flag(status.ready)))?;
+    let loaded = unix(&status.config.loaded);
+    out.seconds("config_loaded_time", "When what is served was loaded, since 1970", loaded)?;
+    let accepted = flag(status.config.refused.is_none());
+    let help = "0 while the newest reload is refused and the one before serves on";
+    out.gauge("config_last_reload_ok", help, alone(accepted))?;
+    let zones = |of: fn(&crate::control::status::ZoneStatus) -> f64| {
+        status.zones.iter().map(move |zone| (vec![("zone", zone.apex.as_str())], of(zone)))
+    };
+    out.gauge("zone_serial", "SOA serial of the zone", zones(|zone| f64::from(zone.serial)))?;
+    out.gauge("zone_records", "Records of the zone file", zones(|zone| zone.records as f64))
+}
+
+/// UDP workers are one transport: how many there are is no news to whoever reads the graph.
+fn answers(out: &mut Families<'_>, counters: &Counters) -> fmt::Result {
+    let each = |count: &dyn Fn(&Block) -> u64| {
+        let udp = counters.udp.iter().map(count).fold(0, u64::wrapping_add);
+        [("udp", udp), ("stream", count(&counters.stream))]
+    };
+    let plain = |of: fn(&Block) -> &AtomicU64| {
+        each(&|block| read(of(block))).map(|(name, n)| (vec![("transport", name)], n))
+    };
+    out.counter("queries", "Queries received", plain(|block| &block.queries))?;
+    let qtypes = QTYPES.iter().enumerate().flat_map(|(index, (_, qtype))| {
+        each(&|block| block.qtypes.get(index).map_or(0, read))
+            .map(|(name, n)| (vec![("transport", name), ("qtype", *qtype)], n))
+    });
+    out.counter("questions", "Questions asked, by query type", qtypes)?;
+    let rcodes = RCODES.iter().enumerate().flat_map(|(index, rcode)| {
+        each(&|block| block.rcodes.get(index).map_or(0, read))
+            .map(|(name, n)| (vec![("transport", name), ("rcode", *rcode)], n))
+    });
+    out.counter("replies", "Replies sent, by response code", rcodes)?;
+    let help = "Messages that got no reply: too short, responses, loops";
+    out.counter("dropped_messages", help, plain(|block| &block.dropped))?;
+    out.counter("truncated_replies", "Replies with TC=1", plain(|block| &block.truncated))?;
+    let help = "Replies that the kernel would not take";
+    out.counter("send_errors", help, plain(|block| &block.send_errors))?;
+    let help = "Panics that a worker survived; each is a bug of this program";
+    out.counter("panics", help, plain(|block| &block.panics))
+}
+
+fn connections(out: &mut Families<'_>, counters: &Counters) -> fmt::Result {
+    let open = read(&counters.connections_open) as f64;
+    out.gauge("connections_open", "DNS connections open now", alone(open))?;
+    let accepted = (vec![], read(&counters.connections_accepted));
+    out.counter("connections_accepted", "DNS connections accepted", [accepted])?;
+    let evicted = (vec![], read(&counters.connections_evicted));
+    out.counter("connections_evicted", "DNS connections closed to keep a bound", [evicted])
+}
+
+fn pools(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    let each = |of: fn(&PoolStatus) -> f64| {
+        pools.iter().map(move |pool| (vec![("pool", pool.name.as_str())], of(pool)))
+    };
+    out.gauge("pool_members", "Members of the pool", each(|pool| pool.members.len() as f64))?;
+    let help = "Members that serve by their health";
+    out.gauge("pool_serving_members", help, each(|pool| pool.serving as f64))?;
+    let help = "Fewer serving members than this and the pool is short";
+    out.gauge("pool_min_serving_members", help, each(|pool| pool.min_serving as f64))?;
+    let help = "Nodes in the answers, those of a fallback pool included";
+    out.gauge("pool_answering_nodes", help, each(|pool| pool.answering.len() as f64))?;
+    let help = "1 while too few members serve and when_short decides";
+    out.gauge("pool_short", help, each(|pool| flag(pool.short)))?;
+    out.seconds("pool_ttl", "TTL of the answers now", each(|pool| f64::from(pool.ttl)))?;
+    let help = "TTL as configured";
+    out.seconds("pool_configured_ttl", help, each(|pool| f64::from(pool.ttl_configured)))
+}
+
+fn members(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    let each = |of: fn(&MemberStatus) -> f64| {
+        pools.iter().flat_map(move |pool| {
+            pool.members.iter().map(move |member| (member_labels(pool, member), of(member)))
+        })
+    };
+    let help = "1 while the member is in the answers of its pool";
+    out.gauge("member_in_answers", help, each(|member| flag(member.in_answers)))?;
+    out.gauge("member_weight", "Weight of the member", each(|member| f64::from(member.weight)))
+}
+
+/// `check="rotation"` decides who is answered, `check="deep"` is shown and alerted only.
+fn checks(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
+    let all: Vec<(Labels<'_>, &CheckStatus)> = pools
+        .iter()
+        .flat_map(|pool| pool.members.iter().map(move |member| (pool, member)))
+        .flat_map(|(pool, member)| {
+            [("rotation", Some(&member.check)), ("deep", member.deep.as_ref())]
+                .into_iter()
+                .filter_map(move |(kind, check)| {
+                    let mut labels = member_labels(pool, member);
+                    labels.push(("check", kind));
+                    check.map(|check| (labels, check))
+                })
+        })
+        .collect();
+    let each = || all.iter().map(|(labels, check)| (labels.clone(), *check));
+    let states = each().flat_map(|(labels, check)| {
+        STATES.map(|state| {
+            let mut labels = labels.clone();
+            labels.push(("state", state));
+            (labels, flag(check.state == state))
+        })
+    });
+    out.gauge("check_state", "1 for the state that the check is in, 0 for the others", states)?;
+    let since = each().filter_map(|(labels, check)| Some((labels, unix_seconds(&check.since)?)));
+    let help = "When the member last became up or down, since 1970";
+    out.seconds("check_since_time", help, since)?;
+    out.counter("probes", "Probes with a result", each().map(|(l, check)| (l, check.probes)))?;
+    let failures = each().map(|(labels, check)| (labels, check.failures));
+    out.counter("probe_failures", "Probes that failed", failures)?;
+    let trips = each().filter_map(|(labels, check)| Some((labels, seconds(check.last_rtt_ms?))));
+    let help = "Of the newest probe that had a verdict from the node";
+    out.seconds("probe_round_trip", help, trips)
+}
+
+fn member_labels<'a>(pool: &'a PoolStatus, member: &'a MemberStatus) -> Labels<'a> {
+    vec![("pool", &pool.name), ("node", &member.node), ("role", member.role)]
+}
+
+fn alone<'a>(value: f64) -> [(Labels<'a>, f64); 1] {
+    [(vec![], value)]
+}
+
+fn flag(on: bool) -> f64 {
+    f64::from(u8::from(on))
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// To the microsecond; what lies below is noise of the division.
+fn seconds(milliseconds: f64) -> f64 {
+    (milliseconds * 1000.0).round() / 1_000_000.0
+}
+
+fn unix<'a>(time: &str) -> Option<(Labels<'a>, f64)> {
+    unix_seconds(time).map(|seconds| (vec![], seconds))
+}
+
+fn unix_seconds(time: &str) -> Option<f64> {
+    let time: Timestamp = time.parse().ok()?;
+    Some(time.as_millisecond() as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::standing::State;
+
+    #[test]
+    fn every_state_has_its_series() {
+        let all = [
+            State::Unknown { last: None },
+            State::Up,
+            State::Falling { count: 1, of: 3 },
+            State::Down,
+            State::Rising { count: 1, of: 2 },
+        ];
+        assert_eq!(all.map(State::as_str), STATES);
+    }
+
+    #[test]
+    fn a_round_trip_keeps_its_digits() {
+        assert_eq!(seconds(0.84), 0.00084);
+        assert_eq!(unix_seconds("1970-01-01T00:00:01.5Z"), Some(1.5));
+        assert_eq!(unix_seconds("soon"), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! The dashboard: API, page and metrics over HTTP/1.1, reading what others publish.
+//!
+//! | path | says |
+//! |---|---|
+//! | `/` | the page; `/?fragment` is its changing part alone |
+//! | `/api/v1/…` | the API, see [`api`] |
+//! | `/metrics` | OpenMetrics text |
+//! | `/livez`, `/readyz` | for a supervisor and for a balancer |
+//!
+//! Nothing here can change the server or slow an answer down: it holds one end of a watch channel
+//! and reads counters. Every route names its methods itself and the guard looks at no method, so
+//! writes join [`api`] without moving anything.
+//!
+//! Deliberately missing: TLS and log-in. The page belongs on a loopback address or behind a proxy
+//! that has both.
+
+pub mod api;
+pub mod guard;
+pub mod liveness;
+pub mod metrics;
+pub mod page;
+pub mod server;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::control::status::Status;
+use crate::counters::Counters;
+use crate::http::server::Limits;
+
+/// Octets of a request body that a handler may ask for. No route reads one yet.
+const MAX_BODY: usize = 16 * 1024;
+
+/// What the dashboard is given by the composition root.
+#[derive(Debug, Clone)]
+pub struct Dashboard {
+    pub status: watch::Receiver<Arc<Status>>,
+    pub counters: Arc<Counters>,
+    pub limits: Limits,
+}
+
+/// What every handler sees.
+#[derive(Debug)]
+pub struct Shared {
+    status: watch::Receiver<Arc<Status>>,
+    registry: Registry,
+}
+
+impl Shared {
+    pub fn status(&self) -> Arc<Status> {
+        self.status.borrow().clone()
+    }
+
+    /// Whether somebody still publishes. Without a writer the newest status stays readable, and
+    /// it must not be taken for news.
+    pub fn is_published(&self) -> bool {
+        self.status.has_changed().is_ok()
+    }
+}
+
+/// Answers until `stop` is ready, then lets open requests end within the limits' grace.
+///
+/// # Errors
+/// When the listener has no address. Nothing that a client does ends the server.
+pub async fn serve(
+    listener: TcpListener,
+    dashboard: Dashboard,
+    stop: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let hosts = guard::Hosts::of(listener.local_addr()?);
+    let limits = dashboard.limits;
+    server::serve(listener, router(dashboard, hosts), limits, stop).await;
+    Ok(())
+}
+
+fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
+    let registry = metrics::registry(dashboard.status.clone(), dashboard.counters);
+    let shared = Arc::new(Shared { status: dashboard.status, registry });
+    Router::new()
+        .merge(page::routes())
+        .merge(metrics::routes())
+        .merge(liveness::routes())
+        .nest("/api/v1", api::routes())
+        .fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the page is at /\n") })
+        .method_not_allowed_fallback(|| async {
+            (StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method\n")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(hosts, guard::check_host))
+        .layer(middleware::map_response(guard::protect))
+        .with_state(shared)
+}

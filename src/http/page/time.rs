@@ -1,0 +1,70 @@
+//! Times as an operator reads them: how long ago, with the exact time one hover away.
+
+use jiff::Timestamp;
+
+use crate::http::page::html::Html;
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// `<time>` around "12 s ago". A time that cannot be read is shown as it is.
+pub fn ago(html: &mut Html, time: &str, now: Timestamp) {
+    html.raw("<time datetime=\"").text(time).raw("\" title=\"").text(time).raw("\">");
+    match time.parse::<Timestamp>() {
+        Ok(then) => html.text(words(now.as_second().saturating_sub(then.as_second()))).raw(" ago"),
+        Err(_) => html.text(time),
+    };
+    html.raw("</time>");
+}
+
+/// `2026-01-02T03:04:05.678Z` as `03:04:05`, for a list where all is recent.
+pub fn clock(time: &str) -> &str {
+    time.get(11..19).unwrap_or(time)
+}
+
+/// Two units at most, the smaller one only where it tells something. A clock that was set back
+/// makes no negative ages.
+fn words(seconds: i64) -> String {
+    let two = |large: i64, large_unit: &str, small: i64, small_unit: &str| match small {
+        0 => format!("{large} {large_unit}"),
+        _ => format!("{large} {large_unit} {small} {small_unit}"),
+    };
+    match seconds.max(0) {
+        s if s < 2 * MINUTE => format!("{s} s"),
+        s if s < HOUR => format!("{} min", s / MINUTE),
+        s if s < DAY => two(s / HOUR, "h", s % HOUR / MINUTE, "min"),
+        s if s < 14 * DAY => two(s / DAY, "d", s % DAY / HOUR, "h"),
+        s => format!("{} d", s / DAY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_as_exact_as_it_matters() {
+        let ages = [
+            (-5, "0 s"),
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (3 * HOUR + 12 * MINUTE, "3 h 12 min"),
+            (5 * DAY + 3 * HOUR, "5 d 3 h"),
+            (20 * DAY + 3 * HOUR, "20 d"),
+        ];
+        for (seconds, wanted) in ages {
+            assert_eq!(words(seconds), wanted);
+        }
+    }
+
+    #[test]
+    fn an_unreadable_time_is_shown_escaped() {
+        let mut html = Html::default();
+        ago(&mut html, "<soon>", Timestamp::UNIX_EPOCH);
+        assert!(html.done().ends_with("\">&lt;soon&gt;</time>"));
+    }
+}

@@ -1,0 +1,397 @@
+//! The dashboard over real HTTP, with limits short enough to be reached.
+
+mod sample;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tiovivo::control::status::Status;
+use tiovivo::counters::Counters;
+use tiovivo::http::Dashboard;
+use tiovivo::http::server::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Nothing here takes this long, unless it is broken.
+const SOON: Duration = Duration::from_secs(10);
+const SHORT: Duration = Duration::from_millis(150);
+
+struct Running {
+    address: SocketAddr,
+    publisher: watch::Sender<Arc<Status>>,
+    counters: Arc<Counters>,
+    stop: CancellationToken,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start(status: Status, limits: Limits) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (publisher, status) = watch::channel(Arc::new(status));
+    let counters = Arc::new(Counters::new(2));
+    let stop = CancellationToken::new();
+    let dashboard = Dashboard { status, counters: counters.clone(), limits };
+    let stopped = stop.clone().cancelled_owned();
+    let task = tokio::spawn(tiovivo::http::serve(listener, dashboard, stopped));
+    Running { address, publisher, counters, stop, task }
+}
+
+async fn start_sample() -> Running {
+    start(sample::status(), Limits::default()).await
+}
+
+struct Said {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Running {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Octets out, everything back until the server closes.
+    async fn say(&self, request: &str) -> Said {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        parse(&read_to_end(&mut stream).await)
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> Said {
+        let host = self.address;
+        let close = "Connection: close\r\n\r\n";
+        self.say(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{close}")).await
+    }
+
+    async fn get(&self, path: &str) -> Said {
+        self.ask("GET", path).await
+    }
+}
+
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut octets = vec![];
+    // A reset after the reply is as good an end as a FIN.
+    let _ = timeout(SOON, stream.read_to_end(&mut octets)).await.expect("the server closes");
+    String::from_utf8(octets).unwrap()
+}
+
+fn parse(reply: &str) -> Said {
+    let (head, body) = reply.split_once("\r\n\r\n").expect(reply);
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Said { status, head: head.to_lowercase(), body: body.into() }
+}
+
+#[tokio::test]
+async fn the_api_tells_the_status_as_it_is_published() {
+    let server = start_sample().await;
+    let said = server.get("/api/v1/status").await;
+    assert_eq!(said.status, 200);
+    assert!(said.head.contains("content-type: application/json"), "{}", said.head);
+    assert!(said.head.contains("cache-control: no-store"), "{}", said.head);
+    let told: serde_json::Value = serde_json::from_str(&said.body).unwrap();
+    assert_eq!(told, serde_json::to_value(server.publisher.borrow().clone()).unwrap());
+
+    server.publisher.send_modify(|status| Arc::make_mut(status).nsid = Some("ns2".into()));
+    let told: serde_json::Value =
+        serde_json::from_str(&server.get("/api/v1/status").await.body).unwrap();
+    assert_eq!(told["nsid"], "ns2");
+}
+
+#[tokio::test]
+async fn ready_follows_the_first_round_and_alive_the_control_loop() {
+    let mut status = sample::status();
+    status.ready = false;
+    let server = start(status, Limits::default()).await;
+    assert_eq!(server.get("/livez").await.status, 200);
+    let waiting = server.get("/readyz").await;
+    assert_eq!(waiting.status, 503);
+    assert!(waiting.body.starts_with("not ready: the first round"), "{}", waiting.body);
+    assert!(waiting.head.contains("content-type: text/plain"), "{}", waiting.head);
+    assert!(server.get("/").await.body.contains("id=\"not-ready\""));
+
+    server.publisher.send_modify(|status| Arc::make_mut(status).ready = true);
+    assert_eq!(server.get("/readyz").await.status, 200);
+    assert!(!server.get("/").await.body.contains("id=\"not-ready\""));
+
+    let address = server.address;
+    drop(server.publisher);
+    for path in ["/livez", "/readyz"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert_eq!(parse(&read_to_end(&mut stream).await).status, 503, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_shows_every_pool_and_member_and_why() {
+    let server = start_sample().await;
+    let page = server.get("/").await;
+    assert_eq!(page.status, 200);
+    let status = server.publisher.borrow().clone();
+    let mut wanted = vec!["/etc/tiovivo/config.yaml", "everyone", "10.77.0.0/24, 127.0.0.0/8"];
+    for pool in &status.pools {
+        wanted.extend([pool.name.as_str(), &pool.why]);
+        wanted.extend(pool.names.iter().map(String::as_str));
+        for member in &pool.members {
+            wanted.extend([member.node.as_str(), &member.why, &member.check.probe]);
+            wanted.extend(member.addresses.iter().map(String::as_str));
+            wanted.extend(member.check.last_error.as_deref());
+        }
+    }
+    wanted.extend(["2/3", "1/2", "0.84 ms", "2026010203", "connection refused (3/3)"]);
+    for text in wanted {
+        assert!(page.body.contains(text), "the page lacks {text}");
+    }
+    assert!(page.body.contains("node `server-9` is not in nodes"), "faults of the refused reload");
+
+    let fragment = server.get("/?fragment").await;
+    assert!(fragment.body.starts_with("<div id=\"live\""), "only the part that changes");
+    assert!(!fragment.body.contains("<html"));
+}
+
+#[tokio::test]
+async fn a_hostile_name_is_text() {
+    let server = start(sample::hostile(), Limits::default()).await;
+    for path in ["/", "/?fragment"] {
+        let page = server.get(path).await;
+        assert_eq!(page.status, 200);
+        let escaped = "&lt;script&gt;alert(&#39;&quot;&amp;&#39;)&lt;/script&gt;";
+        assert!(page.body.contains(escaped), "{path}");
+        assert!(!page.body.contains("<script>"), "{path} runs what a name says");
+        assert!(!page.body.contains("alert('"), "{path} lets a quote through");
+    }
+    let metrics = server.get("/metrics").await;
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.body.contains(r#"pool="<script>alert('\"&')</script>""#));
+}
+
+#[tokio::test]
+async fn every_response_forbids_what_the_page_does_not_need() {
+    let server = start_sample().await;
+    for path in ["/", "/app.js", "/app.css", "/icon.svg", "/api/v1/status", "/metrics", "/nothing"]
+    {
+        let head = server.get(path).await.head;
+        for wanted in [
+            "content-security-policy: default-src 'none'; script-src 'self'",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+        ] {
+            assert!(head.contains(wanted), "{path} lacks {wanted}:\n{head}");
+        }
+        assert!(!head.contains("access-control-"), "{path} lets other sites read");
+    }
+}
+
+#[tokio::test]
+async fn the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline() {
+    let server = start_sample().await;
+    let page = server.get("/").await.body;
+    for banned in ["style=", " onclick", "javascript:", "src=\"http", "href=\"http", "<style"] {
+        assert!(!page.contains(banned), "{banned}");
+    }
+    for path in ["/app.js", "/app.css", "/icon.svg"] {
+        assert!(page.contains(&format!("\"{path}\"")), "{path} is not used");
+        assert_eq!(server.get(path).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_was_rebound_to_loopback_is_refused() {
+    let server = start_sample().await;
+    let port = server.address.port();
+    for (target, hosts, wanted) in [
+        ("/", format!("Host: localhost:{port}\r\n"), 200),
+        ("/", "Host: [::1]\r\n".into(), 200),
+        ("/", "Host: evil.example\r\n".into(), 421),
+        ("/api/v1/status", format!("Host: evil.example:{port}\r\n"), 421),
+        ("http://evil.example/", "Host: localhost\r\n".into(), 421),
+        ("/", "Host: localhost\r\nHost: evil.example\r\n".into(), 400),
+        ("/", String::new(), 400),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        let said = server.say(&request).await;
+        assert_eq!(said.status, wanted, "{request}");
+        assert!(wanted == 200 || !said.body.contains("server-2"), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn only_reading_is_allowed() {
+    let server = start_sample().await;
+    for path in ["/", "/api/v1/status", "/metrics", "/livez", "/readyz", "/app.js"] {
+        let got = server.get(path).await;
+        let head = server.ask("HEAD", path).await;
+        assert_eq!((head.status, head.body.as_str()), (got.status, ""), "{path}");
+        assert!(head.head.contains("content-length: "), "{path}");
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+            let said = server.ask(method, path).await;
+            assert_eq!(said.status, 405, "{method} {path}");
+            assert!(said.head.contains("allow: get,head"), "{method} {path}: {}", said.head);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_in_plain_text() {
+    let server = start_sample().await;
+    for path in ["/nothing", "/api/v1/nothing", "/api/v2/status", "/../etc/passwd"] {
+        let said = server.get(path).await;
+        assert_eq!(said.status, 404, "{path}");
+        assert!(said.head.contains("content-type: text/plain"), "{path}: {}", said.head);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_its_header_slowly_is_cut() {
+    let server = start(sample::status(), Limits { header_read: SHORT, ..Limits::default() }).await;
+    let mut slow = server.connect().await;
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: local").await.unwrap();
+    assert_eq!(read_to_end(&mut slow).await, "", "half a header gets no page");
+    let mut silent = server.connect().await;
+    assert_eq!(read_to_end(&mut silent).await, "", "a client that says nothing is cut as well");
+    assert_eq!(server.get("/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_never_leaves_is_told_to() {
+    let limits = Limits { lifetime: SHORT, grace: SHORT, ..Limits::default() };
+    let server = start(sample::status(), limits).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(parse(&read_to_end(&mut stream).await).status, 200);
+}
+
+#[tokio::test]
+async fn a_header_beyond_the_limit_is_refused() {
+    let server = start_sample().await;
+    let long = "x".repeat(64 * 1024);
+    let mut stream = server.connect().await;
+    let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {long}\r\n\r\n");
+    let _ = stream.write_all(request.as_bytes()).await;
+    let said = read_to_end(&mut stream).await;
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+    assert_eq!(server.get("/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_turned_away_and_a_free_place_is_taken() {
+    let server = start(sample::status(), Limits { connections: 2, ..Limits::default() }).await;
+    let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut kept = vec![];
+    for _ in 0..2 {
+        let mut stream = server.connect().await;
+        stream.write_all(request).await.unwrap();
+        // The reply has begun, so this connection holds its place.
+        stream.read_u8().await.unwrap();
+        kept.push(stream);
+    }
+    let mut third = server.connect().await;
+    let said = parse(&read_to_end(&mut third).await);
+    assert_eq!((said.status, said.body.as_str()), (503, "too many open connections\n"));
+
+    kept.pop();
+    timeout(SOON, async { while server.get("/livez").await.status != 200 {} })
+        .await
+        .expect("the place becomes free");
+}
+
+#[tokio::test]
+async fn a_stop_ends_idle_connections_and_the_server() {
+    let server = start_sample().await;
+    let mut idle = server.connect().await;
+    idle.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    idle.read_u8().await.unwrap();
+    server.stop.cancel();
+    read_to_end(&mut idle).await;
+    timeout(SOON, server.task).await.expect("the server ends").unwrap().unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_client_that_stalls() {
+    let server = start(sample::status(), Limits { grace: SHORT, ..Limits::default() }).await;
+    let mut stalled = server.connect().await;
+    stalled.write_all(b"GET / HTTP/1.1\r\nHost: loc").await.unwrap();
+    server.stop.cancel();
+    timeout(SOON, server.task).await.expect("the server ends").unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn metrics_are_well_formed_and_count_each_thing_once() {
+    let server = start_sample().await;
+    for (worker, n) in [(0, 5), (1, 7)] {
+        server.counters.udp[worker].queries.store(n, Ordering::Relaxed);
+        server.counters.udp[worker].rcodes[3].store(n, Ordering::Relaxed);
+    }
+    server.counters.stream.qtypes[5].store(3, Ordering::Relaxed);
+    let said = server.get("/metrics").await;
+    assert!(said.head.contains("content-type: application/openmetrics-text; version=1.0.0"));
+    check_exposition(&said.body);
+    for line in [
+        r#"tiovivo_build_info{version="0.1.0"} 1"#,
+        r#"tiovivo_queries_total{transport="udp"} 12"#,
+        r#"tiovivo_replies_total{transport="udp",rcode="NXDOMAIN"} 12"#,
+        r#"tiovivo_questions_total{transport="stream",qtype="AAAA"} 3"#,
+        r#"tiovivo_pool_serving_members{pool="web"} 3.0"#,
+        r#"tiovivo_pool_members{pool="web"} 5.0"#,
+        r#"tiovivo_pool_short{pool="media"} 1.0"#,
+        r#"tiovivo_pool_ttl_seconds{pool="web"} 15.0"#,
+        r#"tiovivo_member_in_answers{pool="web",node="server-4",role="child"} 0.0"#,
+        r#"tiovivo_zone_serial{zone="midominio.com"} 2026010203.0"#,
+    ] {
+        assert!(said.body.lines().any(|got| got == line), "{line} is not in\n{}", said.body);
+    }
+    let node = r#"pool="web",node="server-3",role="child",check="#;
+    for line in [
+        format!(r#"tiovivo_check_state{{{node}"rotation",state="falling"}} 1.0"#),
+        format!(r#"tiovivo_check_state{{{node}"deep",state="down"}} 1.0"#),
+        format!(r#"tiovivo_probe_failures_total{{{node}"rotation"}} 17"#),
+        format!(r#"tiovivo_probe_round_trip_seconds{{{node}"rotation"}} 0.00084"#),
+    ] {
+        assert!(said.body.lines().any(|got| got == line), "{line} is not in\n{}", said.body);
+    }
+}
+
+/// The rules of OpenMetrics that a scraper trips over: each family once, described before its
+/// samples, named after its unit and type, no series twice, `# EOF` last.
+fn check_exposition(text: &str) {
+    let (mut families, mut series) = (vec![], vec![]);
+    let (mut name, mut kind) = ("", "");
+    assert!(text.ends_with("\n# EOF\n"));
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let help;
+            (name, help) = rest.split_once(' ').unwrap();
+            assert!(name.starts_with("tiovivo_") && !help.is_empty(), "{line}");
+            assert!(!families.contains(&name), "{name} comes twice");
+            families.push(name);
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            kind = rest.strip_prefix(name).expect(line).trim();
+            assert!(["counter", "gauge", "info"].contains(&kind), "{line}");
+        } else if let Some(rest) = line.strip_prefix("# UNIT ") {
+            let unit = rest.strip_prefix(name).expect(line).trim();
+            assert!(name.ends_with(&format!("_{unit}")), "{line}");
+        } else {
+            let (id, value) = line.rsplit_once(' ').unwrap();
+            let suffix = match kind {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            assert!(id.starts_with(&format!("{name}{suffix}{{")), "{line} is not of {name}");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(!series.contains(&id), "{id} comes twice");
+            series.push(id);
+        }
+    }
+}

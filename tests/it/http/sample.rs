@@ -1,0 +1,227 @@
+//! A cluster on a bad day: every state, a short pool, a refused reload, names that want escaping.
+
+use jiff::{SignedDuration, Timestamp};
+use tiovivo::control::status::{
+    Change, CheckStatus, ConfigStatus, MemberStatus, PoolStatus, Refused, Status, ZoneStatus,
+};
+
+/// What an unescaped page would run.
+pub const HOSTILE: &str = "<script>alert('\"&')</script>";
+
+pub fn status() -> Status {
+    Status {
+        version: "0.1.0",
+        nsid: Some("ns1".into()),
+        started: ago(3 * 86_400 + 7_300),
+        ready: true,
+        config: ConfigStatus {
+            file: "/etc/tiovivo/config.yaml".into(),
+            loaded: ago(11_520),
+            refused: Some(Refused {
+                at: ago(95),
+                faults: vec![
+                    "config.yaml:17: pools.web.members: node `server-9` is not in nodes".into(),
+                    "config.yaml:22: pools.web.check.timeout: 5s is not shorter than every: 5s"
+                        .into(),
+                ],
+            }),
+        },
+        zones: vec![
+            ZoneStatus { apex: "midominio.com".into(), serial: 2026010203, records: 27 },
+            ZoneStatus { apex: "2.0.192.in-addr.arpa".into(), serial: 41, records: 9 },
+        ],
+        pools: vec![web(), mother(), media()],
+        changes: changes(),
+    }
+}
+
+/// The same cluster, every text of it hostile.
+pub fn hostile() -> Status {
+    let mut status = status();
+    let evil = || HOSTILE.to_string();
+    status.nsid = Some(evil());
+    status.started = evil();
+    status.config = ConfigStatus {
+        file: evil(),
+        loaded: evil(),
+        refused: Some(Refused { at: evil(), faults: vec![evil()] }),
+    };
+    status.zones.iter_mut().for_each(|zone| zone.apex = evil());
+    status.changes.iter_mut().for_each(|change| {
+        *change = Change { at: evil(), pool: evil(), node: evil(), what: evil() };
+    });
+    for pool in &mut status.pools {
+        pool.name = evil();
+        pool.names = vec![evil()];
+        pool.clients = Some(vec![evil()]);
+        pool.when_short = evil();
+        pool.answering = vec![evil()];
+        pool.why = evil();
+        for member in &mut pool.members {
+            member.node = evil();
+            member.addresses = vec![evil()];
+            member.why = evil();
+            for check in [Some(&mut member.check), member.deep.as_mut()].into_iter().flatten() {
+                check.probe = evil();
+                check.progress = Some(evil());
+                check.since = evil();
+                check.last_probe = Some(evil());
+                check.last_error = Some(evil());
+            }
+        }
+    }
+    status
+}
+
+fn web() -> PoolStatus {
+    let deep = |state, error: Option<&str>| {
+        let check = check("GET http://www.midominio.com/health/deep", state, None, 9_000);
+        Some(CheckStatus { last_error: error.map(Into::into), last_rtt_ms: Some(41.7), ..check })
+    };
+    let mut members = vec![
+        member("server-2", "child", &["192.0.2.18"], "up", None),
+        member("server-3", "child", &["192.0.2.19"], "falling", Some("2/3")),
+        member("server-4", "child", &["192.0.2.20", "2001:db8::20"], "down", None),
+        member("server-5", "child", &["192.0.2.21"], "rising", Some("1/2")),
+        member("server-6", "child", &["192.0.2.22"], "unknown", None),
+    ];
+    members[0].deep = deep("up", None);
+    members[1].weight = 2;
+    members[1].deep = deep("down", Some("503 instead of 200"));
+    members[1].check.last_error = Some("no answer within 2 s".into());
+    members[1].why = "serves; one more failure takes it out of the answers".into();
+    members[2].check.last_error = Some("connection refused".into());
+    members[2].check.last_rtt_ms = None;
+    members[2].why = "out of the answers: connection refused (3/3)".into();
+    members[3].check.last_error = Some("503 instead of 200".into());
+    members[3].why = "out of the answers; one more success brings it back".into();
+    members[4].check.last_rtt_ms = None;
+    members[4].why = "serves until the first probe says otherwise".into();
+    PoolStatus {
+        name: "web".into(),
+        names: vec!["midominio.com".into(), "www.midominio.com".into()],
+        clients: None,
+        order: "rotate",
+        ttl: 15,
+        ttl_configured: 30,
+        max_answers: 8,
+        min_serving: 1,
+        when_short: "all".into(),
+        serving: 3,
+        short: false,
+        answering: vec!["server-2".into(), "server-3".into(), "server-6".into()],
+        why: "3 of 5 members serve; the TTL is halved while server-3, server-4 and server-5 are \
+              not settled"
+            .into(),
+        members,
+    }
+}
+
+fn mother() -> PoolStatus {
+    let mut members = vec![
+        member("server-1", "mother", &["10.77.0.17"], "up", None),
+        member("server-1.1", "standby", &["10.77.0.16"], "up", None),
+    ];
+    members[0].check.probe = "MySQL greeting of 10.77.0.17:3306".into();
+    members[1].check.probe = "MySQL greeting of 10.77.0.16:3306".into();
+    members[1].in_answers = false;
+    members[1].why = "in reserve: server-1 stands before it".into();
+    PoolStatus {
+        name: "mother".into(),
+        names: vec!["madre.midominio.com".into()],
+        clients: Some(vec!["10.77.0.0/24".into(), "127.0.0.0/8".into()]),
+        order: "failover",
+        ttl: 5,
+        ttl_configured: 5,
+        max_answers: 8,
+        min_serving: 1,
+        when_short: "all".into(),
+        serving: 2,
+        short: false,
+        answering: vec!["server-1".into()],
+        why: "server-1 is the first of the list that serves".into(),
+        members,
+    }
+}
+
+fn media() -> PoolStatus {
+    let mut members = vec![member("server-7", "child", &["192.0.2.23"], "down", None)];
+    members[0].why = "health takes it out, but too few serve and all are answered".into();
+    members[0].in_answers = true;
+    members[0].check.last_error = Some("no route to host".into());
+    PoolStatus {
+        name: "media".into(),
+        names: vec!["media.midominio.com".into(), "a-rather-long-name.cdn.midominio.com".into()],
+        clients: None,
+        order: "weighted",
+        ttl: 30,
+        ttl_configured: 60,
+        max_answers: 4,
+        min_serving: 1,
+        when_short: "all".into(),
+        serving: 0,
+        short: true,
+        answering: vec!["server-7".into()],
+        why: "0 of 1 members serve, 1 are wanted: all are answered (when_short: all)".into(),
+        members,
+    }
+}
+
+fn member(
+    node: &str,
+    role: &'static str,
+    addresses: &[&str],
+    state: &'static str,
+    progress: Option<&str>,
+) -> MemberStatus {
+    let serves = matches!(state, "up" | "falling" | "unknown");
+    let probe = format!("GET http://{}:80/health", addresses[0]);
+    MemberStatus {
+        node: node.into(),
+        role,
+        addresses: addresses.iter().map(|&address| address.into()).collect(),
+        weight: 1,
+        in_answers: serves,
+        why: "serves".into(),
+        check: check(&probe, state, progress, 7_500),
+        deep: None,
+    }
+}
+
+fn check(probe: &str, state: &'static str, progress: Option<&str>, since: i64) -> CheckStatus {
+    CheckStatus {
+        probe: probe.into(),
+        state,
+        progress: progress.map(Into::into),
+        since: ago(since),
+        probes: 51_840,
+        failures: 17,
+        last_probe: Some(ago(2)),
+        last_rtt_ms: Some(0.84),
+        last_error: None,
+    }
+}
+
+/// Oldest first, as the server tells them.
+fn changes() -> Vec<Change> {
+    let change = |(at, node, what): (i64, &str, &str)| Change {
+        at: ago(at),
+        pool: "web".into(),
+        node: node.into(),
+        what: what.into(),
+    };
+    let older = (0..9).map(|n| (90_000 - n * 4_000, "server-5", "out of the answers of web"));
+    let recent = [
+        (9_000, "server-4", "into the answers of web: 2 successes in a row"),
+        (4_100, "server-5", "out of the answers of web: 503 instead of 200 (3/3)"),
+        (600, "server-4", "out of the answers of web: connection refused (3/3)"),
+        (61, "server-7", "too few serve in media: all are answered"),
+    ];
+    older.chain(recent).map(change).collect()
+}
+
+fn ago(seconds: i64) -> String {
+    let now = Timestamp::now();
+    let then = now.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(now);
+    then.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
