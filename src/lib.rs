@@ -22,5 +22,6 @@ pub mod control;
 pub mod counters;
 pub mod dns;
 pub mod http;
+pub mod health;
 pub mod snapshot;
 pub mod zone;

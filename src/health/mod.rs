@@ -1,0 +1,28 @@
+//! Whether the members live: probes, the counting of their results, and when to probe.
+//!
+//! A checker reports observations and decides nothing about answers: it knows targets, not pools,
+//! and whoever started a target knows what it stands for.
+//!
+//! | file | does or decides |
+//! |---|---|
+//! | [`tracker`] | decides: results → up, falling, down, rising |
+//! | [`probe`] | does: one connection, one verdict |
+//! | [`schedule`] | does: which target is probed when |
+
+pub mod probe;
+pub mod schedule;
+pub mod tracker;
+
+use crate::health::probe::Verdict;
+
+/// One address under one check. Numbers are never used twice in a run, so an observation that is
+/// late for its target meets nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetId(pub u64);
+
+/// The result of one probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    pub target: TargetId,
+    pub verdict: Verdict,
+}

@@ -1,0 +1,106 @@
+//! One probe: one connection to the member's own address, one verdict.
+//!
+//! This is all that the server ever sends on its own account. Nothing is kept between two probes,
+//! so each one also tests that the member accepts connections. No proxy, no redirect, no retry: a
+//! second try would hide the very loss that is measured.
+//!
+//! Deliberately missing: HTTPS, and a login at the database.
+
+pub mod failure;
+pub mod http;
+pub mod mysql;
+pub mod tcp;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::cluster::check::Probe;
+use crate::health::probe::failure::Failure;
+use crate::health::probe::http::HttpProber;
+use crate::health::probe::mysql::MysqlProber;
+use crate::health::probe::tcp::TcpProber;
+
+pub type Verdict = Result<Healthy, Failure>;
+
+/// The member answered as it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Healthy {
+    pub said: Said,
+    /// From the start of the connection to the end of what was waited for.
+    pub rtt: Duration,
+}
+
+/// The healthy answer of each kind of probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    Status(u16),
+    Accepted,
+    Greeting,
+}
+
+/// Whoever can be asked for a verdict. It need not watch the clock: [`judge`] does.
+pub trait Ask: Send + Sync + 'static {
+    fn ask(&self) -> impl Future<Output = Result<Said, Failure>> + Send;
+}
+
+/// Asks once, and takes silence for a failure.
+pub async fn judge(member: &impl Ask, within: Duration) -> Verdict {
+    let started = Instant::now();
+    match timeout(within, member.ask()).await {
+        Ok(Ok(said)) => Ok(Healthy { said, rtt: started.elapsed() }),
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => Err(Failure::NoAnswer { within }),
+    }
+}
+
+/// A check's probe, made ready for one address.
+#[derive(Debug)]
+pub enum Prober {
+    Http(HttpProber),
+    Tcp(TcpProber),
+    Mysql(MysqlProber),
+}
+
+impl Prober {
+    pub fn new(address: IpAddr, probe: &Probe) -> Prober {
+        match probe {
+            Probe::Http(http) => Prober::Http(HttpProber::new(address, http)),
+            Probe::Tcp { port } => Prober::Tcp(TcpProber(SocketAddr::new(address, *port))),
+            Probe::Mysql { port } => Prober::Mysql(MysqlProber(SocketAddr::new(address, *port))),
+        }
+    }
+}
+
+impl Ask for Prober {
+    async fn ask(&self) -> Result<Said, Failure> {
+        match self {
+            Prober::Http(prober) => prober.ask().await,
+            Prober::Tcp(prober) => prober.ask().await,
+            Prober::Mysql(prober) => prober.ask().await,
+        }
+    }
+}
+
+/// What is probed, in words.
+pub fn describe(address: IpAddr, probe: &Probe) -> String {
+    match probe {
+        Probe::Http(http) => {
+            format!("GET http://{}{}", SocketAddr::new(address, http.port), http.path)
+        }
+        Probe::Tcp { port } => format!("TCP connection to {}", SocketAddr::new(address, *port)),
+        Probe::Mysql { port } => format!("MySQL greeting of {}", SocketAddr::new(address, *port)),
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Said::Status(status) => write!(f, "{status}"),
+            Said::Accepted => f.write_str("connection accepted"),
+            Said::Greeting => f.write_str("MySQL greeting"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Up when the server greets with a MySQL handshake packet.
+//!
+//! ```text
+//! 3 octets   length of what follows the sequence number, little-endian
+//! 1 octet    sequence number, 0
+//! 1 octet    10: the protocol's version, and a greeting
+//!            255: an error instead, code (2 octets, little-endian) and message
+//! ```
+//!
+//! An error in place of the greeting ("Too many connections") is a failure: clients get the same.
+//! There is no login, so a server counts each probe as an interrupted handshake, and with name
+//! resolution switched on it bars a machine after `max_connect_errors` of them. Such a server
+//! needs `skip_name_resolve`; the failure then names error 1129.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::health::probe::failure::Failure;
+use crate::health::probe::{Ask, Said};
+
+/// Greetings are about 100 octets, errors at most 520; a longer first packet is something else.
+const MAX_PACKET: usize = 1024;
+const PROTOCOL: u8 = 10;
+const ERROR: u8 = 0xff;
+/// Characters of the server's message that are shown.
+const MAX_MESSAGE: usize = 200;
+
+#[derive(Debug)]
+pub struct MysqlProber(pub SocketAddr);
+
+impl Ask for MysqlProber {
+    async fn ask(&self) -> Result<Said, Failure> {
+        let mut stream = TcpStream::connect(self.0).await?;
+        let mut header = [0; 4];
+        stream.read_exact(&mut header).await?;
+        let mut packet = vec![0; packet_length(header)?];
+        stream.read_exact(&mut packet).await.map_err(|error| match Failure::from(error) {
+            Failure::Closed => Failure::NotMysql,
+            failure => failure,
+        })?;
+        // All was read, so this ends the connection in order instead of resetting it. Whether the
+        // server still listens is of no interest.
+        let _ = stream.shutdown().await;
+        greeting(&packet)
+    }
+}
+
+fn packet_length([low, middle, high, sequence]: [u8; 4]) -> Result<usize, Failure> {
+    let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
+    if sequence == 0 && (1..=MAX_PACKET).contains(&length) {
+        Ok(length)
+    } else {
+        Err(Failure::NotMysql)
+    }
+}
+
+fn greeting(packet: &[u8]) -> Result<Said, Failure> {
+    match packet {
+        // The server's version, and the octet that ends it.
+        [PROTOCOL, version @ ..] if version.contains(&0) => Ok(Said::Greeting),
+        [ERROR, low, high, message @ ..] => Err(Failure::Mysql {
+            code: u16::from_le_bytes([*low, *high]),
+            message: message_text(message),
+        }),
+        _ => Err(Failure::NotMysql),
+    }
+}
+
+/// Some servers put `#` and five characters of SQL state in front of the text.
+fn message_text(message: &[u8]) -> String {
+    let text = match message {
+        [b'#', rest @ ..] => rest.get(5..).unwrap_or_default(),
+        text => text,
+    };
+    let shown = |c: &char| !c.is_control();
+    String::from_utf8_lossy(text).chars().filter(shown).take(MAX_MESSAGE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_greeting_is_version_ten_and_a_server_version() {
+        assert_eq!(greeting(b"\x0a11.4.2-MariaDB\x00rest"), Ok(Said::Greeting));
+        assert_eq!(greeting(b"\x0a11.4.2"), Err(Failure::NotMysql));
+        assert_eq!(greeting(b"\x09x\x00"), Err(Failure::NotMysql));
+    }
+
+    #[test]
+    fn an_error_is_told_with_and_without_its_sql_state() {
+        let told = |packet| greeting(packet).unwrap_err().to_string();
+        let plain = "MySQL error 1040: Too many connections";
+        assert_eq!(told(b"\xff\x10\x04Too many connections"), plain);
+        assert_eq!(told(b"\xff\x10\x04#08004Too many connections"), plain);
+        assert_eq!(told(b"\xff\x10\x04#0\n"), "MySQL error 1040: ");
+    }
+
+    #[test]
+    fn other_protocols_are_told_apart_by_the_first_four_octets() {
+        assert_eq!(packet_length([0x4a, 0, 0, 0]), Ok(74));
+        for header in [*b"HTTP", *b"SSH-", [0, 0, 0, 0], [0x4a, 0, 0, 1], [1, 4, 0, 0]] {
+            assert_eq!(packet_length(header), Err(Failure::NotMysql), "{header:?}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Which target is probed when: one task for each, one probe in flight for each.
+//!
+//! A new target is probed at once, so that a start is quick: of many, [`BURST`] begin in every
+//! [`STEP`]. The second probe comes after half an interval to one and a half, at random: that
+//! spreads the targets over the interval, and they stay spread. From then on each target has a
+//! beat of `every`, and each probe comes up to a tenth of it after the beat, so that two starts are
+//! `every` ± 10 % apart, and in the mean exactly `every`.
+//!
+//! A probe that is late, because too many are in flight or nobody takes the observations, leaves
+//! out the beats that it missed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::health::probe::{Ask, judge};
+use crate::health::{Observation, TargetId};
+
+/// Probes in flight, over all targets.
+pub const CONCURRENT: usize = 512;
+/// Observations that wait for the one who takes them.
+pub const QUEUE: usize = 1024;
+/// First probes that begin together.
+pub const BURST: u32 = 64;
+pub const STEP: Duration = Duration::from_millis(10);
+/// How long after its beat a probe may begin, as a share of the interval.
+const JITTER: f64 = 0.1;
+
+/// A target with what it takes to probe it.
+#[derive(Debug)]
+pub struct Job<A> {
+    pub target: TargetId,
+    pub every: Duration,
+    /// Shorter than `every`.
+    pub timeout: Duration,
+    pub ask: A,
+}
+
+/// The running targets. Dropping it stops them all.
+#[derive(Debug)]
+pub struct Schedule {
+    tasks: HashMap<TargetId, AbortOnDropHandle<()>>,
+    observations: mpsc::Sender<Observation>,
+    slots: Arc<Semaphore>,
+}
+
+impl Schedule {
+    /// The observations of every target come out of the receiver.
+    pub fn new() -> (Schedule, mpsc::Receiver<Observation>) {
+        let (observations, receiver) = mpsc::channel(QUEUE);
+        let slots = Arc::new(Semaphore::new(CONCURRENT));
+        (Schedule { tasks: HashMap::new(), observations, slots }, receiver)
+    }
+
+    pub fn start<A: Ask>(&mut self, jobs: impl IntoIterator<Item = Job<A>>) {
+        for (job, index) in jobs.into_iter().zip(0u32..) {
+            let target = job.target;
+            let slots = self.slots.clone();
+            let task = watch(job, STEP * (index / BURST), slots, self.observations.clone());
+            self.tasks.insert(target, AbortOnDropHandle::new(tokio::spawn(task)));
+        }
+    }
+
+    /// A probe in flight ends without a verdict; one that waits in the queue may still come out.
+    pub fn stop(&mut self, target: TargetId) {
+        self.tasks.remove(&target);
+    }
+
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+}
+
+async fn watch<A: Ask>(
+    job: Job<A>,
+    delay: Duration,
+    slots: Arc<Semaphore>,
+    observations: mpsc::Sender<Observation>,
+) {
+    sleep(delay).await;
+    let mut beat = Instant::now() + job.every.mul_f64(0.5 + fastrand::f64());
+    loop {
+        let verdict = {
+            let Ok(_slot) = slots.acquire().await else { return };
+            judge(&job.ask, job.timeout).await
+        };
+        if observations.send(Observation { target: job.target, verdict }).await.is_err() {
+            return;
+        }
+        beat += job.every * beats_over(beat, job.every, Instant::now());
+        sleep_until(beat + job.every.mul_f64(fastrand::f64() * JITTER)).await;
+        beat += job.every;
+    }
+}
+
+/// Whole intervals since `beat`.
+fn beats_over(beat: Instant, every: Duration, now: Instant) -> u32 {
+    let late = now.saturating_duration_since(beat).as_nanos();
+    u32::try_from(late / every.as_nanos().max(1)).unwrap_or_default()
+}

@@ -1,0 +1,157 @@
+//! When targets are probed, in time that only the test moves.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tiovivo::health::probe::failure::Failure;
+use tiovivo::health::probe::{Ask, Said};
+use tiovivo::health::schedule::{BURST, CONCURRENT, Job, STEP, Schedule};
+use tiovivo::health::{Observation, TargetId};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep, timeout};
+
+const EVERY: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A member that takes `takes` for its answer and notes when it was asked.
+#[derive(Clone, Default)]
+struct Member {
+    takes: Duration,
+    asked: Arc<Mutex<Vec<Instant>>>,
+    in_flight: Arc<AtomicUsize>,
+    most_in_flight: Arc<AtomicUsize>,
+}
+
+struct Flight<'a>(&'a AtomicUsize);
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Ask for Member {
+    async fn ask(&self) -> Result<Said, Failure> {
+        self.asked.lock().unwrap().push(Instant::now());
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        let _flight = Flight(&self.in_flight);
+        self.most_in_flight.fetch_max(now, Ordering::Relaxed);
+        sleep(self.takes).await;
+        Ok(Said::Accepted)
+    }
+}
+
+impl Member {
+    fn taking(takes: Duration) -> Member {
+        Member { takes, ..Member::default() }
+    }
+
+    fn asked(&self) -> Vec<Instant> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn job(target: u64, ask: &Member) -> Job<Member> {
+    Job { target: TargetId(target), every: EVERY, timeout: TIMEOUT, ask: ask.clone() }
+}
+
+/// What is observed in the next `time`.
+async fn observe(receiver: &mut Receiver<Observation>, time: Duration) -> Vec<Observation> {
+    let mut seen = Vec::new();
+    let _ = timeout(time, async {
+        while let Some(observation) = receiver.recv().await {
+            seen.push(observation);
+        }
+    })
+    .await;
+    seen
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_probe_is_at_once_and_the_beat_neither_drifts_nor_strays() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    let member = Member::taking(Duration::from_millis(300));
+    let start = Instant::now();
+    schedule.start([job(1, &member)]);
+    observe(&mut receiver, EVERY * 1001).await;
+
+    let asked = member.asked();
+    assert!(asked[0] - start < STEP);
+    let second = asked[1] - asked[0];
+    assert!(second >= EVERY / 2 && second <= EVERY.mul_f64(1.61), "{second:?}");
+    for pair in asked[1..].windows(2) {
+        let apart = pair[1] - pair[0];
+        assert!(apart >= EVERY.mul_f64(0.899) && apart <= EVERY.mul_f64(1.101), "{apart:?}");
+    }
+    let mean = (asked[asked.len() - 1] - asked[1]) / (asked.len() as u32 - 2);
+    assert!(mean.abs_diff(EVERY) < EVERY / 1000, "{mean:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_hangs_has_one_probe_in_flight_and_keeps_its_beat() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    let member = Member::taking(Duration::MAX / 4);
+    schedule.start([job(1, &member)]);
+    let seen = observe(&mut receiver, EVERY * 100).await;
+
+    assert_eq!(member.most_in_flight.load(Ordering::Relaxed), 1);
+    assert!((98..=101).contains(&seen.len()), "{}", seen.len());
+    assert!(seen.iter().all(|o| o.verdict == Err(Failure::NoAnswer { within: TIMEOUT })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_targets_begin_in_bursts_and_within_the_bound() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    let member = Member::taking(Duration::from_secs(1));
+    let start = Instant::now();
+    schedule.start((0..2000).map(|target| job(target, &member)));
+    let seen = observe(&mut receiver, Duration::from_secs(5)).await;
+
+    assert!(seen.len() >= 2000);
+    assert_eq!(member.most_in_flight.load(Ordering::Relaxed), CONCURRENT);
+    let asked = member.asked();
+    let in_time = |time| asked.iter().filter(|&&at| at - start < time).count();
+    assert_eq!(in_time(STEP / 2), BURST as usize);
+    assert_eq!(in_time(STEP * 3 / 2), 2 * BURST as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn later_probes_are_spread_over_the_interval() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    let member = Member::default();
+    schedule.start((0..400).map(|target| job(target, &member)));
+    observe(&mut receiver, EVERY * 4).await;
+    let start = Instant::now();
+    let seen = observe(&mut receiver, EVERY / 10).await;
+    assert!((10..=90).contains(&seen.len()), "{} of 400 in a tenth", seen.len());
+    assert!(Instant::now() - start >= EVERY / 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_stopped_is_not_probed_again() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    let (gone, kept) = (Member::default(), Member::default());
+    schedule.start([job(1, &gone), job(2, &kept)]);
+    observe(&mut receiver, EVERY * 3).await;
+    schedule.stop(TargetId(1));
+    assert_eq!(schedule.len(), 1);
+
+    let before = gone.asked().len();
+    let seen = observe(&mut receiver, EVERY * 3).await;
+    assert_eq!(gone.asked().len(), before);
+    assert!(!seen.is_empty() && seen.iter().all(|o| o.target == TargetId(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_probe_in_flight() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    let member = Member::taking(Duration::from_secs(1));
+    schedule.start([job(1, &member)]);
+    assert_eq!(observe(&mut receiver, Duration::from_millis(500)).await, []);
+    assert_eq!(member.in_flight.load(Ordering::Relaxed), 1);
+    drop(schedule);
+    assert_eq!(observe(&mut receiver, EVERY).await, []);
+    assert_eq!(member.in_flight.load(Ordering::Relaxed), 0);
+}
