@@ -9,12 +9,17 @@ use crate::http::page::{pool, time};
 /// Changes in view; older ones are folded away.
 const CHANGES_IN_VIEW: usize = 12;
 
-const LOGO: &str = r#"<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="11"/><circle class="on" cx="16" cy="5" r="4"/><circle class="on" cx="25.5" cy="21.5" r="4"/><circle class="off" cx="6.5" cy="21.5" r="4"/></svg>"#;
+const LOGO: &str = concat!(
+    r#"<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="11"/>"#,
+    r#"<circle class="on" cx="16" cy="5" r="4"/><circle class="on" cx="25.5" cy="21.5" r="4"/>"#,
+    r#"<circle class="off" cx="6.5" cy="21.5" r="4"/></svg>"#,
+);
 
 /// The title of the tab says whether it is worth a look.
 pub fn title(status: &Status) -> String {
-    let members = || status.pools.iter().flat_map(|pool| &pool.members);
-    let (all, out) = (members().count(), members().filter(|member| !pool::serves(member)).count());
+    let all: usize = status.pools.iter().map(|pool| pool.members.len()).sum();
+    let serving: usize = status.pools.iter().map(|pool| pool.serving).sum();
+    let out = all.saturating_sub(serving);
     let short = status.pools.iter().filter(|pool| pool.short).count();
     let name = status.nsid.as_deref().unwrap_or("tiovivo");
     match (status.ready, short, out) {
@@ -117,7 +122,8 @@ fn changes(html: &mut Html, changes: &[Change], now: Timestamp) {
 fn change(html: &mut Html, change: &Change, now: Timestamp) {
     html.raw("<li>");
     time::ago(html, &change.at, now);
-    html.raw("<b>").text(&change.node).raw("</b> <span>").text(&change.what);
+    html.raw("<b>").text(&change.node).raw("</b> <small>").text(&change.pool);
+    html.raw("</small> <span>").text(&change.what);
     html.raw("</span></li>\n");
 }
 

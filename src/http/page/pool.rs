@@ -23,11 +23,6 @@ pub fn mood(pool: &PoolStatus) -> &'static str {
     }
 }
 
-/// Whether the member serves by its health, in or out of the answers of a failover pool.
-pub fn serves(member: &MemberStatus) -> bool {
-    matches!(member.check.state, "up" | "falling") || member.in_answers
-}
-
 pub fn section(html: &mut Html, pool: &PoolStatus, now: Timestamp) {
     html.raw("<section id=\"pool-").text(&pool.name).raw("\" class=\"pool ").raw(mood(pool));
     html.raw("\" aria-labelledby=\"head-").text(&pool.name).raw("\">\n<div class=\"head\">");
