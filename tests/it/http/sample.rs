@@ -204,18 +204,19 @@ fn check(probe: &str, state: &'static str, progress: Option<&str>, since: i64) -
 
 /// Oldest first, as the server tells them.
 fn changes() -> Vec<Change> {
-    let change = |(at, node, what): (i64, &str, &str)| Change {
+    let change = |(at, pool, node, what): (i64, &str, &str, &str)| Change {
         at: ago(at),
-        pool: "web".into(),
+        pool: pool.into(),
         node: node.into(),
         what: what.into(),
     };
-    let older = (0..9).map(|n| (90_000 - n * 4_000, "server-5", "out of the answers of web"));
+    let older =
+        (0..9).map(|n| (90_000 - n * 4_000, "web", "server-5", "out of the answers of web"));
     let recent = [
-        (9_000, "server-4", "into the answers of web: 2 successes in a row"),
-        (4_100, "server-5", "out of the answers of web: 503 instead of 200 (3/3)"),
-        (600, "server-4", "out of the answers of web: connection refused (3/3)"),
-        (61, "server-7", "too few serve in media: all are answered"),
+        (9_000, "web", "server-4", "into the answers of web: 2 successes in a row"),
+        (4_100, "web", "server-5", "out of the answers of web: 503 instead of 200 (3/3)"),
+        (600, "web", "server-4", "out of the answers of web: connection refused (3/3)"),
+        (61, "media", "server-7", "too few serve in media: all are answered"),
     ];
     older.chain(recent).map(change).collect()
 }
