@@ -44,48 +44,26 @@ impl Name {
     /// As [`Name::parse`], but a name without a final dot is completed by `origin`. `@` is not
     /// treated here.
     pub fn parse_relative(text: &[u8], origin: Option<&Name>) -> Result<Name, NameFault> {
-        if text == b"." {
-            return Ok(Name::root());
-        }
         let mut wire = [0u8; MAX_NAME];
-        let mut len = 0;
-        let mut rest = text;
-        loop {
-            let start = len;
-            len += 1;
-            let ended = loop {
-                let Some((&byte, tail)) = rest.split_first() else { break true };
-                rest = tail;
-                let byte = match byte {
-                    b'.' => break false,
-                    b'\\' => {
-                        let (byte, tail) = unescape(rest)?;
-                        rest = tail;
-                        byte
-                    }
-                    byte => byte,
-                };
-                if len - start > MAX_LABEL {
-                    return Err(NameFault::LabelTooLong);
-                }
-                *wire.get_mut(len).ok_or(NameFault::TooLong)? = byte;
-                len += 1;
-            };
-            let label = len - start - 1;
-            if label == 0 {
-                return Err(NameFault::EmptyLabel);
-            }
-            wire[start] = label as u8;
-            if !ended && rest.is_empty() {
-                break Name::complete(&wire[..len], &[0]);
-            }
-            if ended {
-                break Name::complete(&wire[..len], origin.map_or(&[0], |o| o.as_wire()));
-            }
-            if len >= MAX_NAME {
-                return Err(NameFault::TooLong);
-            }
+        let (len, absolute) = parse_labels(text, &mut wire)?;
+        match origin {
+            Some(origin) if !absolute => Name::complete(&wire[..len], origin.as_wire()),
+            _ => Name::complete(&wire[..len], &[0]),
         }
+    }
+
+    /// As [`Name::parse_relative`], but the wire form goes to the end of `out`, and no name is
+    /// made. A fault leaves `out` as it was.
+    pub fn append_relative(text: &[u8], origin: &Name, out: &mut Vec<u8>) -> Result<(), NameFault> {
+        let mut wire = [0u8; MAX_NAME];
+        let (len, absolute) = parse_labels(text, &mut wire)?;
+        let tail = if absolute { &[0] } else { origin.as_wire() };
+        if len + tail.len() > MAX_NAME {
+            return Err(NameFault::TooLong);
+        }
+        out.extend_from_slice(&wire[..len]);
+        out.extend_from_slice(tail);
+        Ok(())
     }
 
     fn complete(head: &[u8], tail: &[u8]) -> Result<Name, NameFault> {
@@ -173,7 +151,51 @@ pub fn labels(wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn unescape(after_backslash: &[u8]) -> Result<(u8, &[u8]), NameFault> {
+/// Labels in presentation form → wire form without the root: its length, and whether the text
+/// ended in a dot.
+fn parse_labels(text: &[u8], wire: &mut [u8; MAX_NAME]) -> Result<(usize, bool), NameFault> {
+    if text == b"." {
+        return Ok((0, true));
+    }
+    let mut len = 0;
+    let mut rest = text;
+    loop {
+        let start = len;
+        len += 1;
+        let dotted = loop {
+            let Some((&byte, tail)) = rest.split_first() else { break false };
+            rest = tail;
+            let byte = match byte {
+                b'.' => break true,
+                b'\\' => {
+                    let (byte, tail) = unescape(rest)?;
+                    rest = tail;
+                    byte
+                }
+                byte => byte,
+            };
+            if len - start > MAX_LABEL {
+                return Err(NameFault::LabelTooLong);
+            }
+            *wire.get_mut(len).ok_or(NameFault::TooLong)? = byte;
+            len += 1;
+        };
+        let label = len - start - 1;
+        if label == 0 {
+            return Err(NameFault::EmptyLabel);
+        }
+        wire[start] = label as u8;
+        if rest.is_empty() {
+            return Ok((len, dotted));
+        }
+        if len >= MAX_NAME {
+            return Err(NameFault::TooLong);
+        }
+    }
+}
+
+/// The byte that `\\DDD` or `\\X` stands for, and what follows it (RFC 1035 §5.1).
+pub fn unescape(after_backslash: &[u8]) -> Result<(u8, &[u8]), NameFault> {
     match after_backslash {
         [a, b, c, rest @ ..] if a.is_ascii_digit() => {
             let digit = |d: &u8| d.is_ascii_digit().then(|| u32::from(d - b'0'));

@@ -3,3 +3,4 @@
 mod health;
 mod http;
 mod schedule;
+mod zones;

@@ -1,0 +1,369 @@
+//! Words of a master file → uncompressed RDATA, field by field of the type's row.
+
+use std::net::Ipv6Addr;
+
+use crate::zone::name::{Name, NameFault};
+use crate::zone::rdata::codec::{self, number, period, unescape_into};
+use crate::zone::rdata::table::{Field, row, type_name, type_number_of};
+use crate::zone::rdata::walk::{self, MAX_RDATA};
+use crate::zone::rdata::words::{Word, WordFault, Words, shown};
+use crate::zone::rdata::{bitmap, loc, svcb, time};
+
+/// Appends the RDATA that the rest of `words` says to `out`; after a fault, what was appended is
+/// to be cut off. Relative names are completed by `origin`.
+pub fn parse(
+    rtype: u16,
+    words: &mut Words<'_>,
+    origin: &Name,
+    out: &mut Vec<u8>,
+) -> Result<(), WordFault> {
+    let start = out.len();
+    let row = row(rtype);
+    if words.peek().is_some_and(|word| word.text == b"\\#" && !word.quoted) {
+        return generic(rtype, words, out);
+    }
+    let Some(row) = row else {
+        words.next();
+        let message = format!("the data of {} have no text form here", type_name(rtype));
+        return Err(words.fault(message, "write them as octets: \\# 4 C0000201 (RFC 3597 §5)"));
+    };
+    for field in row.fields {
+        parse_field(*field, words, origin, out)?;
+    }
+    if let Some(word) = words.next() {
+        let message = format!("{} is too much for {}", shown(word.text), row.mnemonic);
+        return Err(words.fault(
+            message,
+            "put each record on a line of its own, and a string with \
+                                         spaces in quotes",
+        ));
+    }
+    let rdata = out.get(start..).unwrap_or_default();
+    if rdata.len() > MAX_RDATA {
+        return Err(words.fault("the data are too long", "write at most 65535 octets"));
+    }
+    if let Some(check) = row.check {
+        check(rdata).map_err(|fault| words.fault(fault, "copy the data again, whole"))?;
+    }
+    Ok(())
+}
+
+fn parse_field(
+    field: Field,
+    words: &mut Words<'_>,
+    origin: &Name,
+    out: &mut Vec<u8>,
+) -> Result<(), WordFault> {
+    match field {
+        Field::Ipv4 => out.extend_from_slice(&plain(words, WANTED_IPV4, ipv4)?),
+        Field::Ipv6 => out.extend_from_slice(&plain(words, WANTED_IPV6, ipv6)?),
+        Field::Name { .. } => name(words, origin, out)?,
+        Field::U8 => out.push(plain(words, "a number from 0 to 255", small)?),
+        Field::U16 => {
+            let value: u16 = plain(words, "a number from 0 to 65535", small)?;
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+        Field::U32 => {
+            let value = plain(words, "a number from 0 to 4294967295", number)?;
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+        Field::Period => {
+            let value = plain(words, "a number of seconds, or a time such as 1h30m", period)?;
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+        Field::Time => {
+            let value = plain(words, "a time such as 20261231235959", time::read)?;
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+        Field::Type => {
+            let value = plain(words, "a record type", type_number_of)?;
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+        Field::Algorithm => {
+            out.push(plain(words, "a DNSSEC algorithm such as 13", |text| {
+                small(text).or_else(|| among(ALGORITHMS, text))
+            })?);
+        }
+        Field::CertType => {
+            let value: u16 = plain(words, "a certificate type such as PKIX", |text| {
+                small(text).or_else(|| among(CERT_TYPES, text))
+            })?;
+            out.extend_from_slice(&value.to_be_bytes());
+        }
+        Field::String => string(words, out)?,
+        Field::Strings => {
+            string(words, out)?;
+            while !words.is_empty() {
+                string(words, out)?;
+            }
+        }
+        Field::CaaTag => {
+            let tag = words.want_plain(WANTED_TAG)?;
+            if tag.is_empty() || tag.len() > 255 || !tag.iter().all(u8::is_ascii_alphanumeric) {
+                let message = format!("{} is no CAA tag (RFC 8659 §4.1)", shown(tag));
+                return Err(words.fault(message, format!("write {WANTED_TAG}")));
+            }
+            out.push(tag.len() as u8);
+            out.extend_from_slice(tag);
+        }
+        Field::Text => {
+            let word = words.want("a string in quotes")?;
+            unescape_into(word.text, out).ok_or_else(|| bad_escape(words))?;
+        }
+        Field::Base64 => digits(codec::Base64::new(), words, out, "base 64, such as AwEAAQ==")?,
+        Field::Hex => digits(codec::Hex::new(), words, out, "hex digits, two for each octet")?,
+        Field::Salt => {
+            let wanted = "a salt in hex digits, two for each octet, or - for none";
+            match words.want_plain(wanted)? {
+                b"-" => out.push(0),
+                text => counted(codec::Hex::new(), text, words, out, wanted)?,
+            }
+        }
+        Field::Base32 => {
+            let wanted = "a hash in base 32, of the digits 0-9 and a-v";
+            let text = words.want_plain(wanted)?;
+            counted(codec::Base32::new(), text, words, out, wanted)?;
+        }
+        Field::Bitmap => bitmap::read(words, out)?,
+        Field::SvcParams => svcb::read(words, out)?,
+        Field::Loc => loc::read(words, out)?,
+        Field::Eui48 => out.extend_from_slice(&plain(
+            words,
+            "six hex pairs, such as \
+            00-00-5e-00-53-2a",
+            eui::<6>,
+        )?),
+        Field::Eui64 => out.extend_from_slice(&plain(
+            words,
+            "eight hex pairs, such as \
+            00-00-5e-ef-10-00-00-2a",
+            eui::<8>,
+        )?),
+    }
+    Ok(())
+}
+
+const WANTED_IPV4: &str = "an IPv4 address such as 192.0.2.1";
+const WANTED_IPV6: &str = "an IPv6 address such as 2001:db8::1";
+const WANTED_NAME: &str = "a name such as www or www.example.com.";
+const WANTED_TAG: &str = "a tag of letters and digits, such as issue, issuewild or iodef";
+
+/// `\# length hex…` (RFC 3597 §5); checked where the type is known.
+fn generic(rtype: u16, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
+    let start = out.len();
+    words.next();
+    let len: u16 = plain(words, "the number of octets, from 0 to 65535", small)?;
+    if len > 0 || !words.is_empty() {
+        digits(codec::Hex::new(), words, out, "hex digits, two for each octet")?;
+    }
+    let rdata = out.get(start..).unwrap_or_default();
+    if rdata.len() != usize::from(len) {
+        let message = format!("\\# announces {len} octets, and {} follow", rdata.len());
+        return Err(words.fault(message, format!("write \\# {}", rdata.len())));
+    }
+    walk::check(rtype, rdata).map_err(|fault| {
+        let message = format!("these octets are no {}: {fault}", type_name(rtype));
+        words.fault(message, "write the data in the type's own form, without \\#")
+    })
+}
+
+/// One unquoted word, read by `read`.
+fn plain<'a, T>(
+    words: &mut Words<'a>,
+    wanted: &str,
+    read: impl Fn(&'a [u8]) -> Option<T>,
+) -> Result<T, WordFault> {
+    let word = words.want(wanted)?;
+    let value = if word.quoted { None } else { read(word.text) };
+    value.ok_or_else(|| words.unlike(word, wanted))
+}
+
+fn small<T: TryFrom<u32>>(text: &[u8]) -> Option<T> {
+    number(text).and_then(|value| T::try_from(value).ok())
+}
+
+/// Dotted quad, by hand: this is the field that large zones are made of. Leading zeros are
+/// refused, since some read them as octal.
+fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
+    let mut octets = [0u8; 4];
+    let mut at = 0;
+    let mut value = 0u32;
+    let mut digits = 0;
+    for &byte in text {
+        if byte == b'.' {
+            if digits == 0 || at == 3 {
+                return None;
+            }
+            octets[at] = value as u8;
+            (at, value, digits) = (at + 1, 0, 0);
+            continue;
+        }
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        value = value * 10 + digit;
+        if digit > 9 || value > 255 || (digits > 0 && value < 10) {
+            return None;
+        }
+        digits += 1;
+    }
+    if at != 3 || digits == 0 {
+        return None;
+    }
+    octets[3] = value as u8;
+    Some(octets)
+}
+
+fn ipv6(text: &[u8]) -> Option<[u8; 16]> {
+    Some(std::str::from_utf8(text).ok()?.parse::<Ipv6Addr>().ok()?.octets())
+}
+
+/// Hex pairs with hyphens between them (RFC 7043 §3.2).
+fn eui<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut octets = Vec::with_capacity(N);
+    for pair in text.split(|byte| *byte == b'-') {
+        let mut digits = codec::Hex::new();
+        digits.read(pair, &mut octets).filter(|()| pair.len() == 2)?;
+    }
+    octets.try_into().ok()
+}
+
+/// A name; `@` is the origin.
+fn name(words: &mut Words<'_>, origin: &Name, out: &mut Vec<u8>) -> Result<(), WordFault> {
+    let word = words.want(WANTED_NAME)?;
+    if word.quoted {
+        return Err(words.fault("a name stands in quotes", "write it without quotes"));
+    }
+    if word.text == b"@" {
+        out.extend_from_slice(origin.as_wire());
+        return Ok(());
+    }
+    Name::append_relative(word.text, origin, out)
+        .map_err(|fault| name_fault(words, word.text, &fault))
+}
+
+/// A fault of the name that was read last.
+pub fn name_fault(words: &Words<'_>, text: &[u8], fault: &NameFault) -> WordFault {
+    let help = match fault {
+        NameFault::EmptyLabel => "write one dot between two labels, and @ for the origin",
+        NameFault::BadEscape => "write \\046 or \\. for a dot inside a label",
+        NameFault::TooLong | NameFault::LabelTooLong | NameFault::Truncated => "shorten it",
+    };
+    words.fault(format!("{} is no name: {fault}", shown(text)), help)
+}
+
+/// A character-string: at most 255 octets behind their length.
+fn string(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
+    let word = words.want("a string in quotes")?;
+    if !word.quoted && word.text.contains(&b'"') {
+        return Err(words.fault(
+            "a quote inside a word",
+            "put the whole string in quotes, and \
+                                                         write \\\" for a quote inside",
+        ));
+    }
+    let start = out.len();
+    out.push(0);
+    unescape_into(word.text, out).ok_or_else(|| bad_escape(words))?;
+    let len = out.len() - start - 1;
+    match (u8::try_from(len), out.get_mut(start)) {
+        (Ok(len), Some(place)) => *place = len,
+        _ => {
+            let message = format!("a string of {len} octets; 255 are the most (RFC 1035 §3.3)");
+            return Err(words.fault(message, "split it: \"first part\" \"second part\""));
+        }
+    }
+    Ok(())
+}
+
+fn bad_escape(words: &Words<'_>) -> WordFault {
+    words.fault(
+        "a backslash is followed by three digits up to 255 or by one other character",
+        "write \\\\ for a backslash",
+    )
+}
+
+/// All words that are left, as digits of one number.
+fn digits<const BITS: u32>(
+    mut digits: codec::Digits<BITS>,
+    words: &mut Words<'_>,
+    out: &mut Vec<u8>,
+    wanted: &str,
+) -> Result<(), WordFault> {
+    loop {
+        let word = words.want(wanted)?;
+        if word.quoted || digits.read(word.text, out).is_none() {
+            return Err(words.unlike(word, wanted));
+        }
+        if words.is_empty() {
+            return match digits.finish() {
+                true => Ok(()),
+                false => {
+                    Err(words.fault("the digits end inside an octet", "copy them again, whole"))
+                }
+            };
+        }
+    }
+}
+
+/// One word of digits, behind the number of its octets.
+fn counted<const BITS: u32>(
+    mut digits: codec::Digits<BITS>,
+    text: &[u8],
+    words: &Words<'_>,
+    out: &mut Vec<u8>,
+    wanted: &str,
+) -> Result<(), WordFault> {
+    let start = out.len();
+    out.push(0);
+    let read = digits.read(text, out).filter(|()| digits.finish());
+    let len = u8::try_from(out.len() - start - 1);
+    match (read, len, out.get_mut(start)) {
+        (Some(()), Ok(len @ 1..), Some(place)) => {
+            *place = len;
+            Ok(())
+        }
+        _ => {
+            Err(words.fault(format!("{} is not {wanted}", shown(text)), format!("write {wanted}")))
+        }
+    }
+}
+
+fn among<T: Copy>(table: &[(T, &str)], text: &[u8]) -> Option<T> {
+    let found = table.iter().find(|(_, name)| text.eq_ignore_ascii_case(name.as_bytes()));
+    found.map(|(value, _)| *value)
+}
+
+/// IANA's registry of DNSSEC algorithms.
+const ALGORITHMS: &[(u8, &str)] = &[
+    (1, "RSAMD5"),
+    (2, "DH"),
+    (3, "DSA"),
+    (5, "RSASHA1"),
+    (6, "DSA-NSEC3-SHA1"),
+    (6, "NSEC3DSA"),
+    (7, "RSASHA1-NSEC3-SHA1"),
+    (7, "NSEC3RSASHA1"),
+    (8, "RSASHA256"),
+    (10, "RSASHA512"),
+    (12, "ECC-GOST"),
+    (13, "ECDSAP256SHA256"),
+    (14, "ECDSAP384SHA384"),
+    (15, "ED25519"),
+    (16, "ED448"),
+    (252, "INDIRECT"),
+    (253, "PRIVATEDNS"),
+    (254, "PRIVATEOID"),
+];
+
+/// RFC 4398 §2.1.
+const CERT_TYPES: &[(u16, &str)] = &[
+    (1, "PKIX"),
+    (2, "SPKI"),
+    (3, "PGP"),
+    (4, "IPKIX"),
+    (5, "ISPKI"),
+    (6, "IPGP"),
+    (7, "ACPKIX"),
+    (8, "IACPKIX"),
+    (253, "URI"),
+    (254, "OID"),
+];

@@ -1,0 +1,267 @@
+//! The one table of record types.
+//!
+//! Compression is part of a name's field: RFC 3597 §4 lets a sender compress only the names
+//! inside the types of RFC 1035, whose receivers had to know them.
+
+use std::fmt;
+
+use crate::zone::rdata::walk::{check_ds, check_hash_length, check_sshfp, check_zonemd};
+
+pub const A: u16 = 1;
+pub const NS: u16 = 2;
+pub const CNAME: u16 = 5;
+pub const SOA: u16 = 6;
+pub const MX: u16 = 15;
+pub const TXT: u16 = 16;
+pub const AAAA: u16 = 28;
+pub const SRV: u16 = 33;
+pub const DNAME: u16 = 39;
+pub const OPT: u16 = 41;
+pub const DS: u16 = 43;
+pub const RRSIG: u16 = 46;
+pub const NSEC: u16 = 47;
+pub const DNSKEY: u16 = 48;
+pub const NSEC3: u16 = 50;
+pub const SVCB: u16 = 64;
+pub const HTTPS: u16 = 65;
+
+/// One piece of RDATA: how it is written, how long it is, what may stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    U8,
+    U16,
+    U32,
+    /// 32 bits of seconds, with or without units (`1h30m`).
+    Period,
+    /// RRSIG times: `YYYYMMDDHHmmSS` or seconds (RFC 4034 §3.2).
+    Time,
+    /// A record type by mnemonic or `TYPEnnn`.
+    Type,
+    /// A DNSSEC algorithm by number or mnemonic.
+    Algorithm,
+    /// A certificate type by number or mnemonic (RFC 4398 §2.1).
+    CertType,
+    Ipv4,
+    Ipv6,
+    Name {
+        compress: bool,
+    },
+    /// A character-string (RFC 1035 §3.3).
+    String,
+    /// Character-strings to the end, at least one.
+    Strings,
+    /// A character-string of letters and digits (RFC 8659 §4.1).
+    CaaTag,
+    /// Octets to the end, written as one string and stored without a length.
+    Text,
+    /// Octets to the end, at least one.
+    Base64,
+    Hex,
+    /// Octets behind their length, in one word; `-` is none (RFC 5155 §3.3).
+    Salt,
+    /// Octets behind their length, in base 32 with extended hex alphabet (RFC 5155 §3.3).
+    Base32,
+    /// Types present, to the end (RFC 4034 §4.1.2).
+    Bitmap,
+    /// To the end (RFC 9460 §2.1).
+    SvcParams,
+    /// The whole of LOC (RFC 1876 §3).
+    Loc,
+    Eui48,
+    Eui64,
+}
+
+#[derive(Debug)]
+pub struct RrType {
+    pub number: u16,
+    pub mnemonic: &'static str,
+    pub fields: &'static [Field],
+    /// What the fields cannot say alone; run on RDATA whose fields are right.
+    pub check: Option<fn(&[u8]) -> Result<(), &'static str>>,
+}
+
+const fn rr(number: u16, mnemonic: &'static str, fields: &'static [Field]) -> RrType {
+    RrType { number, mnemonic, fields, check: None }
+}
+
+const fn checked(row: RrType, check: fn(&[u8]) -> Result<(), &'static str>) -> RrType {
+    RrType { check: Some(check), ..row }
+}
+
+const PACKED: Field = Field::Name { compress: true };
+const PLAIN: Field = Field::Name { compress: false };
+const DS_FIELDS: &[Field] = &[Field::U16, Field::Algorithm, Field::U8, Field::Hex];
+const KEY_FIELDS: &[Field] = &[Field::U16, Field::U8, Field::Algorithm, Field::Base64];
+const TLSA_FIELDS: &[Field] = &[Field::U8, Field::U8, Field::U8, Field::Hex];
+const SVCB_FIELDS: &[Field] = &[Field::U16, PLAIN, Field::SvcParams];
+const MAIL_FIELDS: &[Field] = &[Field::U16, PLAIN];
+
+static TABLE: &[RrType] = &{
+    use Field::*;
+    [
+        rr(A, "A", &[Ipv4]),
+        rr(NS, "NS", &[PACKED]),
+        rr(3, "MD", &[PACKED]),
+        rr(4, "MF", &[PACKED]),
+        rr(CNAME, "CNAME", &[PACKED]),
+        rr(SOA, "SOA", &[PACKED, PACKED, U32, Period, Period, Period, Period]),
+        rr(7, "MB", &[PACKED]),
+        rr(8, "MG", &[PACKED]),
+        rr(9, "MR", &[PACKED]),
+        rr(12, "PTR", &[PACKED]),
+        rr(13, "HINFO", &[String, String]),
+        rr(14, "MINFO", &[PACKED, PACKED]),
+        rr(MX, "MX", &[U16, PACKED]),
+        rr(TXT, "TXT", &[Strings]),
+        rr(17, "RP", &[PLAIN, PLAIN]),
+        rr(18, "AFSDB", MAIL_FIELDS),
+        rr(19, "X25", &[String]),
+        rr(21, "RT", MAIL_FIELDS),
+        rr(26, "PX", &[U16, PLAIN, PLAIN]),
+        rr(AAAA, "AAAA", &[Ipv6]),
+        rr(29, "LOC", &[Loc]),
+        rr(SRV, "SRV", &[U16, U16, U16, PLAIN]),
+        rr(35, "NAPTR", &[U16, U16, String, String, String, PLAIN]),
+        rr(36, "KX", MAIL_FIELDS),
+        rr(37, "CERT", &[CertType, U16, Algorithm, Base64]),
+        rr(DNAME, "DNAME", &[PLAIN]),
+        checked(rr(DS, "DS", DS_FIELDS), check_ds),
+        checked(rr(44, "SSHFP", &[U8, U8, Hex]), check_sshfp),
+        rr(RRSIG, "RRSIG", &[Type, Algorithm, U8, Period, Time, Time, U16, PLAIN, Base64]),
+        rr(NSEC, "NSEC", &[PLAIN, Bitmap]),
+        rr(DNSKEY, "DNSKEY", KEY_FIELDS),
+        rr(49, "DHCID", &[Base64]),
+        checked(rr(NSEC3, "NSEC3", &[U8, U8, U16, Salt, Base32, Bitmap]), check_hash_length),
+        rr(51, "NSEC3PARAM", &[U8, U8, U16, Salt]),
+        rr(52, "TLSA", TLSA_FIELDS),
+        rr(53, "SMIMEA", TLSA_FIELDS),
+        rr(56, "NINFO", &[Strings]),
+        checked(rr(59, "CDS", DS_FIELDS), check_ds),
+        rr(60, "CDNSKEY", KEY_FIELDS),
+        rr(61, "OPENPGPKEY", &[Base64]),
+        rr(62, "CSYNC", &[U32, U16, Bitmap]),
+        checked(rr(63, "ZONEMD", &[U32, U8, U8, Hex]), check_zonemd),
+        rr(SVCB, "SVCB", SVCB_FIELDS),
+        rr(HTTPS, "HTTPS", SVCB_FIELDS),
+        rr(99, "SPF", &[Strings]),
+        rr(107, "LP", MAIL_FIELDS),
+        rr(108, "EUI48", &[Eui48]),
+        rr(109, "EUI64", &[Eui64]),
+        rr(256, "URI", &[U16, U16, Text]),
+        rr(257, "CAA", &[U8, CaaTag, Text]),
+        rr(258, "AVC", &[Strings]),
+        checked(rr(32769, "DLV", DS_FIELDS), check_ds),
+    ]
+};
+
+/// Types of questions and of messages, never of zone data.
+const META: &[(u16, &str)] = &[
+    (OPT, "OPT"),
+    (249, "TKEY"),
+    (250, "TSIG"),
+    (251, "IXFR"),
+    (252, "AXFR"),
+    (253, "MAILB"),
+    (254, "MAILA"),
+    (255, "ANY"),
+];
+
+/// Numbers below this are found without a search.
+const DENSE: usize = 259;
+const NO_ROW: u8 = u8::MAX;
+static ROW_OF: [u8; DENSE] = {
+    let mut rows = [NO_ROW; DENSE];
+    let mut at = 0;
+    while at < TABLE.len() {
+        if (TABLE[at].number as usize) < DENSE {
+            rows[TABLE[at].number as usize] = at as u8;
+        }
+        at += 1;
+    }
+    rows
+};
+
+/// The row of a type; `None` where RDATA is only octets.
+pub fn row(number: u16) -> Option<&'static RrType> {
+    match ROW_OF.get(usize::from(number)) {
+        Some(&at) => TABLE.get(usize::from(at)),
+        None => TABLE.iter().find(|row| row.number == number),
+    }
+}
+
+/// By mnemonic or `TYPEnnn` (RFC 3597 §5), in any letter case; the meta types included.
+pub fn type_number(text: &str) -> Option<u16> {
+    type_number_of(text.as_bytes())
+}
+
+pub fn type_number_of(text: &[u8]) -> Option<u16> {
+    let known = TABLE.iter().map(|row| (row.number, row.mnemonic)).chain(META.iter().copied());
+    for (number, mnemonic) in known {
+        if text.eq_ignore_ascii_case(mnemonic.as_bytes()) {
+            return Some(number);
+        }
+    }
+    numbered(text, "TYPE")
+}
+
+/// `TYPEnnn`, `CLASSnnn`, `keynnn`: digits only, behind a prefix in any letter case.
+pub fn numbered(text: &[u8], prefix: &str) -> Option<u16> {
+    let (head, digits) = text.split_at_checked(prefix.len())?;
+    let plain = head.eq_ignore_ascii_case(prefix.as_bytes())
+        && !digits.is_empty()
+        && digits.iter().all(u8::is_ascii_digit);
+    plain.then(|| std::str::from_utf8(digits).ok()?.parse().ok())?
+}
+
+/// Whether a type never stands in a zone (RFC 6895 §3.1: 0, OPT, and 128 to 255).
+pub fn is_meta(number: u16) -> bool {
+    matches!(number, 0 | OPT | 128..=255)
+}
+
+/// A type as it is written: the mnemonic, or `TYPEnnn`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TypeName(pub u16);
+
+pub fn type_name(number: u16) -> TypeName {
+    TypeName(number)
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meta = || META.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name);
+        match row(self.0).map(|row| row.mnemonic).or_else(meta) {
+            Some(mnemonic) => f.pad(mnemonic),
+            None => f.pad(&format!("TYPE{}", self.0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mnemonics_and_numbers_agree() {
+        for row_ in TABLE {
+            assert_eq!(type_number(row_.mnemonic), Some(row_.number), "{}", row_.mnemonic);
+            assert_eq!(type_name(row_.number).to_string(), row_.mnemonic);
+            assert_eq!(row(row_.number).map(|r| r.mnemonic), Some(row_.mnemonic));
+            assert!(!is_meta(row_.number));
+        }
+        assert!(TABLE.windows(2).all(|pair| pair[0].number < pair[1].number));
+        assert!(TABLE.len() < usize::from(NO_ROW));
+    }
+
+    #[test]
+    fn any_letter_case_and_rfc_3597_numbers() {
+        assert_eq!(type_number("aaaa"), Some(AAAA));
+        assert_eq!(type_number("type1"), Some(A));
+        assert_eq!(type_number("TYPE65280"), Some(65280));
+        assert_eq!(type_name(65280).to_string(), "TYPE65280");
+        assert_eq!(type_number("any"), Some(255));
+        for text in ["", "TYPE", "TYPE65536", "TYPE+1", "TYPE-1", "AAAAA", "TYPÉ1"] {
+            assert_eq!(type_number(text), None, "{text}");
+        }
+        assert!(is_meta(0) && is_meta(OPT) && is_meta(252) && !is_meta(256));
+    }
+}

@@ -1,0 +1,247 @@
+//! RDATA in wire form, walked field by field: where each begins and ends, whether it is right,
+//! and which names stand inside.
+
+use std::ops::Range;
+
+use crate::zone::name::Name;
+use crate::zone::rdata::table::{Field, RrType, row};
+use crate::zone::rdata::{bitmap, loc, svcb};
+
+/// Longest RDATA: its length has 16 bits (RFC 1035 §3.2.1).
+pub const MAX_RDATA: usize = 65_535;
+
+/// A name inside RDATA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedName {
+    /// Octets of the uncompressed name within the RDATA.
+    pub range: Range<usize>,
+    /// Whether a sender may compress it (RFC 3597 §4: only in the types of RFC 1035).
+    pub compress: bool,
+}
+
+/// Names inside checked RDATA, in order; none for types without a row.
+pub fn names(rtype: u16, rdata: &[u8]) -> impl Iterator<Item = EmbeddedName> {
+    let fields = row(rtype).map(|row| Fields::new(row, rdata));
+    fields.into_iter().flatten().map_while(Result::ok).filter_map(|(field, range)| match field {
+        Field::Name { compress } => Some(EmbeddedName { range, compress }),
+        _ => None,
+    })
+}
+
+/// Whether RDATA in wire form is what its type asks for; types without a row take any octets.
+pub fn check(rtype: u16, rdata: &[u8]) -> Result<(), &'static str> {
+    if rdata.len() > MAX_RDATA {
+        return Err("the data of one record are at most 65535 octets");
+    }
+    let Some(row) = row(rtype) else { return Ok(()) };
+    let mut fields = Fields::new(row, rdata);
+    for item in fields.by_ref() {
+        let (field, range) = item?;
+        check_field(field, rdata.get(range).unwrap_or_default())?;
+    }
+    if fields.at != rdata.len() {
+        return Err("octets are left over behind the last field");
+    }
+    row.check.map_or(Ok(()), |check| check(rdata))
+}
+
+/// Fields of RDATA with the octets that each takes.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    fields: std::slice::Iter<'static, Field>,
+    rdata: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Fields<'a> {
+    pub fn new(row: &'static RrType, rdata: &'a [u8]) -> Fields<'a> {
+        Fields { fields: row.fields.iter(), rdata, at: 0 }
+    }
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Result<(Field, Range<usize>), &'static str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let field = *self.fields.next()?;
+        let rest = self.rdata.get(self.at..).unwrap_or_default();
+        let start = self.at;
+        Some(match extent(field, rest) {
+            Ok(len) if len <= rest.len() => {
+                self.at += len;
+                Ok((field, start..self.at))
+            }
+            Ok(_) => Err("the data end inside a field"),
+            Err(fault) => Err(fault),
+        })
+    }
+}
+
+/// How many octets a field takes; may be more than there are.
+fn extent(field: Field, rest: &[u8]) -> Result<usize, &'static str> {
+    let counted = || rest.first().map_or(1, |len| 1 + usize::from(*len));
+    Ok(match field {
+        Field::U8 | Field::Algorithm => 1,
+        Field::U16 | Field::Type | Field::CertType => 2,
+        Field::U32 | Field::Period | Field::Time | Field::Ipv4 => 4,
+        Field::Eui48 => 6,
+        Field::Eui64 => 8,
+        Field::Ipv6 | Field::Loc => 16,
+        Field::String | Field::CaaTag | Field::Salt | Field::Base32 => counted(),
+        Field::Name { .. } => {
+            let mut at = 0;
+            loop {
+                match rest.get(at) {
+                    None => return Err("a name is cut off"),
+                    Some(0) => break at + 1,
+                    Some(len @ 1..=63) => at += 1 + usize::from(*len),
+                    Some(_) => return Err("a name inside the data is compressed or has no end"),
+                }
+                if at >= crate::zone::name::MAX_NAME {
+                    return Err("a name is at most 255 octets long");
+                }
+            }
+        }
+        Field::Strings
+        | Field::Text
+        | Field::Base64
+        | Field::Hex
+        | Field::Bitmap
+        | Field::SvcParams => rest.len(),
+    })
+}
+
+fn check_field(field: Field, octets: &[u8]) -> Result<(), &'static str> {
+    match field {
+        Field::Strings => {
+            let mut rest = octets;
+            while let Some((len, tail)) = rest.split_first() {
+                rest = tail.get(usize::from(*len)..).ok_or("a character-string is cut off")?;
+            }
+            full(octets, "at least one character-string is needed")
+        }
+        Field::CaaTag => {
+            let tag = octets.get(1..).unwrap_or_default();
+            full(tag, "a CAA tag has at least one letter (RFC 8659 §4.1)")?;
+            let plain = tag.iter().all(u8::is_ascii_alphanumeric);
+            if plain {
+                Ok(())
+            } else {
+                Err("a CAA tag has only letters and digits (RFC 8659 §4.1)")
+            }
+        }
+        Field::Base64 | Field::Hex => full(octets, "the data end before their last field"),
+        Field::Base32 => full(octets.get(1..).unwrap_or_default(), "the hash is empty"),
+        Field::Bitmap => bitmap::check(octets),
+        Field::SvcParams => svcb::check(octets),
+        Field::Loc => loc::check(octets),
+        Field::U8
+        | Field::U16
+        | Field::U32
+        | Field::Period
+        | Field::Time
+        | Field::Type
+        | Field::Algorithm
+        | Field::CertType
+        | Field::Ipv4
+        | Field::Ipv6
+        | Field::Name { .. }
+        | Field::String
+        | Field::Text
+        | Field::Salt
+        | Field::Eui48
+        | Field::Eui64 => Ok(()),
+    }
+}
+
+fn full(octets: &[u8], fault: &'static str) -> Result<(), &'static str> {
+    if octets.is_empty() { Err(fault) } else { Ok(()) }
+}
+
+/// Digest lengths by digest type: SHA-1, SHA-256, GOST, SHA-384 (RFC 4509, 5933, 6605).
+pub fn check_ds(rdata: &[u8]) -> Result<(), &'static str> {
+    let digest = rdata.len().saturating_sub(4);
+    match (rdata.get(3), digest) {
+        (Some(1), 20) | (Some(2 | 3), 32) | (Some(4), 48) => Ok(()),
+        (Some(1..=4), _) => Err("the digest has not the length of its digest type: \
+                                 SHA-1 40 hex digits, SHA-256 64, SHA-384 96"),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 4255 §3.1.2, RFC 6594: SHA-1 and SHA-256.
+pub fn check_sshfp(rdata: &[u8]) -> Result<(), &'static str> {
+    match (rdata.get(1), rdata.len().saturating_sub(2)) {
+        (Some(1), 20) | (Some(2), 32) => Ok(()),
+        (Some(1 | 2), _) => Err("the fingerprint has not the length of its type: \
+                                 SHA-1 40 hex digits, SHA-256 64"),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 8976 §2.2.4: at least 12 octets, and those of its hash.
+pub fn check_zonemd(rdata: &[u8]) -> Result<(), &'static str> {
+    match (rdata.get(5), rdata.len().saturating_sub(6)) {
+        (Some(1), 48) | (Some(2), 64) => Ok(()),
+        (Some(1 | 2), _) => Err("the digest has not the length of its hash: \
+                                 SHA-384 96 hex digits, SHA-512 128"),
+        (_, 12..) => Ok(()),
+        _ => Err("a ZONEMD digest has at least 24 hex digits (RFC 8976 §2.2.4)"),
+    }
+}
+
+/// RFC 5155 §3.1.3: the one hash algorithm is SHA-1, so a hash has 20 octets.
+pub fn check_hash_length(rdata: &[u8]) -> Result<(), &'static str> {
+    let salt = rdata.get(4).map_or(0, |len| usize::from(*len));
+    match (rdata.first(), rdata.get(5 + salt)) {
+        (Some(1), Some(20)) => Ok(()),
+        (Some(1), _) => Err("the next hashed owner has not the 32 digits of SHA-1"),
+        _ => Ok(()),
+    }
+}
+
+/// The name at the start of an embedded name's range.
+pub fn target(rdata: &[u8], embedded: &EmbeddedName) -> Option<Name> {
+    Some(Name::from_wire(rdata.get(embedded.range.clone())?).ok()?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::rdata::table;
+
+    #[test]
+    fn only_the_types_of_rfc_1035_are_compressed() {
+        let soa = b"\x02ns\x00\x01h\x00aaaabbbbccccddddeeee";
+        let found: Vec<_> = names(table::SOA, soa).map(|n| (n.range, n.compress)).collect();
+        assert_eq!(found, [(0..4, true), (4..7, true)]);
+        let srv = b"\x00\x01\x00\x02\x00\x03\x01a\x00";
+        let found: Vec<_> = names(table::SRV, srv).map(|n| (n.range, n.compress)).collect();
+        assert_eq!(found, [(6..9, false)]);
+        assert_eq!(names(65280, b"\x01a\x00").count(), 0);
+        assert_eq!(names(table::A, b"\x01\x02\x03\x04").count(), 0);
+    }
+
+    #[test]
+    fn wire_that_no_field_list_explains_is_refused() {
+        for (rtype, wire) in [
+            (table::A, &b"\x01\x02\x03"[..]),
+            (table::A, b"\x01\x02\x03\x04\x05"),
+            (table::NS, b""),
+            (table::NS, b"\x01a"),
+            (table::NS, b"\xc0\x0c"),
+            (table::NS, b"\x01a\x00x"),
+            (table::TXT, b""),
+            (table::TXT, b"\x02a"),
+            (257, b"\x00\x00x"),
+            (257, b"\x00\x01-x"),
+            (table::DS, b"\x00\x01\x08\x02\xaa"),
+            (table::DNSKEY, b"\x01\x00\x03\x0d"),
+        ] {
+            assert!(check(rtype, wire).is_err(), "{rtype} {wire:?}");
+        }
+        let long = [&[63u8; 64][..]].concat().repeat(4);
+        assert!(check(table::NS, &long).is_err());
+        assert_eq!(check(65280, b""), Ok(()));
+    }
+}

@@ -1,0 +1,131 @@
+//! The words of one entry of a master file, as the lexer found them and as RDATA is read from
+//! them. A word is a range of the text: nothing is copied before its field knows what it means.
+
+use std::borrow::Cow;
+
+/// Where a word stands. `start..end` excludes the quotes of a quoted word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    pub start: u32,
+    pub end: u32,
+    pub line: u32,
+    /// Offset of the line's first octet: the column is counted from it when it is needed.
+    pub line_start: u32,
+    pub quoted: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word<'a> {
+    pub text: &'a [u8],
+    pub quoted: bool,
+}
+
+/// The words that are still unread.
+#[derive(Debug, Clone)]
+pub struct Words<'a> {
+    text: &'a [u8],
+    tokens: &'a [Token],
+    at: usize,
+}
+
+/// Something wrong with a word, or with a word that is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordFault {
+    /// Index of the token; past the last one where a word is missing.
+    pub at: usize,
+    pub message: Cow<'static, str>,
+    pub help: Option<Cow<'static, str>>,
+}
+
+impl<'a> Words<'a> {
+    /// `at` is the index of the first unread token.
+    pub fn new(text: &'a [u8], tokens: &'a [Token], at: usize) -> Words<'a> {
+        Words { text, tokens, at }
+    }
+
+    /// Index of the next unread token.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    pub fn peek(&self) -> Option<Word<'a>> {
+        let token = self.tokens.get(self.at)?;
+        let text = self.text.get(token.start as usize..token.end as usize)?;
+        Some(Word { text, quoted: token.quoted })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.at >= self.tokens.len()
+    }
+
+    /// A fault at the word that was read last.
+    pub fn fault(
+        &self,
+        message: impl Into<Cow<'static, str>>,
+        help: impl Into<Cow<'static, str>>,
+    ) -> WordFault {
+        WordFault {
+            at: self.at.saturating_sub(1),
+            message: message.into(),
+            help: Some(help.into()),
+        }
+    }
+
+    /// The next word; its absence is a fault that says what was `wanted`: a noun, then perhaps
+    /// ` such as …` or `, …`.
+    pub fn want(&mut self, wanted: &str) -> Result<Word<'a>, WordFault> {
+        self.next().ok_or_else(|| WordFault {
+            at: self.at,
+            message: format!("the line ends before {}", noun(wanted)).into(),
+            help: Some(format!("write {wanted}").into()),
+        })
+    }
+
+    /// As [`Words::want`], for what is never written in quotes.
+    pub fn want_plain(&mut self, wanted: &str) -> Result<&'a [u8], WordFault> {
+        let word = self.want(wanted)?;
+        if word.quoted {
+            return Err(self.unlike(word, wanted));
+        }
+        Ok(word.text)
+    }
+
+    /// The word that was read last is not what was `wanted`.
+    pub fn unlike(&self, word: Word<'_>, wanted: &str) -> WordFault {
+        let quote = if word.quoted { "\"" } else { "" };
+        let text = shown(word.text);
+        let message = format!("{quote}{text}{quote} is not {}", noun(wanted));
+        self.fault(message, format!("write {wanted}"))
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = Word<'a>;
+
+    fn next(&mut self) -> Option<Word<'a>> {
+        let word = self.peek()?;
+        self.at += 1;
+        Some(word)
+    }
+}
+
+fn noun(wanted: &str) -> &str {
+    let end = [" such as ", ", "].iter().filter_map(|example| wanted.find(example)).min();
+    &wanted[..end.unwrap_or(wanted.len())]
+}
+
+/// A word as a message shows it: at most this many characters, nothing unprintable.
+const SHOWN: usize = 60;
+
+pub fn shown(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut short: String = text
+        .chars()
+        .take(SHOWN)
+        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
+    if text.chars().nth(SHOWN).is_some() {
+        short.push('…');
+    }
+    short
+}

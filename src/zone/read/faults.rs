@@ -1,0 +1,101 @@
+//! The faults of one zone, collected while reading goes on, and told together.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::zone::rdata::words::Token;
+use crate::zone::record::{Place, Severity, ZoneFault};
+
+/// Most faults and most warnings that are told one by one; the others are counted.
+pub const MAX_FAULTS: usize = 100;
+
+#[derive(Debug, Default)]
+pub struct Faults {
+    errors: Told,
+    warnings: Told,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    told: Vec<(Place, String, Option<String>)>,
+    more: usize,
+}
+
+impl Faults {
+    pub fn error<'a>(
+        &mut self,
+        place: Place,
+        message: impl Into<Cow<'a, str>>,
+        help: impl Into<Cow<'a, str>>,
+    ) {
+        self.errors.add(place, message.into(), help.into());
+    }
+
+    pub fn warning<'a>(
+        &mut self,
+        place: Place,
+        message: impl Into<Cow<'a, str>>,
+        help: impl Into<Cow<'a, str>>,
+    ) {
+        self.warnings.add(place, message.into(), help.into());
+    }
+
+    pub fn any_errors(&self) -> bool {
+        !self.errors.told.is_empty()
+    }
+
+    /// In the order of the files, errors before warnings, with a last line for those beyond
+    /// the bound.
+    pub fn into_list(self, files: &[Arc<str>]) -> Vec<ZoneFault> {
+        let mut list = self.errors.into_list(Severity::Error, files);
+        list.extend(self.warnings.into_list(Severity::Warning, files));
+        list
+    }
+}
+
+impl Told {
+    fn add(&mut self, place: Place, message: Cow<'_, str>, help: Cow<'_, str>) {
+        if self.told.len() >= MAX_FAULTS {
+            self.more += 1;
+            return;
+        }
+        let help = (!help.is_empty()).then(|| help.into_owned());
+        self.told.push((place, message.into_owned(), help));
+    }
+
+    fn into_list(mut self, severity: Severity, files: &[Arc<str>]) -> Vec<ZoneFault> {
+        self.told.sort_by_key(|(place, _, _)| *place);
+        if let (Some((place, _, _)), true) = (self.told.last(), self.more > 0) {
+            let noun = if severity == Severity::Error { "faults" } else { "warnings" };
+            self.told.push((*place, format!("and {} more {noun}", self.more), None));
+        }
+        let fault = |(place, message, help): (Place, String, Option<String>)| ZoneFault {
+            file: files.get(usize::from(place.file)).cloned().unwrap_or_else(|| "".into()),
+            line: place.line,
+            column: place.column,
+            message,
+            help,
+            severity,
+        };
+        self.told.into_iter().map(fault).collect()
+    }
+}
+
+/// Where a token begins; its opening quote counts.
+pub fn place_of(file: u16, text: &[u8], token: &Token) -> Place {
+    let at = token.start - u32::from(token.quoted);
+    place_at(file, text, token.line, token.line_start, at)
+}
+
+/// Where a word is missing: right behind the last one.
+pub fn place_behind(file: u16, text: &[u8], token: &Token) -> Place {
+    let at = token.end + u32::from(token.quoted);
+    place_at(file, text, token.line, token.line_start, at)
+}
+
+/// Columns count characters, as editors do.
+pub fn place_at(file: u16, text: &[u8], line: u32, line_start: u32, at: u32) -> Place {
+    let before = text.get(line_start as usize..at as usize).unwrap_or_default();
+    let characters = before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+    Place { file, line, column: characters as u32 + 1 }
+}
