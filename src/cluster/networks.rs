@@ -15,6 +15,10 @@ impl Networks {
         (!networks.is_empty()).then_some(Networks(networks))
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &IpNet> {
+        self.0.iter()
+    }
+
     /// An IPv4 client that reached an IPv6 socket counts as IPv4.
     pub fn contains(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();

@@ -1,5 +1,7 @@
 //! The only opener of files: config.yaml as written → checked types.
 
+pub mod state_file;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -1,3 +1,23 @@
-//! The one writer.
+//! The one writer: events → state → answers, in one task.
+//!
+//! | file | does or decides |
+//! |---|---|
+//! | [`event`] | everything that can change something |
+//! | [`writer`] | does: takes events in, publishes snapshots and status |
+//! | [`state`] | decides: what an event changes, who is answered |
+//! | [`watched`] | decides: one target's part of it |
+//! | [`roster`] | decides: which targets there are, over a reload |
+//! | [`store`] | does: what a restart remembers |
+//! | [`report`], [`explain`] | decides: what is told, and in which words |
+//! | [`loaded`] | a configuration made ready to serve |
 
+pub mod event;
+pub mod explain;
+pub mod loaded;
+pub mod report;
+pub mod roster;
+pub mod state;
 pub mod status;
+pub mod store;
+pub mod watched;
+pub mod writer;

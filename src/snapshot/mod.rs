@@ -26,7 +26,7 @@ pub struct Snapshot {
 }
 
 /// What a pool is to answer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolInput {
     pub selection: Selection,
     /// Seconds, for this snapshot.

@@ -1,6 +1,9 @@
 //! The library from the outside, one scenario file for each phenomenon.
 
+mod cluster;
+mod control;
 mod health;
 mod http;
+mod kept;
 mod schedule;
 mod zones;

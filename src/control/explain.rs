@@ -1,0 +1,141 @@
+//! Every decision in one sentence, in the operator's words.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cluster::pool::{Order, Pool, WhenShort};
+use crate::cluster::selection::{Cause, Selection};
+use crate::cluster::standing::{Standing, State};
+use crate::control::roster::{MemberState, PoolState};
+use crate::control::watched::Watched;
+
+/// RFC 3339 in UTC, to the millisecond.
+pub fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// `10:02:11 UTC`, with the date when that is not today's.
+pub fn clock(at: Timestamp, now: Timestamp) -> String {
+    let day = |time: Timestamp| time.to_zoned(TimeZone::UTC).date();
+    let form = if day(at) == day(now) { "%H:%M:%S UTC" } else { "%Y-%m-%d %H:%M:%S UTC" };
+    at.strftime(form).to_string()
+}
+
+/// A member's standing changed.
+pub fn moved(pool: &Pool, standing: Standing, check: &Watched) -> String {
+    let (name, cause) = (&pool.name, check.cause());
+    match standing {
+        Standing::Serving => format!("back in the answers of {name}: {cause}"),
+        Standing::Out => format!("out of the answers of {name}: {cause}"),
+    }
+}
+
+pub fn deep_moved(standing: Standing, deep: &Watched) -> String {
+    match standing {
+        Standing::Serving => format!("passes its deep check again: {}", deep.cause()),
+        Standing::Out => format!("fails its deep check: {}", deep.cause()),
+    }
+}
+
+/// Who is answered for a pool, and why.
+pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &PoolState) -> String {
+    let of = state.members.len();
+    let Cause::Short { serving, rule } = selection.cause else {
+        let serves = |member: &&MemberState| member.check.standing() == Standing::Serving;
+        let serving = state.members.iter().filter(serves).count();
+        return enough(pool, selection, serving, of);
+    };
+    let least = pool.min_serving;
+    let done = match rule {
+        WhenShort::All if pool.order == Order::Failover => {
+            "the first member is answered (when_short: all)".to_owned()
+        }
+        WhenShort::All => "all members are answered (when_short: all)".to_owned(),
+        WhenShort::LastKnown if state.last_enough.is_empty() => {
+            "all members are answered, as there never were enough (when_short: last_known)"
+                .to_owned()
+        }
+        WhenShort::LastKnown => "the last that were enough are answered \
+            (when_short: last_known)"
+            .to_owned(),
+        WhenShort::None => "nobody is answered (when_short: none)".to_owned(),
+        WhenShort::Pool(_) => {
+            let name = pools.get(selection.pool.index()).map_or("?", |pool| pool.name.as_str());
+            format!("pool {name} stands in (when_short)")
+        }
+    };
+    format!("only {serving} of {of} serve, at least {least} must: {done}")
+}
+
+fn enough(pool: &Pool, selection: &Selection, serving: usize, of: usize) -> String {
+    let first = selection.members.first().and_then(|&index| pool.membership.get(index));
+    match (pool.order, first) {
+        (Order::Failover, Some(first)) => {
+            format!("{} is answered, the first of {serving} that serve", first.node)
+        }
+        _ if serving == of => format!("all {of} serve"),
+        _ => format!("{serving} of {of} serve"),
+    }
+}
+
+/// Why a member is answered or not. `shortage` is what [`answered`] says, while the pool is short.
+pub fn member(check: &Watched, in_answers: bool, shortage: Option<&str>, now: Timestamp) -> String {
+    let health = health(check, now);
+    match (check.standing(), in_answers, shortage) {
+        (Standing::Serving, true, _) | (Standing::Out, false, _) => health,
+        (Standing::Serving, false, None) => format!("{health}; in reserve, another comes first"),
+        (Standing::Serving, false, Some(shortage)) => format!("{health}; not answered: {shortage}"),
+        (Standing::Out, true, Some(shortage)) => {
+            format!("{health}; answered all the same: {shortage}")
+        }
+        (Standing::Out, true, None) => health,
+    }
+}
+
+/// | standing | state | said |
+/// |---|---|---|
+/// | serving | up, falling, unknown | serving, with the newest answer, failure or what is awaited |
+/// | serving | down, rising | the first round is not over |
+/// | out | down, rising, unknown | out since, with the newest failure or what is awaited |
+/// | out | up, falling | the first round is not over |
+fn health(check: &Watched, now: Timestamp) -> String {
+    let since = clock(check.since, now);
+    let failure = check.last_failure.as_ref().map_or("no failure".into(), ToString::to_string);
+    let healthy = check.last_healthy.map_or("healthy".into(), |healthy| {
+        format!("{} in {:.1} ms", healthy.said, healthy.rtt.as_secs_f64() * 1000.0)
+    });
+    match (check.standing(), check.state()) {
+        (Standing::Serving, State::Up) => format!("serving: {healthy}"),
+        (Standing::Serving, State::Falling { count, of }) => {
+            format!("serving, but falling ({count} of {of}): {failure}")
+        }
+        (Standing::Serving, State::Unknown { last: None }) => "serving until it is probed".into(),
+        (Standing::Serving, State::Unknown { last: Some(_) }) => {
+            "serving until it is probed, as it did before".into()
+        }
+        (Standing::Serving, State::Down | State::Rising { .. }) => {
+            format!("serving until the first round is over: {failure}")
+        }
+        (Standing::Out, State::Down) => format!("out since {since}: {failure}"),
+        (Standing::Out, State::Rising { count, of }) => {
+            format!("out since {since}, rising ({count} of {of}): {healthy}")
+        }
+        (Standing::Out, State::Unknown { .. }) => format!("out since {since}, until it is probed"),
+        (Standing::Out, State::Up | State::Falling { .. }) => {
+            format!("out until the first round is over: {healthy}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_another_day_has_its_date() {
+        let at: Timestamp = "2026-03-01T10:02:11.5Z".parse().unwrap();
+        assert_eq!(clock(at, "2026-03-01T23:00:00Z".parse().unwrap()), "10:02:11 UTC");
+        assert_eq!(clock(at, "2026-03-02T00:00:00Z".parse().unwrap()), "2026-03-01 10:02:11 UTC");
+        assert_eq!(time(at), "2026-03-01T10:02:11.500Z");
+    }
+}

@@ -1,0 +1,77 @@
+//! A configuration made ready to serve.
+//!
+//! Making it renders every zone, which takes a while with many names: that is done on a thread that
+//! may block, and the one writer gets the finished thing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::cluster::pool::Pool;
+use crate::config::{Config, Published};
+use crate::control::status::ZoneStatus;
+use crate::snapshot::statics::Statics;
+use crate::zone::name::Name;
+use crate::zone::store::TooLarge;
+
+#[derive(Debug)]
+pub struct Loaded {
+    pub file: String,
+    pub at: Timestamp,
+    pub nsid: Option<String>,
+    /// Indexed by `PoolId`.
+    pub pools: Vec<Pool>,
+    /// The DNS names of each pool.
+    pub names: Vec<Vec<String>>,
+    pub zones: Vec<ZoneStatus>,
+    pub statics: Arc<Statics>,
+}
+
+impl Loaded {
+    /// Costly with many names: not on a thread that answers or decides.
+    pub fn build(config: &Config, file: &Path, at: Timestamp) -> Result<Loaded, TooLarge> {
+        let published = config.published.iter().map(|published| (&published.owner, published.pool));
+        let nsid = config.server.nsid.clone();
+        let statics =
+            Statics::build(&config.zones, published, nsid.as_deref().unwrap_or("").as_bytes())?;
+        Ok(Loaded {
+            file: file.display().to_string(),
+            at,
+            nsid,
+            pools: config.pools.clone(),
+            names: names(config.pools.len(), &config.published),
+            zones: zones(&statics),
+            statics: Arc::new(statics),
+        })
+    }
+}
+
+fn names(pools: usize, published: &[Published]) -> Vec<Vec<String>> {
+    let mut names = vec![vec![]; pools];
+    for Published { owner, pool } in published {
+        if let Some(names) = names.get_mut(pool.index()) {
+            names.push(without_final_dot(owner));
+        }
+    }
+    names
+}
+
+fn zones(statics: &Statics) -> Vec<ZoneStatus> {
+    let zones = &statics.zones;
+    let status = |zone| ZoneStatus {
+        apex: without_final_dot(zones.apex(zone)),
+        serial: zones.serial(zone),
+        records: zones.record_count(zone),
+    };
+    zones.zone_ids().map(status).collect()
+}
+
+/// As config.yaml has it.
+fn without_final_dot(name: &Name) -> String {
+    let text = name.to_string();
+    match text.strip_suffix('.') {
+        Some(relative) if !relative.is_empty() => relative.to_owned(),
+        _ => text,
+    }
+}

@@ -1,0 +1,147 @@
+//! The status, built from the state whenever it is published.
+
+use jiff::Timestamp;
+
+use crate::cluster::check::Check;
+use crate::cluster::pool::{MemberView, Membership, Order, Pool, WhenShort};
+use crate::cluster::selection::{Cause, Selection};
+use crate::cluster::standing::{Standing, State};
+use crate::control::explain;
+use crate::control::roster::{MemberState, PoolState};
+use crate::control::state::ControlState;
+use crate::control::status::{CheckStatus, ConfigStatus, MemberStatus, PoolStatus, Status};
+use crate::control::watched::Watched;
+use crate::health::probe::describe;
+use crate::snapshot::PoolInput;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub fn status(state: &ControlState, now: Timestamp) -> Status {
+    let loaded = &state.loaded;
+    let pools = 0..loaded.pools.len();
+    Status {
+        version: VERSION,
+        nsid: loaded.nsid.clone(),
+        started: explain::time(state.started),
+        ready: state.is_ready(),
+        config: ConfigStatus {
+            file: loaded.file.clone(),
+            loaded: explain::time(loaded.at),
+            refused: state.refused.clone(),
+        },
+        zones: loaded.zones.clone(),
+        pools: pools.map(|index| pool_status(state, index, now)).collect(),
+        changes: state.changes.iter().cloned().collect(),
+    }
+}
+
+fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolStatus {
+    let pools = &state.loaded.pools;
+    let (pool, members) = (&pools[index], &state.pools[index]);
+    let PoolInput { selection, ttl } = &state.answers[index];
+    let why = explain::answered(pools, pool, selection, members);
+    let short = matches!(selection.cause, Cause::Short { .. });
+    let shortage = short.then_some(why.as_str());
+    let statuses = pool.membership.iter().zip(&members.members).enumerate();
+    let statuses = statuses.map(|(place, (member, health))| {
+        let in_answers = selection.pool.index() == index && selection.members.contains(&place);
+        member_status(pool, &member, health, in_answers, shortage, now)
+    });
+    PoolStatus {
+        name: pool.name.to_string(),
+        names: state.loaded.names[index].clone(),
+        clients: clients(&pool.membership),
+        order: order(pool.order),
+        ttl: *ttl,
+        ttl_configured: pool.ttl,
+        max_answers: pool.max_answers,
+        min_serving: pool.min_serving,
+        when_short: when_short(pools, pool.when_short),
+        serving: serving(members),
+        short,
+        answering: answering(pools, selection),
+        members: statuses.collect(),
+        why,
+    }
+}
+
+fn member_status(
+    pool: &Pool,
+    member: &MemberView<'_>,
+    health: &MemberState,
+    in_answers: bool,
+    shortage: Option<&str>,
+    now: Timestamp,
+) -> MemberStatus {
+    let (v4, v6) = (member.addresses.v4(), member.addresses.v6());
+    let addresses = v4.map(|a| a.to_string()).into_iter().chain(v6.map(|a| a.to_string()));
+    let deep = pool.deep.as_ref().zip(health.deep.as_ref());
+    MemberStatus {
+        node: member.node.to_string(),
+        role: member.role.as_str(),
+        addresses: addresses.collect(),
+        weight: member.weight,
+        in_answers,
+        why: explain::member(&health.check, in_answers, shortage, now),
+        check: check_status(member, &pool.check, &health.check),
+        deep: deep.map(|(check, watched)| check_status(member, check, watched)),
+    }
+}
+
+fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> CheckStatus {
+    let state = watched.state();
+    CheckStatus {
+        probe: describe(member.addresses.probed(), &check.probe),
+        state: state.as_str(),
+        progress: match state {
+            State::Falling { count, of } | State::Rising { count, of } => {
+                Some(format!("{count}/{of}"))
+            }
+            State::Unknown { .. } | State::Up | State::Down => None,
+        },
+        since: explain::time(watched.since),
+        probes: watched.probes,
+        failures: watched.failures,
+        last_probe: watched.last_probe.map(explain::time),
+        last_rtt_ms: watched.last_healthy.map(|healthy| healthy.rtt.as_secs_f64() * 1000.0),
+        last_error: watched.last_failure.as_ref().map(ToString::to_string),
+    }
+}
+
+fn serving(pool: &PoolState) -> usize {
+    let serves = |member: &&MemberState| member.check.standing() == Standing::Serving;
+    pool.members.iter().filter(serves).count()
+}
+
+fn answering(pools: &[Pool], selection: &Selection) -> Vec<String> {
+    let Some(pool) = pools.get(selection.pool.index()) else { return vec![] };
+    let members = selection.members.iter().filter_map(|&index| pool.membership.get(index));
+    members.map(|member| member.node.to_string()).collect()
+}
+
+fn clients(membership: &Membership) -> Option<Vec<String>> {
+    match membership {
+        Membership::Everyone(_) => None,
+        Membership::Only { clients, .. } => Some(clients.iter().map(|n| n.to_string()).collect()),
+    }
+}
+
+fn order(order: Order) -> &'static str {
+    match order {
+        Order::Rotate => "rotate",
+        Order::Weighted => "weighted",
+        Order::Failover => "failover",
+    }
+}
+
+/// As config.yaml has it.
+fn when_short(pools: &[Pool], rule: WhenShort) -> String {
+    match rule {
+        WhenShort::All => "all".into(),
+        WhenShort::LastKnown => "last_known".into(),
+        WhenShort::None => "none".into(),
+        WhenShort::Pool(id) => {
+            format!("pool {}", pools.get(id.index()).map_or("?", |pool| pool.name.as_str()))
+        }
+    }
+}

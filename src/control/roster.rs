@@ -1,0 +1,197 @@
+//! Which targets there are, at the start and over a reload.
+//!
+//! | a member of the new configuration | its standing |
+//! |---|---|
+//! | same pool, node, addresses and check | goes on, with its account and its timer |
+//! | same, but for the check | is remembered until the new check has decided |
+//! | new, in a pool where others go on | out until it has risen: it must not be answered untried |
+//! | new, in a pool where nobody goes on | unknown: it serves until its first probe |
+//!
+//! A deep check goes on when it is the same, and otherwise begins anew.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::cluster::check::Check;
+use crate::cluster::pool::{MemberView, Pool};
+use crate::cluster::standing::Standing;
+use crate::control::store::KeptPool;
+use crate::control::watched::{Memory, Watched};
+use crate::health::TargetId;
+
+/// The members of one pool, in its order.
+#[derive(Debug)]
+pub struct PoolState {
+    pub members: Vec<MemberState>,
+    /// Members that served the last time that there were enough.
+    pub last_enough: Vec<usize>,
+    /// It was told that fewer than `min_serving` serve.
+    pub short: bool,
+}
+
+#[derive(Debug)]
+pub struct MemberState {
+    /// Decides the rotation.
+    pub check: Watched,
+    /// Is shown.
+    pub deep: Option<Watched>,
+}
+
+/// What is to be probed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub id: TargetId,
+    pub address: IpAddr,
+    pub check: Check,
+}
+
+/// What a configuration means for the timers.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub start: Vec<Target>,
+    pub stop: Vec<TargetId>,
+}
+
+/// Makes targets; no number comes twice in a run.
+#[derive(Debug, Default)]
+pub struct Numbers(u64);
+
+struct Maker<'a> {
+    numbers: &'a mut Numbers,
+    start: Vec<Target>,
+    now: Timestamp,
+}
+
+/// The roster of a run that begins.
+pub fn first(
+    pools: &[Pool],
+    kept: &[KeptPool],
+    numbers: &mut Numbers,
+    now: Timestamp,
+) -> (Vec<PoolState>, Plan) {
+    let mut maker = Maker { numbers, start: vec![], now };
+    let kept: HashMap<&str, &KeptPool> = kept.iter().map(|p| (p.name.as_str(), p)).collect();
+    let states = pools.iter().map(|pool| recalled(pool, kept.get(pool.name.as_str()), &mut maker));
+    (states.collect(), Plan { start: maker.start, stop: vec![] })
+}
+
+fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> PoolState {
+    let memory = |node: &str| {
+        let member = kept?.members.iter().find(|member| member.node == node)?;
+        let standing = if member.serving { Standing::Serving } else { Standing::Out };
+        Some(Memory { standing, since: member.since })
+    };
+    let members = pool.membership.iter().map(|m| maker.member(&m, pool, memory(m.node.as_str())));
+    let members = members.collect();
+    let enough = |node: &str| kept.is_some_and(|kept| kept.last_enough.iter().any(|n| n == node));
+    PoolState { members, last_enough: indices(pool, enough), short: false }
+}
+
+/// The roster of the configuration `pools`, which follows upon `old_pools` in state `old`.
+pub fn next(
+    pools: &[Pool],
+    old_pools: &[Pool],
+    old: Vec<PoolState>,
+    numbers: &mut Numbers,
+    now: Timestamp,
+) -> (Vec<PoolState>, Plan) {
+    let before: Vec<TargetId> = targets(&old).collect();
+    let mut maker = Maker { numbers, start: vec![], now };
+    let old = old_pools.iter().zip(old);
+    let mut old: HashMap<&str, _> = old.map(|pair| (pair.0.name.as_str(), pair)).collect();
+    let follow = |pool: &Pool| match old.remove(pool.name.as_str()) {
+        Some((old_pool, state)) => follow(pool, old_pool, state, &mut maker),
+        None => recalled(pool, None, &mut maker),
+    };
+    let states: Vec<PoolState> = pools.iter().map(follow).collect();
+    let after: HashSet<TargetId> = targets(&states).collect();
+    let stop = before.into_iter().filter(|target| !after.contains(target)).collect();
+    (states, Plan { start: maker.start, stop })
+}
+
+fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -> PoolState {
+    let enough = old.last_enough.iter().filter_map(|&index| old_pool.membership.get(index));
+    let enough: HashSet<&str> = enough.map(|member| member.node.as_str()).collect();
+    let stays = old_pool.membership.iter().zip(old.members);
+    let mut stays: HashMap<&str, (MemberView<'_>, MemberState)> =
+        stays.map(|pair| (pair.0.node.as_str(), pair)).collect();
+    stays.retain(|node, (old, _)| {
+        let mut members = pool.membership.iter();
+        members.any(|member| member.node.as_str() == *node && member.addresses == old.addresses)
+    });
+    let untried = Memory { standing: Standing::Out, since: maker.now };
+    let untried = (!stays.is_empty()).then_some(untried);
+    let members = pool.membership.iter().map(|member| match stays.remove(member.node.as_str()) {
+        Some((_, state)) => maker.go_on(&member, pool, old_pool, state),
+        None => maker.member(&member, pool, untried),
+    });
+    let members = members.collect();
+    PoolState {
+        members,
+        last_enough: indices(pool, |node| enough.contains(node)),
+        short: old.short,
+    }
+}
+
+impl Maker<'_> {
+    fn member(
+        &mut self,
+        member: &MemberView<'_>,
+        pool: &Pool,
+        memory: Option<Memory>,
+    ) -> MemberState {
+        MemberState {
+            check: self.watched(member, &pool.check, memory),
+            deep: pool.deep.as_ref().map(|deep| self.watched(member, deep, None)),
+        }
+    }
+
+    fn go_on(
+        &mut self,
+        member: &MemberView<'_>,
+        pool: &Pool,
+        old_pool: &Pool,
+        old: MemberState,
+    ) -> MemberState {
+        let check = match old.check {
+            check if pool.check == old_pool.check => check,
+            check => self.watched(member, &pool.check, check.memory()),
+        };
+        let deep = pool.deep.as_ref().map(|deep| match old.deep {
+            Some(same) if old_pool.deep.as_ref() == Some(deep) => same,
+            _ => self.watched(member, deep, None),
+        });
+        MemberState { check, deep }
+    }
+
+    fn watched(
+        &mut self,
+        member: &MemberView<'_>,
+        check: &Check,
+        memory: Option<Memory>,
+    ) -> Watched {
+        self.numbers.0 += 1;
+        let id = TargetId(self.numbers.0);
+        let address = member.addresses.probed();
+        self.start.push(Target { id, address, check: check.clone() });
+        Watched::new(id, check.thresholds, memory, self.now)
+    }
+}
+
+fn targets(pools: &[PoolState]) -> impl Iterator<Item = TargetId> {
+    pools.iter().flat_map(|pool| &pool.members).flat_map(MemberState::targets)
+}
+
+impl MemberState {
+    fn targets(&self) -> impl Iterator<Item = TargetId> + use<> {
+        [Some(self.check.target), self.deep.as_ref().map(|deep| deep.target)].into_iter().flatten()
+    }
+}
+
+/// Members whose node is meant.
+fn indices(pool: &Pool, meant: impl Fn(&str) -> bool) -> Vec<usize> {
+    let members = pool.membership.iter().enumerate();
+    members.filter(|(_, member)| meant(member.node.as_str())).map(|(index, _)| index).collect()
+}

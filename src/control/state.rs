@@ -1,0 +1,291 @@
+//! What the one writer knows, and what an event changes of it. No clock, no socket, no file.
+//!
+//! An observation moves its target's tracker at once. What clients feel is decided by
+//! [`ControlState::settle`], for all pools together: standings are taken over, members selected,
+//! TTLs shaped. Until the first round of a run is over it is not called, so that a start changes
+//! the answers at most once.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cluster::pool::{Pool, PoolId};
+use crate::cluster::selection::{Cause, PoolHealth, Selection, select, serving};
+use crate::cluster::standing::Standing;
+use crate::control::explain;
+use crate::control::loaded::Loaded;
+use crate::control::roster::{self, MemberState, Numbers, Plan, PoolState};
+use crate::control::status::{Change, Refused};
+use crate::control::store::{KeptMember, KeptPool};
+use crate::control::watched::Watched;
+use crate::health::{Observation, TargetId};
+use crate::snapshot::PoolInput;
+
+/// Changes that are remembered for the page.
+const MAX_CHANGES: usize = 100;
+/// No answer's TTL is shortened below this (seconds).
+const TTL_FLOOR: u32 = 5;
+/// What the slowest member of the first round has beyond its timeout.
+const FIRST_ROUND_SLACK: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub struct ControlState {
+    pub started: Timestamp,
+    pub loaded: Box<Loaded>,
+    /// Indexed by `PoolId`, as all lists of pools here.
+    pub pools: Vec<PoolState>,
+    pub answers: Vec<PoolInput>,
+    pub changes: VecDeque<Change>,
+    pub refused: Option<Refused>,
+    numbers: Numbers,
+    places: HashMap<TargetId, Place>,
+    /// Targets that the first round waits for; `None` when it is over.
+    unheard: Option<HashSet<TargetId>>,
+    /// A state changed since the pools were last settled.
+    unsettled: bool,
+    news: Vec<News>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    pool: usize,
+    member: usize,
+    deep: bool,
+}
+
+/// A line for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    pub warning: bool,
+    pub text: String,
+}
+
+impl ControlState {
+    /// `kept` is what an earlier run remembers.
+    pub fn new(loaded: Box<Loaded>, kept: &[KeptPool], now: Timestamp) -> (ControlState, Plan) {
+        let mut numbers = Numbers::default();
+        let (pools, plan) = roster::first(&loaded.pools, kept, &mut numbers, now);
+        let unheard = pools.iter().flat_map(|p| &p.members).map(|m| m.check.target).collect();
+        let mut state = ControlState {
+            started: now,
+            loaded,
+            pools,
+            answers: vec![],
+            changes: VecDeque::new(),
+            refused: None,
+            numbers,
+            places: HashMap::new(),
+            unheard: Some(unheard),
+            unsettled: false,
+            news: vec![],
+        };
+        state.find_places();
+        state.select(now);
+        (state, plan)
+    }
+
+    /// How long the first round may take.
+    pub fn first_round(&self) -> Duration {
+        let slowest = self.loaded.pools.iter().map(|pool| pool.check.timeout).max();
+        slowest.unwrap_or_default() + FIRST_ROUND_SLACK
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.unheard.is_none()
+    }
+
+    /// Counts one result. That of a target that is gone changes nothing.
+    pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
+        let Observation { target, verdict } = observation;
+        let Some(watched) = self.places.get(target).and_then(|&at| find(&mut self.pools, at))
+        else {
+            return;
+        };
+        self.unsettled |= watched.observe(verdict, now);
+        if let Some(unheard) = &mut self.unheard {
+            unheard.remove(target);
+            if unheard.is_empty() {
+                self.end_first_round();
+            }
+        }
+    }
+
+    /// Every target was heard, or had its time.
+    pub fn end_first_round(&mut self) {
+        self.unheard = None;
+        self.unsettled = true;
+    }
+
+    /// Lets what was observed count. Whether an answer changed.
+    pub fn settle(&mut self, now: Timestamp) -> bool {
+        if !self.is_ready() || !std::mem::take(&mut self.unsettled) {
+            return false;
+        }
+        for pool in 0..self.pools.len() {
+            self.take_over(pool, now);
+        }
+        self.select(now)
+    }
+
+    /// Puts another configuration in the place of this one.
+    pub fn reload(&mut self, loaded: Box<Loaded>, now: Timestamp) -> Plan {
+        let old = std::mem::take(&mut self.pools);
+        let old_pools = std::mem::replace(&mut self.loaded, loaded).pools;
+        let (pools, plan) =
+            roster::next(&self.loaded.pools, &old_pools, old, &mut self.numbers, now);
+        self.pools = pools;
+        self.refused = None;
+        self.find_places();
+        if let Some(unheard) = &mut self.unheard {
+            unheard.retain(|target| self.places.contains_key(target));
+            if unheard.is_empty() {
+                self.end_first_round();
+            }
+        }
+        self.select(now);
+        let (zones, pools) = (self.loaded.zones.len(), self.pools.len());
+        let text = format!("{} is loaded: {zones} zones, {pools} pools", self.loaded.file);
+        self.news.push(News { warning: false, text });
+        plan
+    }
+
+    /// Keeps everything, and says why.
+    pub fn refuse(&mut self, faults: Vec<String>, now: Timestamp) {
+        let text = format!("the reload is refused, nothing changes: {}", faults.join("; "));
+        self.news.push(News { warning: true, text });
+        self.refused = Some(Refused { at: explain::time(now), faults });
+    }
+
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// What a restart is to remember.
+    pub fn kept(&self) -> Vec<KeptPool> {
+        let pools = self.loaded.pools.iter().zip(&self.pools);
+        pools.map(|(pool, state)| kept(pool, state)).collect()
+    }
+
+    fn find_places(&mut self) {
+        self.places.clear();
+        for (pool, state) in self.pools.iter().enumerate() {
+            for (member, MemberState { check, deep }) in state.members.iter().enumerate() {
+                self.places.insert(check.target, Place { pool, member, deep: false });
+                if let Some(deep) = deep {
+                    self.places.insert(deep.target, Place { pool, member, deep: true });
+                }
+            }
+        }
+    }
+
+    /// Takes the trackers' standings over and tells what changed.
+    fn take_over(&mut self, index: usize, now: Timestamp) {
+        let pool = &self.loaded.pools[index];
+        let mut told = vec![];
+        for (member, state) in pool.membership.iter().zip(&mut self.pools[index].members) {
+            if let Some(standing) = state.check.settle() {
+                told.push((member.node, explain::moved(pool, standing, &state.check)));
+            }
+            if let Some(deep) = &mut state.deep
+                && let Some(standing) = deep.settle()
+            {
+                told.push((member.node, explain::deep_moved(standing, deep)));
+            }
+        }
+        for (node, what) in told {
+            let text = format!("{node} {what}");
+            self.news.push(News { warning: false, text });
+            remember(&mut self.changes, pool, node.as_str(), what, now);
+        }
+    }
+
+    /// Decides all answers anew. Whether one of them changed.
+    fn select(&mut self, now: Timestamp) -> bool {
+        let pools = &self.loaded.pools;
+        for (pool, state) in pools.iter().zip(&mut self.pools) {
+            let serving = serving(&standings(state));
+            if serving.len() >= pool.min_serving {
+                state.last_enough = serving;
+            }
+        }
+        let health: Vec<PoolHealth> = self.pools.iter().map(health).collect();
+        let ids = (0..pools.len()).map(|index| PoolId(index as u32));
+        let answers: Vec<PoolInput> = ids
+            .map(|id| {
+                let selection = select(pools, &health, id);
+                let ttl = self.ttl(id, &selection);
+                PoolInput { selection, ttl }
+            })
+            .collect();
+        let changed = answers != self.answers;
+        self.answers = answers;
+        for index in 0..self.answers.len() {
+            self.tell_shortage(index, now);
+        }
+        changed
+    }
+
+    /// Halved while a member of the pool, or of the one that stands in for it, is not settled: an
+    /// answer should not outlive the next possible change.
+    fn ttl(&self, id: PoolId, selection: &Selection) -> u32 {
+        let configured = self.loaded.pools[id.index()].ttl;
+        let settled = |id: PoolId| {
+            self.pools[id.index()].members.iter().all(|m| m.check.state().is_settled())
+        };
+        if settled(id) && settled(selection.pool) {
+            configured
+        } else {
+            (configured / 2).max(TTL_FLOOR).min(configured)
+        }
+    }
+
+    /// A line when a pool becomes short, and one when that is over.
+    fn tell_shortage(&mut self, index: usize, now: Timestamp) {
+        let selection = &self.answers[index].selection;
+        let short = matches!(selection.cause, Cause::Short { .. });
+        if std::mem::replace(&mut self.pools[index].short, short) == short {
+            return;
+        }
+        let pool = &self.loaded.pools[index];
+        let what = explain::answered(&self.loaded.pools, pool, selection, &self.pools[index]);
+        let text = format!("pool {}: {what}", pool.name);
+        self.news.push(News { warning: short, text });
+        remember(&mut self.changes, pool, "", what, now);
+    }
+}
+
+fn find(pools: &mut [PoolState], at: Place) -> Option<&mut Watched> {
+    let member = pools.get_mut(at.pool)?.members.get_mut(at.member)?;
+    if at.deep { member.deep.as_mut() } else { Some(&mut member.check) }
+}
+
+fn standings(pool: &PoolState) -> Vec<Standing> {
+    pool.members.iter().map(|member| member.check.standing()).collect()
+}
+
+fn health(pool: &PoolState) -> PoolHealth {
+    PoolHealth { standings: standings(pool), last_enough: pool.last_enough.clone() }
+}
+
+fn remember(changes: &mut VecDeque<Change>, pool: &Pool, node: &str, what: String, now: Timestamp) {
+    if changes.len() >= MAX_CHANGES {
+        changes.pop_front();
+    }
+    let (at, pool, node) = (explain::time(now), pool.name.to_string(), node.to_owned());
+    changes.push_back(Change { at, pool, node, what });
+}
+
+fn kept(pool: &Pool, state: &PoolState) -> KeptPool {
+    let member = |index: &usize| Some(pool.membership.get(*index)?.node.to_string());
+    let members = pool.membership.iter().zip(&state.members).filter_map(|(member, state)| {
+        let memory = state.check.memory()?;
+        let serving = memory.standing == Standing::Serving;
+        Some(KeptMember { node: member.node.to_string(), serving, since: memory.since })
+    });
+    KeptPool {
+        name: pool.name.to_string(),
+        last_enough: state.last_enough.iter().filter_map(member).collect(),
+        members: members.collect(),
+    }
+}

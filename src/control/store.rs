@@ -1,0 +1,132 @@
+//! What a restart remembers: the standings, in `health.json` of the state folder.
+//!
+//! | the file | at the start |
+//! |---|---|
+//! | missing | nothing is remembered |
+//! | younger than [`YOUNG`] | its standings count until probes say otherwise |
+//! | older, or from the future | nothing is remembered |
+//! | not readable as such, or of another version | the same, and it is renamed aside |
+//!
+//! The file is written soon after each change, and every [`REWRITE`] even without one: its age says
+//! when the server last ran. Nothing that is wrong with it stops a start or a change.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::config::state_file;
+
+/// Name of the file in the state folder.
+pub const FILE: &str = "health.json";
+/// Older standings say nothing of the nodes any more.
+pub const YOUNG: SignedDuration = SignedDuration::from_mins(10);
+/// A clock that was set back by less than this is forgiven.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// Shortest time between two writes.
+const PAUSE: Duration = Duration::from_millis(200);
+const REWRITE: Duration = Duration::from_secs(60);
+/// Of the file's form. A change of it means a new number.
+const VERSION: u32 = 1;
+
+/// Shared with the task that writes it; `None` until there is something worth to be kept.
+pub type Keepable = Option<Arc<Vec<KeptPool>>>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptPool {
+    pub name: String,
+    /// Nodes that served the last time that there were enough.
+    pub last_enough: Vec<String>,
+    pub members: Vec<KeptMember>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptMember {
+    pub node: String,
+    pub serving: bool,
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content<P> {
+    version: u32,
+    written: Timestamp,
+    pools: P,
+}
+
+/// What an earlier run kept, if it is of use. Blocks.
+pub fn recall(folder: &Path, now: Timestamp) -> Vec<KeptPool> {
+    let file = folder.join(FILE);
+    let shown = file.display();
+    let content = match state_file::read(&file) {
+        Ok(Some(content)) => content,
+        Ok(None) => return vec![],
+        Err(error) => {
+            tracing::warn!("{shown} cannot be read, so nothing is remembered: {error}");
+            return vec![];
+        }
+    };
+    match serde_json::from_slice::<Content<Vec<KeptPool>>>(&content) {
+        Ok(Content { version: VERSION, written, pools }) => {
+            let age = now.duration_since(written);
+            if age < YOUNG && age > -AHEAD {
+                return pools;
+            }
+            tracing::info!("{shown} is from {written:.0}, so nothing is remembered");
+        }
+        Ok(Content { version, .. }) => set_aside(&file, now, &format!("has version {version}")),
+        Err(error) => set_aside(&file, now, &format!("is broken: {error}")),
+    }
+    vec![]
+}
+
+fn set_aside(file: &Path, now: Timestamp, what: &str) {
+    let shown = file.display();
+    match state_file::set_aside(file, &now.strftime("%Y%m%dT%H%M%SZ").to_string()) {
+        Ok(aside) => tracing::warn!("{shown} {what}; it is now {}", aside.display()),
+        Err(error) => tracing::warn!("{shown} {what}, and cannot be renamed: {error}"),
+    }
+}
+
+/// Writes whatever `kept` shows until its sender is gone, and then once more.
+pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>) {
+    let file = Arc::new(folder.join(FILE));
+    let mut well = true;
+    loop {
+        let ended = timeout(REWRITE, kept.changed()).await.is_ok_and(|changed| changed.is_err());
+        let pools = kept.borrow_and_update().clone();
+        if let Some(pools) = pools {
+            let file = Arc::clone(&file);
+            let written = tokio::task::spawn_blocking(move || write(&file, &pools)).await;
+            well = told(written.unwrap_or_else(|_| Err("the write was ended".into())), well);
+        }
+        if ended {
+            return;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+fn write(file: &Path, pools: &[KeptPool]) -> Result<(), String> {
+    let content = Content { version: VERSION, written: Timestamp::now(), pools };
+    let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
+    state_file::replace(file, &content)
+        .map_err(|error| format!("{} cannot be written: {error}", file.display()))
+}
+
+/// One line when it begins to go wrong and one when that is over.
+fn told(written: Result<(), String>, well: bool) -> bool {
+    match (&written, well) {
+        (Ok(()), true) | (Err(_), false) => {}
+        (Ok(()), false) => tracing::info!("the state is kept again"),
+        (Err(error), true) => tracing::warn!("the state is not kept: {error}"),
+    }
+    written.is_ok()
+}

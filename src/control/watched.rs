@@ -1,0 +1,177 @@
+//! One target as the one writer knows it: its tracker, and what is to be told of it.
+//!
+//! The tracker hears every observation at once. Its standing counts only when it is taken over by
+//! [`Watched::settle`]: while the first round of a run is not over, nobody does that.
+
+use jiff::Timestamp;
+
+use crate::cluster::check::Thresholds;
+use crate::cluster::standing::{Standing, State};
+use crate::health::TargetId;
+use crate::health::probe::failure::Failure;
+use crate::health::probe::{Healthy, Verdict};
+use crate::health::tracker::Tracker;
+
+#[derive(Debug)]
+pub struct Watched {
+    pub target: TargetId,
+    tracker: Tracker,
+    standing: Standing,
+    /// When the standing became what the tracker says, or was first taken for granted.
+    pub since: Timestamp,
+    pub probes: u64,
+    pub failures: u64,
+    pub last_probe: Option<Timestamp>,
+    pub last_healthy: Option<Healthy>,
+    /// The newest since there was no flaw.
+    pub last_failure: Option<Failure>,
+    thresholds: Thresholds,
+    /// The results that made the change counted on from what was known before.
+    counted: bool,
+}
+
+/// What is known of a target before its first probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    pub standing: Standing,
+    pub since: Timestamp,
+}
+
+impl Watched {
+    pub fn new(
+        target: TargetId,
+        thresholds: Thresholds,
+        memory: Option<Memory>,
+        now: Timestamp,
+    ) -> Watched {
+        let tracker = Tracker::new(thresholds, memory.map(|memory| memory.standing));
+        Watched {
+            target,
+            standing: tracker.state().standing(),
+            tracker,
+            since: memory.map_or(now, |memory| memory.since),
+            probes: 0,
+            failures: 0,
+            last_probe: None,
+            last_healthy: None,
+            last_failure: None,
+            thresholds,
+            counted: true,
+        }
+    }
+
+    /// Whether the state changed.
+    pub fn observe(&mut self, verdict: &Verdict, now: Timestamp) -> bool {
+        self.probes += 1;
+        self.last_probe = Some(now);
+        match verdict {
+            Ok(healthy) => self.last_healthy = Some(*healthy),
+            Err(failure) => {
+                self.failures += 1;
+                self.last_failure = Some(failure.clone());
+            }
+        }
+        if verdict.as_ref().is_err_and(Failure::is_ours) {
+            return false;
+        }
+        let before = self.state();
+        if self.tracker.observe(verdict.is_ok()).is_some() {
+            self.since = now;
+            self.counted = before != State::Unknown { last: None };
+        }
+        if self.state() == State::Up {
+            self.last_failure = None;
+        }
+        self.state() != before
+    }
+
+    /// Takes the tracker's standing over: the new one, when it is another.
+    pub fn settle(&mut self) -> Option<Standing> {
+        let standing = self.state().standing();
+        let changed = standing != self.standing;
+        self.standing = standing;
+        changed.then_some(standing)
+    }
+
+    pub fn state(&self) -> State {
+        self.tracker.state()
+    }
+
+    /// What counts for the answers.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// What a later run or configuration is to know; nothing, when nobody has seen the target.
+    pub fn memory(&self) -> Option<Memory> {
+        let known = self.state() != State::Unknown { last: None };
+        known.then_some(Memory { standing: self.standing, since: self.since })
+    }
+
+    /// Why the standing changed: `connection refused (3/3)`.
+    pub fn cause(&self) -> String {
+        let row = |count: u32| match self.counted {
+            true => format!(" ({count}/{count})"),
+            false => String::new(),
+        };
+        match (self.standing, &self.last_failure, &self.last_healthy) {
+            (Standing::Out, Some(failure), _) => format!("{failure}{}", row(self.thresholds.fall)),
+            (Standing::Serving, _, Some(healthy)) => {
+                format!("{}{}", healthy.said, row(self.thresholds.rise))
+            }
+            (Standing::Out, None, _) | (Standing::Serving, _, None) => "not probed yet".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::health::probe::Said;
+
+    const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
+    const REFUSED: Verdict = Err(Failure::Refused);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn watched(memory: Option<Standing>) -> Watched {
+        let thresholds = Thresholds { fall: 3, rise: 2, forgive: 10 };
+        let memory = memory.map(|standing| Memory { standing, since: at(-100) });
+        Watched::new(TargetId(1), thresholds, memory, at(0))
+    }
+
+    #[test]
+    fn a_standing_counts_only_when_it_is_taken_over() {
+        let mut watched = watched(None);
+        assert!(watched.observe(&REFUSED, at(1)));
+        assert_eq!(watched.standing(), Standing::Serving);
+        assert_eq!(watched.settle(), Some(Standing::Out));
+        assert_eq!(watched.settle(), None);
+        assert_eq!(watched.cause(), "connection refused");
+        watched.observe(&OK, at(2));
+        watched.observe(&OK, at(3));
+        assert_eq!(watched.settle(), Some(Standing::Serving));
+        assert_eq!((watched.cause().as_str(), watched.since), ("200 (2/2)", at(3)));
+    }
+
+    #[test]
+    fn what_was_remembered_keeps_its_time() {
+        let mut watched = watched(Some(Standing::Out));
+        watched.observe(&REFUSED, at(1));
+        assert_eq!((watched.state(), watched.since), (State::Down, at(-100)));
+    }
+
+    #[test]
+    fn a_fault_of_this_machine_moves_nothing() {
+        let mut watched = watched(Some(Standing::Serving));
+        for second in 0..9 {
+            assert!(!watched.observe(&Err(Failure::NoSocket), at(second)));
+        }
+        assert_eq!(watched.settle(), None);
+        assert_eq!((watched.probes, watched.failures), (9, 9));
+    }
+}

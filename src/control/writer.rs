@@ -1,0 +1,235 @@
+//! The task that owns the state: takes events in, publishes what they change.
+//!
+//! A burst of observations is joined into one snapshot. The status follows a changed answer at
+//! once, and what observations alone change within [`TELL`].
+
+use std::future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::control::event::{Command, Event};
+use crate::control::loaded::Loaded;
+use crate::control::report;
+use crate::control::roster::Plan;
+use crate::control::state::ControlState;
+use crate::control::status::Status;
+use crate::control::store::{self, Keepable};
+use crate::health::Observation;
+use crate::health::probe::Prober;
+use crate::health::schedule::{Job, QUEUE, Schedule};
+use crate::snapshot::Snapshot;
+use crate::snapshot::publish::{Publisher, Reader, channel};
+
+/// Commands that wait.
+const COMMANDS: usize = 16;
+/// How old a status gets while only observations come in.
+const TELL: Duration = Duration::from_millis(250);
+
+/// Ready to begin: the first snapshot is there, no probe has been sent.
+#[derive(Debug)]
+pub struct Control {
+    state: ControlState,
+    plan: Plan,
+    publisher: Publisher,
+    folder: PathBuf,
+}
+
+/// The running task, from the outside.
+#[derive(Debug)]
+pub struct Handle {
+    pub status: watch::Receiver<Arc<Status>>,
+    pub commands: mpsc::Sender<Command>,
+    stop: CancellationToken,
+    ended: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Control {
+    /// Reads what an earlier run kept in `folder`, and makes the answers to begin with: those of
+    /// the members that served then, or of all. Blocks.
+    pub fn new(loaded: Box<Loaded>, folder: PathBuf) -> (Control, Reader) {
+        let now = Timestamp::now();
+        let kept = store::recall(&folder, now);
+        let (state, plan) = ControlState::new(loaded, &kept, now);
+        let (publisher, reader) = channel(snapshot(&state, None));
+        (Control { state, plan, publisher, folder }, reader)
+    }
+
+    /// Starts the first round of probes and everything after it. Within a tokio runtime.
+    pub fn start(self) -> Handle {
+        let Control { state, plan, publisher, folder } = self;
+        let (schedule, observations) = Schedule::new();
+        let (commands, orders) = mpsc::channel(COMMANDS);
+        let (status, told) = watch::channel(Arc::new(report::status(&state, Timestamp::now())));
+        let (kept, keepable) = watch::channel(None);
+        let keeper = tokio::spawn(store::keep(folder, keepable));
+        let stop = CancellationToken::new();
+        let round_end = Instant::now() + state.first_round();
+        let mut writer = Writer { state, schedule, publisher, status, kept, stale: false };
+        writer.follow(plan);
+        writer.tell_news();
+        let ended = CancellationToken::new();
+        let (stopped, end) = (stop.clone(), ended.clone().drop_guard());
+        let task = tokio::spawn(async move {
+            let _end = end;
+            writer.run(observations, orders, round_end, stopped).await;
+            // Without the sender the keeper writes once more and ends.
+            drop(writer);
+            let _ = keeper.await;
+        });
+        Handle { status: told, commands, stop, ended, task }
+    }
+}
+
+impl Handle {
+    /// Waits until the first round of probes is over, or its time is.
+    pub async fn ready(&mut self) {
+        let _ = self.status.wait_for(|status| status.ready).await;
+    }
+
+    /// Waits for the task's end. Before [`Handle::stop`] that is a bug of ours: it has panicked.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Stops the probes and keeps the state.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let _ = self.task.await;
+    }
+}
+
+struct Writer {
+    state: ControlState,
+    schedule: Schedule,
+    publisher: Publisher,
+    status: watch::Sender<Arc<Status>>,
+    kept: watch::Sender<Keepable>,
+    /// Something was observed that the status does not show yet.
+    stale: bool,
+}
+
+impl Writer {
+    async fn run(
+        &mut self,
+        mut observations: mpsc::Receiver<Observation>,
+        mut orders: mpsc::Receiver<Command>,
+        round_end: Instant,
+        stop: CancellationToken,
+    ) {
+        let mut ticks = interval(TELL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let was_ready = self.state.is_ready();
+            let round = async {
+                match was_ready {
+                    true => future::pending().await,
+                    false => sleep_until(round_end).await,
+                }
+            };
+            let event = tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.keep(),
+                Some(command) = orders.recv() => Event::Command(command),
+                () = round => Event::RoundOver,
+                _ = ticks.tick() => Event::Tick,
+                Some(observation) = observations.recv() => Event::Observation(observation),
+            };
+            let now = Timestamp::now();
+            self.take(event, now);
+            // What waits behind it belongs to the same burst.
+            for _ in 0..QUEUE {
+                let Ok(observation) = observations.try_recv() else { break };
+                self.take(Event::Observation(observation), now);
+            }
+            if self.state.settle(now) {
+                self.publish(now);
+            } else if self.state.is_ready() != was_ready {
+                self.tell(now);
+            }
+            self.tell_news();
+        }
+    }
+
+    fn take(&mut self, event: Event, now: Timestamp) {
+        match event {
+            Event::Observation(observation) => {
+                self.state.observe(&observation, now);
+                self.stale = true;
+            }
+            Event::Command(Command::Reload(Ok(loaded))) => {
+                let plan = self.state.reload(loaded, now);
+                self.follow(plan);
+                self.publish(now);
+            }
+            Event::Command(Command::Reload(Err(faults))) => {
+                self.state.refuse(faults, now);
+                self.tell(now);
+            }
+            Event::RoundOver => self.state.end_first_round(),
+            Event::Tick if self.stale => self.tell(now),
+            Event::Tick => {}
+        }
+    }
+
+    /// Starts and stops timers.
+    fn follow(&mut self, plan: Plan) {
+        for target in plan.stop {
+            self.schedule.stop(target);
+        }
+        self.schedule.start(plan.start.into_iter().map(|target| Job {
+            target: target.id,
+            every: target.check.every,
+            timeout: target.check.timeout,
+            ask: Prober::new(target.address, &target.check.probe),
+        }));
+    }
+
+    fn publish(&mut self, now: Timestamp) {
+        let previous = self.publisher.current();
+        self.publisher.publish(snapshot(&self.state, Some(&previous)));
+        self.tell(now);
+    }
+
+    fn tell(&mut self, now: Timestamp) {
+        self.status.send_replace(Arc::new(report::status(&self.state, now)));
+        self.stale = false;
+        self.keep();
+    }
+
+    /// Before the first round is over there is nothing newer than what the file says.
+    fn keep(&self) {
+        if !self.state.is_ready() {
+            return;
+        }
+        let now = self.state.kept();
+        self.kept.send_if_modified(|kept| {
+            let changed = kept.as_deref() != Some(&now);
+            if changed {
+                *kept = Some(Arc::new(now));
+            }
+            changed
+        });
+    }
+
+    fn tell_news(&mut self) {
+        for news in self.state.take_news() {
+            match news.warning {
+                true => tracing::warn!("{}", news.text),
+                false => tracing::info!("{}", news.text),
+            }
+        }
+    }
+}
+
+fn snapshot(state: &ControlState, previous: Option<&Snapshot>) -> Snapshot {
+    let loaded = &state.loaded;
+    Snapshot::build(&loaded.statics, &loaded.pools, &state.answers, previous)
+}

@@ -1,0 +1,104 @@
+//! Small clusters for the scenarios.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use tiovivo::cluster::check::{Check, Probe, Thresholds};
+use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses};
+use tiovivo::cluster::node::{Node, NodeName, Role};
+use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
+use tiovivo::config::{Config, Published, Server};
+use tiovivo::control::loaded::Loaded;
+use tiovivo::zone::name::Name;
+use tiovivo::zone::record::{Place, Record, Zone};
+
+/// A child with the address 127.0.0.`host`.
+pub fn child(host: u8) -> Member<PublicAddresses> {
+    let node = Node {
+        name: NodeName::new(&format!("server-{host}")),
+        role: Role::Child,
+        address: Some(Ipv4Addr::new(127, 0, 0, host)),
+        address6: None,
+        private: None,
+        tags: Default::default(),
+        weight: 1,
+    };
+    let addresses = PublicAddresses::of(&node, AddressKind::Public).unwrap().unwrap();
+    Member { node: node.name, role: node.role, addresses, weight: node.weight }
+}
+
+/// A pool of children, with the defaults.
+pub fn pool(name: &str, hosts: &[u8]) -> Pool {
+    Pool {
+        name: PoolName::new(name),
+        membership: Membership::Everyone(hosts.iter().copied().map(child).collect()),
+        order: Order::Rotate,
+        ttl: 30,
+        max_answers: 8,
+        min_serving: 1,
+        when_short: WhenShort::All,
+        check: check(80),
+        deep: None,
+    }
+}
+
+pub fn check(port: u16) -> Check {
+    Check {
+        probe: Probe::Tcp { port },
+        every: Duration::from_secs(5),
+        timeout: Duration::from_secs(2),
+        thresholds: Thresholds { fall: 3, rise: 2, forgive: 10 },
+    }
+}
+
+/// Each pool is published under its own name in midominio.com.
+pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
+    let owner = |(pool, id)| Published { owner: name(&format!("{pool}.midominio.com")), pool: id };
+    let ids = (0..).map(PoolId);
+    let config = Config {
+        server: Server {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            dashboard: None,
+            state: "state".into(),
+            token_file: None,
+            workers: None,
+            nsid: Some("ns1".into()),
+        },
+        nodes: vec![],
+        published: pools.iter().map(|pool| pool.name.to_string()).zip(ids).map(owner).collect(),
+        pools,
+        zones: vec![zone()],
+        files: vec![],
+    };
+    Box::new(Loaded::build(&config, Path::new("config.yaml"), jiff::Timestamp::UNIX_EPOCH).unwrap())
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+/// SOA and NS, serial 7.
+fn zone() -> Zone {
+    let server = name("ns1.midominio.com");
+    let mut rdata = [server.as_wire(), server.as_wire()].concat();
+    for number in [7u32, 14400, 3600, 1_209_600, 300] {
+        rdata.extend_from_slice(&number.to_be_bytes());
+    }
+    let soa_end = rdata.len() as u32;
+    rdata.extend_from_slice(server.as_wire());
+    let end = rdata.len() as u32;
+    let record = |rtype, rdata| Record {
+        owner: name("midominio.com"),
+        rtype,
+        ttl: 3600,
+        rdata,
+        place: Place { file: 0, line: 1, column: 1 },
+    };
+    Zone {
+        apex: name("midominio.com"),
+        records: vec![record(6, 0..soa_end), record(2, soa_end..end)],
+        rdata,
+        files: vec!["midominio.com.zone".into()],
+    }
+}
