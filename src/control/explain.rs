@@ -64,7 +64,7 @@ pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &Pool
             format!("pool {name} stands in (when_short)")
         }
     };
-    format!("only {serving} of {of} serve, at least {least} must: {done}")
+    format!("{serving} of {of} serve, at least {least} must: {done}")
 }
 
 fn enough(pool: &Pool, selection: &Selection, serving: usize, of: usize) -> String {
@@ -73,6 +73,7 @@ fn enough(pool: &Pool, selection: &Selection, serving: usize, of: usize) -> Stri
         (Order::Failover, Some(first)) => {
             format!("{} is answered, the first of {serving} that serve", first.node)
         }
+        _ if of == 1 => "its only member serves".into(),
         _ if serving == of => format!("all {of} serve"),
         _ => format!("{serving} of {of} serve"),
     }

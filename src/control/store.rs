@@ -105,7 +105,9 @@ pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>) {
         if let Some(pools) = pools {
             let file = Arc::clone(&file);
             let written = tokio::task::spawn_blocking(move || write(&file, &pools)).await;
-            well = told(written.unwrap_or_else(|_| Err("the write was ended".into())), well);
+            let written = written.unwrap_or_else(|_| Err("the write was ended".into()));
+            tell(&written, well);
+            well = written.is_ok();
         }
         if ended {
             return;
@@ -122,11 +124,10 @@ fn write(file: &Path, pools: &[KeptPool]) -> Result<(), String> {
 }
 
 /// One line when it begins to go wrong and one when that is over.
-fn told(written: Result<(), String>, well: bool) -> bool {
-    match (&written, well) {
+fn tell(written: &Result<(), String>, well: bool) {
+    match (written, well) {
         (Ok(()), true) | (Err(_), false) => {}
         (Ok(()), false) => tracing::info!("the state is kept again"),
         (Err(error), true) => tracing::warn!("the state is not kept: {error}"),
     }
-    written.is_ok()
 }

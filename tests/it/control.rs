@@ -174,7 +174,7 @@ fn a_pool_that_nobody_serves_answers_all_and_says_so() {
     run.state.take_news();
     run.fall(&[2, 3]);
     let pool = run.pool();
-    let why = "only 0 of 2 serve, at least 1 must: all members are answered (when_short: all)";
+    let why = "0 of 2 serve, at least 1 must: all members are answered (when_short: all)";
     assert_eq!((pool.short, pool.serving, pool.answering.len()), (true, 0, 2));
     assert_eq!(pool.why, why);
     assert_eq!(
@@ -213,9 +213,9 @@ fn a_fallback_pool_stands_in() {
     let pool = run.pool();
     assert_eq!(pool.answering, ["server-9"]);
     assert_eq!(pool.when_short, "pool spare");
-    assert_eq!(pool.why, "only 0 of 1 serve, at least 1 must: pool spare stands in (when_short)");
+    assert_eq!(pool.why, "0 of 1 serve, at least 1 must: pool spare stands in (when_short)");
     assert!(!pool.members[0].in_answers);
-    assert_eq!(run.status().pools[1].why, "all 1 serve");
+    assert_eq!(run.status().pools[1].why, "its only member serves");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn a_refused_reload_changes_nothing_and_is_shown() {
     run.state.refuse(vec!["config.yaml:3: an unknown role".into()], run.now);
     let refused = run.status().config.refused.unwrap();
     assert_eq!(refused.faults, ["config.yaml:3: an unknown role"]);
-    assert_eq!(run.pool().why, "all 1 serve");
+    assert_eq!(run.pool().why, "its only member serves");
     run.reload(vec![pool("web", &[2])]);
     assert!(run.status().config.refused.is_none());
 }

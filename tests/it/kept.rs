@@ -69,8 +69,8 @@ fn a_file_that_cannot_be_used_is_set_aside() {
 /// A pool that is probed quickly.
 fn quick(port: u16, hosts: &[u8]) -> Pool {
     let check = Check {
-        every: Duration::from_millis(100),
-        timeout: Duration::from_millis(90),
+        every: Duration::from_millis(500),
+        timeout: Duration::from_millis(490),
         thresholds: Thresholds { fall: 2, rise: 2, forgive: 10 },
         ..check(port)
     };

@@ -59,7 +59,7 @@ pub async fn judge(member: &impl Ask, within: Duration) -> Verdict {
 /// A check's probe, made ready for one address.
 #[derive(Debug)]
 pub enum Prober {
-    Http(HttpProber),
+    Http(Box<HttpProber>),
     Tcp(TcpProber),
     Mysql(MysqlProber),
 }
@@ -67,7 +67,7 @@ pub enum Prober {
 impl Prober {
     pub fn new(address: IpAddr, probe: &Probe) -> Prober {
         match probe {
-            Probe::Http(http) => Prober::Http(HttpProber::new(address, http)),
+            Probe::Http(http) => Prober::Http(Box::new(HttpProber::new(address, http))),
             Probe::Tcp { port } => Prober::Tcp(TcpProber(SocketAddr::new(address, *port))),
             Probe::Mysql { port } => Prober::Mysql(MysqlProber(SocketAddr::new(address, *port))),
         }
