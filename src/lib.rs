@@ -21,7 +21,7 @@ pub mod config;
 pub mod control;
 pub mod counters;
 pub mod dns;
-pub mod http;
 pub mod health;
+pub mod http;
 pub mod snapshot;
 pub mod zone;
