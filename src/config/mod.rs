@@ -1,14 +1,95 @@
 //! The only opener of files: config.yaml as written → checked types.
+//!
+//! ```text
+//! read ─ text ─→ positions ─ tree ─→ raw ─ types that mirror the file ─→ check ─→ Config
+//!                                                      zones (files) ──────↗
+//! ```
+//!
+//! A stage tells every fault that it finds and hands on what is right, so that the operator sees
+//! all of them at once: [`fault::Fault`] is the only way in which anything here is refused.
+
+pub mod check;
+pub mod fault;
+pub mod positions;
+pub mod raw;
+pub mod read;
+pub mod schema;
+pub mod token;
+pub mod words;
+pub mod written;
+pub mod zones;
 
 pub mod state_file;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cluster::node::Node;
 use crate::cluster::pool::{Pool, PoolId};
+use crate::config::check::report::Report;
+use crate::config::fault::{Fault, Source};
 use crate::zone::name::Name;
-use crate::zone::record::Zone;
+use crate::zone::record::{Severity, Zone};
+
+/// Most faults that are told at once; the others are counted.
+pub const MAX_FAULTS: usize = 200;
+
+/// What was loaded, and what is worth telling all the same.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    pub warnings: Vec<Fault>,
+}
+
+/// Reads and checks config.yaml and all that it names. Nothing is changed, on disk or elsewhere.
+/// The faults of a refused configuration include its warnings, in the order of the files.
+pub fn load(path: &Path) -> Result<Loaded, Vec<Fault>> {
+    let file = path.display().to_string();
+    let text = read::text(path, read::MAX_CONFIG).map_err(|told| vec![unreadable(&file, &told)])?;
+    let source = Source::new(&file, &text);
+    let (tree, mut faults) = positions::read(&source, &text);
+    let Some(mut tree) = tree else { return Err(told(&file, faults)) };
+    let (raw, shape) = raw::stage::read(&source, &mut tree);
+    faults.extend(shape);
+    let Some(raw) = raw else { return Err(told(&file, faults)) };
+    let mut report = Report::new(&source, &tree, faults);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let config = check::check(&raw, folder, &mut report);
+    let faults = told(&file, report.faults);
+    match config {
+        Some(mut config) => {
+            config.files.insert(0, path.to_owned());
+            Ok(Loaded { config, warnings: faults })
+        }
+        None => Err(faults),
+    }
+}
+
+fn unreadable(file: &str, told: &str) -> Fault {
+    let (message, help) = told.rsplit_once("; ").unwrap_or((told, "mend its owner or mode"));
+    Fault::error(file, None, message).help(help)
+}
+
+/// In the order of the files, config.yaml first, and bounded; an error is never cut for a warning.
+fn told(config_file: &str, mut faults: Vec<Fault>) -> Vec<Fault> {
+    let place = |fault: &Fault| {
+        let span = fault.spot.as_ref().map(|spot| spot.span).unwrap_or_default();
+        (fault.file != config_file, fault.file.clone(), span.line, span.column)
+    };
+    if faults.len() > MAX_FAULTS {
+        faults.sort_by_key(|fault| fault.severity == Severity::Warning);
+        let more = faults.len() - MAX_FAULTS;
+        let severity = faults[MAX_FAULTS].severity;
+        faults.truncate(MAX_FAULTS);
+        faults.sort_by_cached_key(place);
+        let mut last = Fault::error(config_file, None, format!("and {more} more faults"));
+        last.severity = severity;
+        faults.push(last);
+        return faults;
+    }
+    faults.sort_by_cached_key(place);
+    faults
+}
 
 /// Everything that one `config.yaml` and its zone files say, checked. Nobody validates it again.
 #[derive(Debug, Clone)]

@@ -1,0 +1,52 @@
+//! Raw → checked: what the keys mean together. Every fault is told, each at its key.
+//!
+//! | file | checks |
+//! |---|---|
+//! | [`server`] | `server:` |
+//! | [`nodes`] | `nodes:` |
+//! | [`pools`], [`members`], [`probes`] | `pools:`, and with [`members`] the mother guard |
+//! | [`fallbacks`] | `when_short: { pool: … }` |
+//! | [`names`] | the names of the pools against the zones |
+//! | [`records`] | the records of the zones against pools and nodes: the rest of the mother guard |
+//!
+//! One fault is told once: what only follows from a fault that is told already is kept back.
+
+pub mod fallbacks;
+pub mod members;
+pub mod names;
+pub mod nodes;
+pub mod pools;
+pub mod probes;
+pub mod records;
+pub mod report;
+pub mod server;
+
+use std::path::Path;
+
+use crate::config::Config;
+use crate::config::check::report::Report;
+use crate::config::raw::RawConfig;
+use crate::config::zones;
+
+/// `None` when there was an error. The faults are in `report`.
+pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<Config> {
+    let server = server::check(&raw.server, folder, report);
+    let inventory = nodes::check(&raw.nodes, report);
+    let pools = pools::check(&raw.pools, &inventory, report);
+    fallbacks::check(&raw.pools, report);
+    let zones = zones::read(&raw.zones, folder, report);
+    let published = names::check(&raw.pools, &zones, report);
+    records::check(&published, &inventory.nodes, &zones, report);
+    if report.has_errors() {
+        return None;
+    }
+    let files = zones.loaded.iter().flat_map(|zone| zone.paths.iter().cloned()).collect();
+    Some(Config {
+        server,
+        nodes: inventory.nodes,
+        pools,
+        published: published.into_iter().map(|named| named.published).collect(),
+        zones: zones.loaded.into_iter().map(|loaded| loaded.zone).collect(),
+        files,
+    })
+}

@@ -1,0 +1,154 @@
+//! The names of the pools against the zones.
+//!
+//! | name | |
+//! |---|---|
+//! | of two pools, or twice of one | refused |
+//! | in none of the zones | refused |
+//! | at or below a zone cut, below a DNAME | refused: the zone does not answer there |
+//! | anything else within a zone | published |
+
+use std::collections::HashMap;
+
+use crate::cluster::pool::PoolId;
+use crate::config::Published;
+use crate::config::check::report::Report;
+use crate::config::check::server::has_items;
+use crate::config::raw::RawPool;
+use crate::config::raw::scalar::quoted;
+use crate::config::raw::table::Table;
+use crate::config::written::KeyPath;
+use crate::config::zones::{Loaded, Zones};
+use crate::zone::name::Name;
+use crate::zone::record::Place;
+
+/// NS (RFC 1035 §3.2.2).
+pub const NS: u16 = 2;
+/// DNAME (RFC 6672).
+pub const DNAME: u16 = 39;
+
+/// A name of a pool, and where it is written.
+#[derive(Debug)]
+pub struct Named<'a> {
+    pub published: Published,
+    pub pool: &'a str,
+    pub path: KeyPath,
+}
+
+pub fn check<'a>(
+    raw: &'a Table<RawPool>,
+    zones: &Zones,
+    report: &mut Report<'_>,
+) -> Vec<Named<'a>> {
+    let mut named: Vec<Named<'a>> = vec![];
+    let mut seen: HashMap<Name, usize> = HashMap::new();
+    for ((pool, raw), id) in raw.0.iter().zip(0..) {
+        let path = KeyPath::root().key("pools").key(pool);
+        let names = names_of(raw, &path, report);
+        for (index, text) in names.iter().enumerate() {
+            let path = path.key("names").index(index);
+            let Some(owner) = parse(text, &path, report) else { continue };
+            if let Some(first) = seen.get(&owner).and_then(|&first| named.get(first)) {
+                let message = format!("`{owner}` is a name of the pool `{}` already", first.pool);
+                let help = "write each name once, at one pool";
+                report.clash(&path, message, help, (&first.path, "the first one"));
+                continue;
+            }
+            seen.insert(owner.clone(), named.len());
+            let published = Published { owner, pool: PoolId(id) };
+            named.push(Named { published, pool, path });
+        }
+    }
+    check_zones(&named, zones, report);
+    named
+}
+
+fn names_of<'a>(raw: &'a RawPool, path: &KeyPath, report: &mut Report<'_>) -> &'a [String] {
+    let help = "write the domain names that the pool answers";
+    match raw.names.as_deref() {
+        None => report.missing(path, "names", help),
+        Some([]) if has_items(&path.key("names"), report) => {}
+        Some([]) => {
+            report.error(&path.key("names"), "a pool without names", help);
+        }
+        Some(names) => return names,
+    }
+    &[]
+}
+
+fn parse(text: &str, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {
+    match Name::parse(text) {
+        Ok(name) if name.is_wildcard() => {
+            let message = format!("{} is a wildcard", quoted(text));
+            report.error(path, message, "write the names one by one");
+        }
+        Ok(name) => return Some(name),
+        Err(fault) => {
+            let message = format!("{} is no domain name: {fault}", quoted(text));
+            report.error(path, message, "write a name such as www.example.com");
+        }
+    }
+    None
+}
+
+fn check_zones(named: &[Named<'_>], zones: &Zones, report: &mut Report<'_>) {
+    let cuts: Vec<(&Loaded, HashMap<&Name, (u16, Place)>)> =
+        zones.loaded.iter().map(|loaded| (loaded, cuts_of(loaded))).collect();
+    for Named { published: Published { owner, .. }, path, .. } in named {
+        let Some(apex) = apex_of(owner, zones) else {
+            if zones.is_complete {
+                let known: Vec<String> = zones.apexes.iter().take(5).map(Name::to_string).collect();
+                let help = format!("write a name within {}, or add its zone", known.join(" or "));
+                let message = format!("`{owner}` is in none of the zones");
+                report.error(path, message, help);
+            }
+            continue;
+        };
+        let Some((loaded, cuts)) = cuts.iter().find(|(loaded, _)| loaded.zone.apex == *apex) else {
+            continue;
+        };
+        let Some((cut, rtype, place)) = cut_over(owner, apex, cuts) else { continue };
+        let (what, help) = match rtype {
+            NS => ("delegates", "remove the NS records, or serve that zone here"),
+            _ => ("redirects", "remove the DNAME record, or write another name"),
+        };
+        let at = loaded.say(place);
+        report.error(path, format!("the zone {what} `{cut}` elsewhere, at {at}"), help);
+    }
+}
+
+/// The zone that answers for `owner`: the longest apex.
+fn apex_of<'a>(owner: &Name, zones: &'a Zones) -> Option<&'a Name> {
+    zones.apexes.iter().filter(|apex| owner.is_within(apex)).max_by_key(|apex| apex.as_wire().len())
+}
+
+fn cuts_of(loaded: &Loaded) -> HashMap<&Name, (u16, Place)> {
+    let zone = &loaded.zone;
+    let is_cut = |rtype: u16, owner: &Name| match rtype {
+        NS => *owner != zone.apex,
+        DNAME => true,
+        _ => false,
+    };
+    zone.records
+        .iter()
+        .filter(|record| is_cut(record.rtype, &record.owner))
+        .map(|record| (&record.owner, (record.rtype, record.place)))
+        .collect()
+}
+
+/// A zone cut counts from its own name on, a DNAME only below (RFC 6672 §2.3).
+fn cut_over(
+    owner: &Name,
+    apex: &Name,
+    cuts: &HashMap<&Name, (u16, Place)>,
+) -> Option<(Name, u16, Place)> {
+    let mut at = Some(owner.clone());
+    while let Some(name) = at.filter(|name| name.is_within(apex)) {
+        if let Some(&(rtype, place)) = cuts.get(&name)
+            && (rtype == NS || name != *owner)
+        {
+            return Some((name, rtype, place));
+        }
+        at = name.parent();
+    }
+    None
+}

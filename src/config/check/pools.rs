@@ -1,0 +1,136 @@
+//! `pools:`, one by one.
+
+use std::collections::HashMap;
+
+use ipnet::IpNet;
+
+use crate::cluster::networks::Networks;
+use crate::cluster::pool::{Pool, PoolId, PoolName, WhenShort};
+use crate::config::check::members::{self, Audience};
+use crate::config::check::nodes::{self, Inventory};
+use crate::config::check::probes::{self, DEEP, SHALLOW};
+use crate::config::check::report::Report;
+use crate::config::check::server::has_items;
+use crate::config::raw::choice::RawWhenShort;
+use crate::config::raw::scalar::{ShortWord, quoted};
+use crate::config::raw::table::Table;
+use crate::config::raw::{RawCheck, RawPool};
+use crate::config::words;
+use crate::config::written::KeyPath;
+
+const TTL: u32 = 30;
+const MAX_ANSWERS: u32 = 8;
+const MIN_SERVING: u32 = 1;
+
+/// Faulty pools are left out, so ids hold only while the report has no error.
+pub fn check(
+    raw: &Table<RawPool>,
+    inventory: &Inventory<'_>,
+    report: &mut Report<'_>,
+) -> Vec<Pool> {
+    let path = KeyPath::root().key("pools");
+    let ids: HashMap<&str, PoolId> =
+        raw.0.iter().zip(0..).map(|((name, _), id)| (name.as_str(), PoolId(id))).collect();
+    let mut pools = Vec::with_capacity(raw.0.len());
+    for (name, raw) in &raw.0 {
+        let path = path.key(name);
+        nodes::check_name("pool", name, &path, report);
+        pools.extend(pool(name, raw, &ids, inventory, &path, report));
+    }
+    pools
+}
+
+fn pool(
+    name: &str,
+    raw: &RawPool,
+    ids: &HashMap<&str, PoolId>,
+    inventory: &Inventory<'_>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Pool> {
+    let audience = audience(raw, path, report);
+    let membership = members::check(raw, audience, inventory, path, report);
+    let min_serving = raw.min_serving.map_or(MIN_SERVING, |min| min.0.0) as usize;
+    if let Some(members) = membership.as_ref().map(|membership| membership.len())
+        && min_serving > members
+    {
+        let message = format!("{min_serving} of {members} members can never serve");
+        report.error(&path.key("min_serving"), message, format!("write 1 to {members}"));
+    }
+    let when_short = when_short(raw, ids, path, report);
+    let shallow = raw.check.as_ref();
+    if shallow.is_none() {
+        let help = "write how a member is probed: `check: { http: { path: /health } }`";
+        report.missing(path, "check", help);
+    }
+    let mut checked = |raw: Option<&RawCheck>, key, defaults| {
+        raw.map(|raw| probes::check(raw, defaults, &path.key(key), report))
+    };
+    let check = checked(shallow, "check", SHALLOW);
+    let deep = checked(raw.deep.as_ref(), "deep", DEEP);
+    Some(Pool {
+        name: PoolName::new(name),
+        membership: membership?,
+        order: raw.order.map(|order| order.0).unwrap_or_default(),
+        ttl: raw.ttl.map_or(TTL, |ttl| ttl.0.0),
+        max_answers: raw.max_answers.map_or(MAX_ANSWERS, |max| max.0.0) as usize,
+        min_serving,
+        when_short: when_short?,
+        check: check??,
+        deep: match deep {
+            Some(deep) => Some(deep?),
+            None => None,
+        },
+    })
+}
+
+/// `None` when `clients` is faulty.
+fn audience(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Audience> {
+    let path = path.key("clients");
+    if report.is_told(&path) {
+        return None;
+    }
+    let Some(written) = &raw.clients else { return Some(Audience::Everyone) };
+    let networks: Vec<IpNet> = written.iter().map(|network| network.0).collect();
+    if networks.is_empty() {
+        if !has_items(&path, report) {
+            let help = "write at least one network, or leave the key out for everyone";
+            report.error(&path, "nobody may ask", help);
+        }
+        return None;
+    }
+    // Two halves of the Internet are everyone too.
+    if IpNet::aggregate(&networks).iter().any(|network| network.prefix_len() == 0) {
+        let help = "write the cluster's own networks, or leave the key out";
+        report.error(&path, "these clients are everyone", help);
+        return None;
+    }
+    Networks::new(networks).map(Audience::Only)
+}
+
+fn when_short(
+    raw: &RawPool,
+    ids: &HashMap<&str, PoolId>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<WhenShort> {
+    let path = path.key("when_short");
+    let fallback = match &raw.when_short {
+        None => return Some(WhenShort::default()),
+        Some(RawWhenShort::Word(ShortWord::All)) => return Some(WhenShort::All),
+        Some(RawWhenShort::Word(ShortWord::LastKnown)) => return Some(WhenShort::LastKnown),
+        Some(RawWhenShort::Word(ShortWord::None)) => return Some(WhenShort::None),
+        Some(RawWhenShort::Fallback(fallback)) => fallback,
+    };
+    let Some(name) = &fallback.pool else {
+        report.missing(&path, "pool", "write the name of the fallback: { pool: NAME }");
+        return None;
+    };
+    let id = ids.get(name.as_str()).copied();
+    if id.is_none() && !report.is_told(&KeyPath::root().key("pools").key(name)) {
+        let meant = words::meant(name, ids.keys().copied());
+        let message = format!("there is no pool {}", quoted(name));
+        report.error(&path.key("pool"), message, format!("{meant}write the name of a pool"));
+    }
+    id.map(WhenShort::Pool)
+}

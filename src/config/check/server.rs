@@ -1,0 +1,126 @@
+//! `server:`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::config::Server;
+use crate::config::check::report::Report;
+use crate::config::raw::RawServer;
+use crate::config::raw::scalar::quoted;
+use crate::config::token;
+use crate::config::written::KeyPath;
+
+/// Longest NSID that we tell: it shares 1232 octets with the answer.
+pub const MAX_NSID: usize = 255;
+/// Most addresses to listen on; each has its own threads.
+pub const MAX_LISTEN: usize = 64;
+
+const DNS_PORT: u16 = 53;
+const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8053);
+const STATE: &str = "state";
+
+pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server {
+    let path = KeyPath::root().key("server");
+    let listen = listen(raw, &path, report);
+    let dashboard = dashboard(raw, &listen, &path, report);
+    let nsid = raw.nsid.clone();
+    if let Some(nsid) = nsid.as_deref().filter(|nsid| nsid.is_empty() || nsid.len() > MAX_NSID) {
+        let message = format!("{} octets are no NSID", nsid.len());
+        report.error(&path.key("nsid"), message, format!("write 1 to {MAX_NSID}, such as ns1"));
+    }
+    Server {
+        listen,
+        dashboard,
+        state: state(raw, folder, &path, report),
+        token_file: token_file(raw, folder, &path, report),
+        workers: raw.workers.map(|workers| workers.0.0 as usize),
+        nsid,
+    }
+}
+
+fn listen(raw: &RawServer, path: &KeyPath, report: &mut Report<'_>) -> Vec<SocketAddr> {
+    let Some(written) = &raw.listen else {
+        return vec![
+            (Ipv4Addr::UNSPECIFIED, DNS_PORT).into(),
+            (Ipv6Addr::UNSPECIFIED, DNS_PORT).into(),
+        ];
+    };
+    let path = path.key("listen");
+    let listen: Vec<SocketAddr> = written.iter().map(|address| address.0).collect();
+    if listen.is_empty() && !has_items(&path, report) {
+        report.error(&path, "nothing to listen on", "write at least one address: [0.0.0.0:53]");
+    }
+    if listen.len() > MAX_LISTEN {
+        let help = format!("write at most {MAX_LISTEN}, or a wildcard address");
+        report.error(&path, format!("{} addresses to listen on", listen.len()), help);
+    }
+    for (index, address) in listen.iter().enumerate() {
+        // Port 0 is another port each time.
+        let first = listen.iter().take(index).position(|earlier| earlier == address);
+        if let Some(first) = first.filter(|_| address.port() != 0) {
+            let first = path.index(first);
+            let message = format!("`{address}` is in the list already");
+            report.clash(&path.index(index), message, "remove it", (&first, "the first one"));
+        }
+    }
+    listen
+}
+
+fn dashboard(
+    raw: &RawServer,
+    listen: &[SocketAddr],
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<SocketAddr> {
+    let address = match raw.dashboard {
+        Some(written) => written.0.0?,
+        None => DASHBOARD,
+    };
+    let path = path.key("dashboard");
+    if address.port() != 0 && listen.contains(&address) {
+        let message = format!("`{address}` answers DNS over TCP already");
+        report.error(&path, message, "write another port, or off");
+    }
+    if !address.ip().to_canonical().is_loopback() {
+        let message = "anyone who reaches this address may read the dashboard: it asks for no \
+                       password";
+        let help = "write a loopback address such as 127.0.0.1:8053, or keep it behind a firewall";
+        report.warning(&path, message, help);
+    }
+    Some(address)
+}
+
+fn state(raw: &RawServer, folder: &Path, path: &KeyPath, report: &mut Report<'_>) -> PathBuf {
+    let written = raw.state.as_deref().unwrap_or(STATE);
+    let state = folder.join(written);
+    if written.is_empty() {
+        report.error(&path.key("state"), "an empty path", "write a folder, such as state");
+    } else if state.exists() && !state.is_dir() {
+        let message = format!("{} is no folder", quoted(written));
+        report.error(&path.key("state"), message, "write the path of a folder");
+    }
+    state
+}
+
+fn token_file(
+    raw: &RawServer,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<PathBuf> {
+    let written = raw.token_file.as_deref()?;
+    let path = path.key("token_file");
+    if written.is_empty() {
+        report.error(&path, "an empty path", "write a file, such as state/token");
+    }
+    let file = folder.join(written);
+    if let Err(token::Refused { message, help }) = token::read(&file) {
+        report.error(&path, format!("{} {message}", quoted(written)), help);
+    }
+    Some(file)
+}
+
+/// Faulty ones count: an empty list is another fault.
+pub fn has_items(path: &KeyPath, report: &Report<'_>) -> bool {
+    report.find(path).is_some_and(|found| !found.value.is_empty())
+}

@@ -1,0 +1,173 @@
+//! One thing that is wrong in a file, said so that the operator can mend it without a manual.
+//!
+//! A fault carries its own copy of the source line: whoever shows it opens no file, and what is
+//! shown is what was read even when the file has changed since.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::zone::record::Severity;
+
+/// So many characters of a source line are kept; of a longer one, those around the fault.
+pub const MAX_EXCERPT: usize = 160;
+
+/// What is wrong, where, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub severity: Severity,
+    /// As it was named: the argument of `--config`, or that folder with the name in `file:`.
+    pub file: String,
+    /// `None` when the file itself is at fault.
+    pub spot: Option<Spot>,
+    /// `pools.web.check.timeout`; `None` in a zone file, and where the file is no YAML.
+    pub key_path: Option<String>,
+    /// Lower case, no full stop.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// Another place of the same file that the fault is about, and what is there.
+    pub also: Option<(Spot, String)>,
+}
+
+/// Some characters of one line. Line and column count from 1, columns are characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    pub line: u32,
+    pub column: u32,
+    pub length: u32,
+}
+
+/// A [`Span`] with the text that it lies in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    pub span: Span,
+    /// The source line, or the part of a long one around the span.
+    pub excerpt: String,
+    /// The span in `excerpt`, in bytes.
+    pub marked: Range<usize>,
+}
+
+impl Fault {
+    pub fn error(file: &str, spot: Option<Spot>, message: impl Into<String>) -> Fault {
+        Fault {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            spot,
+            key_path: None,
+            message: message.into(),
+            help: None,
+            also: None,
+        }
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Fault {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(spot) = &self.spot {
+            write!(f, ":{}:{}", spot.span.line, spot.span.column)?;
+        }
+        f.write_str(": ")?;
+        if self.severity == Severity::Warning {
+            f.write_str("warning: ")?;
+        }
+        if let Some(path) = &self.key_path {
+            write!(f, "{path}: ")?;
+        }
+        f.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "; {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The text of a file, to cut [`Spot`]s from.
+#[derive(Debug)]
+pub struct Source<'a> {
+    pub file: &'a str,
+    lines: Vec<&'a str>,
+}
+
+impl<'a> Source<'a> {
+    pub fn new(file: &'a str, text: &'a str) -> Source<'a> {
+        Source { file, lines: text.split('\n').map(|l| l.trim_end_matches('\r')).collect() }
+    }
+
+    pub fn lines(&self) -> &[&'a str] {
+        &self.lines
+    }
+
+    pub fn spot(&self, span: Span) -> Spot {
+        let index = (span.line as usize).saturating_sub(1);
+        Spot::new(self.lines.get(index).copied().unwrap_or_default(), span)
+    }
+
+    pub fn fault(&self, span: Span, message: impl Into<String>) -> Fault {
+        Fault::error(self.file, Some(self.spot(span)), message)
+    }
+}
+
+impl Spot {
+    /// `line` is the whole source line of `span`.
+    pub fn new(line: &str, span: Span) -> Spot {
+        let column = (span.column as usize).saturating_sub(1);
+        let is_short = line.chars().nth(MAX_EXCERPT).is_none();
+        let first = if is_short { 0 } else { column.saturating_sub(MAX_EXCERPT / 2) };
+        let mut excerpt = String::new();
+        let mut marked = None;
+        let mut end = None;
+        for (at, char) in line.chars().enumerate().skip(first).take(MAX_EXCERPT) {
+            if at == column {
+                marked = Some(excerpt.len());
+            }
+            if at == column + span.length as usize {
+                end = Some(excerpt.len());
+            }
+            // A control character would reach the operator's terminal.
+            excerpt.push(if char.is_control() && char != '\t' { '\u{fffd}' } else { char });
+        }
+        let start = marked.unwrap_or(excerpt.len());
+        let marked = start..end.unwrap_or(excerpt.len()).max(start);
+        Spot { span, excerpt, marked }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(text: &str, line: u32, column: u32, length: u32) -> (String, String) {
+        let spot = Source::new("f", text).spot(Span { line, column, length });
+        (spot.excerpt[spot.marked.clone()].to_owned(), spot.excerpt)
+    }
+
+    #[test]
+    fn a_spot_marks_characters_of_its_line() {
+        assert_eq!(marked("a: 1\r\nñu: 2\r\n", 2, 5, 1), ("2".into(), "ñu: 2".into()));
+        assert_eq!(marked("a: 1\n", 1, 4, 9).0, "1");
+        assert_eq!(marked("a", 7, 7, 7), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_fault() {
+        let text = format!("{}!{}", "x".repeat(1000), "y".repeat(1000));
+        let (mark, excerpt) = marked(&text, 1, 1001, 1);
+        assert_eq!((mark.as_str(), excerpt.len()), ("!", MAX_EXCERPT));
+    }
+
+    #[test]
+    fn one_line_says_where_what_and_what_instead() {
+        let source = Source::new("config.yaml", "ttl: 0");
+        let mut fault =
+            source.fault(Span { line: 1, column: 6, length: 1 }, "0 is too small").help("write 1");
+        fault.key_path = Some("ttl".into());
+        assert_eq!(fault.to_string(), "config.yaml:1:6: ttl: 0 is too small; write 1");
+        assert_eq!(Fault::error("f", None, "is empty").to_string(), "f: is empty");
+    }
+}

@@ -1,0 +1,122 @@
+//! Values that are written in one of two shapes.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::cluster::node::Role;
+use crate::config::raw::scalar::{Scalar, ShortWord, Text};
+
+/// `members:` of a pool.
+#[derive(Debug)]
+pub enum RawMembers {
+    Names(Vec<String>),
+    All(RawSelector),
+}
+
+/// All nodes of a role, or all with a tag.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "selector")]
+pub struct RawSelector {
+    pub role: Option<Scalar<Role>>,
+    pub tag: Option<String>,
+}
+
+/// `when_short:` of a pool.
+#[derive(Debug)]
+pub enum RawWhenShort {
+    Word(ShortWord),
+    Fallback(RawFallback),
+}
+
+/// What another pool answers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "fallback", extend("required" = ["pool"]))]
+pub struct RawFallback {
+    pub pool: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for RawMembers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawMembers, D::Error> {
+        deserializer.deserialize_any(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = RawMembers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of node names, { role: child } or { tag: … }")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, names: A) -> Result<RawMembers, A::Error> {
+        Deserialize::deserialize(SeqAccessDeserializer::new(names)).map(RawMembers::Names)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, selector: A) -> Result<RawMembers, A::Error> {
+        Deserialize::deserialize(MapAccessDeserializer::new(selector)).map(RawMembers::All)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawWhenShort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawWhenShort, D::Error> {
+        deserializer.deserialize_any(WhenShortVisitor)
+    }
+}
+
+struct WhenShortVisitor;
+
+impl<'de> Visitor<'de> for WhenShortVisitor {
+    type Value = RawWhenShort;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("all, last_known, none or { pool: NAME }")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<RawWhenShort, E> {
+        ShortWord::parse(word)
+            .map(RawWhenShort::Word)
+            .map_err(|told| E::custom(format!("{told}, or {{ pool: NAME }}")))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fallback: A) -> Result<RawWhenShort, A::Error> {
+        Deserialize::deserialize(MapAccessDeserializer::new(fallback)).map(RawWhenShort::Fallback)
+    }
+}
+
+impl JsonSchema for RawMembers {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "members".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let names = json_schema!({ "type": "array", "items": { "type": "string" }, "minItems": 1 });
+        json_schema!({ "anyOf": [names, generator.subschema_for::<RawSelector>()] })
+    }
+}
+
+impl JsonSchema for RawWhenShort {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "when_short".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [ShortWord::schema(), generator.subschema_for::<RawFallback>()] })
+    }
+}

@@ -1,0 +1,198 @@
+//! config.yaml as it is written: these types mirror the file, and refuse keys that it has not.
+//!
+//! Every key may be absent here, also a required one: whether it is needed is for the check, which
+//! sees the whole file. The doc comments are what `tiovivo schema` prints, so they speak to the
+//! operator.
+
+pub mod choice;
+pub mod scalar;
+pub mod stage;
+pub mod table;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::cluster::member::AddressKind;
+use crate::cluster::node::Role;
+use crate::cluster::pool::Order;
+use crate::config::raw::choice::{RawMembers, RawWhenShort};
+use crate::config::raw::scalar::{Scalar, Statuses, Switchable, Whole};
+use crate::config::raw::table::Table;
+
+pub type Port = Scalar<Whole<1, 65_535>>;
+/// How often, in checks.
+pub type Count = Scalar<Whole<1, 100>>;
+
+/// One file describes the cluster: the DNS server, the dashboard and the provisioning all read it.
+/// Paths are relative to its folder.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the keys server, zones, pools and nodes")]
+#[schemars(rename = "tiovivo", extend("required" = ["zones"]))]
+pub struct RawConfig {
+    pub server: RawServer,
+    /// The domains that are answered.
+    #[schemars(length(min = 1))]
+    pub zones: Vec<RawZone>,
+    /// Sets of nodes that are answered under the same names, each by its own policy.
+    pub pools: Table<RawPool>,
+    /// The machines of the cluster. A name is made of letters, digits, `-`, `_` and `.`.
+    pub nodes: Table<RawNode>,
+}
+
+/// How this server is reached, and where it keeps what it knows.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `listen`")]
+#[schemars(rename = "server")]
+pub struct RawServer {
+    /// Addresses with ports for UDP and TCP. Port 0 lets the system choose one.
+    #[schemars(length(min = 1), extend("default" = ["0.0.0.0:53", "[::]:53"]))]
+    pub listen: Option<Vec<Scalar<SocketAddr>>>,
+    /// API, page and metrics, or `off`. Nobody is asked for a password to read there: keep it on a
+    /// loopback address.
+    #[schemars(extend("default" = "127.0.0.1:8053"))]
+    pub dashboard: Option<Scalar<Switchable>>,
+    /// Folder: health and overrides survive a restart.
+    #[schemars(extend("default" = "state"))]
+    pub state: Option<String>,
+    /// Bearer token for writes, in a file that only its owner may read. While it is absent the API
+    /// is read-only.
+    pub token_file: Option<String>,
+    /// UDP threads; one a core when absent.
+    pub workers: Option<Scalar<Whole<1, 256>>>,
+    /// What is told to a client that asks which server answered (RFC 5001), at most 255 octets.
+    pub nsid: Option<String>,
+}
+
+/// A domain.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the keys apex and file")]
+#[schemars(rename = "zone", extend("required" = ["apex", "file"]))]
+pub struct RawZone {
+    /// The domain's own name.
+    pub apex: Option<String>,
+    /// A plain RFC 1035 master file: SOA, NS, MX, TXT and so on.
+    pub file: Option<String>,
+}
+
+/// A set of nodes that is answered under one or more names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `names`, `members` and `check`")]
+#[schemars(rename = "pool", extend("required" = ["names", "members", "check"]))]
+pub struct RawPool {
+    /// Domain names that are answered from the pool. The zone file has no address there.
+    #[schemars(length(min = 1))]
+    pub names: Option<Vec<String>>,
+    /// A list of node names, all nodes of a role, or all nodes with a tag.
+    pub members: Option<RawMembers>,
+    /// Order of the addresses in an answer.
+    #[schemars(extend("default" = "rotate"))]
+    pub order: Option<Scalar<Order>>,
+    /// Which address of the nodes is answered and probed.
+    #[schemars(extend("default" = "public"))]
+    pub address: Option<Scalar<AddressKind>>,
+    /// Only these networks may ask; others get REFUSED. Everyone may ask when absent, and then
+    /// only children can be members.
+    #[schemars(length(min = 1))]
+    pub clients: Option<Vec<Scalar<IpNet>>>,
+    /// Seconds that resolvers may keep an answer.
+    #[schemars(extend("default" = 30))]
+    pub ttl: Option<Scalar<Whole<1, 86_400>>>,
+    /// At most so many addresses of a family in one answer.
+    #[schemars(extend("default" = 8))]
+    pub max_answers: Option<Scalar<Whole<1, 256>>>,
+    /// When fewer members are healthy, `when_short` decides.
+    #[schemars(extend("default" = 1))]
+    pub min_serving: Option<Scalar<Whole<1, 65_535>>>,
+    /// `all` members, the `last_known` set that was large enough, `none` of them, or what another
+    /// pool answers.
+    #[schemars(extend("default" = "all"))]
+    pub when_short: Option<RawWhenShort>,
+    /// Decides which members are answered.
+    pub check: Option<RawCheck>,
+    /// Shown and alerted, never decides the rotation. Every 30s with a timeout of 5s when absent
+    /// there.
+    pub deep: Option<RawCheck>,
+}
+
+/// How a member is probed: exactly one of `http`, `tcp` and `mysql`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "`http`, `tcp` or `mysql`, and its times")]
+#[schemars(rename = "check")]
+pub struct RawCheck {
+    pub http: Option<RawHttp>,
+    pub tcp: Option<RawTcp>,
+    pub mysql: Option<RawMysql>,
+    /// From probe to probe, 100ms to 1d.
+    #[schemars(extend("default" = "5s"))]
+    pub every: Option<Scalar<Duration>>,
+    /// Shorter than `every`.
+    #[schemars(extend("default" = "2s"))]
+    pub timeout: Option<Scalar<Duration>>,
+    /// Down when so many failures are on the account.
+    #[schemars(extend("default" = 3))]
+    pub fall: Option<Count>,
+    /// Up after so many successes in a row.
+    #[schemars(extend("default" = 2))]
+    pub rise: Option<Count>,
+    /// So many successes make up for one failure.
+    #[schemars(extend("default" = 10))]
+    pub forgive: Option<Scalar<Whole<1, 1000>>>,
+}
+
+/// Up when a GET is answered with an expected status. Redirects are not followed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `port` and `path`, or `{}`")]
+#[schemars(rename = "http")]
+pub struct RawHttp {
+    #[schemars(extend("default" = 80))]
+    pub port: Option<Port>,
+    /// Path and query.
+    #[schemars(extend("default" = "/"), regex(pattern = "^/"))]
+    pub path: Option<String>,
+    /// The `Host` header; the node's address when absent.
+    pub host: Option<String>,
+    /// Status codes and ranges of them that mean healthy.
+    #[schemars(length(min = 1), extend("default" = [200]))]
+    pub expect: Option<Vec<Scalar<Statuses>>>,
+}
+
+/// Up when the connection is accepted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `port`")]
+#[schemars(rename = "tcp", extend("required" = ["port"]))]
+pub struct RawTcp {
+    pub port: Option<Port>,
+}
+
+/// Up when the server greets as a MySQL or MariaDB server does. No login, no query.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `port`, or `{}`")]
+#[schemars(rename = "mysql")]
+pub struct RawMysql {
+    #[schemars(extend("default" = 3306))]
+    pub port: Option<Port>,
+}
+
+/// A machine. It has `address`, `address6` or both.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `role` and `address`")]
+#[schemars(rename = "node", extend("required" = ["role"]))]
+pub struct RawNode {
+    /// What the machine is for. Only children are ever in an answer that everyone may ask for.
+    pub role: Option<Scalar<Role>>,
+    /// The IPv4 address that the world reaches.
+    pub address: Option<Scalar<Ipv4Addr>>,
+    /// The IPv6 address that the world reaches.
+    pub address6: Option<Scalar<Ipv6Addr>>,
+    /// The address that the other nodes reach.
+    pub private: Option<Scalar<IpAddr>>,
+    /// Words of your own, for `members: { tag: … }`.
+    pub tags: Vec<String>,
+    /// Share in the answers of a `weighted` pool.
+    #[schemars(extend("default" = 1))]
+    pub weight: Option<Count>,
+}

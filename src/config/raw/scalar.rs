@@ -1,0 +1,294 @@
+//! Single values as they are written: each type says itself what to write instead.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::cluster::member::AddressKind;
+use crate::cluster::node::Role;
+use crate::cluster::pool::Order;
+use crate::config::words;
+
+/// A value of type `T` that is written in the way `T` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scalar<T>(pub T);
+
+pub trait Text: Sized {
+    /// What is wrong and what to write instead, parted by `; `.
+    fn parse(text: &str) -> Result<Self, String>;
+    fn schema() -> Schema;
+}
+
+impl<'de, T: Text> Deserialize<'de> for Scalar<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar<T>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        T::parse(&text).map(Scalar).map_err(D::Error::custom)
+    }
+}
+
+impl<T: Text> JsonSchema for Scalar<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        std::any::type_name::<T>().into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        T::schema()
+    }
+}
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole<const MIN: u32, const MAX: u32>(pub u32);
+
+impl<const MIN: u32, const MAX: u32> Text for Whole<MIN, MAX> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let value = text.parse().ok().filter(|value| (MIN..=MAX).contains(value));
+        value.filter(|_| digits).map(Whole).ok_or_else(|| {
+            let is = if digits { "is out of range" } else { "is no whole number" };
+            format!("{} {is}; write a whole number from {MIN} to {MAX}", quoted(text))
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+}
+
+/// `5s`, `500ms`, `1m`, `2h` or `1d`.
+impl Text for Duration {
+    fn parse(text: &str) -> Result<Duration, String> {
+        let at = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+        let (digits, unit) = text.split_at(at);
+        let unit: u64 = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "" if !digits.is_empty() => {
+                return Err(format!("{} has no unit; write `{text}s` for seconds", quoted(text)));
+            }
+            _ => return Err(no_duration(text)),
+        };
+        let value: u64 = digits.parse().map_err(|_| no_duration(text))?;
+        value.checked_mul(unit).map(Duration::from_millis).ok_or_else(|| no_duration(text))
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })
+    }
+}
+
+fn no_duration(text: &str) -> String {
+    format!("{} is no duration; write a number and its unit: 500ms, 5s, 1m", quoted(text))
+}
+
+impl Text for Ipv4Addr {
+    fn parse(text: &str) -> Result<Ipv4Addr, String> {
+        text.parse().map_err(|_| match text.parse::<Ipv6Addr>() {
+            Ok(_) => format!("{} is an IPv6 address; write it as `address6`", quoted(text)),
+            Err(_) => format!(
+                "{} is no IPv4 address; write four numbers up to 255: 192.0.2.1",
+                quoted(text)
+            ),
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "format": "ipv4" })
+    }
+}
+
+impl Text for Ipv6Addr {
+    fn parse(text: &str) -> Result<Ipv6Addr, String> {
+        text.parse().map_err(|_| match text.parse::<Ipv4Addr>() {
+            Ok(_) => format!("{} is an IPv4 address; write it as `address`", quoted(text)),
+            Err(_) => format!("{} is no IPv6 address; write one: \"2001:db8::1\"", quoted(text)),
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "format": "ipv6" })
+    }
+}
+
+impl Text for IpAddr {
+    fn parse(text: &str) -> Result<IpAddr, String> {
+        text.parse().map_err(|_| {
+            format!("{} is no address; write one: 10.0.0.1 or \"fd00::1\"", quoted(text))
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] })
+    }
+}
+
+impl Text for SocketAddr {
+    fn parse(text: &str) -> Result<SocketAddr, String> {
+        text.parse().map_err(|_| match text.parse() {
+            Ok(IpAddr::V4(_)) => format!("{} has no port; write `{text}:53`", quoted(text)),
+            Ok(IpAddr::V6(_)) => format!("{} has no port; write `\"[{text}]:53\"`", quoted(text)),
+            Err(_) => format!(
+                "{} is no address with a port; write one: 127.0.0.1:53 or \"[::1]:53\"",
+                quoted(text)
+            ),
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^.+:[0-9]+$" })
+    }
+}
+
+/// An address with a port, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switchable(pub Option<SocketAddr>);
+
+impl Text for Switchable {
+    fn parse(text: &str) -> Result<Switchable, String> {
+        match text {
+            "off" => Ok(Switchable(None)),
+            text => SocketAddr::parse(text)
+                .map(|address| Switchable(Some(address)))
+                .map_err(|told| format!("{told}, or `off`")),
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(off|.+:[0-9]+)$" })
+    }
+}
+
+/// A network; an address alone is a network of one.
+impl Text for IpNet {
+    fn parse(text: &str) -> Result<IpNet, String> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(IpNet::from(address));
+        }
+        let network: IpNet = text.parse().map_err(|_| {
+            format!("{} is no network; write one: 10.0.0.0/24 or \"fd00::/64\"", quoted(text))
+        })?;
+        if network != network.trunc() {
+            let told = format!("{} has bits behind its prefix", quoted(text));
+            return Err(format!("{told}; write `{}`", network.trunc()));
+        }
+        Ok(network)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// A status code, or a range of them: `200`, `200-299`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statuses(pub u16, pub u16);
+
+impl Text for Statuses {
+    fn parse(text: &str) -> Result<Statuses, String> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let code = |text: &str| text.parse().ok().filter(|code| (100..=599).contains(code));
+        match (code(first), code(last)) {
+            (Some(first), Some(last)) if first <= last => Ok(Statuses(first, last)),
+            _ => Err(format!(
+                "{} is no status; write a code from 100 to 599 or a range: 200, 200-299",
+                quoted(text)
+            )),
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "anyOf": [
+            { "type": "integer", "minimum": 100, "maximum": 599 },
+            { "type": "string", "pattern": "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$" },
+        ] })
+    }
+}
+
+/// One of a few words.
+pub trait Word: Copy + 'static {
+    /// For `unknown role`.
+    const WHAT: &'static str;
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+impl<T: Word> Text for T {
+    fn parse(text: &str) -> Result<T, String> {
+        let known = || T::WORDS.iter().map(|&(word, _)| word);
+        T::WORDS.iter().find(|&&(word, _)| word == text).map(|&(_, value)| value).ok_or_else(|| {
+            let meant = words::meant(text, known());
+            let known: Vec<&str> = known().collect();
+            format!("unknown {} {}; {meant}write {}", T::WHAT, quoted(text), either(&known))
+        })
+    }
+
+    fn schema() -> Schema {
+        let words: Vec<&str> = T::WORDS.iter().map(|&(word, _)| word).collect();
+        json_schema!({ "type": "string", "enum": words })
+    }
+}
+
+impl Word for Role {
+    const WHAT: &'static str = "role";
+    const WORDS: &'static [(&'static str, Role)] = &[
+        ("mother", Role::Mother),
+        ("standby", Role::Standby),
+        ("child", Role::Child),
+        ("worker", Role::Worker),
+        ("dns", Role::Dns),
+    ];
+}
+
+impl Word for Order {
+    const WHAT: &'static str = "order";
+    const WORDS: &'static [(&'static str, Order)] =
+        &[("rotate", Order::Rotate), ("weighted", Order::Weighted), ("failover", Order::Failover)];
+}
+
+impl Word for AddressKind {
+    const WHAT: &'static str = "kind of address";
+    const WORDS: &'static [(&'static str, AddressKind)] =
+        &[("public", AddressKind::Public), ("private", AddressKind::Private)];
+}
+
+/// The words of `when_short`; the fallback pool is no word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShortWord {
+    All,
+    LastKnown,
+    None,
+}
+
+impl Word for ShortWord {
+    const WHAT: &'static str = "rule";
+    const WORDS: &'static [(&'static str, ShortWord)] =
+        &[("all", ShortWord::All), ("last_known", ShortWord::LastKnown), ("none", ShortWord::None)];
+}
+
+/// `a, b or c`.
+pub fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => (*word).to_owned(),
+        [head @ .., last] => format!("{} or {last}", head.join(", ")),
+    }
+}
+
+/// Bounded, for a message: the operator knows the rest of the text.
+pub fn quoted(text: &str) -> String {
+    const MAX_QUOTED: usize = 60;
+    match text.char_indices().nth(MAX_QUOTED) {
+        Some((cut, _)) => format!("`{}…`", text[..cut].escape_debug()),
+        None => format!("`{}`", text.escape_debug()),
+    }
+}

@@ -1,0 +1,101 @@
+//! The bearer token of the API: read here, because only `config` opens files.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::config::read;
+
+/// Largest token file.
+pub const MAX_TOKEN: u64 = 4096;
+
+/// Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// What is wrong with the file, and what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub message: String,
+    pub help: String,
+}
+
+/// `None` when there is no such file: then nobody may write. Blanks around the token are dropped.
+pub fn read(path: &Path) -> Result<Option<Token>, Refused> {
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refused(&format!("cannot be read: {error}"), "mend its owner")),
+        Ok(metadata) => metadata,
+    };
+    let mode = metadata.permissions().mode();
+    if metadata.is_file() && mode & 0o077 != 0 {
+        let message = format!("may be read or written by others (mode {:03o})", mode & 0o777);
+        return Err(refused(&message, &format!("run `chmod 600 {}`", path.display())));
+    }
+    let text = read::text(path, MAX_TOKEN).map_err(|told| match told.rsplit_once("; ") {
+        Some((message, help)) => refused(message, help),
+        None => refused(&told, "mend its owner or mode"),
+    })?;
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(refused("is empty", "write a token into it, or remove the file"));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let help = "write one word of ASCII letters, digits and signs";
+        return Err(refused("has blanks or other than ASCII in its token", help));
+    }
+    Ok(Some(Token(token.to_owned())))
+}
+
+fn refused(message: &str, help: &str) -> Refused {
+    Refused { message: message.to_owned(), help: help.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str, mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn only_its_owner_may_read_the_token() {
+        let (_dir, path) = file("s3cret\n", 0o600);
+        assert_eq!(read(&path), Ok(Some(Token("s3cret".into()))));
+        for mode in [0o640, 0o604, 0o620, 0o602] {
+            let (_dir, path) = file("s3cret\n", mode);
+            assert!(read(&path).unwrap_err().help.starts_with("run `chmod 600 "), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn an_absent_token_is_none_and_an_empty_one_a_fault() {
+        assert_eq!(read(Path::new("/nowhere/token")), Ok(None));
+        assert_eq!(read(&file("\n", 0o600).1).unwrap_err().message, "is empty");
+        assert!(read(&file("two words", 0o600).1).unwrap_err().message.starts_with("has blanks"));
+    }
+
+    #[test]
+    fn a_token_is_not_printed() {
+        assert_eq!(format!("{:?}", Token("s3cret".into())), "Token");
+    }
+}

@@ -1,0 +1,217 @@
+//! `zones:`: the zone files are opened here, and their faults told as faults of the configuration.
+//!
+//! A zone file comes from wherever the operator has it; what it includes comes from its own folder
+//! and below. So a zone file of somebody else cannot read this machine.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::check::report::Report;
+use crate::config::fault::{Fault, Span, Spot};
+use crate::config::raw::RawZone;
+use crate::config::raw::scalar::quoted;
+use crate::config::read;
+use crate::config::words;
+use crate::config::written::KeyPath;
+use crate::zone::name::Name;
+use crate::zone::read as zone_read;
+use crate::zone::record::{Place, Severity, Zone, ZoneFault};
+
+/// The zones, and what of them can be relied on.
+#[derive(Debug)]
+pub struct Zones {
+    /// Also of zones whose file is faulty.
+    pub apexes: Vec<Name>,
+    pub loaded: Vec<Loaded>,
+    /// Every apex is in `apexes`.
+    pub is_complete: bool,
+}
+
+/// A zone, and its files for faults that are found later.
+#[derive(Debug)]
+pub struct Loaded {
+    pub zone: Zone,
+    pub paths: Vec<PathBuf>,
+    pub texts: Texts,
+}
+
+/// What was read, by the name that the zone knows it under.
+#[derive(Debug, Default)]
+pub struct Texts {
+    files: HashMap<String, (PathBuf, Arc<str>)>,
+}
+
+pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> Zones {
+    let path = KeyPath::root().key("zones");
+    let is_complete = !report.is_told(&path);
+    let mut zones = Zones { apexes: vec![], loaded: vec![], is_complete };
+    if raw.is_empty() && is_complete && report.find(&path).is_none_or(|f| f.value.is_empty()) {
+        let help = "write at least one: zones: [{ apex: example.com, file: example.com.zone }]";
+        report.error(&path, "there are no zones", help);
+    }
+    let mut seen: HashMap<Name, KeyPath> = HashMap::new();
+    for (index, raw) in raw.iter().enumerate() {
+        let path = path.index(index);
+        let apex = apex(raw, &path, report);
+        let mut is_first = true;
+        zones.is_complete &= apex.is_some();
+        if let Some(apex) = &apex {
+            zones.apexes.push(apex.clone());
+            let path = path.key("apex");
+            if let Some(first) = seen.insert(apex.clone(), path.clone()) {
+                let message = format!("`{apex}` is a zone already");
+                report.clash(&path, message, "remove one of the two", (&first, "the first one"));
+                is_first = false;
+            }
+        }
+        let file = file(raw, folder, &path, report);
+        if let (Some(apex), Some((file, text)), true) = (apex, file, is_first) {
+            zones.loaded.extend(load(&apex, file, text, &mut report.faults));
+        }
+    }
+    zones
+}
+
+fn apex(raw: &RawZone, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {
+    let Some(text) = &raw.apex else {
+        report.missing(path, "apex", "write the name of the domain");
+        return None;
+    };
+    let fault = match Name::parse(text) {
+        Ok(name) if name.is_root() => "the root is not ours".to_owned(),
+        Ok(name) if name.is_wildcard() => format!("{} is a wildcard", quoted(text)),
+        Ok(name) => return Some(name),
+        Err(fault) => format!("{} is no domain name: {fault}", quoted(text)),
+    };
+    report.error(&path.key("apex"), fault, "write a name such as example.com");
+    None
+}
+
+fn file(
+    raw: &RawZone,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<(PathBuf, String)> {
+    let Some(written) = &raw.file else {
+        report.missing(path, "file", "write the path of the zone file");
+        return None;
+    };
+    let file = folder.join(written);
+    match read::text(&file, read::MAX_ZONE_FILE) {
+        Ok(text) => Some((file, text)),
+        Err(told) => {
+            let words = words::of_serde(&told, path);
+            let message = format!("{}: {}", quoted(written), words.message);
+            report.error(&path.key("file"), message, words.help.unwrap_or_default());
+            None
+        }
+    }
+}
+
+fn load(apex: &Name, file: PathBuf, text: String, faults: &mut Vec<Fault>) -> Option<Loaded> {
+    let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+    let main = file.display().to_string();
+    let mut texts = Texts::default();
+    texts.files.insert(main.clone(), (file, text.as_str().into()));
+    // The reader asks for the main file first, and for what it includes from then on.
+    let mut first = Some(text);
+    let read = zone_read::read(apex, &main, &mut |name: &str| match first.take() {
+        Some(text) => Ok(text),
+        None => {
+            let (path, text) = included(&folder, name)?;
+            texts.files.insert(name.to_owned(), (path, text.as_str().into()));
+            Ok(text)
+        }
+    });
+    let (zone, told) = match read {
+        Ok((zone, warnings)) => (Some(zone), warnings),
+        Err(told) => (None, told),
+    };
+    faults.extend(told.into_iter().map(|fault| texts.fault_of(fault)));
+    let paths = texts.files.values().map(|(path, _)| path.clone()).collect();
+    zone.map(|zone| Loaded { zone, paths, texts })
+}
+
+/// The text of an `$INCLUDE`: a relative name below `folder`, also after symbolic links.
+fn included(folder: &Path, name: &str) -> Result<(PathBuf, String), String> {
+    let is_below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if name.is_empty() || !is_below {
+        return Err("write a path below the zone file's folder, without `..`".into());
+    }
+    let path = folder.join(name);
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if let (Ok(folder), Ok(target)) = (folder.canonicalize(), path.canonicalize())
+        && !target.starts_with(&folder)
+    {
+        return Err("the link leads out of the zone file's folder; copy the file into it".into());
+    }
+    let text = read::text(&path, read::MAX_ZONE_FILE)?;
+    Ok((path, text))
+}
+
+impl Loaded {
+    /// A fault of a record.
+    pub fn fault(&self, place: Place, message: String, help: String) -> Fault {
+        let file = self.zone.files.get(usize::from(place.file)).cloned();
+        self.texts.fault_of(ZoneFault {
+            file: file.unwrap_or_else(|| "".into()),
+            line: place.line,
+            column: place.column,
+            message,
+            help: Some(help),
+            severity: Severity::Error,
+        })
+    }
+
+    /// `zones/midominio.com.zone:12`.
+    pub fn say(&self, place: Place) -> String {
+        let file = self.zone.files.get(usize::from(place.file));
+        let file = file.map(|file| self.texts.path(file)).unwrap_or_default();
+        format!("{file}:{}", place.line)
+    }
+}
+
+impl Texts {
+    fn path(&self, file: &str) -> String {
+        self.files.get(file).map_or(file.to_owned(), |(path, _)| path.display().to_string())
+    }
+
+    fn fault_of(&self, told: ZoneFault) -> Fault {
+        let text = self.files.get(told.file.as_ref()).map_or("", |(_, text)| text);
+        let line = text.split('\n').nth((told.line as usize).saturating_sub(1));
+        let line = line.unwrap_or_default().trim_end_matches('\r');
+        let rest = line.chars().skip((told.column as usize).saturating_sub(1));
+        let length = rest.take_while(|c| !c.is_whitespace() && *c != ';').count().max(1) as u32;
+        let span = Span { line: told.line, column: told.column, length };
+        let mut fault =
+            Fault::error(&self.path(&told.file), Some(Spot::new(line, span)), told.message);
+        fault.severity = told.severity;
+        fault.help = told.help;
+        fault
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_include_stays_in_the_folder_of_its_zone() {
+        let dir = tempfile::tempdir().unwrap();
+        let zones = dir.path().join("zones");
+        std::fs::create_dir_all(zones.join("sub")).unwrap();
+        std::fs::write(dir.path().join("secret"), "x").unwrap();
+        std::fs::write(zones.join("sub/mail"), "mail").unwrap();
+        std::os::unix::fs::symlink("../secret", zones.join("out")).unwrap();
+        std::os::unix::fs::symlink("sub/mail", zones.join("within")).unwrap();
+
+        let text = |name: &str| included(&zones, name).map(|(_, text)| text);
+        assert_eq!(text("sub/mail"), Ok("mail".into()));
+        assert_eq!(text("within"), Ok("mail".into()));
+        for name in ["/etc/passwd", "../secret", "sub/../../secret", "out", "", "none"] {
+            assert!(text(name).is_err(), "{name}");
+        }
+    }
+}
