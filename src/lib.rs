@@ -16,6 +16,7 @@
 //! | [`counters`] | written by `dns`, read by `http` |
 //! | [`cli`] | one file a command: the composition root |
 
+pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod control;

@@ -1,0 +1,132 @@
+//! Faults as the operator reads them: the source line, a mark under what is wrong, and what to
+//! write instead.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use crate::config::fault::{Fault, Spot};
+use crate::zone::record::Severity;
+
+/// All faults, and a last line with their number. Empty without faults.
+pub fn render(faults: &[Fault], colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut text = String::new();
+    for fault in faults {
+        let report = [group(fault)];
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{}\n", renderer.render(&report));
+    }
+    let count = |severity| faults.iter().filter(|fault| fault.severity == severity).count();
+    let told: Vec<String> =
+        [number(count(Severity::Error), "error"), number(count(Severity::Warning), "warning")]
+            .into_iter()
+            .flatten()
+            .collect();
+    if !told.is_empty() {
+        let _ = writeln!(text, "{}", told.join(", "));
+    }
+    text
+}
+
+fn group(fault: &Fault) -> Group<'_> {
+    let level = match fault.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = match (&fault.key_path, &fault.spot) {
+        (Some(path), Some(_)) => format!("{path}: {}", fault.message),
+        (None, Some(_)) => fault.message.clone(),
+        (Some(path), None) => format!("{}: {path}: {}", fault.file, fault.message),
+        (None, None) => format!("{}: {}", fault.file, fault.message),
+    };
+    let mut group = Group::with_title(level.primary_title(title));
+    if let Some(spot) = &fault.spot {
+        let mut shown = snippet(spot, AnnotationKind::Primary, None);
+        if is_whole(spot) {
+            shown = shown.path(fault.file.as_str());
+        } else {
+            // Of a part of a long line the renderer cannot tell the column.
+            let origin = Origin::path(fault.file.as_str())
+                .line(spot.span.line as usize)
+                .char_column(spot.span.column as usize);
+            group = group.element(origin);
+        }
+        match &fault.also {
+            Some((also, label))
+                if also.excerpt == spot.excerpt && also.span.line == spot.span.line =>
+            {
+                let kind = AnnotationKind::Context;
+                let mark = kind.span(also.marked.clone()).label(label.as_str());
+                group = group.element(shown.annotation(mark));
+            }
+            Some((also, label)) => {
+                let other = snippet(also, AnnotationKind::Context, Some(label));
+                group = group.element(shown).element(other.path(fault.file.as_str()));
+            }
+            None => group = group.element(shown),
+        }
+    }
+    match &fault.help {
+        Some(help) => group.element(Level::HELP.message(help.as_str())),
+        None => group,
+    }
+}
+
+/// The excerpt begins where its line does.
+fn is_whole(spot: &Spot) -> bool {
+    let before = spot.excerpt.get(..spot.marked.start).unwrap_or_default();
+    before.chars().count() + 1 == spot.span.column as usize
+}
+
+fn snippet<'a>(
+    spot: &'a Spot,
+    kind: AnnotationKind,
+    label: Option<&'a str>,
+) -> Snippet<'a, Annotation<'a>> {
+    Snippet::source(spot.excerpt.as_str())
+        .line_start(spot.span.line as usize)
+        .annotation(kind.span(spot.marked.clone()).label(label))
+}
+
+/// `2 errors`; nothing for none.
+fn number(count: usize, what: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{count} {what}s")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::fault::{Source, Span};
+
+    #[test]
+    fn a_fault_is_shown_under_its_line() {
+        let source = Source::new("config.yaml", "a: 1\nttl: 0\n");
+        let mut fault = source
+            .fault(Span { line: 2, column: 6, length: 1 }, "`0` is out of range")
+            .help("write 1");
+        fault.key_path = Some("ttl".into());
+        let shown = render(&[fault, Fault::error("none.yaml", None, "is empty")], false);
+        assert_eq!(
+            shown,
+            "\
+error: ttl: `0` is out of range
+ --> config.yaml:2:6
+  |
+2 | ttl: 0
+  |      ^
+  |
+  = help: write 1
+
+error: none.yaml: is empty
+
+2 errors
+"
+        );
+        assert_eq!(render(&[], true), "");
+    }
+}

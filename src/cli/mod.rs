@@ -1,0 +1,4 @@
+//! One file a command: the composition root.
+
+pub mod faults;
+pub mod schema;
