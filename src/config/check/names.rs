@@ -91,7 +91,7 @@ fn parse(text: &str, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {
 }
 
 fn check_zones(named: &[Named<'_>], zones: &Zones, report: &mut Report<'_>) {
-    let cuts: Vec<(&Loaded, HashMap<&Name, (u16, Place)>)> =
+    let cuts: Vec<(&Loaded, Cuts<'_>)> =
         zones.loaded.iter().map(|loaded| (loaded, cuts_of(loaded))).collect();
     for Named { published: Published { owner, .. }, path, .. } in named {
         let Some(apex) = apex_of(owner, zones) else {
@@ -121,7 +121,10 @@ fn apex_of<'a>(owner: &Name, zones: &'a Zones) -> Option<&'a Name> {
     zones.apexes.iter().filter(|apex| owner.is_within(apex)).max_by_key(|apex| apex.as_wire().len())
 }
 
-fn cuts_of(loaded: &Loaded) -> HashMap<&Name, (u16, Place)> {
+/// Where a zone stops to answer: the type of the record that says so, and its place.
+type Cuts<'a> = HashMap<&'a Name, (u16, Place)>;
+
+fn cuts_of(loaded: &Loaded) -> Cuts<'_> {
     let zone = &loaded.zone;
     let is_cut = |rtype: u16, owner: &Name| match rtype {
         NS => *owner != zone.apex,
@@ -136,11 +139,7 @@ fn cuts_of(loaded: &Loaded) -> HashMap<&Name, (u16, Place)> {
 }
 
 /// A zone cut counts from its own name on, a DNAME only below (RFC 6672 §2.3).
-fn cut_over(
-    owner: &Name,
-    apex: &Name,
-    cuts: &HashMap<&Name, (u16, Place)>,
-) -> Option<(Name, u16, Place)> {
+fn cut_over(owner: &Name, apex: &Name, cuts: &Cuts<'_>) -> Option<(Name, u16, Place)> {
     let mut at = Some(owner.clone());
     while let Some(name) = at.filter(|name| name.is_within(apex)) {
         if let Some(&(rtype, place)) = cuts.get(&name)
