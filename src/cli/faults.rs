@@ -2,11 +2,25 @@
 //! write instead.
 
 use std::fmt::Write as _;
+use std::io::{IsTerminal, stderr};
+use std::process::ExitCode;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::cli::EXIT_CONFIG;
 use crate::config::fault::{Fault, Spot};
 use crate::zone::record::Severity;
+
+/// Tells why nothing was started.
+pub fn refuse(faults: &[Fault]) -> ExitCode {
+    warn(faults);
+    ExitCode::from(EXIT_CONFIG)
+}
+
+/// Tells them on standard error.
+pub fn warn(faults: &[Fault]) {
+    eprint!("{}", render(faults, stderr().is_terminal()));
+}
 
 /// All faults, and a last line with their number. Empty without faults.
 pub fn render(faults: &[Fault], colour: bool) -> String {

@@ -1,4 +1,93 @@
-//! One file a command: the composition root.
+//! The command line: one file a command, and [`server`], which puts a server together.
+//!
+//! | exit code | means |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | it could not be done: an address in use, no answer, a signal from a child |
+//! | 2 | the configuration or the arguments are at fault; nothing was started |
 
+pub mod check;
+pub mod complete;
+pub mod demo;
+pub mod demo_node;
 pub mod faults;
+pub mod health;
+pub mod logging;
+pub mod present;
+pub mod query;
+pub mod reload;
 pub mod schema;
+pub mod serve;
+pub mod server;
+pub mod supervisor;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// What the configuration or the arguments are to blame for.
+pub const EXIT_CONFIG: u8 = 2;
+
+/// Authoritative round-robin DNS server that answers with the nodes that are alive.
+#[derive(Debug, Parser)]
+#[command(name = "tiovivo", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer DNS for the zones and pools of config.yaml, and check the nodes' health
+    Serve(ConfigArg),
+    /// Load everything and print every fault, or what each name answers
+    Check(ConfigArg),
+    /// Print what would be answered, from the configuration or from a running server
+    Query(query::QueryArgs),
+    /// Try it: a whole cluster on this machine's loopback addresses, without root
+    Demo(demo::DemoArgs),
+    /// Ask the configured server whether it is well (for HEALTHCHECK lines)
+    Health(ConfigArg),
+    /// Print the JSON Schema of config.yaml, for editors
+    Schema,
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page
+    Man,
+    /// One node of the demo: a web server that is always well
+    #[command(hide = true)]
+    DemoNode(demo_node::NodeArgs),
+}
+
+/// `--config`, the same for every command.
+#[derive(Debug, Args)]
+pub struct ConfigArg {
+    /// The file that describes the cluster; paths in it are relative to its folder
+    #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
+    pub config: PathBuf,
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args.config),
+        Command::Check(args) => check::run(&args.config),
+        Command::Query(args) => query::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Health(args) => health::run(&args.config),
+        Command::Schema => match schema::print(&mut std::io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(error),
+        },
+        Command::Completions { shell } => complete::completions(shell),
+        Command::Man => complete::man(),
+        Command::DemoNode(args) => demo_node::run(&args),
+    }
+}
+
+/// One line on standard error, and the exit code of a failure.
+fn failure(message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("tiovivo: {message}");
+    ExitCode::FAILURE
+}

@@ -3,8 +3,12 @@
 mod cluster;
 mod config;
 mod control;
+mod guard;
 mod health;
 mod http;
 mod kept;
+mod scenario;
 mod schedule;
+mod tidy;
+mod world;
 mod zones;

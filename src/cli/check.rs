@@ -1,0 +1,166 @@
+//! `tiovivo check`: every fault at once, or what each name answers.
+
+use std::process::ExitCode;
+
+use crate::cli::faults;
+use crate::cluster::pool::{Membership, Pool, PoolId};
+use crate::cluster::selection::{PoolHealth, select};
+use crate::cluster::standing::Standing;
+use crate::config::{self, Config};
+use crate::zone::name::Name;
+use crate::zone::rdata::table::type_name;
+
+/// More addresses than this are counted instead of listed.
+const LISTED: usize = 4;
+
+pub fn run(path: &std::path::Path) -> ExitCode {
+    match config::load(path) {
+        Ok(loaded) => {
+            faults::warn(&loaded.warnings);
+            print!("{}", table(&loaded.config));
+            ExitCode::SUCCESS
+        }
+        Err(faults) => faults::refuse(&faults),
+    }
+}
+
+/// One row for each name and type, static names last.
+fn table(config: &Config) -> String {
+    let mut rows = vec![["NAME", "TYPE", "ALL UP", "ONE DOWN", "ALL DOWN"].map(String::from)];
+    for published in &config.published {
+        let pool = &config.pools[published.pool.index()];
+        for family in [Family::A, Family::Aaaa] {
+            let answer = |down: Down| answer(config, published.pool, family, down);
+            let name = match &pool.membership {
+                Membership::Everyone(_) => published.owner.to_string(),
+                Membership::Only { .. } => format!("{} (restricted)", published.owner),
+            };
+            rows.push([
+                name,
+                family.as_str().into(),
+                answer(Down::Nobody),
+                answer(Down::First),
+                answer(Down::Everybody),
+            ]);
+        }
+    }
+    let mut text = columns(&rows);
+    let nodes = format!(
+        "{} pools, {} nodes, {} zones; TTLs as configured\n",
+        config.pools.len(),
+        config.nodes.len(),
+        config.zones.len()
+    );
+    text.push('\n');
+    text.push_str(&statics(config));
+    text.push('\n');
+    text.push_str(&nodes);
+    text
+}
+
+#[derive(Clone, Copy)]
+enum Family {
+    A,
+    Aaaa,
+}
+
+impl Family {
+    fn as_str(self) -> &'static str {
+        match self {
+            Family::A => "A",
+            Family::Aaaa => "AAAA",
+        }
+    }
+}
+
+/// Which members of every pool are down.
+#[derive(Clone, Copy)]
+enum Down {
+    Nobody,
+    First,
+    Everybody,
+}
+
+fn answer(config: &Config, id: PoolId, family: Family, down: Down) -> String {
+    let health: Vec<PoolHealth> = config.pools.iter().map(|pool| health(pool, down)).collect();
+    let selection = select(&config.pools, &health, id);
+    let source = &config.pools[selection.pool.index()].membership;
+    let members = selection.members.iter().filter_map(|index| source.get(*index));
+    let addresses: Vec<String> = members
+        .filter_map(|member| match family {
+            Family::A => member.addresses.v4().map(|address| address.to_string()),
+            Family::Aaaa => member.addresses.v6().map(|address| address.to_string()),
+        })
+        .collect();
+    let limit = config.pools[id.index()].max_answers;
+    match addresses.len() {
+        0 => "NODATA".into(),
+        count if count > limit => format!("{limit} of {count} addresses"),
+        count if count > LISTED => format!("{count} addresses"),
+        _ => addresses.join(" "),
+    }
+}
+
+fn health(pool: &Pool, down: Down) -> PoolHealth {
+    let count = pool.membership.len();
+    let standing = |index: usize| match down {
+        Down::Nobody => Standing::Serving,
+        Down::First if index == 0 => Standing::Out,
+        Down::First => Standing::Serving,
+        Down::Everybody => Standing::Out,
+    };
+    PoolHealth { standings: (0..count).map(standing).collect(), last_enough: (0..count).collect() }
+}
+
+/// The other names: which types each has.
+fn statics(config: &Config) -> String {
+    let mut rows = vec![["STATIC NAME", "TYPES"].map(String::from)];
+    for zone in &config.zones {
+        let mut names: Vec<(&Name, Vec<u16>)> = vec![];
+        for record in &zone.records {
+            match names.iter().position(|(name, _)| *name == &record.owner) {
+                Some(at) if names[at].1.contains(&record.rtype) => {}
+                Some(at) => names[at].1.push(record.rtype),
+                None if names.len() < LISTED_STATICS => {
+                    names.push((&record.owner, vec![record.rtype]));
+                }
+                None => {}
+            }
+        }
+        for (name, types) in &names {
+            let types: Vec<String> = types.iter().map(|t| type_name(*t).to_string()).collect();
+            rows.push([name.to_string(), types.join(" ")]);
+        }
+        if names.len() == LISTED_STATICS {
+            let records = zone.records.len();
+            rows.push([format!("… of {}", zone.apex), format!("{records} records in all")]);
+        }
+    }
+    columns(&rows)
+}
+
+/// Static names of a zone that are listed; a large zone is not read from a terminal.
+const LISTED_STATICS: usize = 50;
+
+/// Left-aligned columns, two spaces apart.
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["NAME", "TYPE"], ["a", "AAAA"]].map(|row| row.map(String::from));
+        assert_eq!(columns(&rows), "NAME  TYPE\na     AAAA\n");
+    }
+}

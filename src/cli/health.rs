@@ -1,0 +1,77 @@
+//! `tiovivo health`: is the configured server well? For HEALTHCHECK lines and cron.
+//!
+//! Asks the server's own addresses: `/readyz` of the dashboard, and over UDP the SOA of the first
+//! zone. Both must be fine.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::cli::{failure, faults, query};
+use crate::config::{self, Config};
+use crate::zone::rtype;
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Octets of the dashboard's reply that are looked at.
+const REPLY_ROOM: usize = 512;
+
+pub fn run(path: &Path) -> ExitCode {
+    let loaded = match config::load(path) {
+        Ok(loaded) => loaded,
+        Err(found) => return faults::refuse(&found),
+    };
+    match readiness(&loaded.config).and_then(|()| answers(&loaded.config)) {
+        Ok(()) => {
+            println!("well");
+            ExitCode::SUCCESS
+        }
+        Err(error) => failure(error),
+    }
+}
+
+fn readiness(config: &Config) -> Result<(), String> {
+    let Some(dashboard) = config.server.dashboard else { return Ok(()) };
+    let dashboard = reachable(dashboard);
+    let said = |error: io::Error| format!("dashboard {dashboard}: {error}");
+    let reply = get(dashboard, "/readyz").map_err(said)?;
+    let status = reply.lines().next().unwrap_or_default();
+    match status.split(' ').nth(1) {
+        Some("200") => Ok(()),
+        _ => Err(format!("dashboard {dashboard}: {status}")),
+    }
+}
+
+fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut reply = vec![];
+    stream.take(REPLY_ROOM as u64).read_to_end(&mut reply)?;
+    Ok(String::from_utf8_lossy(&reply).into_owned())
+}
+
+fn answers(config: &Config) -> Result<(), String> {
+    let (Some(listen), Some(zone)) = (config.server.listen.first(), config.zones.first()) else {
+        return Ok(());
+    };
+    let server = reachable(*listen);
+    let said = |error: io::Error| format!("DNS {server}: {error}");
+    let reply = query::ask(server, &query::message(&zone.apex, rtype::SOA)).map_err(said)?;
+    match reply.get(3) {
+        Some(flags) if flags & 15 == 0 => Ok(()),
+        Some(flags) => Err(format!("DNS {server}: rcode {} for {} SOA", flags & 15, zone.apex)),
+        None => Err(format!("DNS {server}: half a message")),
+    }
+}
+
+/// A server on every address is on loopback too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

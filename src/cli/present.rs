@@ -1,0 +1,117 @@
+//! A reply in the form in which `dig` prints it.
+
+use std::fmt::Write;
+
+use hickory_proto::op::{Edns, Message};
+use hickory_proto::rr::Record;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::serialize::binary::{BinDecodable, BinEncodable};
+
+use crate::snapshot::message::has_compressible_names;
+use crate::zone::rdata::present::Presented;
+use crate::zone::rdata::table::type_name;
+
+/// Rcodes by number (RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6891 §9).
+const RCODES: [(u16, &str); 9] = [
+    (0, "NOERROR"),
+    (1, "FORMERR"),
+    (2, "SERVFAIL"),
+    (3, "NXDOMAIN"),
+    (4, "NOTIMP"),
+    (5, "REFUSED"),
+    (6, "YXDOMAIN"),
+    (9, "NOTAUTH"),
+    (16, "BADVERS"),
+];
+
+/// The whole message; `None` when it is none.
+pub fn message(reply: &[u8]) -> Option<String> {
+    let message = Message::from_bytes(reply).ok()?;
+    let mut text = header(&message);
+    if let Some(edns) = &message.edns {
+        text.push_str(&opt(edns));
+    }
+    if !message.queries.is_empty() {
+        text.push_str("\n;; QUESTION SECTION:\n");
+    }
+    for query in &message.queries {
+        let name = padded(&query.name().to_string(), 23);
+        let class = query.query_class();
+        let _ = writeln!(text, ";{name}\t{class}\t{}", type_name(query.query_type().into()));
+    }
+    for (title, records) in [
+        ("ANSWER", &message.answers),
+        ("AUTHORITY", &message.authorities),
+        ("ADDITIONAL", &message.additionals),
+    ] {
+        if !records.is_empty() {
+            let _ = writeln!(text, "\n;; {title} SECTION:");
+        }
+        for record in records {
+            text.push_str(&line(record));
+            text.push('\n');
+        }
+    }
+    Some(text)
+}
+
+fn header(message: &Message) -> String {
+    let meta = &message.metadata;
+    let high = message.edns.as_ref().map_or(0, |edns| u16::from(edns.rcode_high()));
+    let number = high << 4 | u16::from(meta.response_code) & 15;
+    let rcode = RCODES.iter().find(|(code, _)| *code == number);
+    let rcode = rcode.map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).into());
+    let flags: String = [
+        (true, " qr"),
+        (meta.authoritative, " aa"),
+        (meta.truncation, " tc"),
+        (meta.recursion_desired, " rd"),
+        (meta.recursion_available, " ra"),
+        (meta.authentic_data, " ad"),
+        (meta.checking_disabled, " cd"),
+    ]
+    .into_iter()
+    .filter_map(|(set, flag)| set.then_some(flag))
+    .collect();
+    let additional = message.additionals.len() + usize::from(message.edns.is_some());
+    format!(
+        ";; ->>HEADER<<- opcode: {}, status: {rcode}, id: {}\n\
+         ;; flags:{flags}; QUERY: {}, ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {additional}\n",
+        meta.op_code.to_string().to_uppercase(),
+        meta.id,
+        message.queries.len(),
+        message.answers.len(),
+        message.authorities.len(),
+    )
+}
+
+fn opt(edns: &Edns) -> String {
+    let flags = if edns.flags().dnssec_ok { " do" } else { "" };
+    let mut text = format!(
+        "\n;; OPT PSEUDOSECTION:\n; EDNS: version: {}, flags:{flags}; udp: {}\n",
+        edns.version(),
+        edns.max_payload()
+    );
+    if let Some(EdnsOption::NSID(nsid)) = edns.option(EdnsCode::NSID) {
+        let _ = writeln!(text, "; NSID: {}", String::from_utf8_lossy(nsid.as_ref()));
+    }
+    text
+}
+
+/// One record: owner, TTL, class, type, RDATA.
+pub fn line(record: &Record) -> String {
+    let owner = padded(&record.name.to_string(), 23);
+    let rtype = u16::from(record.record_type());
+    let rdata = match record.data.to_bytes() {
+        Ok(rdata) if !has_compressible_names(rtype) => {
+            Presented { rtype, rdata: &rdata }.to_string()
+        }
+        // Encoded apart from its message, a compressed name would be another one.
+        _ => record.data.to_string(),
+    };
+    format!("{owner}\t{}\t{}\t{}\t{rdata}", record.ttl, record.dns_class, type_name(rtype))
+}
+
+fn padded(text: &str, width: usize) -> String {
+    format!("{text:<width$}")
+}

@@ -1,0 +1,163 @@
+//! `tiovivo query`: what would be answered, from the configuration alone or by a running server.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults, present};
+use crate::cluster::pool::PoolId;
+use crate::cluster::selection::{PoolHealth, select};
+use crate::cluster::standing::Standing;
+use crate::config::{self, Config};
+use crate::dns::reply::Transport;
+use crate::dns::respond::{Client, Reply, respond};
+use crate::snapshot::statics::Statics;
+use crate::snapshot::{PoolInput, Snapshot};
+use crate::zone::name::Name;
+use crate::zone::rdata::table::type_number;
+
+/// A server that does not answer is given up after this.
+const TIMEOUT: Duration = Duration::from_secs(2);
+const TRIES: usize = 2;
+const EDNS_SIZE: u16 = 1232;
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// The name asked for
+    name: String,
+    /// Its type: A, AAAA, MX, TYPE65 …
+    #[arg(default_value = "A")]
+    rtype: String,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Ask a running server instead of the configuration
+    #[arg(long, value_name = "ADDR:PORT")]
+    at: Option<SocketAddr>,
+    /// Answer as to this client; pools may be restricted to some
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    from: IpAddr,
+}
+
+pub fn run(args: &QueryArgs) -> ExitCode {
+    let name = match Name::parse(&args.name) {
+        Ok(name) => name,
+        Err(fault) => return wrong(&format!("{:?} is no domain name: {fault}", args.name)),
+    };
+    let Some(rtype) = type_number(&args.rtype.to_ascii_uppercase()) else {
+        return wrong(&format!("{:?} is no RR type; write A, AAAA, MX or TYPE65", args.rtype));
+    };
+    let query = message(&name, rtype);
+    let start = Instant::now();
+    let (reply, source) = match args.at {
+        Some(server) => match ask(server, &query) {
+            Ok(reply) => (reply, server.to_string()),
+            Err(error) => return failure(format!("no answer from {server}: {error}")),
+        },
+        None => match offline(&args.config.config, &query, args.from) {
+            Ok(reply) => (reply, format!("{}, every node up", args.config.config.display())),
+            Err(code) => return code,
+        },
+    };
+    let Some(text) = present::message(&reply) else {
+        return failure(format!("what {source} sent is no DNS message"));
+    };
+    print!("{text}");
+    println!("\n;; Query time: {} msec", start.elapsed().as_millis());
+    println!(";; SERVER: {source}");
+    println!(";; MSG SIZE  rcvd: {}", reply.len());
+    ExitCode::SUCCESS
+}
+
+fn wrong(message: &str) -> ExitCode {
+    eprintln!("tiovivo: {message}");
+    ExitCode::from(EXIT_CONFIG)
+}
+
+/// One question with EDNS.
+pub fn message(name: &Name, rtype: u16) -> Vec<u8> {
+    let [high, low] = fastrand::u16(..).to_be_bytes();
+    let [size_high, size_low] = EDNS_SIZE.to_be_bytes();
+    let mut message = vec![high, low, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    message.extend_from_slice(name.as_wire());
+    message.extend_from_slice(&rtype.to_be_bytes());
+    message.extend_from_slice(&[0, 1]);
+    message.extend_from_slice(&[0, 0, 41, size_high, size_low, 0, 0, 0, 0, 0, 0]);
+    message
+}
+
+fn offline(path: &Path, query: &[u8], from: IpAddr) -> Result<Vec<u8>, ExitCode> {
+    let loaded = config::load(path).map_err(|faults| faults::refuse(&faults))?;
+    let snapshot = all_up(&loaded.config).map_err(failure)?;
+    let mut room = vec![0; usize::from(u16::MAX)];
+    let client = Client { address: from, transport: Transport::Stream };
+    match respond(&snapshot, query, &client, fastrand::u64(..), &mut room) {
+        Reply::Send { len, .. } => {
+            room.truncate(len);
+            Ok(room)
+        }
+        Reply::Drop => Err(failure("the query would be dropped")),
+    }
+}
+
+/// The answers while every node serves.
+fn all_up(config: &Config) -> Result<Snapshot, String> {
+    let published = config.published.iter().map(|p| (&p.owner, p.pool));
+    let nsid = config.server.nsid.as_deref().unwrap_or_default().as_bytes();
+    let statics = Statics::build(&config.zones, published, nsid).map_err(|e| e.to_string())?;
+    let health: Vec<PoolHealth> = config
+        .pools
+        .iter()
+        .map(|pool| PoolHealth {
+            standings: vec![Standing::Serving; pool.membership.len()],
+            last_enough: vec![],
+        })
+        .collect();
+    let input = |index: usize| PoolInput {
+        selection: select(&config.pools, &health, PoolId(index as u32)),
+        ttl: config.pools[index].ttl,
+    };
+    let inputs: Vec<PoolInput> = (0..config.pools.len()).map(input).collect();
+    Ok(Snapshot::build(&Arc::new(statics), &config.pools, &inputs, None))
+}
+
+/// Over UDP, and over TCP when the answer says that it was truncated.
+pub fn ask(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
+    let local: SocketAddr = if server.is_ipv4() {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
+    } else {
+        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+    };
+    let socket = UdpSocket::bind(local)?;
+    socket.connect(server)?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
+    let mut room = [0; u16::MAX as usize];
+    let mut last = io::Error::from(io::ErrorKind::TimedOut);
+    for _ in 0..TRIES {
+        socket.send(query)?;
+        match socket.recv(&mut room) {
+            Ok(len) if room[..len].get(..2) == query.get(..2) => {
+                let truncated = room.get(2).is_some_and(|flags| flags & 2 != 0);
+                return if truncated { ask_tcp(server, query) } else { Ok(room[..len].into()) };
+            }
+            Ok(_) => {}
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn ask_tcp(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.write_all(&[&(query.len() as u16).to_be_bytes(), query].concat())?;
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut reply)?;
+    Ok(reply)
+}

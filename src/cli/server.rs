@@ -1,0 +1,175 @@
+//! A server, put together: the composition root of `serve` and `demo`.
+//!
+//! Starting is a straight line: render → bind → answer static data → first probe round → publish →
+//! ready. Stopping is another: stop reading → finish streams within a limit → keep the state.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::reload;
+use crate::config::Config;
+use crate::control::loaded::Loaded;
+use crate::control::status::Status;
+use crate::control::writer::{Control, Handle};
+use crate::counters::Counters;
+use crate::dns::sockets::{self, BindFault, Bound};
+use crate::dns::stream::{self, Connections, Limits};
+use crate::dns::udp::{self, Shared};
+use crate::http::{self, Dashboard};
+
+/// Threads for everything but UDP: probes, streams, the dashboard.
+const ASYNC_THREADS: usize = 2;
+/// How long streams and the dashboard may take to finish.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    #[error(transparent)]
+    Bind(#[from] BindFault),
+    #[error("dashboard {0}: {1}")]
+    Dashboard(SocketAddr, std::io::Error),
+    #[error("the zones are too large: {0}")]
+    TooLarge(#[from] crate::zone::store::TooLarge),
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it answers DNS, with the ports that the system chose.
+    pub dns: Vec<SocketAddr>,
+    pub dashboard: Option<SocketAddr>,
+    pub status: watch::Receiver<Arc<Status>>,
+    workers: Vec<JoinHandle<()>>,
+    stop_workers: Arc<AtomicBool>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    control: Handle,
+}
+
+pub fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(ASYNC_THREADS)
+        .thread_name("async")
+        .enable_all()
+        .build()
+}
+
+/// Starts everything that `config` asks for. `path` is where it came from, and is loaded again when
+/// it changes.
+pub async fn start(path: &Path, config: Config) -> Result<Running, StartFault> {
+    let loaded = Loaded::build(&config, path, jiff::Timestamp::now())?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = config.server.workers.unwrap_or(cores);
+    let bound: Vec<Bound> = config
+        .server
+        .listen
+        .iter()
+        .map(|address| sockets::bind(*address, workers))
+        .collect::<Result<_, _>>()?;
+    let dashboard = match config.server.dashboard {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let (control, reader) = Control::new(Box::new(loaded), config.server.state.clone());
+    let stop = CancellationToken::new();
+    let stop_workers = Arc::new(AtomicBool::new(false));
+    let shared = Shared {
+        reader,
+        counters: Arc::new(Counters::new(workers * bound.len())),
+        turn: Arc::new(AtomicU64::new(fastrand::u64(..))),
+        stop: Arc::clone(&stop_workers),
+    };
+    let dns = bound.iter().map(|bound| bound.address).collect();
+    let tasks = TaskTracker::new();
+    let threads = answer(bound, &shared, &tasks, &stop)?;
+    let control = control.start();
+    let dashboard_address = dashboard.as_ref().map(|(address, _)| *address);
+    if let Some((_, listener)) = dashboard {
+        let dashboard = Dashboard {
+            status: control.status.clone(),
+            counters: Arc::clone(&shared.counters),
+            limits: http::server::Limits::default(),
+        };
+        tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));
+    }
+    let reloading = reload::watch(path.to_owned(), config, control.commands.clone());
+    let stopped = stop.clone();
+    tasks.spawn(async move { stopped.run_until_cancelled(reloading).await });
+    Ok(Running {
+        dns,
+        dashboard: dashboard_address,
+        status: control.status.clone(),
+        workers: threads,
+        stop_workers,
+        stop,
+        tasks,
+        control,
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartFault> {
+    let fault = |error| StartFault::Dashboard(address, error);
+    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    Ok((listener.local_addr().map_err(fault)?, listener))
+}
+
+/// UDP threads and TCP tasks of every address.
+fn answer(
+    bound: Vec<Bound>,
+    shared: &Shared,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Vec<JoinHandle<()>>, StartFault> {
+    let connections = Connections::new(Limits::default());
+    let mut threads = vec![];
+    for Bound { address, udp, tcp } in bound {
+        for socket in udp {
+            threads.push(udp::start(socket, address, threads.len(), shared.clone())?);
+        }
+        let listener = TcpListener::from_std(tcp)?;
+        let serve = stream::serve(listener, shared.clone(), connections.clone(), stop.clone());
+        tasks.spawn(serve);
+    }
+    Ok(threads)
+}
+
+/// Returns when the first round of probes is over.
+pub async fn until_ready(status: &mut watch::Receiver<Arc<Status>>) {
+    // The writer ending is seen by whoever asks `is_alive`.
+    let _ = status.wait_for(|status| status.ready).await;
+}
+
+impl Running {
+    /// Whether every thread that answers is still there.
+    pub fn is_alive(&self) -> bool {
+        self.workers.iter().all(|worker| !worker.is_finished()) && self.status.has_changed().is_ok()
+    }
+
+    pub async fn stop(self) {
+        self.stop_workers.store(true, Ordering::Relaxed);
+        self.stop.cancel();
+        self.tasks.close();
+        if timeout(STOP_LIMIT, self.tasks.wait()).await.is_err() {
+            tracing::warn!("connections were still open after {STOP_LIMIT:?}");
+        }
+        self.control.stop().await;
+        for worker in self.workers {
+            // A worker that panicked has been told of already.
+            let _ = worker.join();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The rules that never bend, over random health: the mother guard, never an empty answer by accident,
+//! one TTL, everyone in turn.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use hickory_proto::op::Message;
+use hickory_proto::rr::RData;
+use proptest::prelude::*;
+use tiovivo::cluster::standing::Standing;
+
+use crate::world::{Ask, World};
+
+const ZONE: &str = include_str!("../../zones/midominio.com.zone");
+const CONFIG: &str = include_str!("../../config.yaml");
+const NODES: [&str; 6] = ["server-1", "server-1.1", "server-2", "server-3", "server-4", "video-1"];
+/// Public and private addresses of the mother, the standby and the worker of config.yaml.
+const GUARDED: [&str; 6] =
+    ["192.0.2.17", "10.77.0.17", "192.0.2.16", "10.77.0.16", "192.0.2.30", "10.77.0.30"];
+const RULES: [&str; 4] = ["all", "last_known", "none", "{ pool: reserva }"];
+
+/// The example, with another `when_short` and a pool to fall back on.
+fn world(rule: &str, min_serving: usize) -> World {
+    let reserve = "  reserva:
+    names: [reserva.midominio.com]
+    members: [server-4]
+    check: { tcp: { port: 80 } }
+";
+    let config = CONFIG
+        .replace("when_short: all ", &format!("when_short: {rule} "))
+        .replace("min_serving: 1\n", &format!("min_serving: {min_serving}\n"))
+        .replace("pools:\n", &format!("pools:\n{reserve}"));
+    assert_ne!(config, CONFIG);
+    World::load(&[("config.yaml", &config), ("zones/midominio.com.zone", ZONE)])
+}
+
+fn addresses(reply: &[u8]) -> Vec<IpAddr> {
+    let message = Message::from_vec(reply).unwrap();
+    let records = message.all_sections().map(|record| &record.data);
+    let address = |data: &RData| match data {
+        RData::A(a) => Some(IpAddr::V4(a.0)),
+        RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
+        _ => None,
+    };
+    records.filter_map(address).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// 40 runs of 64 steps, four questions each: over 10,000 answers a run of the tests.
+    #[test]
+    fn no_health_brings_the_mother_into_a_public_answer(
+        rule in 0..RULES.len(),
+        min_serving in 1usize..=3,
+        steps in prop::collection::vec((0..NODES.len(), any::<bool>()), 64),
+    ) {
+        let guarded: BTreeSet<IpAddr> = GUARDED.iter().map(|a| a.parse().unwrap()).collect();
+        let mut world = world(RULES[rule], min_serving);
+        for (node, up) in steps {
+            world.set(NODES[node], if up { Standing::Serving } else { Standing::Out });
+            for (name, rtype) in [
+                ("midominio.com", "A"),
+                ("www.midominio.com", "AAAA"),
+                ("midominio.com", "ANY"),
+                ("madre.midominio.com", "A"),
+            ] {
+                let reply = world.ask(&Ask::new(name, rtype)).unwrap();
+                let got = addresses(&reply);
+                prop_assert!(got.iter().all(|a| !guarded.contains(a)), "{name} {rtype}: {got:?}");
+                if (name, rtype) == ("midominio.com", "A") && RULES[rule] != "none" {
+                    prop_assert!(!got.is_empty(), "{name} is empty");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn with_every_child_dead_the_answer_is_every_child() {
+    let mut world = world("all", 1);
+    for node in NODES {
+        world.set(node, Standing::Out);
+    }
+    let children: BTreeSet<IpAddr> =
+        ["192.0.2.18", "192.0.2.19", "192.0.2.20"].iter().map(|a| a.parse().unwrap()).collect();
+    for _ in 0..100 {
+        let reply = world.ask(&Ask::new("midominio.com", "A")).unwrap();
+        let got: BTreeSet<IpAddr> = addresses(&reply).into_iter().collect();
+        assert_eq!(got, children);
+    }
+}
+
+#[test]
+fn every_serving_member_is_first_equally_often_also_among_aaaa_queries() {
+    let mut world = world("all", 1);
+    let mut first = std::collections::BTreeMap::<IpAddr, u32>::new();
+    for _ in 0..30_000 {
+        let reply = world.ask(&Ask::new("midominio.com", "A")).unwrap();
+        *first.entry(addresses(&reply)[0]).or_default() += 1;
+        world.ask(&Ask::new("midominio.com", "AAAA")).unwrap();
+    }
+    assert_eq!(first.len(), 3);
+    assert!(first.values().all(|n| (9_900..=10_100).contains(n)), "{first:?}");
+}

@@ -1,0 +1,240 @@
+//! Rules worth having are tests: the arrows between modules, the homes of foreign crates, sizes.
+//!
+//! Reads the source. Text is enough: the style asks for full `crate::…` paths, and a path that is
+//! written is an arrow, whether in a `use` line or in the middle of an expression.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who may name whom. The table of ARCHITECTURE.md, and closed: a module that is not here fails.
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("counters", &[]),
+    ("cluster", &[]),
+    ("zone", &[]),
+    ("config", &["cluster", "zone"]),
+    ("health", &["cluster"]),
+    ("snapshot", &["cluster", "zone"]),
+    ("control", &["config", "cluster", "zone", "health", "snapshot"]),
+    ("dns", &["snapshot", "counters", "zone"]),
+    ("http", &["cluster", "control", "snapshot", "counters"]),
+    (
+        "cli",
+        &[
+            "counters", "cluster", "zone", "config", "health", "snapshot", "control", "dns", "http",
+        ],
+    ),
+];
+
+/// Where a foreign crate may be named, by the start of the path below `src`.
+const HOMES: [(&str, &[&str]); 12] = [
+    ("reqwest", &["health/probe"]),
+    ("axum", &["http/"]),
+    ("hyper", &["http/"]),
+    ("hickory_server", &["dns/encrypted"]),
+    ("hickory_proto", &["dns/encrypted", "cli/present.rs"]),
+    ("serde_yaml", &["config/"]),
+    ("saphyr_parser", &["config/"]),
+    ("arc_swap", &["snapshot/publish.rs"]),
+    ("annotate_snippets", &["cli/faults.rs"]),
+    ("clap", &["cli/"]),
+    ("prometheus_client", &["http/"]),
+    ("nix", &["dns/", "cli/", "health/probe"]),
+];
+
+/// Modules that compute from their arguments and wait for nothing.
+const WITHOUT_TOKIO: [&str; 5] =
+    ["cluster/", "zone/", "snapshot/", "dns/respond.rs", "dns/chain.rs"];
+
+/// Files are opened here and by the composition root; everyone else is given what they say.
+const OPENERS: [&str; 2] = ["config/", "cli/"];
+
+const MAX_LINES: usize = 450;
+const MAX_WIDTH: usize = 100;
+
+struct Source {
+    /// Below `src`, with `/`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// `zone` of `zone/name.rs` and of `zone.rs`.
+    fn module(&self) -> &str {
+        let end = self.path.find(['/', '.']).unwrap_or(self.path.len());
+        &self.path[..end]
+    }
+
+    /// The lines that are code, with their numbers from 1.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(index, line)| (index + 1, line));
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = vec![];
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let below = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+                found.push(Source { path: below, text: fs::read_to_string(&path).unwrap() });
+            }
+        }
+    }
+    assert!(found.len() > 20, "the source was not found");
+    found
+}
+
+/// Names after `prefix` in a line: the `zone` of `crate::zone::name`.
+fn named<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
+    let mut names = vec![];
+    for (at, _) in line.match_indices(prefix) {
+        let is_start = !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let rest = &line[at + prefix.len()..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        if is_start && end > 0 {
+            names.push(&rest[..end]);
+        }
+    }
+    names
+}
+
+/// Whether `path` stands in the line as a path of its own.
+fn names(line: &str, path: &str) -> bool {
+    let is_start = |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    line.match_indices(path).any(|(at, _)| is_start(at))
+}
+
+fn fail(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn modules_name_only_whom_they_may() {
+    let mut faults = vec![];
+    for source in sources() {
+        let module = source.module();
+        if ["lib", "main"].contains(&module) {
+            continue;
+        }
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == module) else {
+            faults.push(format!("src/{}: {module} is not in the table of arrows", source.path));
+            continue;
+        };
+        for (number, line) in source.code() {
+            for target in named(line, "crate::") {
+                if target != module && !allowed.contains(&target) {
+                    faults.push(format!(
+                        "src/{}:{number}: {module} may not name {target}: {}",
+                        source.path,
+                        line.trim()
+                    ));
+                }
+            }
+        }
+    }
+    fail(&faults);
+}
+
+#[test]
+fn every_module_of_the_table_is_there() {
+    let modules: BTreeSet<String> =
+        sources().iter().map(|source| source.module().to_owned()).collect();
+    let table = ARROWS.iter().map(|(module, _)| (*module).to_owned());
+    let expected: BTreeSet<String> = table.chain(["lib".into(), "main".into()]).collect();
+    assert_eq!(modules, expected);
+}
+
+#[test]
+fn architecture_md_has_the_same_table() {
+    let text = include_str!("../../ARCHITECTURE.md");
+    for (module, allowed) in ARROWS.iter().filter(|(module, _)| *module != "cli") {
+        let allowed = if allowed.is_empty() { "–".to_owned() } else { allowed.join(", ") };
+        let row = format!("| {module} | {allowed} |");
+        assert!(text.contains(&row), "ARCHITECTURE.md lacks the row\n{row}");
+    }
+}
+
+#[test]
+fn foreign_crates_stay_at_home() {
+    let mut faults = vec![];
+    for source in sources() {
+        for (number, line) in source.code() {
+            for (foreign, homes) in HOMES {
+                let is_home = homes.iter().any(|home| source.path.starts_with(home));
+                if !is_home && names(line, &format!("{foreign}::")) {
+                    faults.push(format!("src/{}:{number}: {foreign} lives in {homes:?}", source.path));
+                }
+            }
+        }
+    }
+    fail(&faults);
+}
+
+#[test]
+fn what_computes_waits_for_nothing() {
+    let mut faults = vec![];
+    for source in sources() {
+        if WITHOUT_TOKIO.iter().any(|home| source.path.starts_with(home)) {
+            let waiting = source.code().filter(|(_, line)| {
+                line.contains("tokio::") || line.contains(".await") || line.contains("Mutex")
+            });
+            for (number, line) in waiting {
+                faults.push(format!("src/{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    fail(&faults);
+}
+
+#[test]
+fn files_are_opened_in_one_place() {
+    let mut faults = vec![];
+    for source in sources() {
+        if OPENERS.iter().any(|home| source.path.starts_with(home)) {
+            continue;
+        }
+        let tests = source.text.find("#[cfg(test)]").unwrap_or(source.text.len());
+        let last = source.text[..tests].lines().count();
+        for (number, line) in source.code().filter(|(number, _)| *number <= last) {
+            if line.contains("fs::") || line.contains("File::") {
+                faults.push(format!("src/{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    fail(&faults);
+}
+
+#[test]
+fn no_module_hides_an_arrow_by_a_re_export() {
+    let mut faults = vec![];
+    for source in sources() {
+        for (number, line) in source.code().filter(|(_, line)| line.trim().starts_with("pub use")) {
+            faults.push(format!("src/{}:{number}: {}", source.path, line.trim()));
+        }
+    }
+    fail(&faults);
+}
+
+#[test]
+fn files_are_small_and_lines_are_short() {
+    let mut faults = vec![];
+    for source in sources() {
+        let lines = source.text.lines().count();
+        if lines > MAX_LINES {
+            faults.push(format!("src/{}: {lines} lines: is it two things?", source.path));
+        }
+        for (index, line) in source.text.lines().enumerate() {
+            if line.chars().count() > MAX_WIDTH {
+                faults.push(format!("src/{}:{}: too wide", source.path, index + 1));
+            }
+        }
+    }
+    fail(&faults);
+}

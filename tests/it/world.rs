@@ -1,0 +1,143 @@
+//! A server without sockets and clocks: config.yaml and zone files in, standings set by hand, bytes
+//! out. Everything between is the real thing.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tiovivo::cluster::pool::PoolId;
+use tiovivo::cluster::selection::{PoolHealth, select, serving};
+use tiovivo::cluster::standing::Standing;
+use tiovivo::config::{self, Config};
+use tiovivo::dns::reply::Transport;
+use tiovivo::dns::respond::{Client, Reply, respond};
+use tiovivo::snapshot::statics::Statics;
+use tiovivo::snapshot::{PoolInput, Snapshot};
+use tiovivo::zone::name::Name;
+use tiovivo::zone::rdata::table::type_number;
+
+pub struct World {
+    pub config: Config,
+    statics: Arc<Statics>,
+    down: BTreeSet<String>,
+    health: Vec<PoolHealth>,
+    pub snapshot: Snapshot,
+    pub turn: u64,
+    _folder: TempDir,
+}
+
+/// One question.
+pub struct Ask {
+    pub name: Name,
+    pub rtype: u16,
+    pub class: u16,
+    pub from: IpAddr,
+    pub transport: Transport,
+    /// UDP size, version, DO and options of an OPT record.
+    pub edns: Option<(u16, u8, bool, Vec<u8>)>,
+}
+
+impl Ask {
+    pub fn new(name: &str, rtype: &str) -> Ask {
+        Ask {
+            name: Name::parse(name).unwrap(),
+            rtype: type_number(rtype).unwrap_or_else(|| panic!("{rtype} is no type")),
+            class: 1,
+            from: "198.51.100.7".parse().unwrap(),
+            transport: Transport::Datagram,
+            edns: None,
+        }
+    }
+
+    /// A query with id 4711 and RD.
+    pub fn message(&self) -> Vec<u8> {
+        let mut message = vec![0x12, 0x67, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(self.edns.is_some())];
+        message.extend_from_slice(self.name.as_wire());
+        message.extend_from_slice(&self.rtype.to_be_bytes());
+        message.extend_from_slice(&self.class.to_be_bytes());
+        if let Some((size, version, dnssec_ok, options)) = &self.edns {
+            message.extend_from_slice(&[0, 0, 41]);
+            message.extend_from_slice(&size.to_be_bytes());
+            message.extend_from_slice(&[0, *version, if *dnssec_ok { 0x80 } else { 0 }, 0]);
+            message.extend_from_slice(&(options.len() as u16).to_be_bytes());
+            message.extend_from_slice(options);
+        }
+        message
+    }
+}
+
+impl World {
+    /// `files`: path below a temporary folder and text; one of them is config.yaml.
+    pub fn load(files: &[(&str, &str)]) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let loaded = config::load(&folder.path().join("config.yaml")).unwrap_or_else(|faults| {
+            panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        });
+        let config = loaded.config;
+        let published = config.published.iter().map(|p| (&p.owner, p.pool));
+        let nsid = config.server.nsid.clone().unwrap_or_default();
+        let statics = Arc::new(Statics::build(&config.zones, published, nsid.as_bytes()).unwrap());
+        let health = config.pools.iter().map(|pool| PoolHealth {
+            standings: vec![Standing::Serving; pool.membership.len()],
+            last_enough: (0..pool.membership.len()).collect(),
+        });
+        let health: Vec<PoolHealth> = health.collect();
+        let snapshot = Snapshot::build(&statics, &config.pools, &inputs(&config, &health), None);
+        let down = BTreeSet::new();
+        World { health, config, statics, down, snapshot, turn: 0, _folder: folder }
+    }
+
+    /// The node no longer serves, or does again, in every pool.
+    pub fn set(&mut self, node: &str, standing: Standing) {
+        match standing {
+            Standing::Out => self.down.insert(node.to_owned()),
+            Standing::Serving => self.down.remove(node),
+        };
+        for (pool, health) in self.config.pools.iter().zip(&mut self.health) {
+            for (member, standing) in pool.membership.iter().zip(&mut health.standings) {
+                let is_down = self.down.contains(member.node.as_str());
+                *standing = if is_down { Standing::Out } else { Standing::Serving };
+            }
+            let serving = serving(&health.standings);
+            if serving.len() >= pool.min_serving {
+                health.last_enough = serving;
+            }
+        }
+        let inputs = inputs(&self.config, &self.health);
+        self.snapshot =
+            Snapshot::build(&self.statics, &self.config.pools, &inputs, Some(&self.snapshot));
+    }
+
+    /// The reply's bytes; `None` when the query was dropped.
+    pub fn ask(&mut self, ask: &Ask) -> Option<Vec<u8>> {
+        self.send(&ask.message(), ask.from, ask.transport)
+    }
+
+    pub fn send(&mut self, query: &[u8], from: IpAddr, transport: Transport) -> Option<Vec<u8>> {
+        let mut room = vec![0; usize::from(u16::MAX)];
+        let client = Client { address: from, transport };
+        let reply = respond(&self.snapshot, query, &client, self.turn, &mut room);
+        self.turn += 1;
+        match reply {
+            Reply::Send { len, .. } => {
+                room.truncate(len);
+                Some(room)
+            }
+            Reply::Drop => None,
+        }
+    }
+}
+
+fn inputs(config: &Config, health: &[PoolHealth]) -> Vec<PoolInput> {
+    let input = |(index, pool): (usize, &tiovivo::cluster::pool::Pool)| PoolInput {
+        selection: select(&config.pools, health, PoolId(index as u32)),
+        ttl: pool.ttl,
+    };
+    config.pools.iter().enumerate().map(input).collect()
+}
