@@ -11,4 +11,5 @@ mod scenario;
 mod schedule;
 mod tidy;
 mod world;
+mod zone_properties;
 mod zones;

@@ -58,38 +58,14 @@ fn parse_field(
         Field::Ipv4 => out.extend_from_slice(&plain(words, WANTED_IPV4, ipv4)?),
         Field::Ipv6 => out.extend_from_slice(&plain(words, WANTED_IPV6, ipv6)?),
         Field::Name { .. } => name(words, origin, out)?,
-        Field::U8 => out.push(plain(words, "a number from 0 to 255", small)?),
-        Field::U16 => {
-            let value: u16 = plain(words, "a number from 0 to 65535", small)?;
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-        Field::U32 => {
-            let value = plain(words, "a number from 0 to 4294967295", number)?;
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-        Field::Period => {
-            let value = plain(words, "a number of seconds, or a time such as 1h30m", period)?;
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-        Field::Time => {
-            let value = plain(words, "a time such as 20261231235959", time::read)?;
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-        Field::Type => {
-            let value = plain(words, "a record type", type_number_of)?;
-            out.extend_from_slice(&value.to_be_bytes());
-        }
-        Field::Algorithm => {
-            out.push(plain(words, "a DNSSEC algorithm such as 13", |text| {
-                small(text).or_else(|| among(ALGORITHMS, text))
-            })?);
-        }
-        Field::CertType => {
-            let value: u16 = plain(words, "a certificate type such as PKIX", |text| {
-                small(text).or_else(|| among(CERT_TYPES, text))
-            })?;
-            out.extend_from_slice(&value.to_be_bytes());
-        }
+        Field::U8
+        | Field::U16
+        | Field::U32
+        | Field::Period
+        | Field::Time
+        | Field::Type
+        | Field::Algorithm
+        | Field::CertType => parse_number(field, words, out)?,
         Field::String => string(words, out)?,
         Field::Strings => {
             string(words, out)?;
@@ -140,6 +116,30 @@ fn parse_field(
             eui::<8>,
         )?),
     }
+    Ok(())
+}
+
+/// Fields that are one number on the wire.
+fn parse_number(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
+    const SECONDS: &str = "a number of seconds, or a time such as 1h30m";
+    let (value, octets) = match field {
+        Field::U8 => (plain(words, "a number from 0 to 255", small::<u8>)?.into(), 1),
+        Field::U16 => (plain(words, "a number from 0 to 65535", small::<u16>)?.into(), 2),
+        Field::Period => (plain(words, SECONDS, period)?, 4),
+        Field::Time => (plain(words, "a time such as 20261231235959", time::read)?, 4),
+        Field::Type => (plain(words, "a record type such as A", type_number_of)?.into(), 2),
+        Field::Algorithm => {
+            let read = |text: &[u8]| small::<u8>(text).or_else(|| among(ALGORITHMS, text));
+            (plain(words, "a DNSSEC algorithm such as 13", read)?.into(), 1)
+        }
+        Field::CertType => {
+            let read = |text: &[u8]| small::<u16>(text).or_else(|| among(CERT_TYPES, text));
+            (plain(words, "a certificate type such as PKIX", read)?.into(), 2)
+        }
+        _ => (plain(words, "a number from 0 to 4294967295", number)?, 4),
+    };
+    let value: u32 = value;
+    out.extend_from_slice(value.to_be_bytes().get(4 - octets..).unwrap_or_default());
     Ok(())
 }
 
@@ -253,7 +253,8 @@ pub fn name_fault(words: &Words<'_>, text: &[u8], fault: &NameFault) -> WordFaul
 /// A character-string: at most 255 octets behind their length.
 fn string(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let word = words.want("a string in quotes")?;
-    if !word.quoted && word.text.contains(&b'"') {
+    // The lexer leaves a quote inside a word only behind an equals sign.
+    if !word.quoted && word.text.windows(2).any(|pair| pair == b"=\"") {
         return Err(words.fault(
             "a quote inside a word",
             "put the whole string in quotes, and \
@@ -321,9 +322,7 @@ fn counted<const BITS: u32>(
             *place = len;
             Ok(())
         }
-        _ => {
-            Err(words.fault(format!("{} is not {wanted}", shown(text)), format!("write {wanted}")))
-        }
+        _ => Err(words.unlike(Word { text, quoted: false }, wanted)),
     }
 }
 

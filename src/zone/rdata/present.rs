@@ -91,3 +91,142 @@ fn write_field(f: &mut fmt::Formatter<'_>, field: Field, octets: &[u8]) -> fmt::
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::rdata::parse::parse;
+    use crate::zone::rdata::table::type_number;
+    use crate::zone::rdata::words::{WordFault, Words};
+    use crate::zone::read::lexer::Lexer;
+
+    fn wire(rtype: u16, text: &str) -> Result<Vec<u8>, WordFault> {
+        let mut tokens = Vec::new();
+        Lexer::new(text.as_bytes()).entry(&mut tokens).unwrap().unwrap();
+        let mut out = Vec::new();
+        let origin = Name::parse("example.com").unwrap();
+        parse(rtype, &mut Words::new(text.as_bytes(), &tokens, 0), &origin, &mut out)?;
+        Ok(out)
+    }
+
+    /// Each as written, and as it is shown where that differs.
+    const TEXTS: &[(&str, &str, &str)] = &[
+        ("A", "192.0.2.1", ""),
+        ("AAAA", "2001:DB8:0::1", "2001:db8::1"),
+        ("NS", "ns1", "ns1.example.com."),
+        ("SOA", "@ h. 1 4h 1h30m 2w 300", "example.com. h. 1 14400 5400 1209600 300"),
+        ("CNAME", "a\\.b.", ""),
+        ("DNAME", ".", ""),
+        ("MX", "10 Mail.", ""),
+        (
+            "TXT",
+            "one \"t w o\" \"\" \\000\\\"\\;é",
+            "\"one\" \"t w o\" \"\" \"\\000\\\";\\195\\169\"",
+        ),
+        ("SPF", "\"v=spf1 -all\"", ""),
+        ("SRV", "0 65535 443 a.", ""),
+        ("CAA", "128 issue letsencrypt.org", "128 issue \"letsencrypt.org\""),
+        ("CAA", "0 issue \"\"", ""),
+        ("PTR", "a.", ""),
+        (
+            "NAPTR",
+            "1 2 u E2U+sip \"!^.*$!sip:a@b!\" .",
+            "1 2 \"u\" \"E2U+sip\" \"!^.*$!sip:a@b!\" .",
+        ),
+        ("SSHFP", "1 3 aaBB cc", "1 3 AABBCC"),
+        ("TLSA", "3 1 0 00ff", "3 1 0 00FF"),
+        ("SMIMEA", "3 1 0 00FF", ""),
+        ("SVCB", "0 a.", ""),
+        (
+            "SVCB",
+            "1 . port=53 mandatory=port,alpn alpn=dot",
+            "1 . mandatory=alpn,port alpn=\"dot\" port=53",
+        ),
+        (
+            "HTTPS",
+            "1 . ipv6hint=2001:db8::1,::2 ipv4hint=192.0.2.1,192.0.2.2",
+            "1 . ipv4hint=192.0.2.1,192.0.2.2 ipv6hint=2001:db8::1,::2",
+        ),
+        // RFC 9460 appendix D: a comma and a backslash inside a protocol
+        ("SVCB", "16 a. alpn=\"f\\\\\\\\oo\\\\,bar,h2\"", ""),
+        ("SVCB", "16 a. alpn=f\\\\\\092oo\\092,bar,h2", "16 a. alpn=\"f\\\\\\\\oo\\\\,bar,h2\""),
+        ("SVCB", "1 a. key667=hello\\210qoo key668", "1 a. key667=\"hello\\210qoo\" key668"),
+        (
+            "SVCB",
+            "1 a. key1=\\002h2 ohttp dohpath=/q{?dns} ech=AQI=",
+            "1 a. alpn=\"h2\" ech=AQI= dohpath=\"/q{?dns}\" ohttp",
+        ),
+        (
+            "DS",
+            "1 RSASHA256 1 2BB183AF5F22588179A53B0A98631FAD1A292118",
+            "1 8 1 2BB183AF5F22588179A53B0A98631FAD1A292118",
+        ),
+        ("CDS", "0 0 0 00", ""),
+        ("DNSKEY", "257 3 ED25519 AQID BA==", "257 3 15 AQIDBA=="),
+        ("CDNSKEY", "0 3 0 AA==", ""),
+        (
+            "RRSIG",
+            "TYPE65280 8 2 1h 20380101000000 0 7 @ AQ==",
+            "TYPE65280 8 2 3600 20380101000000 19700101000000 7 example.com. AQ==",
+        ),
+        ("NSEC", "a. TYPE65280 A CAA aaaa", "a. A AAAA CAA TYPE65280"),
+        (
+            "NSEC3",
+            "1 1 12 aabb 2t7b4g4vsa5smi47k61mv5bv1a22bojr A",
+            "1 1 12 AABB 2T7B4G4VSA5SMI47K61MV5BV1A22BOJR A",
+        ),
+        ("NSEC3", "1 0 0 - 2T7B4G4VSA5SMI47K61MV5BV1A22BOJR", ""),
+        ("NSEC3PARAM", "1 0 0 -", ""),
+        ("ZONEMD", "1 240 240 000102030405060708090A0B", ""),
+        (
+            "LOC",
+            "42 21 54 N 71 06 18 W -24m 30m",
+            "42 21 54.000 N 71 6 18.000 W -24.00m 30.00m 10000.00m 10.00m",
+        ),
+        (
+            "LOC",
+            "90 S 180 E 42849672.95m 90000000m 0 0.01m",
+            "90 0 0.000 S 180 0 0.000 E 42849672.95m 90000000.00m 0.00m 0.01m",
+        ),
+        ("RP", "a. .", ""),
+        ("URI", "1 2 \"https://a/\"", ""),
+        ("HINFO", "PC \"L x\"", "\"PC\" \"L x\""),
+        ("AFSDB", "1 a.", ""),
+        ("CERT", "PKIX 1 RSASHA256 AQID", "1 1 8 AQID"),
+        ("OPENPGPKEY", "AQ ID", "AQID"),
+        ("EUI48", "00-00-5E-00-53-2a", "00-00-5e-00-53-2a"),
+        ("EUI64", "00-00-5e-ef-10-00-00-2a", ""),
+        ("CSYNC", "66 3 A NS AAAA", ""),
+        ("TYPE65280", "\\# 3 abcd ef", "\\# 3 ABCDEF"),
+        ("TYPE65280", "\\# 0", ""),
+        ("A", "\\# 4 c0000201", "192.0.2.1"),
+    ];
+
+    #[test]
+    fn each_type_is_written_as_it_is_read() {
+        for (mnemonic, text, shown) in TEXTS {
+            let rtype = type_number(mnemonic).unwrap();
+            let shown = if shown.is_empty() { text } else { shown };
+            let rdata = wire(rtype, text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+            assert_eq!(walk::check(rtype, &rdata), Ok(()), "{mnemonic} {text}");
+            let written = Presented { rtype, rdata: &rdata }.to_string();
+            assert_eq!(&written, shown, "{mnemonic}");
+            assert_eq!(wire(rtype, &written), Ok(rdata), "{mnemonic}");
+        }
+    }
+
+    #[test]
+    fn octets_that_are_no_such_type_are_shown_as_octets() {
+        assert_eq!(Presented { rtype: 1, rdata: &[1, 2] }.to_string(), "\\# 2 0102");
+        assert_eq!(Presented { rtype: 2, rdata: b"\xc0\x0c" }.to_string(), "\\# 2 C00C");
+        assert_eq!(Presented { rtype: 65280, rdata: &[] }.to_string(), "\\# 0");
+    }
+
+    #[test]
+    fn the_octets_of_rfc_9460_appendix_d() {
+        let octets = b"\x00\x10\x01a\x00\x00\x01\x00\x0c\x08f\\oo,bar\x02h2";
+        assert_eq!(wire(64, "16 a. alpn=\"f\\\\\\\\oo\\\\,bar,h2\"").as_deref(), Ok(&octets[..]));
+        let octets = b"\x00\x01\x00\x00\x03\x00\x02\x00\x35";
+        assert_eq!(wire(64, "1 . port=53").as_deref(), Ok(&octets[..]));
+    }
+}

@@ -151,7 +151,7 @@ fn beside_cname(index: &Index<'_>, slots: &[Slot], cname: &Slot, faults: &mut Fa
         faults.error(index.place(cname), message, help);
     } else if let Some(other) = other {
         let rtype = type_name(other.rtype);
-        let (here, message) = if index.place(cname) < index.place(other) {
+        let (here, message) = if cname.record < other.record {
             let there = index.where_is(cname, other);
             (other, format!("{rtype} beside the CNAME of {there} (RFC 1034 §3.6.2)"))
         } else {

@@ -53,3 +53,140 @@ pub fn read(
 
 /// The first place of the file that was read first: where what is missing is told.
 const START: Place = Place { file: 0, line: 1, column: 1 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::rdata::table::{A, MX};
+    use crate::zone::read::reader::{MAX_DEPTH, MAX_FILES};
+
+    const HEAD: &str = "$TTL 1h\n@ SOA ns1 h 1 4h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.53\n";
+
+    fn read_files(files: &[(&str, String)]) -> Outcome {
+        let apex = Name::parse("example.com.").unwrap();
+        let mut give = |name: &str| match files.iter().find(|(file, _)| *file == name) {
+            Some((_, text)) => Ok(text.clone()),
+            None => Err("there is no such file".to_owned()),
+        };
+        read(&apex, "zone", &mut give)
+    }
+
+    fn read_lines(lines: &str) -> Outcome {
+        read_files(&[("zone", format!("{HEAD}{lines}"))])
+    }
+
+    fn told(outcome: Outcome) -> Vec<String> {
+        let list = outcome.map_or_else(|faults| faults, |(_, warnings)| warnings);
+        list.iter().map(|f| format!("{}:{}:{} {}", f.file, f.line, f.column, f.message)).collect()
+    }
+
+    #[test]
+    fn all_faults_of_a_file_are_told_at_once_and_in_order() {
+        let lines =
+            "a A 1.2.3\nb\tAAA x\nc CNAME ns1\nc A 192.0.2.1\né..b A 1.2.3.4\nxñ 300 MX a\n";
+        assert_eq!(
+            told(read_lines(lines)),
+            [
+                "zone:5:5 1.2.3 is not an IPv4 address",
+                "zone:6:3 AAA is neither a TTL, a class nor a type",
+                "zone:8:1 A beside the CNAME of line 7 (RFC 1034 §3.6.2)",
+                "zone:9:1 é..b is no name: an empty label: two dots in a row, or a dot at the start",
+                "zone:10:11 a is not a number from 0 to 65535",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_with_a_fault_is_not_missing() {
+        let text = "$TTL 1h\n@ SOA ns1 h 1 4h 1h 2w\n@ NS ns1\nns1 A 192.0.2.\n".to_owned();
+        let faults = told(read_files(&[("zone", text)]));
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn lines_that_repeat_a_broken_owner_belong_to_nobody() {
+        let faults = told(read_lines("c CNAME ns1\na..b A 192.0.2.1\n  A 192.0.2.2\n"));
+        assert_eq!(faults.len(), 1, "{faults:?}");
+    }
+
+    #[test]
+    fn the_hundred_first_fault_is_counted() {
+        let faults = told(read_lines(&"x A y\n".repeat(123)));
+        assert_eq!(faults.len(), 101);
+        assert_eq!(faults.last().map(String::as_str), Some("zone:104:5 and 23 more faults"));
+    }
+
+    #[test]
+    fn an_included_file_has_its_own_origin_and_owner() {
+        let (zone, warnings) = read_files(&[
+            (
+                "zone",
+                format!("{HEAD}www A 192.0.2.1\n$INCLUDE part sub\n A 192.0.2.2\nx A 192.0.2.3\n"),
+            ),
+            ("part", "@ MX 1 www\n$ORIGIN deep\ny A 192.0.2.4\n".to_owned()),
+        ])
+        .unwrap();
+        assert_eq!(warnings, []);
+        let owners: Vec<String> = zone.records[3..]
+            .iter()
+            .map(|record| {
+                format!("{} {}", record.owner, zone.files[usize::from(record.place.file)])
+            })
+            .collect();
+        assert_eq!(
+            owners,
+            [
+                "www.example.com. zone",
+                "sub.example.com. part",
+                "y.deep.sub.example.com. part",
+                "www.example.com. zone",
+                "x.example.com. zone"
+            ]
+        );
+        let mx = zone.records.iter().find(|record| record.rtype == MX).unwrap();
+        assert_eq!(zone.rdata(mx), b"\x00\x01\x03www\x03sub\x07example\x03com\x00");
+    }
+
+    #[test]
+    fn a_fault_in_an_included_file_names_that_file() {
+        let faults = told(read_files(&[
+            ("zone", format!("{HEAD}$INCLUDE part\nz CNAME ns1\n")),
+            ("part", "a A 1\nz TXT x\n".to_owned()),
+        ]));
+        assert_eq!(
+            faults,
+            [
+                "zone:6:1 a CNAME beside the TXT of part, line 2 (RFC 1034 §3.6.2)",
+                "part:1:5 1 is not an IPv4 address"
+            ]
+        );
+    }
+
+    #[test]
+    fn includes_are_bounded_in_depth_and_number() {
+        let deep = told(read_files(&[("zone", format!("{HEAD}$INCLUDE zone\n"))]));
+        let message =
+            format!("zone:5:10 zone: files include each other more than {MAX_DEPTH} deep");
+        assert_eq!(deep, [message]);
+        let wide = format!("{HEAD}{}", "$INCLUDE part\n".repeat(MAX_FILES));
+        let wide = told(read_files(&[("zone", wide), ("part", String::new())]));
+        assert_eq!(wide, ["zone:104:10 part: a zone has at most 100 files"]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_given_is_told_in_the_words_of_the_caller() {
+        assert_eq!(told(read_files(&[])), ["zone:1:1 there is no such file"]);
+    }
+
+    #[test]
+    fn the_lowest_ttl_holds_for_the_rrset_and_duplicates_are_dropped() {
+        let lines = "www 300 A 192.0.2.1\nWWW 60 A 192.0.2.2\nwww 900 A 192.0.2.1\n";
+        let (zone, warnings) = read_lines(lines).unwrap();
+        assert_eq!(warnings.len(), 1);
+        let www: Vec<_> =
+            zone.records[3..].iter().map(|r| (r.rtype, r.ttl, r.place.line)).collect();
+        assert_eq!(www, [(A, 60, 5), (A, 60, 6)]);
+        let many: String = (0..40).map(|n| format!("m A 192.0.2.{}\n", n % 20)).collect();
+        assert_eq!(read_lines(&many).unwrap().0.records.len(), 23);
+    }
+}
