@@ -6,7 +6,8 @@
 //! | the networks of `clients` | mother, standby, child, worker |
 //!
 //! [`PublicAddresses`] has one constructor, and it refuses every other role. The answer side takes
-//! nothing else for a public pool, so no policy, operator or bug in between can bring the mother in.
+//! nothing else for a public pool, so no policy, operator or bug in between can bring the mother
+//! in.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -18,7 +18,7 @@ use crate::snapshot::statics::POOL_NEGATIVE_TTL;
 use crate::zone::lookup::Outcome;
 use crate::zone::name::MAX_NAME;
 use crate::zone::rtype;
-use crate::zone::store::{Kind, NodeId, RrsetView, ZoneId};
+use crate::zone::store::{NodeId, RrsetView, ZoneId};
 
 /// Names that one answer goes through at most.
 const MAX_STEPS: usize = 16;
@@ -191,7 +191,7 @@ impl<'s> Chain<'s, '_> {
                 let Some(()) = name.set(target) else { continue };
                 let Some(node) = zones.find(name.as_slice()) else { continue };
                 let is_below = node == cut || zones.node(node).cut() == Some(cut);
-                if is_below != needed || zones.node(node).kind == Kind::Inside {
+                if is_below != needed {
                     continue;
                 }
                 for rtype in [rtype::A, rtype::AAAA] {

@@ -1,8 +1,8 @@
 //! Immutable answers: zone data and health joined ahead of the query.
 //!
-//! [`statics::Statics`] is what the zones say, rendered once a load. [`pool::PoolAnswer`] is what one
-//! pool answers now. A [`Snapshot`] is both, published in one swap; what did not change is shared
-//! with the snapshot before. Building happens off the answer threads, reading takes no lock.
+//! [`statics::Statics`] is what the zones say, rendered once a load. [`pool::PoolAnswer`] is what
+//! one pool answers now. A [`Snapshot`] is both, published in one swap; what did not change is
+//! shared with the snapshot before. Building happens off the answer threads, reading takes no lock.
 
 pub mod message;
 pub mod pool;

@@ -1,9 +1,9 @@
 //! What the zones say, rendered once a load and shared by every snapshot until the next.
 //!
 //! Most RRsets are sent as the store keeps them. Those with names in their RDATA are rendered again
-//! in compressed form, which is valid behind exactly one question: their own owner. Negative answers
-//! are one SOA record a zone, whose few pointers to the apex depend on the length of the question
-//! only.
+//! in compressed form, which is valid behind exactly one question: their own owner. Negative
+//! answers are one SOA record a zone, whose few pointers to the apex depend on the length of the
+//! question only.
 
 use crate::cluster::pool::PoolId;
 use crate::snapshot::message::{HEADER, has_compressible_names, name_len, render};

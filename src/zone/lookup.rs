@@ -4,7 +4,7 @@
 //! | the name is | outcome |
 //! |---|---|
 //! | in none of the zones | [`Outcome::NotOurs`] |
-//! | at or below a zone cut | [`Outcome::Referral`]; DS at the cut itself is ours (RFC 4035 §3.1.4.1) |
+//! | at or below a zone cut | [`Outcome::Referral`]; DS at the cut is ours (RFC 4035 §3.1.4.1) |
 //! | there, with a CNAME and another type asked | [`Outcome::Alias`] |
 //! | there, with the type | [`Outcome::Data`] |
 //! | there, its addresses are the caller's | [`Outcome::Slot`] |

@@ -73,7 +73,8 @@ fn join(comment: &str, sections: &[Section]) -> String {
 
 /// Plays one file; what was answered replaces what was expected. The number of questions.
 fn play(sections: &mut [Section], file: &Path, faults: &mut Vec<String>) -> usize {
-    let is_file = |section: &&Section| section.head.ends_with(".yaml") || section.head.starts_with("zones/");
+    let is_file =
+        |section: &&Section| section.head.ends_with(".yaml") || section.head.starts_with("zones/");
     let mut files: Vec<(&str, &str)> =
         sections.iter().filter(is_file).map(|s| (s.head.as_str(), s.body.as_str())).collect();
     if !files.iter().any(|(path, _)| *path == "config.yaml") {
@@ -90,7 +91,8 @@ fn play(sections: &mut [Section], file: &Path, faults: &mut Vec<String>) -> usiz
                 questions += 1;
                 let reply = world.ask(&question(words));
                 let shown = reply.map_or("(dropped)\n".into(), |reply| {
-                    present::message(&reply).unwrap_or_else(|| format!("not a message: {reply:x?}\n"))
+                    present::message(&reply)
+                        .unwrap_or_else(|| format!("not a message: {reply:x?}\n"))
                 });
                 if shown.trim() != section.body.trim() {
                     faults.push(format!(
@@ -112,20 +114,17 @@ fn question<'a>(mut words: impl Iterator<Item = &'a str>) -> Ask {
     let mut ask = Ask::new(words.next().unwrap(), words.next().unwrap());
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
-        let edns = ask.edns.get_or_insert((1232, 0, false, vec![])).clone();
-        let with = |edns| Some(edns);
-        ask.edns = match key {
-            "edns" => with((value.parse().unwrap(), edns.1, edns.2, edns.3)),
-            "version" => with((edns.0, value.parse().unwrap(), edns.2, edns.3)),
-            "do" => with((edns.0, edns.1, true, edns.3)),
-            "nsid" => with((edns.0, edns.1, edns.2, [&edns.3[..], &[0, 3, 0, 0]].concat())),
-            _ => None,
-        };
+        let edns = ask.edns.clone().unwrap_or((1232, 0, false, vec![]));
         match key {
+            "edns" => ask.edns = Some((value.parse().unwrap(), edns.1, edns.2, edns.3)),
+            "version" => ask.edns = Some((edns.0, value.parse().unwrap(), edns.2, edns.3)),
+            "do" => ask.edns = Some((edns.0, edns.1, true, edns.3)),
+            "nsid" => {
+                ask.edns = Some((edns.0, edns.1, edns.2, [&edns.3[..], &[0, 3, 0, 0]].concat()))
+            }
             "from" => ask.from = value.parse().unwrap(),
             "tcp" => ask.transport = Transport::Stream,
             "class" => ask.class = value.parse().unwrap(),
-            "edns" | "version" | "do" | "nsid" => {}
             other => panic!("{other} is no option of a question"),
         }
     }

@@ -52,7 +52,8 @@ impl Ask {
 
     /// A query with id 4711 and RD.
     pub fn message(&self) -> Vec<u8> {
-        let mut message = vec![0x12, 0x67, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(self.edns.is_some())];
+        let mut message =
+            vec![0x12, 0x67, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(self.edns.is_some())];
         message.extend_from_slice(self.name.as_wire());
         message.extend_from_slice(&self.rtype.to_be_bytes());
         message.extend_from_slice(&self.class.to_be_bytes());
