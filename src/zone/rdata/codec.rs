@@ -123,7 +123,8 @@ impl<const BITS: u32> Digits<BITS> {
     /// and, in base 64, the padding that fills a group of four.
     pub fn finish(self) -> bool {
         let whole = self.bits < BITS && self.pending == 0;
-        let padded = BITS != 6 || (self.padding < 3 && (self.digits + self.padding) % 4 == 0);
+        let padded =
+            BITS != 6 || (self.padding < 3 && (self.digits + self.padding).is_multiple_of(4));
         whole && padded
     }
 }

@@ -71,20 +71,23 @@ pub enum Field {
     Eui64,
 }
 
-#[derive(Debug)]
+/// A rule over whole RDATA, and what is wrong in words.
+pub type Check = fn(&[u8]) -> Result<(), &'static str>;
+
+#[derive(Debug, Clone, Copy)]
 pub struct RrType {
     pub number: u16,
     pub mnemonic: &'static str,
     pub fields: &'static [Field],
     /// What the fields cannot say alone; run on RDATA whose fields are right.
-    pub check: Option<fn(&[u8]) -> Result<(), &'static str>>,
+    pub check: Option<Check>,
 }
 
 const fn rr(number: u16, mnemonic: &'static str, fields: &'static [Field]) -> RrType {
     RrType { number, mnemonic, fields, check: None }
 }
 
-const fn checked(row: RrType, check: fn(&[u8]) -> Result<(), &'static str>) -> RrType {
+const fn checked(row: RrType, check: Check) -> RrType {
     RrType { check: Some(check), ..row }
 }
 

@@ -237,7 +237,10 @@ impl<'a> Lexer<'a> {
 mod tests {
     use super::*;
 
-    fn entries(text: &str) -> Vec<Result<(bool, Vec<String>), (u32, u32, &'static str)>> {
+    /// Indented or not, and the words; or line, column and message.
+    type Found = Result<(bool, Vec<String>), (u32, u32, &'static str)>;
+
+    fn entries(text: &str) -> Vec<Found> {
         let mut lexer = Lexer::new(text.as_bytes());
         let mut tokens = Vec::new();
         let mut found = Vec::new();
