@@ -48,14 +48,14 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Fault>> {
     let text = read::text(path, read::MAX_CONFIG).map_err(|told| vec![unreadable(&file, &told)])?;
     let source = Source::new(&file, &text);
     let (tree, mut faults) = positions::read(&source, &text);
-    let Some(mut tree) = tree else { return Err(told(&file, faults)) };
+    let Some(mut tree) = tree else { return Err(told(&file, faults, 0)) };
     let (raw, shape) = raw::stage::read(&source, &mut tree);
     faults.extend(shape);
-    let Some(raw) = raw else { return Err(told(&file, faults)) };
+    let Some(raw) = raw else { return Err(told(&file, faults, 0)) };
     let mut report = Report::new(&source, &tree, faults);
     let folder = path.parent().unwrap_or(Path::new(""));
     let config = check::check(&raw, folder, &mut report);
-    let faults = told(&file, report.faults);
+    let faults = told(&file, report.faults, report.more);
     match config {
         Some(mut config) => {
             config.files.insert(0, path.to_owned());
@@ -71,14 +71,14 @@ fn unreadable(file: &str, told: &str) -> Fault {
 }
 
 /// In the order of the files, config.yaml first, and bounded; an error is never cut for a warning.
-fn told(config_file: &str, mut faults: Vec<Fault>) -> Vec<Fault> {
+fn told(config_file: &str, mut faults: Vec<Fault>, more: usize) -> Vec<Fault> {
     let place = |fault: &Fault| {
         let span = fault.spot.as_ref().map(|spot| spot.span).unwrap_or_default();
         (fault.file != config_file, fault.file.clone(), span.line, span.column)
     };
     if faults.len() > MAX_FAULTS {
         faults.sort_by_key(|fault| fault.severity == Severity::Warning);
-        let more = faults.len() - MAX_FAULTS;
+        let more = more + faults.len() - MAX_FAULTS;
         let severity = faults[MAX_FAULTS].severity;
         faults.truncate(MAX_FAULTS);
         faults.sort_by_cached_key(place);

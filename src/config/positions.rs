@@ -10,12 +10,10 @@
 //! | [`MAX_VALUES`] | the memory of the tree |
 //! | [`MAX_FLOW_MARKS`] | the parser's look-ahead, which buffers a whole `[…]` or `{…}` |
 
-use std::collections::HashMap;
-
 use saphyr_parser::{Event, Parser, ScanError, Span as Range, StrInput};
 
 use crate::config::fault::{Fault, Source, Span};
-use crate::config::written::{Entry, KeyPath, Shape, Step, Written};
+use crate::config::written::{Entry, KeyPath, Map, Shape, Step, Written};
 
 /// Deepest nesting; the format needs 6.
 pub const MAX_DEPTH: usize = 32;
@@ -158,12 +156,11 @@ impl<'a> Reader<'a> {
     }
 
     fn map(&mut self, depth: usize) -> Result<Shape, Stop> {
-        let mut entries: Vec<Entry> = vec![];
-        let mut seen: HashMap<String, Span> = HashMap::new();
+        let mut map = Map::default();
         loop {
             let (event, at) = self.next()?;
             if event == Event::MappingEnd {
-                return Ok(Shape::Map(entries));
+                return Ok(Shape::Map(map));
             }
             let key = self.value(event, at, depth + 1)?;
             let key_span = key.span;
@@ -186,12 +183,9 @@ impl<'a> Reader<'a> {
                 value.pruned = true;
             }
             value.pruned |= key.pruned;
-            match seen.get(&text) {
-                Some(&first) => self.duplicate(key_span, first),
-                None => {
-                    seen.insert(text.clone(), key_span);
-                    entries.push(Entry { key: text, key_span, value });
-                }
+            match map.get(&text).map(|first| first.key_span) {
+                Some(first) => self.duplicate(key_span, first),
+                None => map.push(Entry { key: text, key_span, value }),
             }
             self.path.pop();
         }

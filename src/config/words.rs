@@ -4,6 +4,8 @@ use crate::config::written::KeyPath;
 
 /// Longest word that is compared for [`nearest`]; it bounds the work for a nonsense file.
 const MAX_COMPARED: usize = 64;
+/// So many known words are compared.
+const MAX_KNOWN: usize = 10_000;
 /// So many characters of a faulty value are told.
 const MAX_TOLD: usize = 60;
 
@@ -80,6 +82,7 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     }
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     known
+        .take(MAX_KNOWN)
         .filter(|known| known.len() <= MAX_COMPARED)
         .map(|known| (slips(word, known), known))
         .filter(|&(slips, _)| slips <= allowed)

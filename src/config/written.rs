@@ -3,6 +3,7 @@
 //! Serde sees this tree as a [`serde_yaml::Value`]. A value that was found faulty is *pruned*: it
 //! stays here, so that nobody calls its key missing, but serde no longer sees it.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde_yaml::Value;
@@ -23,7 +24,14 @@ pub enum Shape {
     /// no boolean, 1.10 no fraction and 010 no octal number by accident.
     Text(String),
     List(Vec<Written>),
-    Map(Vec<Entry>),
+    Map(Map),
+}
+
+/// Entries in the order of the file, found by their key: a cluster may have thousands of nodes.
+#[derive(Debug, Default)]
+pub struct Map {
+    pub entries: Vec<Entry>,
+    index: HashMap<String, usize>,
 }
 
 #[derive(Debug)]
@@ -58,8 +66,8 @@ impl Written {
             Shape::List(items) => {
                 Value::Sequence(items.iter().filter(|i| !i.pruned).map(Written::to_value).collect())
             }
-            Shape::Map(entries) => Value::Mapping(
-                entries
+            Shape::Map(map) => Value::Mapping(
+                map.entries
                     .iter()
                     .filter(|entry| !entry.value.pruned)
                     .map(|entry| (Value::String(entry.key.clone()), entry.value.to_value()))
@@ -73,7 +81,7 @@ impl Written {
         match &self.shape {
             Shape::Text(text) => text.is_empty(),
             Shape::List(items) => items.is_empty(),
-            Shape::Map(entries) => entries.is_empty(),
+            Shape::Map(map) => map.entries.is_empty(),
         }
     }
 
@@ -130,6 +138,15 @@ impl Written {
         value.pruned
     }
 
+    pub fn any_pruned(&self) -> bool {
+        self.pruned
+            || match &self.shape {
+                Shape::Text(_) => false,
+                Shape::List(items) => items.iter().any(Written::any_pruned),
+                Shape::Map(map) => map.entries.iter().any(|entry| entry.value.any_pruned()),
+            }
+    }
+
     /// Hides the value at `path`, or the nearest one above it that serde still sees. False when
     /// nothing is left to hide.
     pub fn prune(&mut self, path: &KeyPath) -> bool {
@@ -146,9 +163,8 @@ impl Written {
 
     fn step(&self, step: &Step) -> Option<Found<'_>> {
         match (&self.shape, step) {
-            (Shape::Map(entries), Step::Key(key)) => entries
-                .iter()
-                .find(|entry| entry.key == *key)
+            (Shape::Map(map), Step::Key(key)) => map
+                .get(key)
                 .map(|entry| Found { key_span: Some(entry.key_span), value: &entry.value }),
             (Shape::List(items), Step::Index(index)) => items
                 .iter()
@@ -161,14 +177,27 @@ impl Written {
 
     fn step_mut(&mut self, step: &Step) -> Option<&mut Written> {
         match (&mut self.shape, step) {
-            (Shape::Map(entries), Step::Key(key)) => {
-                entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.value)
+            (Shape::Map(map), Step::Key(key)) => {
+                let index = *map.index.get(key)?;
+                map.entries.get_mut(index).map(|entry| &mut entry.value)
             }
             (Shape::List(items), Step::Index(index)) => {
                 items.iter_mut().filter(|item| !item.pruned).nth(*index)
             }
             _ => None,
         }
+    }
+}
+
+impl Map {
+    /// The key is not in the map yet.
+    pub fn push(&mut self, entry: Entry) {
+        self.index.insert(entry.key.clone(), self.entries.len());
+        self.entries.push(entry);
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        self.index.get(key).and_then(|&index| self.entries.get(index))
     }
 }
 
@@ -244,7 +273,9 @@ mod tests {
 
     fn map(key: &str, value: Written) -> Written {
         let entry = Entry { key: key.into(), key_span: Span::default(), value };
-        Written { span: Span::default(), shape: Shape::Map(vec![entry]), pruned: false }
+        let mut map = Map::default();
+        map.push(entry);
+        Written { span: Span::default(), shape: Shape::Map(map), pruned: false }
     }
 
     #[test]

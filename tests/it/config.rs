@@ -171,6 +171,33 @@ fn ten_megabytes_of_nonsense_are_refused_soon() {
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
+#[test]
+fn thousands_of_nodes_and_thousands_of_faults_take_no_time() {
+    const COUNT: usize = 8_000;
+    let start = Instant::now();
+    let config = |members: &str, node: &dyn Fn(usize) -> String| {
+        let nodes: String = (0..COUNT).map(|n| format!("  n{n}: {{ {} }}\n", node(n))).collect();
+        format!(
+            "{ZONES}nodes:\n{nodes}pools:\n  p:\n    names: [midominio.com]\n    \
+             members: {members}\n    check: {{ tcp: {{ port: 80 }} }}\n"
+        )
+    };
+    let child = |n: usize| format!("role: child, address: 10.1.{}.{}", n / 250, n % 250);
+    let right = config("{ role: child }", &child);
+    assert_eq!(loaded(&right).pools[0].membership.len(), COUNT);
+
+    let names: Vec<String> = (0..COUNT).map(|n| format!("x{n}")).collect();
+    let unknown = config(&format!("[{}]", names.join(", ")), &child);
+    let same = config("{ role: child }", &|_| "role: child, address: 10.1.1.1".into());
+    let roleless = config("{ tag: a }", &|n| child(n).replace("role: child, ", ""));
+    for wrong in [unknown, same, roleless] {
+        let told = faults_of(&wrong);
+        assert_eq!(told.len(), config::MAX_FAULTS + 1);
+        assert!(told[config::MAX_FAULTS].ends_with("more faults"), "{:?}", told.last());
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
 /// Each with its files as they lie there; `expected.txt` has no path of this machine in it.
 #[test]
 fn broken_configurations_are_told_as_expected() {

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use ipnet::IpNet;
 
+use crate::config::check::pools::MAX_CLIENTS;
 use crate::config::check::report::Report;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::RawWhenShort;
@@ -32,6 +33,9 @@ pub fn check(raw: &Table<RawPool>, report: &mut Report<'_>) {
         };
         let path = path_of(name);
         let clients = |name: &str| KeyPath::root().key("pools").key(name).key("clients");
+        if [pool, fallback].iter().any(|pool| too_many(pool)) {
+            continue;
+        }
         if report.is_told(&clients(name)) || report.is_told(&clients(fallback_name)) {
             continue;
         }
@@ -58,6 +62,11 @@ fn fallback(pool: &RawPool) -> Option<&str> {
 fn networks(pool: &RawPool) -> Option<Vec<IpNet>> {
     let clients = pool.clients.as_ref()?;
     Some(IpNet::aggregate(&clients.iter().map(|network| network.0).collect()))
+}
+
+/// Told already, and too many to compare.
+fn too_many(pool: &RawPool) -> bool {
+    pool.clients.as_ref().is_some_and(|clients| clients.len() > MAX_CLIENTS)
 }
 
 fn path_of(pool: &str) -> KeyPath {

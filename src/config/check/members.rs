@@ -16,7 +16,6 @@ use crate::config::check::report::Report;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawMembers, RawSelector};
 use crate::config::raw::scalar::quoted;
-use crate::config::words;
 use crate::config::written::KeyPath;
 
 /// Most members of a pool: each is probed and counted by itself.
@@ -91,15 +90,14 @@ fn named<'a>(
     for (index, name) in names.iter().enumerate() {
         let path = path.index(index);
         let known = inventory.names.get(name.as_str());
-        let told = report.is_told(&KeyPath::root().key("nodes").key(name));
         if let Some(first) = seen.get(name.as_str()) {
             let message = format!("{} is in the list already", quoted(name));
             report.clash(&path, message, "remove it", (first, "the first one"));
             continue;
         }
         seen.insert(name.as_str(), path.clone());
-        if known.is_none() && !told {
-            let meant = words::meant(name, inventory.names.keys().copied());
+        if known.is_none() && !report.is_told(&KeyPath::root().key("nodes").key(name)) {
+            let meant = report.meant(name, inventory.names.keys().copied());
             let message = format!("there is no node {}", quoted(name));
             report.error(&path, message, format!("{meant}write the name of a node"));
         }

@@ -7,7 +7,7 @@
 //! | at or below a zone cut, below a DNAME | refused: the zone does not answer there |
 //! | anything else within a zone | published |
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::cluster::pool::PoolId;
 use crate::config::Published;
@@ -91,10 +91,11 @@ fn parse(text: &str, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {
 }
 
 fn check_zones(named: &[Named<'_>], zones: &Zones, report: &mut Report<'_>) {
-    let cuts: Vec<(&Loaded, Cuts<'_>)> =
-        zones.loaded.iter().map(|loaded| (loaded, cuts_of(loaded))).collect();
+    let apexes: HashSet<&Name> = zones.apexes.iter().collect();
+    let cuts: HashMap<&Name, (&Loaded, Cuts<'_>)> =
+        zones.loaded.iter().map(|loaded| (&loaded.zone.apex, (loaded, cuts_of(loaded)))).collect();
     for Named { published: Published { owner, .. }, path, .. } in named {
-        let Some(apex) = apex_of(owner, zones) else {
+        let Some(apex) = apex_of(owner, &apexes) else {
             if zones.is_complete {
                 let known: Vec<String> = zones.apexes.iter().take(5).map(Name::to_string).collect();
                 let help = format!("write a name within {}, or add its zone", known.join(" or "));
@@ -103,10 +104,8 @@ fn check_zones(named: &[Named<'_>], zones: &Zones, report: &mut Report<'_>) {
             }
             continue;
         };
-        let Some((loaded, cuts)) = cuts.iter().find(|(loaded, _)| loaded.zone.apex == *apex) else {
-            continue;
-        };
-        let Some((cut, rtype, place)) = cut_over(owner, apex, cuts) else { continue };
+        let Some((loaded, cuts)) = cuts.get(&apex) else { continue };
+        let Some((cut, rtype, place)) = cut_over(owner, &apex, cuts) else { continue };
         let (what, help) = match rtype {
             NS => ("delegates", "remove the NS records, or serve that zone here"),
             _ => ("redirects", "remove the DNAME record, or write another name"),
@@ -117,8 +116,15 @@ fn check_zones(named: &[Named<'_>], zones: &Zones, report: &mut Report<'_>) {
 }
 
 /// The zone that answers for `owner`: the longest apex.
-fn apex_of<'a>(owner: &Name, zones: &'a Zones) -> Option<&'a Name> {
-    zones.apexes.iter().filter(|apex| owner.is_within(apex)).max_by_key(|apex| apex.as_wire().len())
+fn apex_of(owner: &Name, apexes: &HashSet<&Name>) -> Option<Name> {
+    let mut at = Some(owner.clone());
+    while let Some(name) = at {
+        if apexes.contains(&name) {
+            return Some(name);
+        }
+        at = name.parent();
+    }
+    None
 }
 
 /// Where a zone stops to answer: the type of the record that says so, and its place.

@@ -1,6 +1,6 @@
 //! `nodes:`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::cluster::node::{Node, NodeName};
@@ -117,10 +117,11 @@ fn is_of_a_machine(address: IpAddr) -> bool {
 }
 
 fn check_tags(raw: &RawNode, path: &KeyPath, report: &mut Report<'_>) {
+    let mut seen = HashSet::new();
     for (index, tag) in raw.tags.iter().enumerate() {
         let path = path.key("tags").index(index);
         check_name("tag", tag, &path, report);
-        if raw.tags.iter().take(index).any(|earlier| earlier == tag) {
+        if !seen.insert(tag) {
             report.error(&path, format!("{} is in the list already", quoted(tag)), "remove it");
         }
     }

@@ -15,9 +15,10 @@ use crate::config::raw::choice::RawWhenShort;
 use crate::config::raw::scalar::{ShortWord, quoted};
 use crate::config::raw::table::Table;
 use crate::config::raw::{RawCheck, RawPool};
-use crate::config::words;
 use crate::config::written::KeyPath;
 
+/// Most networks of `clients`: a query compares its client with each.
+pub const MAX_CLIENTS: usize = 256;
 const TTL: u32 = 30;
 const MAX_ANSWERS: u32 = 8;
 const MIN_SERVING: u32 = 1;
@@ -99,6 +100,11 @@ fn audience(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Au
         }
         return None;
     }
+    if networks.len() > MAX_CLIENTS {
+        let message = format!("{} networks", networks.len());
+        report.error(&path, message, format!("write at most {MAX_CLIENTS}"));
+        return None;
+    }
     // Two halves of the Internet are everyone too.
     if IpNet::aggregate(&networks).iter().any(|network| network.prefix_len() == 0) {
         let help = "write the cluster's own networks, or leave the key out";
@@ -128,7 +134,7 @@ fn when_short(
     };
     let id = ids.get(name.as_str()).copied();
     if id.is_none() && !report.is_told(&KeyPath::root().key("pools").key(name)) {
-        let meant = words::meant(name, ids.keys().copied());
+        let meant = report.meant(name, ids.keys().copied());
         let message = format!("there is no pool {}", quoted(name));
         report.error(&path.key("pool"), message, format!("{meant}write the name of a pool"));
     }

@@ -53,6 +53,7 @@ fn listen(raw: &RawServer, path: &KeyPath, report: &mut Report<'_>) -> Vec<Socke
     if listen.len() > MAX_LISTEN {
         let help = format!("write at most {MAX_LISTEN}, or a wildcard address");
         report.error(&path, format!("{} addresses to listen on", listen.len()), help);
+        return listen;
     }
     for (index, address) in listen.iter().enumerate() {
         // Port 0 is another port each time.
