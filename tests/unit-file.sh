@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# packaging/tiovivo.service: systemd reads every line of it, and finds it well locked.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+
+# `systemd-analyze security` goes from 0.0 (locked) to 10.0; times ten, as it is given.
+readonly MOST_EXPOSURE=17
+readonly UNIT=packaging/tiovivo.service
+export LC_ALL=C SYSTEMD_COLORS=0
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+main() {
+    check "systemd can be installed" need_packages systemd || return
+    # A copy whose program exists: what the unit starts is not installed here.
+    printf '#!/bin/sh\n' >"$folder/tiovivo"
+    chmod 755 "$folder/tiovivo"
+    sed "s|/usr/local/bin/tiovivo|$folder/tiovivo|" $UNIT >"$folder/tiovivo.service"
+
+    check "systemd-analyze has nothing to say about it" has_no_fault
+    check "its exposure is at most $MOST_EXPOSURE of 100" exposure
+    printf -- '--   %s\n' "$(exposure | tail -n 1)"
+    check "it starts the program as the README does" starts_the_server
+}
+
+# A line that systemd does not know is only a warning in its exit status, so none may be printed.
+has_no_fault() {
+    local said
+    said=$(systemd-analyze verify --man=no --recursive-errors=no "$folder/tiovivo.service" 2>&1) &&
+        ! grep -F tiovivo <<<"$said"
+}
+
+exposure() {
+    systemd-analyze security --no-pager --offline=true --threshold=$MOST_EXPOSURE "$folder/tiovivo.service"
+}
+
+starts_the_server() {
+    grep -qx 'ExecStart=/usr/local/bin/tiovivo serve --config /etc/tiovivo/config.yaml' $UNIT
+}
+
+main
+verdict "unit file"
