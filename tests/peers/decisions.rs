@@ -4,6 +4,7 @@
 
 use crate::compare::{Case, Field};
 use crate::server::Peer;
+use crate::wire::{Reply, Rrset, TC, rtype};
 
 pub struct Decision {
     pub name: &'static str,
@@ -15,4 +16,165 @@ pub struct Decision {
     pub when: fn(&Case) -> bool,
 }
 
-pub const DECISIONS: &[Decision] = &[];
+/// Everything behind the question, and what tells of it.
+const RECORDS: &[Field] =
+    &[Field::Rcode, Field::Aa, Field::Tc, Field::Answer, Field::Authority, Field::Additional];
+
+pub const DECISIONS: &[Decision] = &[
+    Decision {
+        name: "addresses of the targets in the answer",
+        peer: Peer::Knot,
+        section: "RFC 1034 §3.7",
+        reason: "Knot has no minimal responses; a resolver asks for them itself",
+        fields: &[Field::Additional],
+        when: |case| {
+            let added = [rtype::NS, rtype::MX, rtype::SRV, rtype::SVCB, rtype::HTTPS];
+            case.own.answer.iter().any(|set| added.contains(&set.rtype))
+                && missing(case.own, case.other).next().is_none()
+        },
+    },
+    Decision {
+        name: "another RRset for ANY",
+        peer: Peer::Knot,
+        section: "RFC 8482 §4.1",
+        reason: "any RRset of the name will do, and Knot does not follow its alias",
+        fields: RECORDS,
+        when: |case| case.query.qtype == rtype::ANY,
+    },
+    Decision {
+        name: "an alias is not followed out of its zone",
+        peer: Peer::Knot,
+        section: "RFC 1034 §4.3.2",
+        reason: "the resolver asks again, or follows the referral, and is told the rest",
+        fields: RECORDS,
+        when: |case| is_cut_short(case) && links(case.own) < KNOT_CHAIN,
+    },
+    Decision {
+        name: "five links of a chain",
+        peer: Peer::Knot,
+        section: "RFC 1034 §3.6.2",
+        reason: "every server has a bound of its own",
+        fields: RECORDS,
+        when: |case| is_cut_short(case) && links(case.own) >= KNOT_CHAIN,
+    },
+    Decision {
+        name: "RRSIG and NSEC are asked of the alias itself",
+        peer: Peer::Knot,
+        section: "RFC 4035 §2.5",
+        reason: "in an unsigned zone there are none in either place",
+        fields: RECORDS,
+        when: |case| matches!(case.query.qtype, RRSIG | NSEC) && links(case.other) > 0,
+    },
+    Decision {
+        name: "an SOA or NXDOMAIN beside a name that grew too long",
+        peer: Peer::Knot,
+        section: "RFC 6672 §2.2",
+        reason: "YXDOMAIN is ordered, and nothing was looked up that an SOA could deny",
+        fields: &[Field::Rcode, Field::Authority],
+        when: |case| case.other.rcode == YXDOMAIN && matches!(case.own.rcode, 3 | YXDOMAIN),
+    },
+    Decision {
+        name: "an SOA that does not fit is left out without TC",
+        peer: Peer::Knot,
+        section: "RFC 2308 §3",
+        reason: "without it the denial is not cached; the others send the resolver to TCP",
+        fields: &[Field::Tc],
+        when: |case| case.other.flags & TC != 0 && case.own.authority.is_empty(),
+    },
+    Decision {
+        name: "names that are compressed less",
+        peer: Peer::Knot,
+        section: "RFC 1035 §4.1.4",
+        reason: "compressing is free, so one server's answer fits where another's does not",
+        fields: &[Field::Tc, Field::Answer, Field::Authority, Field::Additional],
+        when: |case| {
+            let rest = case.other.answer.iter().filter(|set| !case.own.answer.contains(set));
+            case.own.flags & TC != 0
+                && rest.chain(missing(case.own, case.other)).any(|set| !fits(case, case.own, set))
+        },
+    },
+    Decision {
+        name: "NSEC3 is asked of the alias itself",
+        peer: Peer::Nsd,
+        section: "RFC 5155 §3",
+        reason: "an NSEC3 never has the owner that is asked for",
+        fields: RECORDS,
+        when: |case| case.query.qtype == NSEC3 && links(case.other) > 0,
+    },
+    Decision {
+        name: "a DNAME is applied once in a chain",
+        peer: Peer::Nsd,
+        section: "RFC 6672 §2.2",
+        reason: "a DNAME into itself never ends; each server stops where it likes",
+        fields: RECORDS,
+        when: |case| {
+            case.own.answer.len() < case.other.answer.len()
+                && case.other.answer.starts_with(&case.own.answer)
+                && case.own.answer.iter().any(|set| set.rtype == rtype::DNAME)
+        },
+    },
+    Decision {
+        name: "glue of the parent exists in the child",
+        peer: Peer::Nsd,
+        section: "RFC 2181 §6.1",
+        reason: "NSD keeps one tree for all zones; the child has no such name, so NXDOMAIN is right",
+        fields: &[Field::Rcode],
+        when: |case| {
+            case.own.rcode == 0 && case.other.rcode == 3 && case.own.answer == case.other.answer
+        },
+    },
+    Decision {
+        name: "the order in which glue is tried",
+        peer: Peer::Nsd,
+        section: "RFC 9471 §2.2",
+        reason: "sibling glue is sent as far as it fits, A before AAAA here, by server elsewhere",
+        fields: &[Field::Additional],
+        when: |case| {
+            case.own.authority == case.other.authority
+                && missing(case.own, case.other).all(|set| !fits(case, case.own, set))
+                && missing(case.other, case.own).all(|set| !fits(case, case.other, set))
+        },
+    },
+    Decision {
+        name: "glue below the cut that does not fit, without TC",
+        peer: Peer::Nsd,
+        section: "RFC 9471 §3.1",
+        reason: "this NSD is older than the RFC, which wants TC",
+        fields: &[Field::Tc],
+        when: |case| {
+            case.other.flags & TC != 0
+                && case.own.authority == case.other.authority
+                && case.own.authority.iter().any(|set| set.rtype == rtype::NS)
+        },
+    },
+];
+
+const RRSIG: u16 = 46;
+const NSEC: u16 = 47;
+const NSEC3: u16 = 50;
+const YXDOMAIN: u16 = 6;
+/// Links of a chain that Knot follows.
+const KNOT_CHAIN: usize = 5;
+
+fn links(reply: &Reply) -> usize {
+    reply.answer.iter().filter(|set| set.rtype == rtype::CNAME).count()
+}
+
+/// `own` ends with an alias, or a referral to where it leads, and `other` went on.
+fn is_cut_short(case: &Case) -> bool {
+    let ends_open = case.own.answer.last().is_some_and(|set| set.rtype == rtype::CNAME);
+    ends_open
+        && case.own.rcode == 0
+        && case.own.authority.iter().all(|set| set.rtype == rtype::NS)
+        && case.other.answer.starts_with(&case.own.answer)
+}
+
+/// Additional RRsets of `other` that `own` lacks.
+fn missing<'a>(own: &'a Reply, other: &'a Reply) -> impl Iterator<Item = &'a Rrset> {
+    other.additional.iter().filter(|set| !own.additional.contains(set))
+}
+
+/// Whether `set` would have found room in `reply`.
+fn fits(case: &Case, reply: &Reply, set: &Rrset) -> bool {
+    reply.len + set.len() <= case.query.limit()
+}

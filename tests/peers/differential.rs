@@ -46,6 +46,13 @@ fn servers_agree_on_made_up_zones() {
     }
     println!("{compared} queries compared between {PEERS:?}, {} mismatches", faults.len());
     let mut kinds: BTreeMap<String, Vec<Fault>> = BTreeMap::new();
+    if let Ok(p) = std::env::var("DUMP") {
+        std::fs::write(
+            p,
+            faults.iter().map(|f| format!("{}\n{}\n", f.kind, f.story)).collect::<String>(),
+        )
+        .unwrap();
+    }
     for fault in faults {
         kinds.entry(fault.kind.clone()).or_default().push(fault);
     }

@@ -15,14 +15,13 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::exchange;
-use crate::wire::{Query, rtype};
+use crate::wire::{Query, UDP_LIMIT, rtype};
 use tiovivo::zone::name::Name;
 
 /// How long a server may take until it answers.
 const START: Duration = Duration::from_secs(20);
 /// How long a server may take to end before it is killed.
 const STOP: Duration = Duration::from_secs(5);
-pub const UDP_LIMIT: u16 = 1232;
 pub const NSID: &str = "ns1";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -189,7 +188,7 @@ fn nsd_config(folder: &Path, addresses: &[SocketAddr], zones: &[ZoneFile]) -> St
         "server:\n username: \"\"\n chroot: \"\"\n zonesdir: \"{folder}\"\n database: \"\"\n \
          zonelistfile: \"{folder}/zone.list\"\n xfrdfile: \"{folder}/xfrd.state\"\n \
          xfrdir: \"{folder}\"\n pidfile: \"{folder}/nsd.pid\"\n logfile: \"{folder}/log\"\n \
-         server-count: 1\n minimal-responses: yes\n refuse-any: yes\n round-robin: no\n \
+         server-count: 1\n minimal-responses: yes\n refuse-any: no\n round-robin: no\n \
          ipv4-edns-size: {UDP_LIMIT}\n ipv6-edns-size: {UDP_LIMIT}\n nsid: \"ascii_{NSID}\"\n \
          answer-cookie: yes\n rrl-ratelimit: 0\n"
     );

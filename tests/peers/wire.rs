@@ -2,13 +2,16 @@
 //!
 //! This parser shares nothing with the one that answers: a reply that it refuses is a fault of the
 //! server. It wants every octet accounted for, pointers that go backwards only, compression in
-//! the types of RFC 1035 only (RFC 3597 §4), one TTL for an RRset, no RRset twice, and OPT once.
+//! the types of RFC 1035 only (RFC 3597 §4), one TTL for an RRset, no RRset in two pieces, and OPT
+//! once.
 
 use std::collections::BTreeSet;
 
 use tiovivo::zone::name::Name;
 
 pub const HEADER: usize = 12;
+/// What every server here is set to send over UDP at most.
+pub const UDP_LIMIT: u16 = 1232;
 pub const QR: u16 = 0x8000;
 pub const OPCODE: u16 = 0x7800;
 pub const AA: u16 = 0x0400;
@@ -91,6 +94,13 @@ pub struct Rrset {
     pub rdata: BTreeSet<Vec<u8>>,
 }
 
+impl Rrset {
+    /// Octets with the owner as a pointer and nothing else compressed.
+    pub fn len(&self) -> usize {
+        self.rdata.iter().map(|rdata| 12 + rdata.len()).sum()
+    }
+}
+
 impl Query {
     pub fn new(name: Name, qtype: u16) -> Query {
         Query { name, qtype, class: 1, flags: 0, edns: None, transport: Transport::Udp }
@@ -117,6 +127,12 @@ impl Query {
 
     pub fn dnssec_ok(&self) -> bool {
         self.edns.as_ref().is_some_and(|edns| edns.flags & DO != 0)
+    }
+
+    /// Octets that a server with our limit may send.
+    pub fn limit(&self) -> usize {
+        let size = self.edns.as_ref().map_or(512, |edns| edns.size.clamp(512, UDP_LIMIT));
+        if self.transport == Transport::Tcp { 65535 } else { usize::from(size) }
     }
 
     /// What to type to see the reply.
@@ -206,10 +222,10 @@ impl Reply {
         if cursor.at != message.len() {
             return Err(format!("{} octets after the last record", message.len() - cursor.at));
         }
-        let mut seen = BTreeSet::new();
-        for set in [&reply.answer, &reply.authority, &reply.additional].into_iter().flatten() {
-            if !seen.insert((&set.owner, set.rtype)) {
-                return Err(format!("{} TYPE{} appears twice", set.owner, set.rtype));
+        for section in [&reply.answer, &reply.authority, &reply.additional] {
+            let mut seen = BTreeSet::new();
+            if let Some(set) = section.iter().find(|set| !seen.insert((&set.owner, set.rtype))) {
+                return Err(format!("{} TYPE{} is in two pieces", set.owner, set.rtype));
             }
         }
         Ok(reply)
@@ -322,6 +338,8 @@ impl Cursor<'_> {
             18 | 21 | 36 => (2, 1, false),
             33 => (6, 1, false),
             39 => (0, 1, false),
+            35 => (self.strings_behind(4, 3)?, 1, false),
+            64 | 65 => (2, 1, false),
             _ => (0, 0, false),
         };
         let mut rdata = self.take(front)?.to_vec();
@@ -331,5 +349,14 @@ impl Cursor<'_> {
         let rest = end.checked_sub(self.at).ok_or("a name runs over the end of its RDATA")?;
         rdata.extend(self.take(rest)?);
         Ok(rdata)
+    }
+
+    /// Octets from here to the end of `count` character-strings that begin `at` octets on.
+    fn strings_behind(&self, mut at: usize, count: usize) -> Result<usize, String> {
+        for _ in 0..count {
+            let &len = self.message.get(self.at + at).ok_or("a string is cut off")?;
+            at += 1 + usize::from(len);
+        }
+        Ok(at)
     }
 }
