@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use crate::decisions::{DECISIONS, Decision};
 use crate::exchange::Octets;
+use crate::generate::World;
 use crate::server::Peer;
 use crate::wire::{AA, AD, CD, OPCODE, QR, Query, RA, RD, Reply, Rrset, TC, Z};
 
@@ -26,11 +27,14 @@ pub enum Field {
     Answer,
     Authority,
     Additional,
+    /// A record twice in a section, or an RRset in pieces.
+    Repeats,
     Opt,
 }
 
 /// One query and two replies; the decision at hand is about `own`.
 pub struct Case<'a> {
+    pub world: &'a World,
     pub query: &'a Query,
     pub own: &'a Reply,
     pub other: &'a Reply,
@@ -45,14 +49,17 @@ pub fn parse(octets: &Octets) -> Result<Reply, String> {
 
 /// The fields in which two replies differ although no decision says that they may.
 pub fn unexplained(
+    world: &World,
     query: &Query,
     (first, a): (Peer, &Result<Reply, String>),
     (second, b): (Peer, &Result<Reply, String>),
     used: &mut Used,
 ) -> Vec<Field> {
     let (Ok(a), Ok(b)) = (a, b) else { return vec![Field::Form] };
-    let sides =
-        [(first, Case { query, own: a, other: b }), (second, Case { query, own: b, other: a })];
+    let sides = [
+        (first, Case { world, query, own: a, other: b }),
+        (second, Case { world, query, own: b, other: a }),
+    ];
     let mut fields = differing(a, b);
     fields.retain(|field| {
         let decision = sides.iter().find_map(|(peer, case)| {
@@ -88,6 +95,7 @@ fn differing(a: &Reply, b: &Reply) -> Vec<Field> {
         (Field::Answer, a.answer == b.answer),
         (Field::Authority, sorted(&a.authority) == sorted(&b.authority)),
         (Field::Additional, sorted(&a.additional) == sorted(&b.additional)),
+        (Field::Repeats, !a.repeats && !b.repeats),
         (Field::Opt, opt(a) == opt(b)),
     ];
     same.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()

@@ -2,6 +2,8 @@
 //!
 //! A difference that no row allows fails the run, and so does a row that no query needed.
 
+use tiovivo::zone::name::Name;
+
 use crate::compare::{Case, Field};
 use crate::server::Peer;
 use crate::wire::{Reply, Rrset, TC, rtype};
@@ -32,6 +34,14 @@ pub const DECISIONS: &[Decision] = &[
             case.own.answer.iter().any(|set| added.contains(&set.rtype))
                 && missing(case.own, case.other).next().is_none()
         },
+    },
+    Decision {
+        name: "an address twice, for two targets of one name",
+        peer: Peer::Knot,
+        section: "RFC 2181 §5",
+        reason: "an RRset has each record once; resolvers drop the second",
+        fields: &[Field::Repeats],
+        when: |case| case.own.repeats && !case.own.answer.is_empty(),
     },
     Decision {
         name: "another RRset for ANY",
@@ -70,8 +80,16 @@ pub const DECISIONS: &[Decision] = &[
         peer: Peer::Knot,
         section: "RFC 6672 §2.2",
         reason: "YXDOMAIN is ordered, and nothing was looked up that an SOA could deny",
-        fields: &[Field::Rcode, Field::Authority],
+        fields: &[Field::Rcode, Field::Tc, Field::Authority],
         when: |case| case.other.rcode == YXDOMAIN && matches!(case.own.rcode, 3 | YXDOMAIN),
+    },
+    Decision {
+        name: "DS of a child's apex, by way of an alias, is denied by the child",
+        peer: Peer::Knot,
+        section: "RFC 4035 §3.1.4.1",
+        reason: "DS belongs to the parent, which is here too",
+        fields: RECORDS,
+        when: |case| case.query.qtype == rtype::DS && links(case.own) > 0,
     },
     Decision {
         name: "an SOA that does not fit is left out without TC",
@@ -108,20 +126,27 @@ pub const DECISIONS: &[Decision] = &[
         reason: "a DNAME into itself never ends; each server stops where it likes",
         fields: RECORDS,
         when: |case| {
-            case.own.answer.len() < case.other.answer.len()
+            let went_on = case.own.answer.len() < case.other.answer.len();
+            (went_on || case.other.rcode == YXDOMAIN)
                 && case.other.answer.starts_with(&case.own.answer)
                 && case.own.answer.iter().any(|set| set.rtype == rtype::DNAME)
         },
     },
     Decision {
+        name: "the rcode of what did not fit",
+        peer: Peer::Nsd,
+        section: "RFC 2181 §9",
+        reason: "NSD looks on although it writes no more; with TC the resolver asks again anyway",
+        fields: &[Field::Rcode],
+        when: |case| case.own.flags & case.other.flags & TC != 0,
+    },
+    Decision {
         name: "glue of the parent exists in the child",
         peer: Peer::Nsd,
         section: "RFC 2181 §6.1",
-        reason: "NSD keeps one tree for all zones; the child has no such name, so NXDOMAIN is right",
-        fields: &[Field::Rcode],
-        when: |case| {
-            case.own.rcode == 0 && case.other.rcode == 3 && case.own.answer == case.other.answer
-        },
+        reason: "NSD keeps one tree for all zones; in the child's data there is no such name",
+        fields: RECORDS,
+        when: |case| names(case).any(|name| case.world.is_beside_stray_glue(&name)),
     },
     Decision {
         name: "the order in which glue is tried",
@@ -158,6 +183,14 @@ const KNOT_CHAIN: usize = 5;
 
 fn links(reply: &Reply) -> usize {
     reply.answer.iter().filter(|set| set.rtype == rtype::CNAME).count()
+}
+
+/// The names that a reply goes through.
+fn names(case: &Case) -> impl Iterator<Item = Name> {
+    let sets = case.own.answer.iter().chain(&case.other.answer);
+    let aliases = sets.filter(|set| set.rtype == rtype::CNAME).flat_map(|set| &set.rdata);
+    let targets = aliases.filter_map(|rdata| Some(Name::from_wire(rdata).ok()?.0));
+    std::iter::once(case.query.name.clone()).chain(targets)
 }
 
 /// `own` ends with an alias, or a referral to where it leads, and `other` went on.

@@ -1,11 +1,26 @@
 //! Conformance, told by other servers: the same zones and questions to NSD, Knot and this one.
+//!
+//! | file | holds |
+//! |---|---|
+//! | differential | made-up zones and questions; every difference is a decision or a fault |
+//! | edns | flags, opcodes and EDNS, case by case |
+//! | transports | the repository's own zones, by every transport |
+//! | zonemaster | a delegation from a made-up root, judged by zonemaster |
 
 mod compare;
 mod decisions;
 mod differential;
+mod edns;
+mod edns_rows;
 mod exchange;
 mod generate;
 mod queries;
 mod rdata;
 mod server;
 mod wire;
+mod zone;
+
+/// The server that is tested, where it is there to be tested.
+fn ours() -> Option<server::Peer> {
+    None
+}

@@ -3,9 +3,10 @@
 use fastrand::Rng;
 use tiovivo::zone::name::{MAX_NAME, Name};
 
-use crate::generate::{World, Zone, label, stretch};
+use crate::generate::{World, label, stretch};
 use crate::rdata::PLAIN;
 use crate::wire::{AD, CD, DO, Edns, Query, RD, Transport, rtype};
+use crate::zone::{Rrset, Zone};
 
 /// Types that a question may carry beside the plain ones; 46, 47 and 50 are never in these zones.
 const OTHER_TYPES: &[u16] = &[
@@ -74,7 +75,7 @@ fn name(zone: &Zone, rng: &mut Rng) -> (Name, Option<u16>) {
 /// Below a cut, a DNAME or a wildcard, if the zone has one.
 fn special(zone: &Zone, rng: &mut Rng) -> Name {
     let shapes = [rtype::NS, rtype::DNAME, rtype::CNAME, rtype::DS];
-    let wanted = |set: &&crate::generate::Rrset| {
+    let wanted = |set: &&Rrset| {
         set.owner != zone.apex && (shapes.contains(&set.rtype) || set.owner.is_wildcard())
     };
     let found: Vec<_> = zone.sets.values().filter(wanted).collect();

@@ -2,8 +2,7 @@
 //!
 //! This parser shares nothing with the one that answers: a reply that it refuses is a fault of the
 //! server. It wants every octet accounted for, pointers that go backwards only, compression in
-//! the types of RFC 1035 only (RFC 3597 §4), one TTL for an RRset, no RRset in two pieces, and OPT
-//! once.
+//! the types of RFC 1035 only (RFC 3597 §4), one TTL for an RRset, and OPT once.
 
 use std::collections::BTreeSet;
 
@@ -81,6 +80,8 @@ pub struct Reply {
     /// Without OPT.
     pub additional: Vec<Rrset>,
     pub opt: Option<Edns>,
+    /// A record stands twice in a section, or an RRset in two pieces.
+    pub repeats: bool,
     pub len: usize,
 }
 
@@ -191,7 +192,7 @@ impl Edns {
 
 impl Reply {
     pub fn parse(message: &[u8]) -> Result<Reply, String> {
-        let mut cursor = Cursor { message, at: 0 };
+        let mut cursor = Cursor { message, at: 0, repeats: false };
         let (id, flags) = (cursor.word()?, cursor.word()?);
         let counts = [cursor.word()?, cursor.word()?, cursor.word()?, cursor.word()?];
         let mut reply = Reply {
@@ -203,6 +204,7 @@ impl Reply {
             authority: Vec::new(),
             additional: Vec::new(),
             opt: None,
+            repeats: false,
             len: message.len(),
         };
         for _ in 0..counts[0] {
@@ -222,12 +224,7 @@ impl Reply {
         if cursor.at != message.len() {
             return Err(format!("{} octets after the last record", message.len() - cursor.at));
         }
-        for section in [&reply.answer, &reply.authority, &reply.additional] {
-            let mut seen = BTreeSet::new();
-            if let Some(set) = section.iter().find(|set| !seen.insert((&set.owner, set.rtype))) {
-                return Err(format!("{} TYPE{} is in two pieces", set.owner, set.rtype));
-            }
-        }
+        reply.repeats = cursor.repeats;
         Ok(reply)
     }
 
@@ -239,6 +236,7 @@ impl Reply {
 struct Cursor<'a> {
     message: &'a [u8],
     at: usize,
+    repeats: bool,
 }
 
 impl Cursor<'_> {
@@ -311,17 +309,16 @@ impl Cursor<'_> {
                 return Err(format!("a record of class {class}"));
             }
             let rdata = self.rdata(kind, len)?;
-            match sets.last_mut() {
-                Some(set) if set.owner == owner && set.rtype == kind => {
-                    if set.ttl != ttl {
-                        return Err(format!("{owner} TYPE{kind} has two TTLs (RFC 2181 §5.2)"));
-                    }
-                    if !set.rdata.insert(rdata) {
-                        return Err(format!("{owner} TYPE{kind} has a record twice"));
-                    }
-                }
-                _ => sets.push(Rrset { owner, rtype: kind, ttl, rdata: BTreeSet::from([rdata]) }),
+            let known = sets.iter().position(|set| set.owner == owner && set.rtype == kind);
+            let Some(place) = known else {
+                sets.push(Rrset { owner, rtype: kind, ttl, rdata: BTreeSet::from([rdata]) });
+                continue;
+            };
+            if sets[place].ttl != ttl {
+                return Err(format!("{owner} TYPE{kind} has two TTLs (RFC 2181 §5.2)"));
             }
+            let in_pieces = place + 1 != sets.len();
+            self.repeats |= !sets[place].rdata.insert(rdata) || in_pieces;
         }
         Ok(sets)
     }
