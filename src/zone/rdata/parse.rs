@@ -6,7 +6,7 @@ use crate::zone::name::{Name, NameFault};
 use crate::zone::rdata::codec::{self, number, period, unescape_into};
 use crate::zone::rdata::table::{Field, row, type_name, type_number_of};
 use crate::zone::rdata::walk::{self, MAX_RDATA};
-use crate::zone::rdata::words::{WordFault, Words, shown};
+use crate::zone::rdata::words::{Word, WordFault, Words, shown};
 use crate::zone::rdata::{bitmap, loc, svcb, time};
 
 /// Appends the RDATA that the rest of `words` says to `out`; after a fault, what was appended is
