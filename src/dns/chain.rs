@@ -9,13 +9,14 @@
 //! | nothing | the SOA of the zone that says so; its rcode (RFC 2308 §2.1) | ends |
 //! | not ours, a loop, too many steps | | ends with what there is |
 
-use crate::dns::query::{LowerName, Query, REFUSED};
+use crate::dns::query::{Query, REFUSED};
 use crate::dns::reply::{Body, NXDOMAIN, YXDOMAIN};
 use crate::dns::respond::Client;
 use crate::snapshot::Snapshot;
 use crate::snapshot::message::{Full, Writer};
 use crate::snapshot::statics::POOL_NEGATIVE_TTL;
 use crate::zone::lookup::Outcome;
+use crate::zone::lower::LowerName;
 use crate::zone::name::MAX_NAME;
 use crate::zone::rtype;
 use crate::zone::store::{NodeId, RrsetView, ZoneId};
@@ -89,8 +90,8 @@ impl<'s> Chain<'s, '_> {
                 Outcome::Referral { cut } => return self.refer(cut),
                 Outcome::Data { rrset, .. } => return self.answer(&rrset),
                 Outcome::Slot { zone, slot } => return self.pool(zone, slot, qtype, client, turn),
-                Outcome::NoData { zone, slot } => {
-                    return self.negative(zone, slot.map(|_| POOL_NEGATIVE_TTL));
+                Outcome::NoData { zone, is_slot } => {
+                    return self.negative(zone, is_slot.then_some(POOL_NEGATIVE_TTL));
                 }
                 Outcome::NxDomain { zone } => {
                     self.body.rcode = NXDOMAIN;

@@ -10,6 +10,7 @@
 //! | cut off, or octets behind the last record | FORMERR |
 
 use crate::snapshot::message::HEADER;
+use crate::zone::lower::LowerName;
 use crate::zone::name::{MAX_LABEL, MAX_NAME};
 use crate::zone::rtype;
 
@@ -45,87 +46,45 @@ pub enum Unanswerable {
     Rcode(u8),
 }
 
-/// The question's name in lower case.
-#[derive(Debug)]
-pub struct LowerName {
-    bytes: [u8; MAX_NAME + 1],
-    len: usize,
-}
-
-impl Default for LowerName {
-    fn default() -> LowerName {
-        LowerName { bytes: [0; MAX_NAME + 1], len: 0 }
-    }
-}
-
-impl LowerName {
-    #[inline]
-    pub fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    /// The length octets are below `A`, so the whole name may be folded at once.
-    #[inline]
-    pub fn set(&mut self, name: &[u8]) -> Option<()> {
-        self.len = name.len();
-        let (from, from_rest) = name.as_chunks::<8>();
-        let (to, to_rest) = self.bytes.get_mut(..name.len())?.as_chunks_mut::<8>();
-        for (from, to) in from.iter().zip(to) {
-            *to = lower(u64::from_le_bytes(*from)).to_le_bytes();
-        }
-        for (from, to) in from_rest.iter().zip(to_rest) {
-            *to = from.to_ascii_lowercase();
-        }
-        Some(())
-    }
-}
-
-/// ASCII letters of eight octets at once: adding moves `A`..`Z` over the high bit.
-#[inline]
-fn lower(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let low = word & (0x7f * ONES);
-    let from_a = low + (0x80 - b'A' as u64) * ONES;
-    let beyond_z = low + (0x7f - b'Z' as u64) * ONES;
-    let letters = !word & (from_a ^ beyond_z) & (0x80 * ONES);
-    word | letters >> 2
-}
-
 impl<'q> Query<'q> {
-    /// Reads `message` and puts the name of its question into `name`.
+    /// Reads `message` and puts the name of its question into `name`. What nearly every query looks
+    /// like is read here, everything else by [`other_sections`].
     #[inline]
     pub fn parse(message: &'q [u8], name: &mut LowerName) -> Result<Query<'q>, Unanswerable> {
         let header: &[u8; HEADER] = message.first_chunk().ok_or(Unanswerable::Drop)?;
-        if header[2] & 0x80 != 0 {
-            return Err(Unanswerable::Drop);
-        }
-        match header[2] >> 3 & 15 {
-            0 => {}
-            OPCODE_NOTIFY => return Err(Unanswerable::Rcode(REFUSED)),
-            _ => return Err(Unanswerable::Rcode(NOTIMP)),
-        }
-        let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
-        if count(4) != 1 {
-            return Err(FORMAT);
+        let [_, _, flags, _, counts @ ..] = *header;
+        let counts = u64::from_be_bytes(counts);
+        if flags & 0xf8 != 0 || counts >> 48 != 1 {
+            return Err(Query::not_a_query(flags));
         }
         let name_end = question_name(message).ok_or(FORMAT)?;
         let (head, rest) = message.split_at_checked(name_end + 4).ok_or(FORMAT)?;
-        name.set(&head[HEADER..name_end]).ok_or(FORMAT)?;
-        let qtype = u16::from_be_bytes([head[name_end], head[name_end + 1]]);
-        let qclass = u16::from_be_bytes([head[name_end + 2], head[name_end + 3]]);
-        let query = Query { head, qtype, qclass, edns: None };
-        if header[6..HEADER] == [0, 0, 0, 0, 0, 0] && rest.is_empty() {
-            return Ok(query);
+        let (wire, fixed) = head.split_at_checked(name_end).ok_or(FORMAT)?;
+        let fixed: &[u8; 4] = fixed.first_chunk().ok_or(FORMAT)?;
+        name.set(wire.get(HEADER..).unwrap_or_default()).ok_or(FORMAT)?;
+        let qtype = u16::from_be_bytes([fixed[0], fixed[1]]);
+        let qclass = u16::from_be_bytes([fixed[2], fixed[3]]);
+        let edns = match (counts, rest) {
+            (ONE_QUESTION, []) => None,
+            (WITH_ADDITIONAL, [0, 0, 41, high, low, 0, version, flags, _, 0, 0]) => Some(Edns {
+                size: u16::from_be_bytes([*high, *low]),
+                version: *version,
+                dnssec_ok: flags & 0x80 != 0,
+                options: &[],
+            }),
+            _ => other_sections(rest, counts, qtype)?,
+        };
+        Ok(Query { head, qtype, qclass, edns })
+    }
+
+    #[cold]
+    fn not_a_query(flags: u8) -> Unanswerable {
+        match (flags & 0x80, flags >> 3 & 15) {
+            (0, 0) => FORMAT,
+            (0, OPCODE_NOTIFY) => Unanswerable::Rcode(REFUSED),
+            (0, _) => Unanswerable::Rcode(NOTIMP),
+            _ => Unanswerable::Drop,
         }
-        if header[6..HEADER] == [0, 0, 0, 0, 0, 1]
-            && let [0, 0, 41, size_high, size_low, 0, version, flags, _, 0, 0] = *rest
-        {
-            let size = u16::from_be_bytes([size_high, size_low]);
-            let edns = Edns { size, version, dnssec_ok: flags & 0x80 != 0, options: &[] };
-            return Ok(Query { edns: Some(edns), ..query });
-        }
-        let edns = other_sections(rest, [count(6), count(8), count(10)], qtype)?;
-        Ok(Query { edns, ..query })
     }
 
     /// Octets of the question's name.
@@ -135,6 +94,10 @@ impl<'q> Query<'q> {
     }
 }
 
+/// QDCOUNT 1 and nothing else, as the last eight octets of the header.
+const ONE_QUESTION: u64 = 1 << 48;
+/// QDCOUNT 1 and ARCOUNT 1.
+const WITH_ADDITIONAL: u64 = 1 << 48 | 1;
 const OPCODE_NOTIFY: u8 = 4;
 pub const FORMERR: u8 = 1;
 pub const NOTIMP: u8 = 4;
@@ -158,11 +121,13 @@ fn question_name(message: &[u8]) -> Option<usize> {
 }
 
 /// Everything behind the question: all that matters is the one OPT record of the third section.
-fn other_sections<'q>(
-    mut rest: &'q [u8],
-    [answer, authority, additional]: [u16; 3],
+#[cold]
+fn other_sections(
+    mut rest: &[u8],
+    counts: u64,
     qtype: u16,
-) -> Result<Option<Edns<'q>>, Unanswerable> {
+) -> Result<Option<Edns<'_>>, Unanswerable> {
+    let [answer, authority, additional] = [counts >> 32, counts >> 16, counts].map(|c| c as u16);
     if answer != 0 || (authority != 0 && qtype != rtype::IXFR) {
         return Err(FORMAT);
     }
@@ -267,18 +232,6 @@ mod tests {
 
     const QUESTION: &[u8] = b"\x03wWw\x09MiDominio\x03com\0\0\x01\0\x01";
     const OPT: &[u8] = b"\0\0\x29\x10\0\0\0\x80\0\0\0";
-
-    #[test]
-    fn letter_case_is_folded_and_nothing_else() {
-        let all: Vec<u8> = (0..=255).collect();
-        for chunk in all.chunks(8) {
-            let word = u64::from_le_bytes(chunk.try_into().unwrap());
-            assert_eq!(lower(word).to_le_bytes().to_vec(), chunk.to_ascii_lowercase());
-        }
-        let (query, name) =
-            parse(&query([1, 0, 0, 0], QUESTION)).map(|(q, n)| (q.qtype, n)).unwrap();
-        assert_eq!((query, name), (1, b"\x03www\x09midominio\x03com\0".to_vec()));
-    }
 
     #[test]
     fn edns_is_read_wherever_it_stands() {

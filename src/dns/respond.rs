@@ -18,13 +18,14 @@
 use std::net::IpAddr;
 
 use crate::dns::chain;
-use crate::dns::query::{LowerName, NOTIMP, Query, REFUSED, Unanswerable};
+use crate::dns::query::{NOTIMP, Query, REFUSED, Unanswerable};
 use crate::dns::reply::{self, BADVERS, Body, NOERROR, NXDOMAIN, SERVFAIL, Transport};
 use crate::snapshot::Snapshot;
 use crate::snapshot::pool::PoolAnswer;
 use crate::snapshot::rotation::place;
 use crate::snapshot::statics::POOL_NEGATIVE_TTL;
 use crate::zone::lookup::Outcome;
+use crate::zone::lower::LowerName;
 use crate::zone::rtype;
 use crate::zone::store::ZoneId;
 
@@ -112,22 +113,22 @@ fn answer(
             Some(pool) => pooled(snapshot, pool, zone, query, client, turn, out, authoritative),
             None => Body { rcode: SERVFAIL, ..empty },
         },
-        Outcome::Data { node, rrset, .. } => {
-            let body = statics.body(node, &rrset);
-            let written = match rrset.block().filter(|_| is_rotated(rrset.rtype, rrset.count)) {
-                Some(block) => {
-                    let first = place(turn, usize::from(rrset.count)) * block;
-                    write_from(out, start, body, first)
+        Outcome::Data { rrset, own } => {
+            let body = if own { rrset.body() } else { rrset.wire() };
+            let count = rrset.count();
+            let first = match rrset.block() {
+                Some(block) if is_rotated(rrset.rtype(), count) => {
+                    place(turn, usize::from(count)) * block
                 }
-                None => write_from(out, start, body, 0),
+                _ => 0,
             };
-            match written {
-                Some(len) => Body { len, answer: rrset.count, ..authoritative },
+            match write_from(out, start, body, first) {
+                Some(len) => Body { len, answer: count, ..authoritative },
                 None => Body { truncated: true, ..authoritative },
             }
         }
-        Outcome::NoData { zone, slot } => {
-            let cap = slot.map(|_| POOL_NEGATIVE_TTL);
+        Outcome::NoData { zone, is_slot } => {
+            let cap = is_slot.then_some(POOL_NEGATIVE_TTL);
             negative(snapshot, zone, cap, query, out, authoritative)
         }
         Outcome::NxDomain { zone } => {

@@ -56,13 +56,13 @@ impl<'m> Writer<'m> {
     ) -> Result<u16, Full> {
         let (len, target_count) = (self.len, self.target_count);
         for rdata in rrset.rdatas() {
-            let written = self.record(owner, rrset.rtype, ttl.unwrap_or(rrset.ttl()), rdata);
+            let written = self.record(owner, rrset.rtype(), ttl.unwrap_or(rrset.ttl()), rdata);
             if written.is_err() {
                 (self.len, self.target_count) = (len, target_count);
                 return Err(Full);
             }
         }
-        Ok(rrset.count)
+        Ok(rrset.count())
     }
 
     /// One record; `owner` and the names in `rdata` are uncompressed.
@@ -180,7 +180,8 @@ pub fn name_len(wire: &[u8]) -> usize {
 /// The records of `rrset` as they follow the question `owner`, compressed.
 pub fn render(owner: &[u8], rrset: &RrsetView<'_>) -> Option<Vec<u8>> {
     let question = HEADER + owner.len() + 4;
-    let mut message = vec![0; question + rrset.wire.len() + usize::from(rrset.count) * owner.len()];
+    let mut message =
+        vec![0; question + rrset.wire().len() + usize::from(rrset.count()) * owner.len()];
     message[HEADER..HEADER + owner.len()].copy_from_slice(owner);
     let mut writer = Writer::new(&mut message, question);
     writer.rrset(owner, rrset, None).ok()?;

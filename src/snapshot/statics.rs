@@ -9,7 +9,7 @@ use crate::cluster::pool::PoolId;
 use crate::snapshot::message::{HEADER, has_compressible_names, name_len, render};
 use crate::zone::name::Name;
 use crate::zone::record::Zone;
-use crate::zone::store::{NodeId, RrsetView, TooLarge, ZoneId, Zones};
+use crate::zone::store::{TooLarge, ZoneId, Zones};
 
 /// Negative answers of a pool's names live no longer (seconds): the next change of health may
 /// bring what is missing.
@@ -18,9 +18,6 @@ pub const POOL_NEGATIVE_TTL: u32 = 30;
 #[derive(Debug)]
 pub struct Statics {
     pub zones: Zones,
-    /// For each RRset where its compressed rendering is; empty when the stored form is as good.
-    rendered: Box<[(u32, u32)]>,
-    bytes: Box<[u8]>,
     negatives: Box<[Negative]>,
     /// Name of this server (RFC 5001), at most 255 octets; empty for none.
     pub nsid: Box<[u8]>,
@@ -44,37 +41,12 @@ impl Statics {
         published: impl Iterator<Item = (&'a Name, PoolId)>,
         nsid: &[u8],
     ) -> Result<Statics, TooLarge> {
-        let zones = Zones::build(zones, published.map(|(name, pool)| (name, pool.0)))?;
-        let mut rendered = vec![(0, 0); zones.rrset_count()];
-        let mut bytes = vec![];
-        for node in zones.nodes() {
-            for rrset in zones.rrsets(node).filter(|r| has_compressible_names(r.rtype)) {
-                if let Some(body) = render(zones.name_of(node), &rrset) {
-                    rendered[rrset.id.index()] = (bytes.len() as u32, body.len() as u32);
-                    bytes.extend_from_slice(&body);
-                }
-            }
-        }
+        let slots = published.map(|(name, pool)| (name, pool.0));
+        let zones = Zones::build(zones, slots, |owner, rrset| {
+            has_compressible_names(rrset.rtype()).then(|| render(owner, rrset))?
+        })?;
         let negatives = zones.zone_ids().map(|zone| Negative::new(&zones, zone)).collect();
-        Ok(Statics {
-            zones,
-            rendered: rendered.into(),
-            bytes: bytes.into(),
-            negatives,
-            nsid: nsid.into(),
-        })
-    }
-
-    /// The records as they follow their owner in a question. `own` tells that the question is the
-    /// RRset's owner; for a name made up by a wildcard only the stored form holds.
-    #[inline]
-    pub fn body<'s>(&'s self, own: Option<NodeId>, rrset: &RrsetView<'s>) -> &'s [u8] {
-        match self.rendered.get(rrset.id.index()) {
-            Some((start, len)) if *len != 0 && own.is_some() => {
-                self.bytes.get(*start as usize..(*start + *len) as usize).unwrap_or(rrset.wire)
-            }
-            _ => rrset.wire,
-        }
+        Ok(Statics { zones, negatives, nsid: nsid.into() })
     }
 
     #[inline]

@@ -226,7 +226,6 @@ impl Builder {
         if out.bytes.len() > NONE as usize {
             return Err(TooLarge);
         }
-        out.bytes.shrink_to_fit();
         Ok(Zones { index, nodes: out.nodes, rrsets: out.rrsets, bytes: out.bytes, zones: heads })
     }
 
@@ -307,9 +306,12 @@ impl Layout {
             let rdata = rdata.len() as u16;
             len = Some(if len.is_none_or(|len| len == rdata) { rdata } else { 0 });
         }
+        let octets = self.bytes.len() as u32 - start;
         self.rrsets.push(Rrset {
             start,
-            len: self.bytes.len() as u32 - start,
+            len: octets,
+            body: start,
+            body_len: octets,
             rtype,
             count: records.len() as u16,
             rdata_len: len.unwrap_or(0),

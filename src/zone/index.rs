@@ -11,21 +11,21 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 pub struct Index {
     /// High half: high half of the hash; low half: the node.
     slots: Box<[u64]>,
+    mask: usize,
     seed: u64,
 }
 
 impl Index {
     pub fn with_capacity(names: usize) -> Index {
         let slots = (names * 2).next_power_of_two().max(8);
-        Index { slots: vec![EMPTY; slots].into(), seed: fastrand::u64(..) | 1 }
+        Index { slots: vec![EMPTY; slots].into(), mask: slots - 1, seed: fastrand::u64(..) | 1 }
     }
 
     /// `node` must be below 2^32 - 1.
     pub fn insert(&mut self, hash: u64, node: u32) {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = hash as usize & self.mask;
         while self.slots[at] != EMPTY {
-            at = (at + 1) & mask;
+            at = (at + 1) & self.mask;
         }
         self.slots[at] = (hash >> 32 << 32) | u64::from(node);
     }
@@ -33,32 +33,35 @@ impl Index {
     /// The node with that hash for which `is` holds.
     #[inline]
     pub fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = hash as usize;
         loop {
-            let slot = self.slots[at & mask];
+            let slot = *self.slots.get(at & self.mask).unwrap_or(&EMPTY);
             if slot == EMPTY {
                 return None;
             }
-            if slot >> 32 == hash >> 32 && is(slot as u32) {
+            if (slot ^ hash) >> 32 == 0 && is(slot as u32) {
                 return Some(slot as u32);
             }
             at += 1;
         }
     }
 
-    /// Eight octets a step; folding the 128-bit product mixes both halves.
+    /// Eight octets a step, then the last eight, which may overlap; folding the 128-bit product
+    /// mixes both halves.
     #[inline]
     pub fn hash(&self, bytes: &[u8]) -> u64 {
         let mut hash = self.seed ^ bytes.len() as u64;
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
+        let Some(last) = bytes.last_chunk::<8>() else { return fold(hash ^ short(bytes)) };
+        for word in bytes.as_chunks::<8>().0 {
             hash = fold(hash ^ u64::from_le_bytes(*word));
         }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        fold(hash ^ u64::from_le_bytes(last))
+        fold(hash ^ u64::from_le_bytes(*last))
     }
+}
+
+/// Fewer than eight octets as a number.
+fn short(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 #[inline]

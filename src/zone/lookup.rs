@@ -21,10 +21,9 @@ use crate::zone::store::{Kind, NodeId, RrsetView, ZoneId, Zones, parent};
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome<'z> {
     Data {
-        zone: ZoneId,
-        /// `None` when a wildcard made it up: then nothing rendered ahead fits.
-        node: Option<NodeId>,
         rrset: RrsetView<'z>,
+        /// False when a wildcard made it up: then nothing rendered ahead fits.
+        own: bool,
     },
     /// The caller answers A and AAAA; `qtype` is one of them, or ANY.
     Slot {
@@ -45,7 +44,7 @@ pub enum Outcome<'z> {
     NoData {
         zone: ZoneId,
         /// The name has a slot: its negative answers must not outlive a change of it.
-        slot: Option<u32>,
+        is_slot: bool,
     },
     NxDomain {
         zone: ZoneId,
@@ -70,52 +69,51 @@ impl Zones {
     fn at_node(&self, id: NodeId, qtype: u16) -> Outcome<'_> {
         let node = self.node(id);
         match node.kind {
-            Kind::Below => return Outcome::Referral { cut: node.cut().unwrap_or(id) },
-            Kind::Cut if qtype != rtype::DS => return Outcome::Referral { cut: id },
-            Kind::Cut | Kind::Inside => {}
+            Kind::Inside if qtype != rtype::DS => self.data(id, true, qtype),
+            Kind::Inside if id == self.apex_node(node.zone) => self.ds_at_apex(node.zone),
+            Kind::Inside => self.data(id, true, qtype),
+            Kind::Cut if qtype != rtype::DS => Outcome::Referral { cut: id },
+            Kind::Cut => self.data(id, true, qtype),
+            Kind::Below => Outcome::Referral { cut: node.cut().unwrap_or(id) },
         }
-        if qtype == rtype::DS && id == self.apex_node(node.zone) {
-            return self.ds_at_apex(node.zone, id);
-        }
-        self.data(id, Some(id), qtype)
     }
 
-    /// What the records of `id` say, be it the name's own node or the wildcard for it.
+    /// What the records of `id` say, be it the name's `own` node or the wildcard for it.
     #[inline]
-    fn data(&self, id: NodeId, own: Option<NodeId>, qtype: u16) -> Outcome<'_> {
+    fn data(&self, id: NodeId, own: bool, qtype: u16) -> Outcome<'_> {
         let node = self.node(id);
         if let Some(slot) = node.slot()
             && matches!(qtype, rtype::A | rtype::AAAA | rtype::ANY)
         {
             return Outcome::Slot { zone: node.zone, slot };
         }
-        if let Some(rrset) = self.rrset(id, qtype) {
-            return Outcome::Data { zone: node.zone, node: own, rrset };
+        match self.rrset(id, qtype) {
+            Some(rrset) => Outcome::Data { rrset, own },
+            None => self.other_data(id, own, qtype),
         }
-        if let Some(rrset) = self.rrset(id, rtype::CNAME)
-            && let Some(target) = rrset.rdatas().next()
-        {
-            // RFC 8482 §4.1: of everything, one RRset; an alias has only this one.
-            return match qtype {
-                rtype::ANY => Outcome::Data { zone: node.zone, node: own, rrset },
-                _ => Outcome::Alias { rrset, target },
-            };
-        }
-        if qtype == rtype::ANY
-            && let Some(rrset) = self.rrsets(id).next()
-        {
-            return Outcome::Data { zone: node.zone, node: own, rrset };
-        }
+    }
 
-        Outcome::NoData { zone: node.zone, slot: node.slot() }
+    /// The name has no RRset of that type: an alias, anything at all (RFC 8482 §4.1: of everything,
+    /// one RRset), or nothing.
+    fn other_data(&self, id: NodeId, own: bool, qtype: u16) -> Outcome<'_> {
+        let node = self.node(id);
+        match self.rrsets(id).next() {
+            Some(rrset) if qtype == rtype::ANY => Outcome::Data { rrset, own },
+            // A CNAME stands alone, or before RRSIG and NSEC (RFC 4034 §4, types above it).
+            Some(rrset) if rrset.rtype() == rtype::CNAME => match rrset.rdatas().next() {
+                Some(target) => Outcome::Alias { rrset, target },
+                None => Outcome::NoData { zone: node.zone, is_slot: false },
+            },
+            _ => Outcome::NoData { zone: node.zone, is_slot: node.slot().is_some() },
+        }
     }
 
     /// DS lives above the cut: the parent zone answers, if it is ours too.
-    fn ds_at_apex(&self, zone: ZoneId, node: NodeId) -> Outcome<'_> {
+    fn ds_at_apex(&self, zone: ZoneId) -> Outcome<'_> {
         match self.parent_side(zone) {
-            Some((parent, Some(rrset))) => Outcome::Data { zone: parent, node: Some(node), rrset },
-            Some((parent, None)) => Outcome::NoData { zone: parent, slot: None },
-            None => Outcome::NoData { zone, slot: None },
+            Some((_, Some(rrset))) => Outcome::Data { rrset, own: true },
+            Some((parent, None)) => Outcome::NoData { zone: parent, is_slot: false },
+            None => Outcome::NoData { zone, is_slot: false },
         }
     }
 
@@ -145,7 +143,7 @@ impl Zones {
         match node.wildcard() {
             Some(wildcard) => match self.node(wildcard).kind {
                 Kind::Cut => Outcome::Referral { cut: wildcard },
-                Kind::Inside | Kind::Below => self.data(wildcard, None, qtype),
+                Kind::Inside | Kind::Below => self.data(wildcard, false, qtype),
             },
             None => Outcome::NxDomain { zone: node.zone },
         }

@@ -8,6 +8,7 @@
 mod build;
 mod index;
 pub mod lookup;
+pub mod lower;
 pub mod name;
 pub mod rdata;
 pub mod read;

@@ -64,14 +64,17 @@ pub struct ZoneId(pub(super) u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeId(pub(super) u32);
 
-/// Index of an RRset; dense, so that a caller can keep a table of his own beside the store.
+/// Index of an RRset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RrsetId(pub(super) u32);
+pub(super) struct RrsetId(pub(super) u32);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rrset {
     pub(super) start: u32,
     pub(super) len: u32,
+    /// The rendering for a question of this very owner; the stored form again when that is as good.
+    pub(super) body: u32,
+    pub(super) body_len: u32,
     pub(super) rtype: u16,
     pub(super) count: u16,
     /// Octets of each RDATA when all are equally long, else 0.
@@ -94,12 +97,8 @@ pub(super) struct ZoneHead {
 /// A view of one stored RRset.
 #[derive(Debug, Clone, Copy)]
 pub struct RrsetView<'z> {
-    pub id: RrsetId,
-    pub rtype: u16,
-    pub count: u16,
-    /// See [`RR_HEAD`]: the records with the owner as a pointer to offset 12.
-    pub wire: &'z [u8],
-    rdata_len: u16,
+    bytes: &'z [u8],
+    rrset: &'z Rrset,
 }
 
 pub(super) const NONE: u32 = u32::MAX;
@@ -111,11 +110,34 @@ pub struct TooLarge;
 
 impl Zones {
     /// `slots` names the owners whose addresses the caller answers; a slot is below 2^32 - 1.
+    /// `render` makes an RRset's body ([`RrsetView::body`]) where the stored form is not as good;
+    /// it is given the owner.
     pub fn build<'a>(
         zones: &[Zone],
         slots: impl Iterator<Item = (&'a Name, u32)>,
+        render: impl Fn(&[u8], &RrsetView<'_>) -> Option<Vec<u8>>,
     ) -> Result<Zones, TooLarge> {
-        Builder::new(zones)?.build(zones, slots)
+        let mut store = Builder::new(zones)?.build(zones, slots)?;
+        store.render(render);
+        Ok(store)
+    }
+
+    fn render(&mut self, render: impl Fn(&[u8], &RrsetView<'_>) -> Option<Vec<u8>>) {
+        let mut bodies = vec![];
+        for node in (0..self.nodes.len() as u32).map(NodeId) {
+            let first = self.node(node).first_rrset as usize;
+            for (offset, rrset) in self.rrsets(node).enumerate() {
+                if let Some(body) = render(self.name_of(node), &rrset) {
+                    bodies.push((first + offset, body));
+                }
+            }
+        }
+        for (rrset, body) in bodies {
+            self.rrsets[rrset].body = self.bytes.len() as u32;
+            self.rrsets[rrset].body_len = body.len() as u32;
+            self.bytes.extend_from_slice(&body);
+        }
+        self.bytes.shrink_to_fit();
     }
 
     /// The node of a name in lower-case wire form.
@@ -144,43 +166,29 @@ impl Zones {
     #[inline]
     pub fn name_of(&self, id: NodeId) -> &[u8] {
         let node = &self.nodes[id.0 as usize];
-        &self.bytes[node.name as usize..node.name as usize + usize::from(node.name_len)]
+        let start = node.name as usize;
+        self.bytes.get(start..start + usize::from(node.name_len)).unwrap_or_default()
     }
 
     #[inline]
     pub fn rrset(&self, id: NodeId, rtype: u16) -> Option<RrsetView<'_>> {
-        self.rrset_ids(id).map(|id| self.view(id)).find(|rrset| rrset.rtype == rtype)
+        let rrset = self.stored(self.node(id)).iter().find(|rrset| rrset.rtype == rtype)?;
+        Some(RrsetView { bytes: &self.bytes, rrset })
     }
 
     pub fn rrsets(&self, id: NodeId) -> impl Iterator<Item = RrsetView<'_>> {
-        self.rrset_ids(id).map(|id| self.view(id))
+        self.stored(self.node(id)).iter().map(|rrset| RrsetView { bytes: &self.bytes, rrset })
     }
 
+    /// Ascending by type.
     #[inline]
-    fn rrset_ids(&self, id: NodeId) -> impl Iterator<Item = RrsetId> + use<> {
-        let node = &self.nodes[id.0 as usize];
-        (node.first_rrset..node.first_rrset + u32::from(node.rrsets)).map(RrsetId)
+    fn stored(&self, node: &Node) -> &[Rrset] {
+        let first = node.first_rrset as usize;
+        self.rrsets.get(first..first + usize::from(node.rrsets)).unwrap_or_default()
     }
 
-    #[inline]
-    pub fn view(&self, id: RrsetId) -> RrsetView<'_> {
-        let rrset = &self.rrsets[id.0 as usize];
-        RrsetView {
-            id,
-            rtype: rrset.rtype,
-            count: rrset.count,
-            wire: &self.bytes[rrset.start as usize..(rrset.start + rrset.len) as usize],
-            rdata_len: rrset.rdata_len,
-        }
-    }
-
-    /// Every node with its RRsets, for whoever renders ahead.
-    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..self.nodes.len() as u32).map(NodeId)
-    }
-
-    pub fn rrset_count(&self) -> usize {
-        self.rrsets.len()
+    fn view(&self, id: RrsetId) -> RrsetView<'_> {
+        RrsetView { bytes: &self.bytes, rrset: &self.rrsets[id.0 as usize] }
     }
 
     pub fn zone_ids(&self) -> impl Iterator<Item = ZoneId> + use<> {
@@ -250,27 +258,46 @@ impl NodeId {
     }
 }
 
-impl RrsetId {
-    #[inline]
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
 impl<'z> RrsetView<'z> {
+    #[inline]
+    pub fn rtype(&self) -> u16 {
+        self.rrset.rtype
+    }
+
+    /// Number of records.
+    #[inline]
+    pub fn count(&self) -> u16 {
+        self.rrset.count
+    }
+
+    /// See [`RR_HEAD`]: the records with the owner as a pointer to offset 12, otherwise uncompressed.
+    #[inline]
+    pub fn wire(&self) -> &'z [u8] {
+        let (start, len) = (self.rrset.start as usize, self.rrset.len as usize);
+        self.bytes.get(start..start + len).unwrap_or_default()
+    }
+
+    /// The records as they follow a question of their very owner, compressed.
+    #[inline]
+    pub fn body(&self) -> &'z [u8] {
+        let (start, len) = (self.rrset.body as usize, self.rrset.body_len as usize);
+        self.bytes.get(start..start + len).unwrap_or_default()
+    }
+
     pub fn ttl(&self) -> u32 {
-        self.wire.get(6..10).map_or(0, |ttl| u32::from_be_bytes(ttl.try_into().unwrap_or_default()))
+        let ttl = self.wire().get(6..10).and_then(|ttl| ttl.first_chunk());
+        ttl.map_or(0, |ttl| u32::from_be_bytes(*ttl))
     }
 
     /// Octets of each record when all are equally long: then the set can be rotated by blocks.
     #[inline]
     pub fn block(&self) -> Option<usize> {
-        (self.rdata_len != 0).then(|| RR_HEAD + usize::from(self.rdata_len))
+        (self.rrset.rdata_len != 0).then(|| RR_HEAD + usize::from(self.rrset.rdata_len))
     }
 
     /// Uncompressed RDATA, record by record.
     pub fn rdatas(&self) -> impl Iterator<Item = &'z [u8]> + use<'z> {
-        let mut rest = self.wire;
+        let mut rest = self.wire();
         std::iter::from_fn(move || {
             let len = rest.get(10..RR_HEAD)?;
             let len = usize::from(u16::from_be_bytes([len[0], len[1]]));

@@ -1,0 +1,79 @@
+//! A name folded to lower case, ready for look-ups.
+
+use crate::zone::name::MAX_NAME;
+
+/// A wire-form name in lower case, in a buffer that is used again and again.
+#[derive(Debug)]
+pub struct LowerName {
+    bytes: [u8; MAX_NAME + 1],
+    len: usize,
+}
+
+impl Default for LowerName {
+    fn default() -> LowerName {
+        LowerName { bytes: [0; MAX_NAME + 1], len: 0 }
+    }
+}
+
+impl LowerName {
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// `None`, and no name, when `name` is longer than a name can be. The length octets are below
+    /// `A`, so the whole name is folded at once: eight octets a step, and the last eight once more
+    /// rather than the rest one by one.
+    #[inline]
+    pub fn set(&mut self, name: &[u8]) -> Option<()> {
+        self.len = 0;
+        let to = self.bytes.get_mut(..name.len())?;
+        match (name.last_chunk::<8>(), to.last_chunk_mut::<8>()) {
+            (Some(last), Some(to_last)) => {
+                *to_last = lower(*last);
+                for (from, to) in name.as_chunks().0.iter().zip(to.as_chunks_mut().0) {
+                    *to = lower(*from);
+                }
+            }
+            _ => {
+                for (from, to) in name.iter().zip(to) {
+                    *to = from.to_ascii_lowercase();
+                }
+            }
+        }
+        self.len = name.len();
+        Some(())
+    }
+}
+
+/// ASCII letters of eight octets at once: adding moves `A`..`Z` over the high bit.
+#[inline]
+fn lower(octets: [u8; 8]) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(octets);
+    let low = word & (0x7f * ONES);
+    let from_a = low + (0x80 - b'A' as u64) * ONES;
+    let beyond_z = low + (0x7f - b'Z' as u64) * ONES;
+    let letters = !word & (from_a ^ beyond_z) & (0x80 * ONES);
+    (word | letters >> 2).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_folded_and_nothing_else() {
+        let all: Vec<u8> = (0..=255).collect();
+        for len in 0..=255 {
+            for from in [0, 255 - len] {
+                let mut name = LowerName::default();
+                name.set(&all[from..from + len]).unwrap();
+                assert_eq!(name.as_slice(), all[from..from + len].to_ascii_lowercase());
+            }
+        }
+        let mut name = LowerName::default();
+        assert_eq!(name.set(&[b'A'; 257]), None);
+        assert_eq!(name.as_slice(), b"");
+    }
+}
