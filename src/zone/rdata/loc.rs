@@ -43,7 +43,7 @@ fn angle(words: &mut Words<'_>, sides: &[u8; 2], most: u32) -> Result<u32, WordF
         let wrong =
             |words: &Words<'_>| words.fault("the place is wrong", format!("write {WANTED}"));
         if let [side] = text
-            && let Some(positive) = sides.iter().position(|s| s.eq_ignore_ascii_case(side))
+            && let Some(positive) = sides.iter().position(|s| s == side)
             && at > 0
         {
             let total = parts[0] * DEGREE + parts[1] * 60_000 + parts[2];

@@ -2,11 +2,11 @@
 //!
 //! | found | then |
 //! |---|---|
-//! | NS whose target is a CNAME (RFC 2181 §10.3) | error |
-//! | apex NS in the zone without A and AAAA | error: the delegation would be lame |
+//! | apex NS whose target is a CNAME (RFC 2181 §10.3) | error |
+//! | apex NS whose target has no A and AAAA in the zone | error: the delegation would be lame |
+//! | either of these at a zone cut, or of a target below one | warning: glue is missing |
 //! | NS at a wildcard (RFC 4592 §4.2) | error |
 //! | data below a DNAME (RFC 6672 §2.4) | error |
-//! | NS of a zone cut in the zone without A and AAAA | warning |
 //! | MX or SRV whose target is a CNAME (RFC 2181 §10.3, RFC 2782) | warning |
 //! | data below a zone cut that are no glue, other data at it (RFC 1034 §4.2.1) | warning |
 //! | DS without NS (RFC 4035 §2.4) | warning |
@@ -86,22 +86,33 @@ fn check_server(
         return;
     }
     let place = index.place(slot);
+    let ours = owner.name == apex && !is_delegated(index, server);
+    let mut tell = |message: String, help: &str| match ours {
+        true => faults.error(place, message, help),
+        false => faults.warning(place, message, help),
+    };
     if index.has(server, CNAME) {
         let message = format!("the name server {server} is a CNAME (RFC 2181 §10.3)");
-        faults.error(place, message, "name the host itself, the one with A or AAAA records");
-        return;
+        tell(message, "name the host itself, the one with A or AAAA records");
+    } else if all_read && !has_address(index, server) {
+        let message = format!("the name server {server} has neither A nor AAAA in this zone");
+        let help = hint(server, apex)
+            .unwrap_or_else(|| format!("write {server} IN A with the server's address"));
+        tell(message, &help);
     }
-    if !all_read || has_address(index, server) {
-        return;
+}
+
+/// Whether a name is at or below a zone cut, so that another zone has the say.
+fn is_delegated(index: &Index<'_>, name: &Name) -> bool {
+    let apex = &index.zone.apex;
+    let mut at = Some(name.clone());
+    while let Some(name) = at.filter(|name| name != apex) {
+        if index.has(&name, NS) {
+            return true;
+        }
+        at = name.parent();
     }
-    let message = format!("the name server {server} has neither A nor AAAA in this zone");
-    let help = hint(server, apex)
-        .unwrap_or_else(|| format!("write {server} IN A with the server's address"));
-    if owner.name == apex {
-        faults.error(place, message, help);
-    } else {
-        faults.warning(place, format!("{message}: glue is missing"), help);
-    }
+    false
 }
 
 /// A or AAAA at the name, or at the wildcard that answers for it (RFC 4592 §3.3.1).

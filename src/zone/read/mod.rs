@@ -12,7 +12,9 @@
 //! | [`faults`] | collects, bounds and sorts faults |
 //!
 //! No file is opened here: the caller gives the text of each. Where tools differ, this is kept by
-//! a test: what BIND, ldns and Knot all accept is accepted, what all refuse is refused.
+//! a test: what BIND, ldns and Knot all accept is accepted, what all refuse is refused. Stricter
+//! than some: CNAME beside other data, an apex without NS, a lame apex NS, digest lengths,
+//! RFC 9460 in full, class IN only. Milder than some: line ends of Windows, a byte order mark.
 //!
 //! `$GENERATE` is deliberately missing: only BIND reads it, and it is refused with its place.
 
@@ -82,15 +84,15 @@ mod tests {
 
     #[test]
     fn all_faults_of_a_file_are_told_at_once_and_in_order() {
-        let lines =
-            "a A 1.2.3\nb\tAAA x\nc CNAME ns1\nc A 192.0.2.1\né..b A 1.2.3.4\nxñ 300 MX a\n";
+        let lines = "a A 1.2.3\nb\tAAA x\nc CNAME ns1\nc A 192.0.2.1\né..b A 1\nxñ 300 MX a\n";
         assert_eq!(
             told(read_lines(lines)),
             [
                 "zone:5:5 1.2.3 is not an IPv4 address",
                 "zone:6:3 AAA is neither a TTL, a class nor a type",
                 "zone:8:1 A beside the CNAME of line 7 (RFC 1034 §3.6.2)",
-                "zone:9:1 é..b is no name: an empty label: two dots in a row, or a dot at the start",
+                "zone:9:1 é..b is no name: an empty label: two dots in a row, \
+                 or a dot at the start",
                 "zone:10:11 a is not a number from 0 to 65535",
             ]
         );
