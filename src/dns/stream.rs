@@ -11,6 +11,8 @@
 //!
 //! Queries of a connection are answered in their order; each costs microseconds, so nothing is
 //! gained by overtaking. A client may close its sending side and still gets its replies.
+//!
+//! [`accept`] and [`converse`] know nothing of the bytes' way: TLS lends them its own stream.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -76,13 +78,38 @@ struct Open {
     close: CancellationToken,
 }
 
-/// Accepts until `stop`, then waits for the connections to finish what they are at.
+/// One connection: who is at the other end, and what keeps it within the limits.
+#[derive(Debug)]
+pub struct Session {
+    client: Client,
+    id: u64,
+    end: Instant,
+    shared: Shared,
+    connections: Connections,
+}
+
+/// DNS over plain TCP, until `stop`.
 pub async fn serve(
     listener: TcpListener,
     shared: Shared,
     connections: Connections,
     stop: CancellationToken,
 ) {
+    let talk = |stream, session| async move { converse(stream, &session).await };
+    accept(listener, shared, connections, stop, talk).await;
+}
+
+/// Accepts until `stop`, then waits for the connections to finish what they are at. `talk` is what
+/// happens on one of them.
+pub async fn accept<T>(
+    listener: TcpListener,
+    shared: Shared,
+    connections: Connections,
+    stop: CancellationToken,
+    talk: impl Fn(TcpStream, Session) -> T,
+) where
+    T: Future<Output = io::Result<()>> + Send + 'static,
+{
     let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -95,9 +122,14 @@ pub async fn serve(
                 let (id, close) = connections.open(peer.ip().to_canonical(), &shared);
                 let (shared, connections, stop) =
                     (shared.clone(), connections.clone(), stop.clone());
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!("connection of {peer}: {error}");
+                }
+                let session = Session::new(peer, id, &shared, &connections);
+                let talk = talk(stream, session);
                 tasks.spawn(async move {
                     let ended = tokio::select! {
-                        ended = converse(stream, peer, id, &shared, &connections) => ended,
+                        ended = talk => ended,
                         () = close.cancelled() => Ok(()),
                         () = stop.cancelled() => Ok(()),
                     };
@@ -125,37 +157,30 @@ fn is_exhaustion(error: &io::Error) -> bool {
 }
 
 /// Reads frames, however they are split or joined, and answers each.
-async fn converse(
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    id: u64,
-    shared: &Shared,
-    connections: &Connections,
-) -> io::Result<()> {
-    let limits = connections.limits;
-    let end = Instant::now() + limits.total;
-    let client = Client { address: peer.ip(), transport: Transport::Stream };
+pub async fn converse<S>(mut stream: S, session: &Session) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let limit = session.limits().write;
     let mut input: Vec<u8> = Vec::with_capacity(READ_ROOM);
     let mut output: Vec<u8> = vec![];
-    stream.set_nodelay(true)?;
     loop {
         let mut used = 0;
         while let Some(query) = frame(&input[used..]) {
             used += 2 + query.len();
-            answer(query, &client, shared, &mut output);
+            reply(query, session, &mut output);
             if output.len() >= WRITE_ROOM {
-                write(&mut stream, &mut output, limits.write).await?;
+                write(&mut stream, &mut output, limit).await?;
             }
         }
         input.drain(..used);
         if used != 0 {
-            connections.active(id);
+            session.active();
         }
-        write(&mut stream, &mut output, limits.write).await?;
-        let deadline = end.min(Instant::now() + limits.idle);
+        write(&mut stream, &mut output, limit).await?;
         input.reserve(READ_ROOM);
         let read = stream.read_buf(&mut input);
-        match timeout_at(deadline, read).await {
+        match timeout_at(session.deadline(), read).await {
             Ok(Ok(0)) | Err(_) => return Ok(()),
             Ok(Ok(_)) if input.len() <= MAX_FRAME + READ_ROOM => {}
             Ok(Ok(_)) => return Err(io::ErrorKind::InvalidData.into()),
@@ -170,38 +195,87 @@ fn frame(input: &[u8]) -> Option<&[u8]> {
     rest.get(..usize::from(u16::from_be_bytes(*length)))
 }
 
-fn answer(query: &[u8], client: &Client, shared: &Shared, output: &mut Vec<u8>) {
+fn reply(query: &[u8], session: &Session, output: &mut Vec<u8>) {
     let start = output.len();
     output.resize(start + MAX_FRAME, 0);
+    match session.answer(query, &mut output[start + 2..]) {
+        Some(len) => {
+            output[start..start + 2].copy_from_slice(&(len as u16).to_be_bytes());
+            output.truncate(start + 2 + len);
+        }
+        None => output.truncate(start),
+    }
+}
+
+/// Answers and counts one query; the length of the reply in `room`, or `None` for no reply.
+pub fn answer(query: &[u8], client: &Client, shared: &Shared, room: &mut [u8]) -> Option<usize> {
     let snapshot = shared.reader.load();
     let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
-    let room = &mut output[start + 2..];
     let reply = respond(&snapshot, query, client, turn, room);
     let add = |counter: &AtomicU64| {
         counter.fetch_add(1, Ordering::Relaxed);
     };
     tally_by(&shared.counters.stream, &reply, room, add);
     match reply {
-        Reply::Send { len, .. } => {
-            output[start..start + 2].copy_from_slice(&(len as u16).to_be_bytes());
-            output.truncate(start + 2 + len);
-        }
-        Reply::Drop => output.truncate(start),
+        Reply::Send { len, .. } => Some(len),
+        Reply::Drop => None,
     }
 }
 
-async fn write(stream: &mut TcpStream, output: &mut Vec<u8>, limit: Duration) -> io::Result<()> {
+async fn write<S>(stream: &mut S, output: &mut Vec<u8>, limit: Duration) -> io::Result<()>
+where
+    S: AsyncWrite + Unpin,
+{
     if !output.is_empty() {
-        timeout(limit, stream.write_all(output)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let written = async {
+            stream.write_all(output).await?;
+            // What encrypts may hold back the end.
+            stream.flush().await
+        };
+        timeout(limit, written).await.map_err(|_| io::ErrorKind::TimedOut)??;
         // An idle connection keeps no room for its largest reply.
         *output = vec![];
     }
     Ok(())
 }
 
+impl Session {
+    fn new(peer: SocketAddr, id: u64, shared: &Shared, connections: &Connections) -> Session {
+        Session {
+            client: Client { address: peer.ip(), transport: Transport::Stream },
+            id,
+            end: Instant::now() + connections.limits.total,
+            shared: shared.clone(),
+            connections: connections.clone(),
+        }
+    }
+
+    pub fn answer(&self, query: &[u8], room: &mut [u8]) -> Option<usize> {
+        answer(query, &self.client, &self.shared, room)
+    }
+
+    /// Notes that the client has asked something.
+    pub fn active(&self) {
+        self.connections.active(self.id);
+    }
+
+    /// When the connection ends if nothing more is asked.
+    pub fn deadline(&self) -> Instant {
+        self.end.min(Instant::now() + self.connections.limits.idle)
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.connections.limits
+    }
+}
+
 impl Connections {
     pub fn new(limits: Limits) -> Connections {
         Connections { table: Arc::default(), next: Arc::default(), limits }
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Notes a new connection and makes room for it.
