@@ -21,6 +21,8 @@ pub mod zones;
 
 pub mod state_file;
 
+pub mod certificate;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 

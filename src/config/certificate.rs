@@ -1,0 +1,323 @@
+//! The certificate of the encrypted transports: two PEM files → what rustls presents, checked.
+//!
+//! | found | told as |
+//! |---|---|
+//! | a file that cannot be read, or has nothing of its kind | fault |
+//! | a key that does not belong to the chain's first certificate | fault |
+//! | that certificate expired, or not valid yet | warning: answering with it beats not answering |
+//! | a key that everyone on the machine may read | warning |
+//!
+//! Nothing is checked that only clients can know: whether they trust the issuer, which name they
+//! will ask for.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Octets of one of the files.
+const MAX_FILE: u64 = 1 << 20;
+/// Certificates of a chain.
+const MAX_CHAIN: usize = 16;
+
+/// A chain and its key. Two are equal when their chains are: the first certificate of a chain has
+/// the public half of the key in it.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    pub certified: Arc<CertifiedKey>,
+    /// End of validity of the chain's first certificate.
+    pub expires: Timestamp,
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Certificate) -> bool {
+        self.certified.cert == other.certified.cert
+    }
+}
+
+impl Eq for Certificate {}
+
+/// Why there is no certificate to present.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateFault {
+    #[error("{}: {source}", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{}: more than {MAX_FILE} octets; that is no PEM file", file.display())]
+    TooLarge { file: PathBuf },
+    #[error("{}: not PEM: {source}", file.display())]
+    NotPem { file: PathBuf, source: pem::Error },
+    #[error("{}: no certificate in it; expected `-----BEGIN CERTIFICATE-----`", file.display())]
+    NoCertificate { file: PathBuf },
+    #[error("{}: more than {MAX_CHAIN} certificates; expected the server's own and its issuers",
+        file.display())]
+    LongChain { file: PathBuf },
+    #[error(
+        "{}: the first certificate cannot be read; the server's own comes first",
+        file.display()
+    )]
+    BadCertificate { file: PathBuf },
+    #[error(
+        "{}: no private key in it; expected `-----BEGIN PRIVATE KEY-----`, without a passphrase",
+        file.display()
+    )]
+    NoKey { file: PathBuf },
+    #[error(
+        "{}: no key that can be used; RSA, ECDSA P-256 or P-384 and Ed25519 can",
+        file.display()
+    )]
+    BadKey { file: PathBuf },
+    #[error(
+        "{}: the key does not belong to the first certificate of {}; the server's own comes first",
+        key.display(), chain.display()
+    )]
+    Mismatch { chain: PathBuf, key: PathBuf },
+}
+
+/// The certificate and warnings, or all faults. `now` decides what has expired.
+pub fn read(
+    chain: &Path,
+    key: &Path,
+    now: Timestamp,
+) -> Result<(Certificate, Vec<String>), Vec<CertificateFault>> {
+    let mut warnings = vec![];
+    let (certificates, private) = match (read_chain(chain), read_key(key, &mut warnings)) {
+        (Ok(certificates), Ok(private)) => (certificates, private),
+        (certificates, private) => {
+            return Err([certificates.err(), private.err()].into_iter().flatten().collect());
+        }
+    };
+    let Some((starts, expires)) = certificates.first().and_then(|first| validity(first)) else {
+        return Err(vec![CertificateFault::BadCertificate { file: chain.into() }]);
+    };
+    if expires < now {
+        warnings.push(format!("{}: the certificate expired on {expires}", chain.display()));
+    } else if now < starts {
+        warnings.push(format!("{}: the certificate is not valid before {starts}", chain.display()));
+    }
+    let provider = rustls::crypto::ring::default_provider();
+    let certified = CertifiedKey::from_der(certificates, private, &provider)
+        .map_err(|error| vec![refusal(&error, chain, key)])?;
+    Ok((Certificate { certified: Arc::new(certified), expires }, warnings))
+}
+
+fn refusal(error: &Error, chain: &Path, key: &Path) -> CertificateFault {
+    match error {
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            CertificateFault::Mismatch { chain: chain.into(), key: key.into() }
+        }
+        Error::InvalidCertificate(_) => CertificateFault::BadCertificate { file: chain.into() },
+        _ => CertificateFault::BadKey { file: key.into() },
+    }
+}
+
+fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
+    let (text, _) = open(file)?;
+    let mut chain = vec![];
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        if chain.len() == MAX_CHAIN {
+            return Err(CertificateFault::LongChain { file: file.into() });
+        }
+        let not_pem = |source| CertificateFault::NotPem { file: file.into(), source };
+        chain.push(certificate.map_err(not_pem)?);
+    }
+    if chain.is_empty() {
+        return Err(CertificateFault::NoCertificate { file: file.into() });
+    }
+    Ok(chain)
+}
+
+fn read_key(
+    file: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<PrivateKeyDer<'static>, CertificateFault> {
+    let (text, mode) = open(file)?;
+    if mode & 0o004 != 0 {
+        let name = file.display();
+        warnings.push(format!("{name}: everyone on this machine may read the key; chmod o-rwx it"));
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+        pem::Error::NoItemsFound => CertificateFault::NoKey { file: file.into() },
+        source => CertificateFault::NotPem { file: file.into(), source },
+    })
+}
+
+/// What is in the file, and its mode.
+fn open(file: &Path) -> Result<(Vec<u8>, u32), CertificateFault> {
+    let read = || {
+        let opened = fs::File::open(file)?;
+        let mode = opened.metadata()?.mode();
+        let mut text = vec![];
+        opened.take(MAX_FILE + 1).read_to_end(&mut text)?;
+        Ok((text, mode))
+    };
+    match read() {
+        Ok((text, _)) if text.len() as u64 > MAX_FILE => {
+            Err(CertificateFault::TooLarge { file: file.into() })
+        }
+        Ok(found) => Ok(found),
+        Err(source) => Err(CertificateFault::Unreadable { file: file.into(), source }),
+    }
+}
+
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+/// `[0] EXPLICIT`, the version.
+const VERSION: u8 = 0xa0;
+
+/// Both ends of the validity of a certificate (RFC 5280 §4.1): the fourth field behind the version.
+fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
+    let (outer, _) = element(certificate, SEQUENCE)?;
+    let (mut fields, _) = element(outer, SEQUENCE)?;
+    if let Some((_, behind)) = element(fields, VERSION) {
+        fields = behind;
+    }
+    // Serial number, algorithm, issuer.
+    for tag in [INTEGER, SEQUENCE, SEQUENCE] {
+        fields = element(fields, tag)?.1;
+    }
+    let (validity, _) = element(fields, SEQUENCE)?;
+    let (starts, rest) = time(validity)?;
+    let (expires, _) = time(rest)?;
+    Some((starts, expires))
+}
+
+/// The content of the DER element at the start, which must have this tag, and what follows it.
+fn element(der: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
+    let [tag, short, rest @ ..] = der else { return None };
+    if *tag != wanted {
+        return None;
+    }
+    let (length, rest) = match short {
+        0..=0x7f => (usize::from(*short), rest),
+        0x81..=0x83 => {
+            let (length, rest) = rest.split_at_checked(usize::from(short - 0x80))?;
+            (length.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)), rest)
+        }
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
+/// RFC 5280 §4.1.2.5: `YYMMDDhhmmssZ`, years from 1950, or `YYYYMMDDhhmmssZ`.
+fn time(der: &[u8]) -> Option<(Timestamp, &[u8])> {
+    let (text, rest, century) = match element(der, UTC_TIME) {
+        Some((text, rest)) if text < b"50".as_slice() => (text, rest, "20"),
+        Some((text, rest)) => (text, rest, "19"),
+        None => {
+            let (text, rest) = element(der, GENERALIZED_TIME)?;
+            (text, rest, "")
+        }
+    };
+    let text = format!("{century}{}", std::str::from_utf8(text).ok()?);
+    let civil = DateTime::strptime("%Y%m%d%H%M%SZ", text).ok()?;
+    Some((civil.to_zoned(TimeZone::UTC).ok()?.timestamp(), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+    use std::os::unix::fs::PermissionsExt;
+    use tempfile::TempDir;
+
+    struct Folder(TempDir);
+
+    impl Folder {
+        /// A certificate for the years `from..to` and its key, as `chain.pem` and `key.pem`.
+        fn with(from: i32, to: i32) -> Folder {
+            let folder = Folder(tempfile::tempdir().unwrap());
+            let key = KeyPair::generate().unwrap();
+            let mut parameters = CertificateParams::new(vec!["ns1.midominio.com".into()]).unwrap();
+            parameters.not_before = date_time_ymd(from, 1, 1);
+            parameters.not_after = date_time_ymd(to, 1, 1);
+            folder.write("chain.pem", &parameters.self_signed(&key).unwrap().pem());
+            folder.write("key.pem", &key.serialize_pem());
+            folder
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            let file = self.0.path().join(name);
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+
+        /// Warnings, or faults without the folder.
+        fn read(&self) -> Result<Vec<String>, Vec<String>> {
+            let file = |name| self.0.path().join(name);
+            let now = "2026-05-01T00:00:00Z".parse().unwrap();
+            let tidy = |text: String| text.replace(&format!("{}/", self.0.path().display()), "");
+            match read(&file("chain.pem"), &file("key.pem"), now) {
+                Ok((_, warnings)) => Ok(warnings.into_iter().map(tidy).collect()),
+                Err(faults) => Err(faults.iter().map(|fault| tidy(fault.to_string())).collect()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_with_its_key_is_read_with_nothing_to_say() {
+        assert_eq!(Folder::with(2020, 2030).read(), Ok(vec![]));
+        assert_eq!(Folder::with(2020, 2070).read(), Ok(vec![]), "GeneralizedTime from 2050");
+    }
+
+    #[test]
+    fn what_is_not_valid_today_is_a_warning() {
+        let expired = "chain.pem: the certificate expired on 2021-01-01T00:00:00Z";
+        assert_eq!(Folder::with(2020, 2021).read(), Ok(vec![expired.into()]));
+        let early = "chain.pem: the certificate is not valid before 2029-01-01T00:00:00Z";
+        assert_eq!(Folder::with(2029, 2030).read(), Ok(vec![early.into()]));
+        let folder = Folder::with(2020, 2030);
+        let open = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(folder.0.path().join("key.pem"), open).unwrap();
+        assert_eq!(
+            folder.read().unwrap(),
+            ["key.pem: everyone on this machine may read the key; chmod o-rwx it"]
+        );
+    }
+
+    #[test]
+    fn every_file_that_is_wrong_is_told_at_once() {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        let faults = folder.read().unwrap_err();
+        assert_eq!(faults.len(), 2);
+        assert!(faults[0].starts_with("chain.pem: No such file"), "{faults:?}");
+        assert!(faults[1].starts_with("key.pem: No such file"), "{faults:?}");
+        folder.write("chain.pem", "midominio.com");
+        folder.write("key.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n");
+        let faults = folder.read().unwrap_err();
+        assert!(faults[0].starts_with("chain.pem: no certificate in it; expected"), "{faults:?}");
+        assert!(faults[1].starts_with("key.pem: "), "{faults:?}");
+    }
+
+    #[test]
+    fn a_key_must_belong_to_the_first_certificate() {
+        let folder = Folder::with(2020, 2030);
+        folder.write("key.pem", &KeyPair::generate().unwrap().serialize_pem());
+        let fault = "key.pem: the key does not belong to the first certificate of chain.pem; \
+                     the server's own comes first";
+        assert_eq!(folder.read(), Err(vec![fault.into()]));
+    }
+
+    #[test]
+    fn a_certificate_that_is_cut_off_is_a_fault_and_no_panic() {
+        let folder = Folder::with(2020, 2030);
+        let pem = fs::read(folder.0.path().join("chain.pem")).unwrap();
+        let der = CertificateDer::from_pem_slice(&pem).unwrap();
+        for end in 0..der.len() {
+            assert_eq!(validity(&der[..end]).is_some(), end == der.len());
+        }
+        folder.write("chain.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        let fault = "chain.pem: the first certificate cannot be read; the server's own comes first";
+        assert_eq!(folder.read(), Err(vec![fault.into()]));
+    }
+}
