@@ -8,6 +8,7 @@
 //! A stage tells every fault that it finds and hands on what is right, so that the operator sees
 //! all of them at once: [`fault::Fault`] is the only way in which anything here is refused.
 
+pub mod certificate;
 pub mod check;
 pub mod fault;
 pub mod positions;
@@ -20,8 +21,6 @@ pub mod written;
 pub mod zones;
 
 pub mod state_file;
-
-pub mod certificate;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,11 @@
 //! The answer side: bytes in, bytes out.
 //!
 //! [`respond::respond`] is one synchronous function for every transport. It sees a snapshot and
-//! nothing else: no health, no configuration, no clock. [`udp`] and [`stream`] carry it.
+//! nothing else: no health, no configuration, no clock. [`udp`] and [`stream`] carry it, and
+//! [`encrypted`] does so inside TLS, HTTPS and QUIC.
 
 pub mod chain;
+pub mod encrypted;
 pub mod query;
 pub mod reply;
 pub mod respond;

@@ -41,7 +41,7 @@ pub struct BindFault {
 fn hint(error: &io::Error, address: &SocketAddr) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another program has this address; \
-            `ss -lunpt` shows which, or choose another port under server.listen"
+            `ss -lunpt` shows which, or choose another port under `listen`"
             .into(),
         io::ErrorKind::PermissionDenied => format!(
             "port {} is for privileged programs; give the binary CAP_NET_BIND_SERVICE, as the \
@@ -116,6 +116,25 @@ fn grow_receive_buffer(socket: &Socket) -> io::Result<()> {
         );
     }
     Ok(())
+}
+
+/// A TCP socket for an encrypted transport.
+pub fn bind_stream(address: SocketAddr, transport: &'static str) -> Result<TcpListener, BindFault> {
+    tcp(address).map_err(|source| BindFault { transport, address, source })
+}
+
+/// A UDP socket for QUIC, which reads it on the threads of streams.
+pub fn bind_quic(address: SocketAddr) -> Result<UdpSocket, BindFault> {
+    let open = || {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())?;
+        socket.set_nonblocking(true)?;
+        Ok(socket.into())
+    };
+    open().map_err(|source| BindFault { transport: "QUIC", address, source })
 }
 
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {

@@ -25,10 +25,12 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Where a foreign crate may be named, by the start of the path below `src`.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 14] = [
     ("reqwest", &["health/probe"]),
     ("axum", &["http/"]),
     ("hyper", &["http/", "health/probe"]),
+    ("h2", &["dns/encrypted"]),
+    ("tokio_rustls", &["dns/encrypted"]),
     ("hickory_server", &["dns/encrypted"]),
     ("hickory_proto", &["dns/encrypted", "cli/present.rs"]),
     ("serde_yaml", &["config/"]),

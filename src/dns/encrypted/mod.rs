@@ -1,0 +1,138 @@
+//! DNS over TLS (RFC 7858), HTTPS (RFC 8484, HTTP/2) and QUIC (RFC 9250). Off until config.yaml
+//! lists addresses for them.
+//!
+//! The answer is the one of every transport, made by [`crate::dns::respond`] as for a stream: no
+//! truncation, and never a zone transfer over HTTPS or QUIC.
+//!
+//! | transport | carried by | bounds |
+//! |---|---|---|
+//! | [`tls`] | the accept loop and the conversation of TCP | TCP's, shared with it |
+//! | [`https`] | the same accept loop, with `h2` inside | the same, and its own |
+//! | [`quic`] | hickory-server, given typed records | hickory's, see there |
+//!
+//! HTTPS is not left to hickory-server: it has no GET, which RFC 8484 §4.1 orders, meets a wrong
+//! path or content type by dropping the request without a status, and has no bound on connections.
+//!
+//! One certificate serves all three. [`Handle::present`] replaces it: new handshakes see the new
+//! one, open connections go on. Files are not opened here, sockets and `stop` come from outside.
+
+pub mod https;
+pub mod quic;
+pub mod records;
+pub mod tls;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+
+use rustls::sign::CertifiedKey;
+use tokio::net;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::dns::encrypted::tls::Presented;
+use crate::dns::sockets::{BindFault, bind_quic, bind_stream};
+use crate::dns::stream::{self, Connections};
+use crate::dns::udp::Shared;
+
+/// Bound sockets. None at all is fine.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    pub tls: Vec<TcpListener>,
+    pub https: Vec<TcpListener>,
+    /// Where HTTPS answers, with its leading slash.
+    pub path: String,
+    pub quic: Vec<UdpSocket>,
+}
+
+/// The running listeners. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    presented: Arc<Presented>,
+    tasks: TaskTracker,
+}
+
+/// Has rustls use ring wherever nothing else is said: the first thing that a program does. A second
+/// call changes nothing.
+pub fn install_provider() {
+    // The error is that one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+impl Listeners {
+    pub fn bind(
+        tls: &[SocketAddr],
+        https: &[SocketAddr],
+        path: &str,
+        quic: &[SocketAddr],
+    ) -> Result<Listeners, BindFault> {
+        Ok(Listeners {
+            tls: tls
+                .iter()
+                .map(|address| bind_stream(*address, "TLS"))
+                .collect::<Result<_, _>>()?,
+            https: https
+                .iter()
+                .map(|address| bind_stream(*address, "HTTPS"))
+                .collect::<Result<_, _>>()?,
+            path: path.into(),
+            quic: quic.iter().map(|address| bind_quic(*address)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Serves `listeners` until `stop`, in tasks of the runtime that this is called in. `connections`
+/// should be those of TCP, so that its bounds hold for all of them together.
+pub fn start(
+    listeners: Listeners,
+    certificate: Arc<CertifiedKey>,
+    shared: &Shared,
+    connections: &Connections,
+    stop: &CancellationToken,
+) -> io::Result<Handle> {
+    let Listeners { tls, https, path, quic } = listeners;
+    let presented = Arc::new(Presented::new(certificate));
+    let tasks = TaskTracker::new();
+    let dot = tls::acceptor(&presented, tls::ALPN)?;
+    for listener in tls {
+        let dot = dot.clone();
+        tasks.spawn(stream::accept(
+            net::TcpListener::from_std(listener)?,
+            shared.clone(),
+            connections.clone(),
+            stop.clone(),
+            move |stream, session| tls::converse(dot.clone(), stream, session),
+        ));
+    }
+    let doh = tls::acceptor(&presented, https::ALPN)?;
+    let path: Arc<str> = path.into();
+    for listener in https {
+        let (doh, path) = (doh.clone(), Arc::clone(&path));
+        tasks.spawn(stream::accept(
+            net::TcpListener::from_std(listener)?,
+            shared.clone(),
+            connections.clone(),
+            stop.clone(),
+            move |stream, session| https::converse(doh.clone(), stream, session, Arc::clone(&path)),
+        ));
+    }
+    if !quic.is_empty() {
+        let idle = connections.limits().idle;
+        let server = quic::server(quic, &presented, shared, idle)?;
+        tasks.spawn(quic::serve(server, stop.clone()));
+    }
+    tasks.close();
+    Ok(Handle { presented, tasks })
+}
+
+impl Handle {
+    /// From now on handshakes get this certificate.
+    pub fn present(&self, certificate: Arc<CertifiedKey>) {
+        self.presented.replace(certificate);
+    }
+
+    /// Returns when all has ended after `stop`.
+    pub async fn ended(&self) {
+        self.tasks.wait().await;
+    }
+}

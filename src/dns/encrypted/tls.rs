@@ -1,0 +1,78 @@
+//! DNS over TLS: the conversation of TCP inside TLS, in TCP's accept loop and under its limits.
+//!
+//! A handshake happens in its connection's own task and within [`HANDSHAKE`]: whoever stops in the
+//! middle of one delays nobody. TLS 1.2 and 1.3, no early data (it can be replayed), no client
+//! certificates.
+
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::dns::stream::{self, Session};
+
+/// RFC 7858 §3.1, RFC 7301; a client may come without.
+pub const ALPN: &[u8] = b"dot";
+/// From the first octet of a handshake to its end.
+pub const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// The certificate that new handshakes get, whatever name the client asks for.
+#[derive(Debug)]
+pub struct Presented(RwLock<Arc<CertifiedKey>>);
+
+impl Presented {
+    pub fn new(certificate: Arc<CertifiedKey>) -> Presented {
+        Presented(RwLock::new(certificate))
+    }
+
+    pub fn replace(&self, certificate: Arc<CertifiedKey>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = certificate;
+    }
+}
+
+impl ResolvesServerCert for Presented {
+    fn resolve(&self, _client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// For a transport over TCP whose protocol is `alpn`.
+pub fn acceptor(presented: &Arc<Presented>, alpn: &[u8]) -> io::Result<TlsAcceptor> {
+    Ok(TlsAcceptor::from(Arc::new(config(presented, alpn, &[&TLS13, &TLS12])?)))
+}
+
+pub fn config(
+    presented: &Arc<Presented>,
+    alpn: &[u8],
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> io::Result<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(presented) as Arc<dyn ResolvesServerCert>);
+    config.alpn_protocols = vec![alpn.to_vec()];
+    Ok(config)
+}
+
+pub async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    timeout(HANDSHAKE, tls.accept(stream)).await.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+/// One connection.
+pub async fn converse(tls: TlsAcceptor, stream: TcpStream, session: Session) -> io::Result<()> {
+    let mut stream = handshake(tls, stream).await?;
+    stream::converse(&mut stream, &session).await?;
+    // Without a word of farewell the client could not tell our end from an attacker's.
+    timeout(session.limits().write, stream.shutdown()).await.map_err(|_| io::ErrorKind::TimedOut)?
+}
