@@ -19,7 +19,7 @@ use crate::zone::lookup::Outcome;
 use crate::zone::lower::LowerName;
 use crate::zone::name::MAX_NAME;
 use crate::zone::rtype;
-use crate::zone::store::{NodeId, RrsetView, ZoneId};
+use crate::zone::store::{NodeId, RrsetView, ZoneId, parent};
 
 /// Names that one answer goes through at most.
 const MAX_STEPS: usize = 16;
@@ -33,6 +33,8 @@ struct Chain<'s, 'm> {
     /// Hashes of the names gone through.
     seen: [u64; MAX_STEPS],
     steps: usize,
+    /// Hashes of the owners of DNAMEs, each at the step that applied it.
+    applied: [Option<u64>; MAX_STEPS],
 }
 
 /// Goes on from `first`, the outcome for the question's own name.
@@ -56,6 +58,7 @@ pub fn follow(
         name: current,
         seen: [0; MAX_STEPS],
         steps: 0,
+        applied: [None; MAX_STEPS],
     };
     if chain.run(first, query.qtype, client, turn).is_err() {
         chain.body.truncated = true;
@@ -82,8 +85,13 @@ impl<'s> Chain<'s, '_> {
                     }
                 }
                 Outcome::Redirect { owner, rrset, target } => {
-                    self.body.answer += self.writer.rrset(owner, &rrset, None)?;
-                    if !self.redirect(owner.len(), &rrset, target)? {
+                    if self.is_first(owner) {
+                        self.body.answer += self.writer.rrset(owner, &rrset, None)?;
+                    }
+                    let goes_on = self.redirect(owner.len(), &rrset, target)?;
+                    // The CNAME is what was asked for, or as much as ANY gets.
+                    let is_asked_for = matches!(qtype, rtype::CNAME | rtype::ANY);
+                    if !goes_on || is_asked_for || is_below(target, owner) {
                         return Ok(());
                     }
                 }
@@ -113,6 +121,16 @@ impl<'s> Chain<'s, '_> {
         self.seen[self.steps] = hash;
         self.steps += 1;
         true
+    }
+
+    /// Notes the DNAME at `owner`; false when its RRset is in this answer already.
+    fn is_first(&mut self, owner: &[u8]) -> bool {
+        let hash = self.snapshot.statics.zones.hash(owner);
+        let is_first = !self.applied[..self.steps].contains(&Some(hash));
+        if let Some(place) = self.applied.get_mut(self.steps.saturating_sub(1)) {
+            *place = Some(hash);
+        }
+        is_first
     }
 
     fn answer(&mut self, rrset: &RrsetView<'_>) -> Result<(), Full> {
@@ -207,4 +225,16 @@ impl<'s> Chain<'s, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether a DNAME of `owner` leads back to itself, with a longer name each time.
+fn is_below(target: &[u8], owner: &[u8]) -> bool {
+    let mut rest = Some(target);
+    while let Some(name) = rest {
+        if name.eq_ignore_ascii_case(owner) {
+            return true;
+        }
+        rest = parent(name);
+    }
+    false
 }

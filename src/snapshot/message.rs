@@ -56,7 +56,8 @@ impl<'m> Writer<'m> {
     ) -> Result<u16, Full> {
         let (len, target_count) = (self.len, self.target_count);
         for rdata in rrset.rdatas() {
-            let written = self.record(owner, rrset.rtype(), ttl.unwrap_or(rrset.ttl()), rdata);
+            let ttl = ttl.unwrap_or(rrset.ttl());
+            let written = self.unchecked_record(owner, rrset.rtype(), ttl, rdata);
             if written.is_err() {
                 (self.len, self.target_count) = (len, target_count);
                 return Err(Full);
@@ -65,8 +66,24 @@ impl<'m> Writer<'m> {
         Ok(rrset.count())
     }
 
-    /// One record; `owner` and the names in `rdata` are uncompressed.
+    /// One record or nothing; `owner` and the names in `rdata` are uncompressed.
     pub fn record(&mut self, owner: &[u8], rtype: u16, ttl: u32, rdata: &[u8]) -> Result<(), Full> {
+        let (len, target_count) = (self.len, self.target_count);
+        let written = self.unchecked_record(owner, rtype, ttl, rdata);
+        if written.is_err() {
+            (self.len, self.target_count) = (len, target_count);
+        }
+        written
+    }
+
+    /// As [`Writer::record`], but what was written of a record that does not fit stays.
+    fn unchecked_record(
+        &mut self,
+        owner: &[u8],
+        rtype: u16,
+        ttl: u32,
+        rdata: &[u8],
+    ) -> Result<(), Full> {
         self.name(owner)?;
         self.bytes(&rtype.to_be_bytes())?;
         self.bytes(&[0, 1])?;
@@ -134,19 +151,21 @@ impl<'m> Writer<'m> {
         targets.iter().copied().find(|target| self.is_at(usize::from(*target), name))
     }
 
-    /// Whether the name written at `at` is `name`. Pointers only go backwards, so this ends.
+    /// Whether the name written at `at` is `name`. Pointers only go backwards, so this ends. Behind
+    /// what is written stands an older message: a name that is being written has no end yet.
     fn is_at(&self, mut at: usize, name: &[u8]) -> bool {
+        let Some(message) = self.message.get(..self.len) else { return false };
         let mut wanted = labels(name);
         loop {
-            let Some(&len) = self.message.get(at) else { return false };
+            let Some(&len) = message.get(at) else { return false };
             match len {
                 0 => return wanted.next().is_none(),
                 0xc0.. => {
-                    let Some(low) = self.message.get(at + 1) else { return false };
+                    let Some(low) = message.get(at + 1) else { return false };
                     at = usize::from(len & 0x3f) << 8 | usize::from(*low);
                 }
                 _ => {
-                    let label = self.message.get(at + 1..at + 1 + usize::from(len));
+                    let label = message.get(at + 1..at + 1 + usize::from(len));
                     let (Some(label), Some(wanted)) = (label, wanted.next()) else { return false };
                     if !label.eq_ignore_ascii_case(wanted) {
                         return false;
