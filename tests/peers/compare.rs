@@ -75,7 +75,7 @@ pub fn unexplained(
 }
 
 fn applies(decision: &Decision, peer: Peer, field: Field, case: &Case) -> bool {
-    decision.peer == peer && decision.fields.contains(&field) && (decision.when)(case)
+    decision.by.contains(&peer) && decision.fields.contains(&field) && (decision.when)(case)
 }
 
 fn differing(a: &Reply, b: &Reply) -> Vec<Field> {

@@ -55,7 +55,7 @@ pub enum Want {
 fn flags_opcodes_and_edns_are_answered_as_ordered() {
     let zones = [zone()];
     let mut faults = Vec::new();
-    for peer in [Peer::Nsd].into_iter().chain(crate::ours()) {
+    for peer in [Peer::Tiovivo, Peer::Nsd] {
         let server = Server::start(peer, &zones);
         let mut known = BTreeSet::new();
         for row in ROWS {

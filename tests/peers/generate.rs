@@ -87,6 +87,13 @@ impl World {
         self.stray.iter().any(|stray| name.is_within(stray))
     }
 
+    /// The apex of the zone that a name is in.
+    pub fn home(&self, name: &Name) -> Option<&Name> {
+        let zones = self.zones.iter().map(|zone| &zone.apex);
+        let above = zones.filter(|apex| name.is_within(apex));
+        above.max_by_key(|apex| apex.as_wire().len())
+    }
+
     pub fn files(&self) -> Vec<ZoneFile> {
         self.zones.iter().map(Zone::file).collect()
     }

@@ -19,8 +19,3 @@ mod rdata;
 mod server;
 mod wire;
 mod zone;
-
-/// The server that is tested, where it is there to be tested.
-fn ours() -> Option<server::Peer> {
-    None
-}

@@ -174,8 +174,9 @@ pub fn free_port() -> u16 {
 fn tiovivo_config(addresses: &[SocketAddr], zones: &[ZoneFile]) -> String {
     let listen: Vec<String> = addresses.iter().map(|address| format!("\"{address}\"")).collect();
     let listen = listen.join(", ");
-    let mut text =
-        format!("server:\n  listen: [{listen}]\n  state: state\n  nsid: {NSID}\nzones:\n");
+    let mut text = format!(
+        "server:\n  listen: [{listen}]\n  dashboard: off\n  state: state\n  nsid: {NSID}\nzones:\n"
+    );
     for (index, zone) in zones.iter().enumerate() {
         let _ = writeln!(text, "  - apex: '{}'\n    file: {index}.zone", zone.apex);
     }
