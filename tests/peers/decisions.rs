@@ -141,8 +141,12 @@ pub const DECISIONS: &[Decision] = &[
         by: &[Peer::Knot],
         section: "RFC 2308 §3",
         reason: "without it the denial is not cached; the others send the resolver to TCP",
-        fields: &[Field::Tc],
-        when: |case| case.other.flags & TC != 0 && case.own.authority.is_empty(),
+        fields: &[Field::Tc, Field::Authority],
+        when: |case| {
+            let soa = case.other.authority.iter().find(|set| set.rtype == rtype::SOA);
+            let too_large = soa.is_some_and(|set| !fits(case, case.own, set));
+            case.own.authority.is_empty() && (too_large || case.other.flags & TC != 0)
+        },
     },
     Decision {
         name: "names that are compressed less",
@@ -210,6 +214,14 @@ pub const DECISIONS: &[Decision] = &[
         reason: "sibling glue is sent as far as it fits, A before AAAA here, by server elsewhere",
         fields: &[Field::Additional],
         when: is_same_referral,
+    },
+    Decision {
+        name: "TC for addresses of servers outside the cut",
+        by: &[Peer::Nsd],
+        section: "RFC 9471 §2.2",
+        reason: "only glue below the cut has to fit; the others leave these out in silence",
+        fields: &[Field::Tc],
+        when: |case| case.own.flags & TC != 0 && is_same_referral(case),
     },
     Decision {
         name: "glue below the cut that does not fit, without TC",

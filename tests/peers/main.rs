@@ -17,5 +17,7 @@ mod generate;
 mod queries;
 mod rdata;
 mod server;
+mod transports;
 mod wire;
 mod zone;
+mod zonemaster;
