@@ -4,8 +4,8 @@ use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
 
-/// hickory-server tells of every query at `info`.
-const DEFAULT: &str = "info,hickory_server=warn,hickory_proto=warn,hickory_net=warn";
+/// hickory-server tells of every query at `info`, and of clients that hang up at `warn`.
+const DEFAULT: &str = "info,hickory_server=error,hickory_proto=warn,hickory_net=warn";
 
 /// `TIOVIVO_LOG` overrides the default filter, in the form of tracing's `EnvFilter`. Under systemd
 /// the journal has the time already.

@@ -26,6 +26,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::dns::encrypted;
+
 /// What the configuration or the arguments are to blame for.
 pub const EXIT_CONFIG: u8 = 2;
 
@@ -70,6 +72,7 @@ pub struct ConfigArg {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
+    encrypted::install_provider();
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args.config),
         Command::Check(args) => check::run(&args.config),

@@ -11,9 +11,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::config::certificate::Certificate;
 use crate::config::{self, Config, Server};
 use crate::control::event::Command;
 use crate::control::loaded::Loaded;
+use crate::dns::encrypted;
 
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -22,6 +24,7 @@ pub async fn watch(
     path: PathBuf,
     first: Config,
     commands: mpsc::Sender<Command>,
+    encrypted: Option<encrypted::Handle>,
 ) -> std::io::Result<()> {
     let mut watch = Watch {
         hangup: signal(SignalKind::hangup())?,
@@ -36,13 +39,27 @@ pub async fn watch(
     loop {
         watch.changed().await;
         let marks_before = marks(&watch.files);
-        let (reload, files) = load(path.clone(), server.clone()).await;
-        if let Some(files) = files {
-            watch.files = files;
-            watch.loaded = marks(&watch.files);
-        } else {
-            watch.loaded = marks_before;
-        }
+        let reload = match load(path.clone(), server.clone()).await {
+            Ok(Fresh { loaded, files, certificate }) => {
+                if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
+                    encrypted.present(certificate.certified);
+                }
+                // Of files that this load read for the first time the marks are younger than what
+                // was read; of all others they are older, and a change in between is seen.
+                watch.loaded = marks(&files);
+                for (at, file) in files.iter().enumerate() {
+                    if let Some(before) = watch.files.iter().position(|known| known == file) {
+                        watch.loaded[at].clone_from(&marks_before[before]);
+                    }
+                }
+                watch.files = files;
+                Ok(loaded)
+            }
+            Err(faults) => {
+                watch.loaded = marks_before;
+                Err(faults)
+            }
+        };
         watch.seen.clone_from(&watch.loaded);
         if commands.send(Command::Reload(reload)).await.is_err() {
             return Ok(());
@@ -97,28 +114,28 @@ fn mark(file: &Path) -> Option<Mark> {
     Some(Mark { modified: data.modified().ok(), len: data.len(), inode: data.ino() })
 }
 
-/// The finished thing or its faults, and the files to look at from now on.
-async fn load(
-    path: PathBuf,
-    server: Server,
-) -> (Result<Box<Loaded>, Vec<String>>, Option<Vec<PathBuf>>) {
+/// What a load brings.
+struct Fresh {
+    loaded: Box<Loaded>,
+    /// To be looked at from now on.
+    files: Vec<PathBuf>,
+    certificate: Option<Certificate>,
+}
+
+async fn load(path: PathBuf, server: Server) -> Result<Fresh, Vec<String>> {
     let loading = tokio::task::spawn_blocking(move || {
-        let loaded = config::load(&path)
+        let config::Loaded { config, warnings } = config::load(&path)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        for warning in &loaded.warnings {
+        for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        tell_of_restart(&server, &loaded.config.server);
-        let now = jiff::Timestamp::now();
-        let ready = Loaded::build(&loaded.config, &path, now)
+        tell_of_restart(&server, &config.server);
+        let loaded = Loaded::build(&config, &path, jiff::Timestamp::now())
             .map_err(|error| vec![format!("{}: {error}", path.display())])?;
-        Ok((Box::new(ready), loaded.config.files))
+        let Config { files, certificate, .. } = config;
+        Ok(Fresh { loaded: Box::new(loaded), files, certificate })
     });
-    match loading.await {
-        Ok(Ok((ready, files))) => (Ok(ready), Some(files)),
-        Ok(Err(faults)) => (Err(faults), None),
-        Err(panic) => (Err(vec![format!("loading broke off: {panic}")]), None),
-    }
+    loading.await.unwrap_or_else(|panic| Err(vec![format!("loading broke off: {panic}")]))
 }
 
 /// Sockets and threads stay as they are over a reload.
@@ -128,6 +145,7 @@ fn tell_of_restart(old: &Server, new: &Server) {
         ("dashboard", old.dashboard != new.dashboard),
         ("state", old.state != new.state),
         ("workers", old.workers != new.workers),
+        ("tls, server.https or server.quic", old.encrypted != new.encrypted),
     ];
     for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
         tracing::warn!("server.{key} changed: it takes effect at the next start");

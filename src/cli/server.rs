@@ -18,11 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::reload;
-use crate::config::Config;
+use crate::config::{Config, Encrypted};
 use crate::control::loaded::Loaded;
 use crate::control::status::Status;
 use crate::control::writer::{Control, Handle};
 use crate::counters::Counters;
+use crate::dns::encrypted::{self, Listeners};
 use crate::dns::sockets::{self, BindFault, Bound};
 use crate::dns::stream::{self, Connections, Limits};
 use crate::dns::udp::{self, Shared};
@@ -53,6 +54,7 @@ pub struct Running {
     pub dns: Vec<SocketAddr>,
     pub dashboard: Option<SocketAddr>,
     pub status: watch::Receiver<Arc<Status>>,
+    encrypted: Option<encrypted::Handle>,
     workers: Vec<JoinHandle<()>>,
     stop_workers: Arc<AtomicBool>,
     stop: CancellationToken,
@@ -84,6 +86,10 @@ pub async fn start(path: &Path, config: Config) -> Result<Running, StartFault> {
         Some(address) => Some(listen(address).await?),
         None => None,
     };
+    let listeners = {
+        let Encrypted { tls, https, path, quic } = &config.server.encrypted;
+        Listeners::bind(tls, https, path, quic)?
+    };
     let (control, reader) = Control::new(Box::new(loaded), config.server.state.clone());
     let stop = CancellationToken::new();
     let stop_workers = Arc::new(AtomicBool::new(false));
@@ -95,7 +101,15 @@ pub async fn start(path: &Path, config: Config) -> Result<Running, StartFault> {
     };
     let dns = bound.iter().map(|bound| bound.address).collect();
     let tasks = TaskTracker::new();
-    let threads = answer(bound, &shared, &tasks, &stop)?;
+    let connections = Connections::new(Limits::default());
+    let threads = answer(bound, &shared, &connections, &tasks, &stop)?;
+    let encrypted = match &config.certificate {
+        Some(certificate) => {
+            let certificate = Arc::clone(&certificate.certified);
+            Some(encrypted::start(listeners, certificate, &shared, &connections, &stop)?)
+        }
+        None => None,
+    };
     let control = control.start();
     let dashboard_address = dashboard.as_ref().map(|(address, _)| *address);
     if let Some((_, listener)) = dashboard {
@@ -106,13 +120,15 @@ pub async fn start(path: &Path, config: Config) -> Result<Running, StartFault> {
         };
         tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));
     }
-    let reloading = reload::watch(path.to_owned(), config, control.commands.clone());
+    let commands = control.commands.clone();
+    let reloading = reload::watch(path.to_owned(), config, commands, encrypted.clone());
     let stopped = stop.clone();
     tasks.spawn(async move { stopped.run_until_cancelled(reloading).await });
     Ok(Running {
         dns,
         dashboard: dashboard_address,
         status: control.status.clone(),
+        encrypted,
         workers: threads,
         stop_workers,
         stop,
@@ -131,10 +147,10 @@ async fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartF
 fn answer(
     bound: Vec<Bound>,
     shared: &Shared,
+    connections: &Connections,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<Vec<JoinHandle<()>>, StartFault> {
-    let connections = Connections::new(Limits::default());
     let mut threads = vec![];
     for Bound { address, udp, tcp } in bound {
         for socket in udp {
@@ -163,7 +179,13 @@ impl Running {
         self.stop_workers.store(true, Ordering::Relaxed);
         self.stop.cancel();
         self.tasks.close();
-        if timeout(STOP_LIMIT, self.tasks.wait()).await.is_err() {
+        let streams = async {
+            self.tasks.wait().await;
+            if let Some(encrypted) = &self.encrypted {
+                encrypted.ended().await;
+            }
+        };
+        if timeout(STOP_LIMIT, streams).await.is_err() {
             tracing::warn!("connections were still open after {STOP_LIMIT:?}");
         }
         self.control.stop().await;

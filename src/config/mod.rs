@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cluster::node::Node;
 use crate::cluster::pool::{Pool, PoolId};
+use crate::config::certificate::Certificate;
 use crate::config::check::report::Report;
 use crate::config::fault::{Fault, Source};
 use crate::zone::name::Name;
@@ -102,6 +103,8 @@ pub struct Config {
     /// Which names answer from which pool. Each name once, inside one of the zones.
     pub published: Vec<Published>,
     pub zones: Vec<Zone>,
+    /// Of the encrypted transports; `None` while they are off.
+    pub certificate: Option<Certificate>,
     /// Every file that was read: a change of one of them asks for a reload.
     pub files: Vec<PathBuf>,
 }
@@ -118,6 +121,17 @@ pub struct Server {
     /// UDP threads; `None` is one a core.
     pub workers: Option<usize>,
     pub nsid: Option<String>,
+    pub encrypted: Encrypted,
+}
+
+/// Addresses of the encrypted transports; none is off.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Encrypted {
+    pub tls: Vec<SocketAddr>,
+    pub https: Vec<SocketAddr>,
+    /// Of HTTPS, with its leading slash.
+    pub path: String,
+    pub quic: Vec<SocketAddr>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use tiovivo::cluster::check::{Check, Probe, Thresholds};
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
-use tiovivo::config::{Config, Published, Server};
+use tiovivo::config::{Config, Encrypted, Published, Server};
 use tiovivo::control::loaded::Loaded;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::record::{Place, Record, Zone};
@@ -64,11 +64,13 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
             token_file: None,
             workers: None,
             nsid: Some("ns1".into()),
+            encrypted: Encrypted::default(),
         },
         nodes: vec![],
         published: pools.iter().map(|pool| pool.name.to_string()).zip(ids).map(owner).collect(),
         pools,
         zones: vec![zone()],
+        certificate: None,
         files: vec![],
     };
     Box::new(Loaded::build(&config, Path::new("config.yaml"), jiff::Timestamp::UNIX_EPOCH).unwrap())

@@ -58,7 +58,9 @@ fn the_example_loads_as_written() {
     let Loaded { config, warnings } = config::load(&repository().join("config.yaml"))
         .unwrap_or_else(|faults| panic!("{}", faults::render(&faults, false)));
     assert_eq!(warnings, []);
-    let Config { server, nodes, pools, published, zones, files } = config;
+    let Config { server, nodes, pools, published, zones, files, certificate: None } = config else {
+        panic!("a certificate")
+    };
 
     assert_eq!(server.listen, ["127.0.0.1:5300", "[::1]:5300"].map(|a| a.parse().unwrap()));
     assert_eq!(server.state, repository().join("state"));
@@ -255,7 +257,8 @@ fn every_key_of_the_schema_is_read() {
     for key in schema["properties"].as_object().unwrap().keys() {
         assert!(root.contains(&key.as_str()) && told.contains(key.as_str()), "{key}");
     }
-    let all = "server: { x: 1 }\nzones: [{ x: 1 }]\nnodes: { n: { x: 1 } }\npools: { p: { x: 1, \
+    let all = "server: { x: 1, tls: { x: 1 }, https: { x: 1 }, quic: { x: 1 }, \
+               certificate: { x: 1 } }\nzones: [{ x: 1 }]\nnodes: { n: { x: 1 } }\npools: { p: { x: 1, \
                members: { x: 1 }, when_short: { x: 1 }, check: { x: 1, http: { x: 1 }, \
                tcp: { x: 1 }, mysql: { x: 1 } } } }\n";
     let told = faults_of(all);

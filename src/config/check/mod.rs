@@ -3,6 +3,7 @@
 //! | file | checks |
 //! |---|---|
 //! | [`server`] | `server:` |
+//! | [`encrypted`] | `server.tls`, `https`, `quic` and `certificate` |
 //! | [`nodes`] | `nodes:` |
 //! | [`pools`], [`members`], [`probes`] | `pools:`, and with [`members`] the mother guard |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
@@ -11,6 +12,7 @@
 //!
 //! One fault is told once: what only follows from a fault that is told already is kept back.
 
+pub mod encrypted;
 pub mod fallbacks;
 pub mod members;
 pub mod names;
@@ -31,6 +33,7 @@ use crate::config::zones;
 /// `None` when there was an error. The faults are in `report`.
 pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<Config> {
     let server = server::check(&raw.server, folder, report);
+    let certificate = encrypted::certificate(&raw.server, &server.encrypted, folder, report);
     let inventory = nodes::check(&raw.nodes, report);
     let pools = pools::check(&raw.pools, &inventory, report);
     fallbacks::check(&raw.pools, report);
@@ -40,13 +43,16 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     if report.has_errors() {
         return None;
     }
-    let files = zones.loaded.iter().flat_map(|zone| zone.paths.iter().cloned()).collect();
+    let (certificate, certificate_files) = certificate.unzip();
+    let zone_files = zones.loaded.iter().flat_map(|zone| zone.paths.iter().cloned());
+    let files = zone_files.chain(certificate_files.into_iter().flatten()).collect();
     Some(Config {
         server,
         nodes: inventory.nodes,
         pools,
         published: published.into_iter().map(|named| named.published).collect(),
         zones: zones.loaded.into_iter().map(|loaded| loaded.zone).collect(),
+        certificate,
         files,
     })
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::config::Server;
+use crate::config::check::encrypted;
 use crate::config::check::report::Report;
 use crate::config::raw::RawServer;
 use crate::config::raw::scalar::quoted;
@@ -28,9 +29,11 @@ pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server 
         let message = format!("{} octets are no NSID", nsid.len());
         report.error(&path.key("nsid"), message, format!("write 1 to {MAX_NSID}, such as ns1"));
     }
+    let encrypted = encrypted::check(raw, &listen, dashboard, &path, report);
     Server {
         listen,
         dashboard,
+        encrypted,
         state: state(raw, folder, &path, report),
         token_file: token_file(raw, folder, &path, report),
         workers: raw.workers.map(|workers| workers.0.0 as usize),

@@ -65,6 +65,48 @@ pub struct RawServer {
     pub workers: Option<Scalar<Whole<1, 256>>>,
     /// What is told to a client that asks which server answered (RFC 5001), at most 255 octets.
     pub nsid: Option<String>,
+    /// DNS over TLS (RFC 7858); off when absent. Port 853 by custom.
+    pub tls: Option<RawListen>,
+    /// DNS over HTTPS (RFC 8484, HTTP/2); off when absent. Port 443 by custom.
+    pub https: Option<RawHttps>,
+    /// DNS over QUIC (RFC 9250); off when absent. Port 853 by custom.
+    pub quic: Option<RawListen>,
+    /// What `tls`, `https` and `quic` present. A change of the files is taken over at once.
+    pub certificate: Option<RawCertificate>,
+}
+
+/// Where an encrypted transport is reached.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `listen`")]
+#[schemars(rename = "listen", extend("required" = ["listen"]))]
+pub struct RawListen {
+    /// Addresses with ports.
+    #[schemars(length(min = 1))]
+    pub listen: Option<Vec<Scalar<SocketAddr>>>,
+}
+
+/// Where DNS over HTTPS is reached.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the keys `listen` and `path`")]
+#[schemars(rename = "https", extend("required" = ["listen"]))]
+pub struct RawHttps {
+    /// Addresses with ports.
+    #[schemars(length(min = 1))]
+    pub listen: Option<Vec<Scalar<SocketAddr>>>,
+    /// The path of the URL that clients are given.
+    #[schemars(extend("default" = "/dns-query"))]
+    pub path: Option<String>,
+}
+
+/// A certificate chain and its key, as PEM files.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the keys `chain` and `key`")]
+#[schemars(rename = "certificate", extend("required" = ["chain", "key"]))]
+pub struct RawCertificate {
+    /// The server's own certificate first, then its issuers.
+    pub chain: Option<String>,
+    /// The private key of the first certificate, without a passphrase.
+    pub key: Option<String>,
 }
 
 /// A domain.
