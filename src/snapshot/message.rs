@@ -215,3 +215,30 @@ pub fn has_compressible_names(rtype: u16) -> bool {
 }
 
 const _: () = assert!(RR_HEAD == 12, "a record's head is a pointer and ten octets");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: &[u8] = b"\x03www\x07example\0";
+
+    #[test]
+    fn a_record_that_does_not_fit_leaves_no_octets() {
+        let mut message = [0; HEADER + 20];
+        let mut writer = Writer::new(&mut message, HEADER);
+        assert_eq!(writer.record(b"\x01a\0", rtype::CNAME, 1, TARGET), Err(Full));
+        assert_eq!((writer.len(), writer.target_count), (HEADER, 0));
+    }
+
+    /// The buffer still holds an older message, in which a label like the name's second one was
+    /// followed by the rest of the name.
+    #[test]
+    fn a_name_is_no_target_of_itself() {
+        let mut message = *b"            \x01l\x07example\0              ";
+        let mut writer = Writer::new(&mut message, HEADER);
+        writer.target_count = 0;
+        writer.name(b"\x01l\x01l\x07example\0").unwrap();
+        assert_eq!(writer.len(), HEADER + 13);
+        assert_eq!(&message[HEADER..HEADER + 13], b"\x01l\x01l\x07example\0");
+    }
+}
