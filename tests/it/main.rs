@@ -8,6 +8,7 @@ mod guard;
 mod health;
 mod http;
 mod kept;
+mod readme;
 mod scenario;
 mod schedule;
 mod tidy;
