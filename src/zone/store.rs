@@ -270,7 +270,7 @@ impl<'z> RrsetView<'z> {
         self.rrset.count
     }
 
-    /// See [`RR_HEAD`]: the records with the owner as a pointer to offset 12, otherwise uncompressed.
+    /// See [`RR_HEAD`]: the owner is a pointer to offset 12, names in RDATA are in full.
     #[inline]
     pub fn wire(&self) -> &'z [u8] {
         let (start, len) = (self.rrset.start as usize, self.rrset.len as usize);
