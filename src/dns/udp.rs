@@ -31,6 +31,8 @@ use crate::snapshot::publish::Reader;
 const SMALL: usize = 1;
 const MIDDLE: usize = 8;
 const LARGE: usize = 64;
+/// After so many single queries a worker makes room for more, to see whether more are waiting.
+const LOOK_UP: u32 = 8;
 /// Octets of a query that are read. Longer ones are cut, and malformed then.
 const QUERY_ROOM: usize = 2048;
 
@@ -131,16 +133,19 @@ impl<'s, P: Peer> Worker<'s, P> {
 
     fn serve(&mut self) {
         let mut size = SMALL;
+        let mut calm = 0u32;
         while !self.shared.stop.load(Ordering::Relaxed) {
             let received = match size {
                 SMALL => self.batch::<SMALL>(),
                 MIDDLE => self.batch::<MIDDLE>(),
                 _ => self.batch::<LARGE>(),
             };
+            calm = if received > SMALL { 0 } else { calm.wrapping_add(1) };
             size = match (size, received) {
-                (SMALL, SMALL) => MIDDLE,
+                // Whether more was waiting behind a single query shows only when there is room.
+                (SMALL, _) if calm.is_multiple_of(LOOK_UP) => MIDDLE,
+                (SMALL, _) | (_, 0 | SMALL) => SMALL,
                 (MIDDLE, MIDDLE) => LARGE,
-                (_, 0 | SMALL) => SMALL,
                 (LARGE, 2..=MIDDLE) => MIDDLE,
                 (same, _) => same,
             };
