@@ -65,7 +65,10 @@ pub const DECISIONS: &[Decision] = &[
         section: "RFC 9471 §3.1",
         reason: "with TC the resolver asks again over TCP, so the rest would be for nothing",
         fields: &[Field::Additional],
-        when: |case| case.own.flags & TC != 0 && missing(case.other, case.own).next().is_none(),
+        when: |case| {
+            let mut missing = missing(case.other, case.own);
+            case.own.flags & TC != 0 && missing.all(|set| !fits(case, case.other, set))
+        },
     },
     Decision {
         name: "an address twice, for two targets of one name",

@@ -16,6 +16,7 @@ use crate::wire::{
 };
 
 /// A case. Without changes it asks for the SOA at the apex, as [`base`] does.
+#[derive(Clone, Copy)]
 pub struct Row {
     pub name: &'static str,
     pub ask: fn(&mut Query),

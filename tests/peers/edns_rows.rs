@@ -100,7 +100,7 @@ pub const ROWS: &[Row] = &[
     row("padding", |q| with_edns(q).options = vec![(12, vec![0; 100])], &[NOERROR, Soa, Opt]),
     row(
         "EDNS over TCP [ednstcp]",
-        |q| (over_tcp(q), with_edns(q)).1.flags = DO,
+        |q| (over_tcp(q), with_edns(q).flags = DO).1,
         &[NOERROR, Soa, Do],
     ),
     row("truncated, then TCP [edns512tcp]", |q| (large(q), over_tcp(q)).1, &[NOERROR, Opt, Do]),
