@@ -14,6 +14,7 @@ use crate::cluster::pool::PoolId;
 use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
 use crate::config::{self, Config};
+use crate::control::loaded::identity;
 use crate::dns::reply::Transport;
 use crate::dns::respond::{Client, Reply, respond};
 use crate::snapshot::statics::Statics;
@@ -107,8 +108,8 @@ fn offline(path: &Path, query: &[u8], from: IpAddr) -> Result<Vec<u8>, ExitCode>
 /// The answers while every node serves.
 fn all_up(config: &Config) -> Result<Snapshot, String> {
     let published = config.published.iter().map(|p| (&p.owner, p.pool));
-    let nsid = config.server.nsid.as_deref().unwrap_or_default().as_bytes();
-    let statics = Statics::build(&config.zones, published, nsid).map_err(|e| e.to_string())?;
+    let identity = identity(&config.server);
+    let statics = Statics::build(&config.zones, published, identity).map_err(|e| e.to_string())?;
     let health: Vec<PoolHealth> = config
         .pools
         .iter()

@@ -10,6 +10,7 @@
 
 pub mod certificate;
 pub mod check;
+pub mod cookie;
 pub mod fault;
 pub mod positions;
 pub mod raw;
@@ -29,6 +30,7 @@ use crate::cluster::node::Node;
 use crate::cluster::pool::{Pool, PoolId};
 use crate::config::certificate::Certificate;
 use crate::config::check::report::Report;
+use crate::config::cookie::Secret;
 use crate::config::fault::{Fault, Source};
 use crate::zone::name::Name;
 use crate::zone::record::{Severity, Zone};
@@ -121,6 +123,11 @@ pub struct Server {
     /// UDP threads; `None` is one a core.
     pub workers: Option<usize>,
     pub nsid: Option<String>,
+    /// What `version.bind` is answered with; `None` refuses.
+    pub version: Option<String>,
+    pub cookie_secret_file: Option<PathBuf>,
+    /// The first makes cookies, all verify. One of this process where there is no file.
+    pub cookie_secrets: Vec<Secret>,
     pub encrypted: Encrypted,
 }
 

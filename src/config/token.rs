@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::config::read;
 
-/// Largest token file.
+/// Largest token file, or other file with a secret.
 pub const MAX_TOKEN: u64 = 4096;
 
 /// Never printed.
@@ -36,6 +36,20 @@ pub struct Refused {
 
 /// `None` when there is no such file: then nobody may write. Blanks around the token are dropped.
 pub fn read(path: &Path) -> Result<Option<Token>, Refused> {
+    let Some(text) = owners_text(path)? else { return Ok(None) };
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(refused("is empty", "write a token into it, or remove the file"));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let help = "write one word of ASCII letters, digits and signs";
+        return Err(refused("has blanks or other than ASCII in its token", help));
+    }
+    Ok(Some(Token(token.to_owned())))
+}
+
+/// The text of a file that nobody but its owner may read or write; `None` when there is none.
+pub fn owners_text(path: &Path) -> Result<Option<String>, Refused> {
     let metadata = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refused(&format!("cannot be read: {error}"), "mend its owner")),
@@ -50,18 +64,10 @@ pub fn read(path: &Path) -> Result<Option<Token>, Refused> {
         Some((message, help)) => refused(message, help),
         None => refused(&told, "mend its owner or mode"),
     })?;
-    let token = text.trim();
-    if token.is_empty() {
-        return Err(refused("is empty", "write a token into it, or remove the file"));
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let help = "write one word of ASCII letters, digits and signs";
-        return Err(refused("has blanks or other than ASCII in its token", help));
-    }
-    Ok(Some(Token(token.to_owned())))
+    Ok(Some(text))
 }
 
-fn refused(message: &str, help: &str) -> Refused {
+pub fn refused(message: &str, help: &str) -> Refused {
     Refused { message: message.to_owned(), help: help.to_owned() }
 }
 

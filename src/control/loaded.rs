@@ -9,8 +9,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cluster::pool::Pool;
-use crate::config::{Config, Published};
+use crate::config::{Config, Published, Server};
 use crate::control::status::ZoneStatus;
+use crate::snapshot::identity::{CookieSecrets, Identity};
 use crate::snapshot::statics::Statics;
 use crate::zone::name::Name;
 use crate::zone::store::TooLarge;
@@ -32,18 +33,26 @@ impl Loaded {
     /// Costly with many names: not on a thread that answers or decides.
     pub fn build(config: &Config, file: &Path, at: Timestamp) -> Result<Loaded, TooLarge> {
         let published = config.published.iter().map(|published| (&published.owner, published.pool));
-        let nsid = config.server.nsid.clone();
-        let statics =
-            Statics::build(&config.zones, published, nsid.as_deref().unwrap_or("").as_bytes())?;
+        let statics = Statics::build(&config.zones, published, identity(&config.server))?;
         Ok(Loaded {
             file: file.display().to_string(),
             at,
-            nsid,
+            nsid: config.server.nsid.clone(),
             pools: config.pools.clone(),
             names: names(config.pools.len(), &config.published),
             zones: zones(&statics),
             statics: Arc::new(statics),
         })
+    }
+}
+
+/// What the server says of itself.
+pub fn identity(server: &Server) -> Identity {
+    let octets = |text: &String| text.as_bytes().into();
+    Identity {
+        nsid: server.nsid.as_ref().map(octets).unwrap_or_default(),
+        version: server.version.as_ref().map(octets),
+        cookies: CookieSecrets::new(server.cookie_secrets.iter().map(|s| *s.get()).collect()),
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`encrypted`] does so inside TLS, HTTPS and QUIC.
 
 pub mod chain;
+pub mod chaos;
 pub mod encrypted;
 pub mod query;
 pub mod reply;

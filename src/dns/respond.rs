@@ -12,12 +12,14 @@
 //! | no data of that type | 1 | NOERROR | | SOA |
 //! | no such name | 1 | NXDOMAIN | | SOA |
 //! | aliases, referrals | [`crate::dns::chain`] | | | |
-//! | outside our zones, another class, a transfer | 0 | REFUSED | | |
+//! | outside our zones, a transfer | 0 | REFUSED | | |
+//! | another class | [`crate::dns::chaos`] | | | |
 //! | does not fit | 1 | NOERROR, TC | | |
 
 use std::net::IpAddr;
 
 use crate::dns::chain;
+use crate::dns::chaos;
 use crate::dns::query::{NOTIMP, Query, REFUSED, Unanswerable};
 use crate::dns::reply::{self, BADVERS, Body, NOERROR, NXDOMAIN, SERVFAIL, Transport};
 use crate::snapshot::Snapshot;
@@ -62,7 +64,7 @@ pub fn respond(
     let mut name = LowerName::default();
     match Query::parse(query, &mut name) {
         Ok(query) => {
-            let nsid = &snapshot.statics.nsid[..];
+            let nsid = &snapshot.statics.identity.nsid[..];
             let len = answer(snapshot, &query, &name, client, turn, out)
                 .and_then(|body| reply::frame(out, &query, &body, nsid));
             match len {
@@ -104,8 +106,11 @@ fn answer(
         return Some(Body { rcode, ..empty });
     }
     let limit = reply::limit(client.transport, query.edns.as_ref()).min(out.len());
-    let limit = limit.checked_sub(reply::opt_len(query, &snapshot.statics.nsid))?;
+    let limit = limit.checked_sub(reply::opt_len(query, &snapshot.statics.identity.nsid))?;
     let out = out.get_mut(..limit)?;
+    if query.qclass != CLASS_IN {
+        return chaos::answer(&snapshot.statics.identity, query, name, out);
+    }
     let authoritative = Body { authoritative: true, ..empty };
     let statics = &*snapshot.statics;
     Some(match statics.zones.look_up(name.as_slice(), query.qtype) {
@@ -151,7 +156,7 @@ fn refusal(query: &Query<'_>) -> Option<u8> {
         return Some(BADVERS);
     }
     if query.qclass != CLASS_IN {
-        return Some(REFUSED);
+        return None;
     }
     match query.qtype {
         rtype::AXFR | rtype::IXFR => Some(REFUSED),

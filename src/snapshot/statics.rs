@@ -6,6 +6,7 @@
 //! question only.
 
 use crate::cluster::pool::PoolId;
+use crate::snapshot::identity::Identity;
 use crate::snapshot::message::{HEADER, has_compressible_names, name_len, render};
 use crate::zone::name::Name;
 use crate::zone::record::Zone;
@@ -19,8 +20,7 @@ pub const POOL_NEGATIVE_TTL: u32 = 30;
 pub struct Statics {
     pub zones: Zones,
     negatives: Box<[Negative]>,
-    /// Name of this server (RFC 5001), at most 255 octets; empty for none.
-    pub nsid: Box<[u8]>,
+    pub identity: Identity,
 }
 
 /// The SOA record of a zone as negative answers carry it (RFC 2308 §3).
@@ -39,14 +39,14 @@ impl Statics {
     pub fn build<'a>(
         zones: &[Zone],
         published: impl Iterator<Item = (&'a Name, PoolId)>,
-        nsid: &[u8],
+        identity: Identity,
     ) -> Result<Statics, TooLarge> {
         let slots = published.map(|(name, pool)| (name, pool.0));
         let zones = Zones::build(zones, slots, |owner, rrset| {
             has_compressible_names(rrset.rtype()).then(|| render(owner, rrset))?
         })?;
         let negatives = zones.zone_ids().map(|zone| Negative::new(&zones, zone)).collect();
-        Ok(Statics { zones, negatives, nsid: nsid.into() })
+        Ok(Statics { zones, negatives, identity })
     }
 
     #[inline]

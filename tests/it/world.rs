@@ -10,6 +10,7 @@ use tiovivo::cluster::pool::PoolId;
 use tiovivo::cluster::selection::{PoolHealth, select, serving};
 use tiovivo::cluster::standing::Standing;
 use tiovivo::config::{self, Config};
+use tiovivo::control::loaded::identity;
 use tiovivo::dns::reply::Transport;
 use tiovivo::dns::respond::{Client, Reply, respond};
 use tiovivo::snapshot::statics::Statics;
@@ -82,8 +83,8 @@ impl World {
         });
         let config = loaded.config;
         let published = config.published.iter().map(|p| (&p.owner, p.pool));
-        let nsid = config.server.nsid.clone().unwrap_or_default();
-        let statics = Arc::new(Statics::build(&config.zones, published, nsid.as_bytes()).unwrap());
+        let identity = identity(&config.server);
+        let statics = Arc::new(Statics::build(&config.zones, published, identity).unwrap());
         let health = config.pools.iter().map(|pool| PoolHealth {
             standings: vec![Standing::Serving; pool.membership.len()],
             last_enough: (0..pool.membership.len()).collect(),

@@ -45,7 +45,8 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     }
     let (certificate, certificate_files) = certificate.unzip();
     let zone_files = zones.loaded.iter().flat_map(|zone| zone.paths.iter().cloned());
-    let files = zone_files.chain(certificate_files.into_iter().flatten()).collect();
+    let files = zone_files.chain(certificate_files.into_iter().flatten());
+    let files = files.chain(server.cookie_secret_file.clone()).collect();
     Some(Config {
         server,
         nodes: inventory.nodes,

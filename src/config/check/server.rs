@@ -6,18 +6,23 @@ use std::path::{Path, PathBuf};
 use crate::config::Server;
 use crate::config::check::encrypted;
 use crate::config::check::report::Report;
+use crate::config::cookie::{self, Secret};
 use crate::config::raw::RawServer;
 use crate::config::raw::scalar::quoted;
-use crate::config::token;
+use crate::config::token::{self, Refused};
 use crate::config::written::KeyPath;
 
 /// Longest NSID that we tell: it shares 1232 octets with the answer.
 pub const MAX_NSID: usize = 255;
+/// Longest version that we tell: one string of a TXT record.
+pub const MAX_VERSION: usize = 255;
 /// Most addresses to listen on; each has its own threads.
 pub const MAX_LISTEN: usize = 64;
 
 const DNS_PORT: u16 = 53;
 const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8053);
+/// No number: it would help those who look for servers with a known fault.
+const VERSION: &str = "tiovivo";
 const STATE: &str = "state";
 
 pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server {
@@ -29,6 +34,7 @@ pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server 
         let message = format!("{} octets are no NSID", nsid.len());
         report.error(&path.key("nsid"), message, format!("write 1 to {MAX_NSID}, such as ns1"));
     }
+    let (cookie_secret_file, secrets) = cookies(raw, folder, &path, report).unzip();
     let encrypted = encrypted::check(raw, &listen, dashboard, &path, report);
     Server {
         listen,
@@ -38,6 +44,9 @@ pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server 
         token_file: token_file(raw, folder, &path, report),
         workers: raw.workers.map(|workers| workers.0.0 as usize),
         nsid,
+        version: version(raw, &path, report),
+        cookie_secret_file,
+        cookie_secrets: secrets.unwrap_or_else(cookie::of_process),
     }
 }
 
@@ -118,10 +127,52 @@ fn token_file(
         report.error(&path, "an empty path", "write a file, such as state/token");
     }
     let file = folder.join(written);
-    if let Err(token::Refused { message, help }) = token::read(&file) {
+    if let Err(Refused { message, help }) = token::read(&file) {
         report.error(&path, format!("{} {message}", quoted(written)), help);
     }
     Some(file)
+}
+
+fn version(raw: &RawServer, path: &KeyPath, report: &mut Report<'_>) -> Option<String> {
+    let version = raw.version.as_deref().unwrap_or(VERSION);
+    if version.is_empty() || version.len() > MAX_VERSION {
+        let message = format!("{} octets are no version", version.len());
+        let help = format!("write 1 to {MAX_VERSION}, or off");
+        report.error(&path.key("version"), message, help);
+    }
+    (version != "off").then(|| version.to_owned())
+}
+
+/// The file and what is in it. That it is not there is told and no fault: the configuration is
+/// checked on machines too that have no business with the secret.
+fn cookies(
+    raw: &RawServer,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<(PathBuf, Vec<Secret>)> {
+    let written = raw.cookie_secret_file.as_deref()?;
+    let path = path.key("cookie_secret_file");
+    if written.is_empty() {
+        report.error(&path, "an empty path", "write a file, such as state/cookies");
+        return None;
+    }
+    let file = folder.join(written);
+    let secrets = match cookie::read(&file) {
+        Ok(Some(secrets)) => secrets,
+        Ok(None) => {
+            let message =
+                format!("there is no {}: no other server knows our cookies", quoted(written));
+            let help = format!("run `(umask 077; openssl rand -hex 16 > {})`", file.display());
+            report.warning(&path, message, help);
+            cookie::of_process()
+        }
+        Err(Refused { message, help }) => {
+            report.error(&path, format!("{} {message}", quoted(written)), help);
+            return None;
+        }
+    };
+    Some((file, secrets))
 }
 
 /// Faulty ones count: an empty list is another fault.

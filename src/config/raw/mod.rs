@@ -65,6 +65,14 @@ pub struct RawServer {
     pub workers: Option<Scalar<Whole<1, 256>>>,
     /// What is told to a client that asks which server answered (RFC 5001), at most 255 octets.
     pub nsid: Option<String>,
+    /// What is told to a client that asks for `version.bind` (RFC 4892), at most 255 octets; `off`
+    /// refuses to tell.
+    #[schemars(extend("default" = "tiovivo"))]
+    pub version: Option<String>,
+    /// Secrets of DNS cookies (RFC 9018), in a file that only its owner may read: 32 hexadecimal
+    /// digits a line. The first one makes cookies, all of them verify. The name servers of a zone
+    /// should have the same. Without it each start makes a secret of its own.
+    pub cookie_secret_file: Option<String>,
     /// DNS over TLS (RFC 7858); off when absent. Port 853 by custom.
     pub tls: Option<RawListen>,
     /// DNS over HTTPS (RFC 8484, HTTP/2); off when absent. Port 443 by custom.

@@ -13,6 +13,7 @@ use tiovivo::dns::encrypted::{self, Handle, Listeners};
 use tiovivo::dns::stream::{self, Connections, Limits};
 use tiovivo::dns::udp::Shared;
 use tiovivo::snapshot::Snapshot;
+use tiovivo::snapshot::identity::Identity as Said;
 use tiovivo::snapshot::publish::{self, Publisher};
 use tiovivo::snapshot::statics::Statics;
 use tiovivo::zone::name::Name;
@@ -83,7 +84,8 @@ impl Server {
             Err(faults) => panic!("{faults:#?}"),
         };
         let zones = std::slice::from_ref(&zone);
-        let statics = Statics::build(zones, std::iter::empty(), b"ns1.test").unwrap();
+        let said = Said { nsid: b"ns1.test"[..].into(), ..Said::default() };
+        let statics = Statics::build(zones, std::iter::empty(), said).unwrap();
         let snapshot = Snapshot::build(&Arc::new(statics), &[], &[], None);
         let (publisher, reader) = publish::channel(snapshot);
         let shared = Shared {
