@@ -38,6 +38,13 @@ pub struct ZoneFile {
     pub text: String,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub struct EncryptedPorts {
+    pub tls: u16,
+    pub https: u16,
+    pub quic: u16,
+}
+
 /// A running server. Dropping it ends the process and removes its folder.
 pub struct Server {
     pub peer: Peer,
@@ -55,17 +62,49 @@ impl Server {
 
     pub fn start_at(peer: Peer, addresses: &[SocketAddr], zones: &[ZoneFile]) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = peer.config(folder.path(), addresses, zones);
+        Server::start_in(folder, peer, addresses[0], zones, &config)
+    }
+
+    /// This server with its encrypted transports, which nothing but the ports tells apart.
+    pub fn start_encrypted(zones: &[ZoneFile]) -> (Server, EncryptedPorts) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ports = EncryptedPorts { tls: free_port(), https: free_port(), quic: free_port() };
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
+        fs::write(folder.path().join("chain.pem"), made.cert.pem()).expect("a chain");
+        fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).expect("a key");
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), free_port());
+        let EncryptedPorts { tls, https, quic } = ports;
+        let config = tiovivo_config(&[address], zones).replace(
+            "server:\n",
+            &format!(
+                "server:\n  tls: {{ listen: [127.0.0.1:{tls}] }}\n  \
+                 https: {{ listen: [127.0.0.1:{https}] }}\n  \
+                 quic: {{ listen: [127.0.0.1:{quic}] }}\n  \
+                 certificate: {{ chain: chain.pem, key: key.pem }}\n"
+            ),
+        );
+        (Server::start_in(folder, Peer::Tiovivo, address, zones, &config), ports)
+    }
+
+    fn start_in(
+        folder: tempfile::TempDir,
+        peer: Peer,
+        address: SocketAddr,
+        zones: &[ZoneFile],
+        text: &str,
+    ) -> Server {
         for (index, zone) in zones.iter().enumerate() {
             fs::write(folder.path().join(format!("{index}.zone")), &zone.text).expect("a zone");
         }
         let config = folder.path().join("config.yaml");
-        fs::write(&config, peer.config(folder.path(), addresses, zones)).expect("a config");
+        fs::write(&config, text).expect("a config");
         let log = fs::File::create(folder.path().join("stderr")).expect("a log");
         let mut command = peer.command(&config);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
         let process = command.process_group(0).spawn();
         let process = process.unwrap_or_else(|fault| panic!("{peer}: {fault}; {}", peer.hint()));
-        let mut server = Server { peer, address: addresses[0], process, folder };
+        let mut server = Server { peer, address, process, folder };
         server.wait(zones);
         server
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,18 +11,33 @@ use tiovivo::zone::name::Name;
 
 use crate::server::{Peer, Server, ZoneFile, program};
 
-/// How kdig is told the transport. Encrypted ones join when the server is set to offer them.
-const TRANSPORTS: &[&[&str]] = &[&["+notcp"], &["+tcp"], &["+tcp", "+keepopen"]];
+/// How kdig is told the transport.
+const TRANSPORTS: &[&[&str]] = &[
+    &["+notcp"],
+    &["+tcp"],
+    &["+tcp", "+keepopen"],
+    &["+tls"],
+    &["+https"],
+    &["+https-get"],
+    &["+quic"],
+];
 
 #[test]
 fn every_transport_gives_the_same_answer() {
     let zones: Vec<ZoneFile> = own_zones().iter().map(|path| read(path)).collect();
     let questions = questions(&zones);
-    let ours = Server::start(Peer::Tiovivo, &zones);
-    let expected = ask(&Server::start(Peer::Nsd, &zones), &["+notcp"], &questions);
+    let (ours, ports) = Server::start_encrypted(&zones);
+    let peer = Server::start(Peer::Nsd, &zones);
+    let expected = ask(peer.address, &["+notcp"], &questions);
     assert_eq!(expected.len(), questions.len(), "NSD left something out");
     for transport in TRANSPORTS {
-        let answers = ask(&ours, transport, &questions);
+        let port = match transport[0] {
+            "+tls" => ports.tls,
+            "+https" | "+https-get" => ports.https,
+            "+quic" => ports.quic,
+            _ => ours.address.port(),
+        };
+        let answers = ask(SocketAddr::new(ours.address.ip(), port), transport, &questions);
         for (question, answer) in &expected {
             assert_eq!(answers.get(question), Some(answer), "{question} by kdig {transport:?}");
         }
@@ -64,10 +80,10 @@ fn questions(zones: &[ZoneFile]) -> BTreeSet<String> {
 }
 
 /// The answers by question: status, flags and records, which are sorted, since sets go round.
-fn ask(server: &Server, how: &[&str], questions: &BTreeSet<String>) -> BTreeMap<String, String> {
+fn ask(server: SocketAddr, how: &[&str], questions: &BTreeSet<String>) -> BTreeMap<String, String> {
     let mut command = Command::new(program("kdig"));
-    let port = server.address.port().to_string();
-    command.arg(format!("@{}", server.address.ip())).args(["-p", &port, "+norec", "+noall"]);
+    let port = server.port().to_string();
+    command.arg(format!("@{}", server.ip())).args(["-p", &port, "+norec", "+noall"]);
     command.args(["+header", "+question", "+answer", "+authority"]).args(how);
     for question in questions {
         command.args(question.split(' '));
