@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -161,7 +161,8 @@ pub async fn converse<S>(mut stream: S, session: &Session) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let limit = session.limits().write;
+    // Moved on by whole queries only: bytes now and then hold nothing open.
+    let mut deadline = session.deadline();
     let mut input: Vec<u8> = Vec::with_capacity(READ_ROOM);
     let mut output: Vec<u8> = vec![];
     loop {
@@ -170,17 +171,18 @@ where
             used += 2 + query.len();
             reply(query, session, &mut output);
             if output.len() >= WRITE_ROOM {
-                write(&mut stream, &mut output, limit).await?;
+                write(&mut stream, &mut output, session.write_deadline()).await?;
             }
         }
         input.drain(..used);
         if used != 0 {
             session.active();
+            write(&mut stream, &mut output, session.write_deadline()).await?;
+            deadline = session.deadline();
         }
-        write(&mut stream, &mut output, limit).await?;
         input.reserve(READ_ROOM);
         let read = stream.read_buf(&mut input);
-        match timeout_at(session.deadline(), read).await {
+        match timeout_at(deadline, read).await {
             Ok(Ok(0)) | Err(_) => return Ok(()),
             Ok(Ok(_)) if input.len() <= MAX_FRAME + READ_ROOM => {}
             Ok(Ok(_)) => return Err(io::ErrorKind::InvalidData.into()),
@@ -222,7 +224,7 @@ pub fn answer(query: &[u8], client: &Client, shared: &Shared, room: &mut [u8]) -
     }
 }
 
-async fn write<S>(stream: &mut S, output: &mut Vec<u8>, limit: Duration) -> io::Result<()>
+async fn write<S>(stream: &mut S, output: &mut Vec<u8>, deadline: Instant) -> io::Result<()>
 where
     S: AsyncWrite + Unpin,
 {
@@ -232,7 +234,7 @@ where
             // What encrypts may hold back the end.
             stream.flush().await
         };
-        timeout(limit, written).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        timeout_at(deadline, written).await.map_err(|_| io::ErrorKind::TimedOut)??;
         // An idle connection keeps no room for its largest reply.
         *output = vec![];
     }
@@ -262,6 +264,11 @@ impl Session {
     /// When the connection ends if nothing more is asked.
     pub fn deadline(&self) -> Instant {
         self.end.min(Instant::now() + self.connections.limits.idle)
+    }
+
+    /// When the connection ends if a reply that is being written is not taken.
+    pub fn write_deadline(&self) -> Instant {
+        self.end.min(Instant::now() + self.connections.limits.write)
     }
 
     pub fn limits(&self) -> Limits {

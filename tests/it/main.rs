@@ -11,6 +11,7 @@ mod kept;
 mod readme;
 mod scenario;
 mod schedule;
+mod stream;
 mod tidy;
 mod world;
 mod zone_properties;
