@@ -9,6 +9,7 @@ mod health;
 mod http;
 mod kept;
 mod readme;
+mod process;
 mod scenario;
 mod schedule;
 mod stream;

@@ -1,0 +1,38 @@
+//! The binary itself as an operator meets it: real processes, real sockets, Debian's `dig`.
+//!
+//! Children of the cluster are threads of the test that do what the test says. Every wait polls with
+//! a bound, every port is chosen by the system, every process is ended by its own id.
+
+mod child;
+mod churn;
+mod client;
+mod failover;
+mod restart;
+mod server;
+mod site;
+mod tcp;
+mod wildcard;
+
+use std::time::{Duration, Instant};
+
+/// Long enough for a machine that is busy with other things; nothing waits for it in vain.
+const BOUND: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
+
+/// Asks until there is something, and returns it.
+#[track_caller]
+fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    within(BOUND, what, ask)
+}
+
+#[track_caller]
+fn within<T>(bound: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(start.elapsed() < bound, "not within {bound:?}: {what}");
+        std::thread::sleep(POLL);
+    }
+}
