@@ -21,11 +21,13 @@ pub fn stopping() {
 pub async fn keep_alive(is_alive: impl Fn() -> bool) -> io::Error {
     let interval = sd_notify::watchdog_enabled().map_or(LOOK, |limit| LOOK.min(limit / 2));
     let mut ticks = tokio::time::interval(interval);
-    while is_alive() {
-        notify(NotifyState::Watchdog);
+    loop {
         ticks.tick().await;
+        if !is_alive() {
+            return io::Error::other("a thread that answers queries has ended");
+        }
+        notify(NotifyState::Watchdog);
     }
-    io::Error::other("a thread that answers queries has ended")
 }
 
 fn notify(state: NotifyState<'_>) {

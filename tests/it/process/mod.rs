@@ -10,6 +10,7 @@ mod failover;
 mod restart;
 mod server;
 mod site;
+mod supervisor;
 mod tcp;
 mod wildcard;
 
