@@ -28,8 +28,9 @@ pub fn render(faults: &[Fault], colour: bool) -> String {
     let mut text = String::new();
     for fault in faults {
         let report = [group(fault)];
+        let gap = if fault.spot.is_some() { "\n" } else { "" };
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{}\n", renderer.render(&report));
+        let _ = writeln!(text, "{}{gap}", renderer.render(&report));
     }
     let count = |severity| faults.iter().filter(|fault| fault.severity == severity).count();
     let told: Vec<String> =
@@ -37,7 +38,9 @@ pub fn render(faults: &[Fault], colour: bool) -> String {
             .into_iter()
             .flatten()
             .collect();
-    if !told.is_empty() {
+    // What has no line of a file is a sentence of its own.
+    let is_one = matches!(faults, [fault] if fault.spot.is_none());
+    if !told.is_empty() && !is_one {
         let _ = writeln!(text, "{}", told.join(", "));
     }
     text
@@ -51,8 +54,8 @@ fn group(fault: &Fault) -> Group<'_> {
     let title = match (&fault.key_path, &fault.spot) {
         (Some(path), Some(_)) => format!("{path}: {}", fault.message),
         (None, Some(_)) => fault.message.clone(),
-        (Some(path), None) => format!("{}: {path}: {}", fault.file, fault.message),
-        (None, None) => format!("{}: {}", fault.file, fault.message),
+        (Some(path), None) => format!("{}: {path}: {}", fault.file, with_help(fault)),
+        (None, None) => format!("{}: {}", fault.file, with_help(fault)),
     };
     let mut group = Group::with_title(level.primary_title(title));
     if let Some(spot) = &fault.spot {
@@ -82,8 +85,16 @@ fn group(fault: &Fault) -> Group<'_> {
         }
     }
     match &fault.help {
-        Some(help) => group.element(Level::HELP.message(help.as_str())),
-        None => group,
+        Some(help) if fault.spot.is_some() => group.element(Level::HELP.message(help.as_str())),
+        _ => group,
+    }
+}
+
+/// For a fault of the whole file, which is told in one line.
+fn with_help(fault: &Fault) -> String {
+    match &fault.help {
+        Some(help) => format!("{}; {help}", fault.message),
+        None => fault.message.clone(),
     }
 }
 

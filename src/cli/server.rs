@@ -39,8 +39,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 pub enum StartFault {
     #[error(transparent)]
     Bind(#[from] BindFault),
-    #[error("dashboard {0}: {1}")]
-    Dashboard(SocketAddr, std::io::Error),
+    #[error("dashboard {address}: {}", sockets::hint(.source, .address, "server.dashboard"))]
+    Dashboard { address: SocketAddr, source: std::io::Error },
     #[error("the zones are too large: {0}")]
     TooLarge(#[from] crate::zone::store::TooLarge),
     #[error("{0}")]
@@ -138,7 +138,7 @@ pub async fn start(path: &Path, config: Config) -> Result<Running, StartFault> {
 }
 
 async fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartFault> {
-    let fault = |error| StartFault::Dashboard(address, error);
+    let fault = |source| StartFault::Dashboard { address, source };
     let listener = TcpListener::bind(address).await.map_err(fault)?;
     Ok((listener.local_addr().map_err(fault)?, listener))
 }

@@ -31,18 +31,20 @@ pub struct Bound {
 
 /// Why an address could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("{transport} {address}: {}", hint(.source, .address))]
+#[error("{transport} {address}: {}", hint(.source, .address, "listen"))]
 pub struct BindFault {
     pub transport: &'static str,
     pub address: SocketAddr,
     pub source: io::Error,
 }
 
-fn hint(error: &io::Error, address: &SocketAddr) -> String {
+/// What to do about it. `key` is where config.yaml has the address.
+pub fn hint(error: &io::Error, address: &SocketAddr, key: &str) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "another program has this address; \
-            `ss -lunpt` shows which, or choose another port under `listen`"
-            .into(),
+        io::ErrorKind::AddrInUse => format!(
+            "another program has this address; `ss -lunpt` shows which, or choose another port \
+             under `{key}`"
+        ),
         io::ErrorKind::PermissionDenied => format!(
             "port {} is for privileged programs; give the binary CAP_NET_BIND_SERVICE, as the \
              systemd unit does, or choose a port above 1023",

@@ -6,6 +6,7 @@
 mod child;
 mod churn;
 mod client;
+mod commands;
 mod failover;
 mod restart;
 mod server;
