@@ -4,12 +4,13 @@
 //! NFS, where a change made elsewhere raises no event, or be swapped in as a whole folder. A change
 //! counts once it has stood still for a look, so a file that is still being written is not read.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::config::certificate::Certificate;
 use crate::config::{self, Config, Server};
@@ -18,6 +19,8 @@ use crate::control::loaded::Loaded;
 use crate::dns::encrypted;
 
 const LOOK: Duration = Duration::from_secs(1);
+/// While the newest is refused: what was missing may have come, where nobody looks for it yet.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Runs until the writer is gone.
 pub async fn watch(
@@ -25,43 +28,40 @@ pub async fn watch(
     first: Config,
     commands: mpsc::Sender<Command>,
     encrypted: Option<encrypted::Handle>,
+    hangup: Signal,
 ) -> std::io::Result<()> {
+    let loaded = marks(&first.files);
     let mut watch = Watch {
-        hangup: signal(SignalKind::hangup())?,
+        hangup,
         look: interval(LOOK),
-        files: first.files.clone(),
-        seen: vec![],
-        loaded: marks(&first.files),
+        files: first.files,
+        seen: loaded.clone(),
+        loaded,
+        retry: None,
     };
     watch.look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    watch.seen.clone_from(&watch.loaded);
-    let server = first.server;
+    let mut refused: Option<Vec<String>> = None;
     loop {
-        watch.changed().await;
-        let marks_before = marks(&watch.files);
-        let reload = match load(path.clone(), server.clone()).await {
+        let is_retry = watch.changed().await == Cause::Retry;
+        // Before reading: what changes while it is read will be read again.
+        let before = marks(&watch.files);
+        let reload = match load(path.clone(), first.server.clone()).await {
             Ok(Fresh { loaded, files, certificate }) => {
                 if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
                     encrypted.present(certificate.certified);
                 }
-                // Of files that this load read for the first time the marks are younger than what
-                // was read; of all others they are older, and a change in between is seen.
-                watch.loaded = marks(&files);
-                for (at, file) in files.iter().enumerate() {
-                    if let Some(before) = watch.files.iter().position(|known| known == file) {
-                        watch.loaded[at].clone_from(&marks_before[before]);
-                    }
-                }
-                watch.files = files;
+                watch.follow(before, Some(files));
                 Ok(loaded)
             }
             Err(faults) => {
-                watch.loaded = marks_before;
+                watch.follow(before, None);
                 Err(faults)
             }
         };
-        watch.seen.clone_from(&watch.loaded);
-        if commands.send(Command::Reload(reload)).await.is_err() {
+        let news = reload.as_ref().err().cloned();
+        let is_old = is_retry && news.is_some() && news == refused;
+        refused = news;
+        if !is_old && commands.send(Command::Reload(reload)).await.is_err() {
             return Ok(());
         }
     }
@@ -83,24 +83,56 @@ struct Watch {
     seen: Vec<Option<Mark>>,
     /// When they were loaded.
     loaded: Vec<Option<Mark>>,
+    /// While the newest is refused.
+    retry: Option<Instant>,
+}
+
+/// Why it is time to load again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Signal,
+    Change,
+    Retry,
 }
 
 impl Watch {
-    /// Returns when it is time to load again.
-    async fn changed(&mut self) {
+    async fn changed(&mut self) -> Cause {
         loop {
             tokio::select! {
-                _ = self.hangup.recv() => return,
+                _ = self.hangup.recv() => return Cause::Signal,
                 _ = self.look.tick() => {
                     let now = marks(&self.files);
                     let is_still = now == self.seen;
                     self.seen = now;
                     if is_still && self.seen != self.loaded {
-                        return;
+                        return Cause::Change;
+                    }
+                    if is_still && self.retry.is_some_and(|at| at <= Instant::now()) {
+                        return Cause::Retry;
                     }
                 }
             }
         }
+    }
+
+    /// Takes over the files of what was loaded, or waits for those of what was refused. `before`
+    /// are the marks of the files so far, from before the load.
+    fn follow(&mut self, before: Vec<Option<Mark>>, files: Option<Vec<PathBuf>>) {
+        self.retry = files.is_none().then(|| Instant::now() + RETRY);
+        self.loaded = match files {
+            None => before,
+            Some(files) => {
+                let old = self.files.iter().zip(before);
+                let old: HashMap<&PathBuf, Option<Mark>> = old.collect();
+                // One that was read for the first time may have been half written: once it stands
+                // still it is loaded again.
+                let known = |file: &PathBuf| old.get(file).cloned().flatten();
+                let loaded = files.iter().map(known).collect();
+                self.files = files;
+                loaded
+            }
+        };
+        self.seen.clone_from(&self.loaded);
     }
 }
 

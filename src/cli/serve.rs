@@ -7,24 +7,28 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::server::{self, Running};
 use crate::cli::{failure, faults, logging, supervisor};
-use crate::config::{self, Config};
+use crate::config;
 
 pub fn run(path: &Path) -> ExitCode {
     logging::init();
+    match server::runtime() {
+        Ok(runtime) => runtime.block_on(serve(path)),
+        Err(error) => failure(error),
+    }
+}
+
+async fn serve(path: &Path) -> ExitCode {
+    // From here on it asks for a reload; before, it would end the process.
+    let hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return failure(error),
+    };
     let loaded = match config::load(path) {
         Ok(loaded) => loaded,
         Err(found) => return faults::refuse(&found),
     };
     faults::warn(&loaded.warnings);
-    let runtime = match server::runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return failure(error),
-    };
-    runtime.block_on(serve(path, loaded.config))
-}
-
-async fn serve(path: &Path, config: Config) -> ExitCode {
-    let mut running = match server::start(path, config).await {
+    let mut running = match server::start(path, loaded.config, hangup).await {
         Ok(running) => running,
         Err(error) => return failure(error),
     };

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -71,8 +72,8 @@ pub fn runtime() -> std::io::Result<Runtime> {
 }
 
 /// Starts everything that `config` asks for. `path` is where it came from, and is loaded again when
-/// it changes.
-pub async fn start(path: &Path, config: Config) -> Result<Running, StartFault> {
+/// it changes or `hangup` comes.
+pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Running, StartFault> {
     let loaded = Loaded::build(&config, path, jiff::Timestamp::now())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.server.workers.unwrap_or(cores);
@@ -121,7 +122,7 @@ pub async fn start(path: &Path, config: Config) -> Result<Running, StartFault> {
         tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));
     }
     let commands = control.commands.clone();
-    let reloading = reload::watch(path.to_owned(), config, commands, encrypted.clone());
+    let reloading = reload::watch(path.to_owned(), config, commands, encrypted.clone(), hangup);
     let stopped = stop.clone();
     tasks.spawn(async move { stopped.run_until_cancelled(reloading).await });
     Ok(Running {

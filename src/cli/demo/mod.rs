@@ -50,7 +50,9 @@ async fn demo(args: &DemoArgs) -> std::io::Result<()> {
         faults::warn(&found);
         std::io::Error::other("the demo's own configuration is refused")
     })?;
-    let mut running = server::start(&path, loaded.config).await.map_err(std::io::Error::other)?;
+    let hangup = signal(SignalKind::hangup())?;
+    let mut running =
+        server::start(&path, loaded.config, hangup).await.map_err(std::io::Error::other)?;
     server::until_ready(&mut running.status).await;
     print!("{}", screen(&running, &nodes, &path));
     watch_it(&mut nodes, running.status.clone()).await?;
