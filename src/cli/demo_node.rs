@@ -1,12 +1,14 @@
 //! One node of the demo: a web server as small as can be, which says that it is well.
 
-use std::io::{Read, Write};
+use std::io::{Read, Write, stdin};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use nix::sys::{prctl, signal::Signal};
+use nix::unistd::getppid;
 
 use crate::cli::failure;
 
@@ -20,28 +22,43 @@ pub struct NodeArgs {
     /// What it calls itself
     #[arg(long)]
     name: String,
+    /// Where it listens; standard input is its socket when absent
     #[arg(long, value_name = "ADDR:PORT")]
-    listen: SocketAddr,
-    /// End when the process that started it ends
-    #[arg(long)]
-    with_parent: bool,
+    listen: Option<SocketAddr>,
+    /// End when this process ends, which started it
+    #[arg(long, value_name = "PID")]
+    parent: Option<i32>,
 }
 
 pub fn run(args: &NodeArgs) -> ExitCode {
-    if args.with_parent
-        && let Err(error) = prctl::set_pdeathsig(Signal::SIGKILL)
-    {
-        return failure(error);
+    if let Some(parent) = args.parent {
+        if let Err(error) = prctl::set_pdeathsig(Signal::SIGKILL) {
+            return failure(error);
+        }
+        // It may have ended before we asked to be told.
+        if getppid().as_raw() != parent {
+            return ExitCode::SUCCESS;
+        }
     }
-    let listener = match TcpListener::bind(args.listen) {
+    let listener = match listener(args.listen) {
         Ok(listener) => listener,
-        Err(error) => return failure(format!("{}: {error}", args.listen)),
+        Err(message) => return failure(message),
     };
     for stream in listener.incoming().flatten() {
         // A client that breaks off is no concern of the node.
         let _ = answer(stream, &args.name);
     }
     ExitCode::SUCCESS
+}
+
+fn listener(listen: Option<SocketAddr>) -> Result<TcpListener, String> {
+    match listen {
+        Some(address) => TcpListener::bind(address).map_err(|error| format!("{address}: {error}")),
+        None => match stdin().as_fd().try_clone_to_owned() {
+            Ok(socket) => Ok(socket.into()),
+            Err(error) => Err(format!("standard input: {error}")),
+        },
+    }
 }
 
 fn answer(mut stream: TcpStream, name: &str) -> std::io::Result<()> {

@@ -6,23 +6,26 @@
 
 mod nodes;
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::cli::demo::nodes::Nodes;
-use crate::cli::server::{self, Running};
+use crate::cli::demo::nodes::{Nodes, quoted};
+use crate::cli::server::{self, Running, StartFault};
 use crate::cli::{failure, faults, logging};
 use crate::config;
-use crate::control::status::Status;
+use crate::control::status::{Change, Status};
 
 /// How often the nodes are looked at for one that ended.
 const LOOK: Duration = Duration::from_millis(200);
+/// Commands longer than this have no room for a comment beside them.
+const SHORT: usize = 46;
 
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -42,30 +45,75 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     }
 }
 
-async fn demo(args: &DemoArgs) -> std::io::Result<()> {
+async fn demo(args: &DemoArgs) -> io::Result<()> {
+    // Before there is anything that would be left behind.
+    let mut ends = Ends::new()?;
     let folder = tempfile::Builder::new().prefix("tiovivo-demo-").tempdir()?;
     let mut nodes = Nodes::start()?;
     let path = write_files(folder.path(), args, nodes.port())?;
     let loaded = config::load(&path).map_err(|found| {
         faults::warn(&found);
-        std::io::Error::other("the demo's own configuration is refused")
+        io::Error::other("the demo's own configuration is refused")
     })?;
     let hangup = signal(SignalKind::hangup())?;
     let mut running =
-        server::start(&path, loaded.config, hangup).await.map_err(std::io::Error::other)?;
-    server::until_ready(&mut running.status).await;
-    print!("{}", screen(&running, &nodes, &path));
-    watch_it(&mut nodes, running.status.clone()).await?;
+        server::start(&path, loaded.config, hangup).await.map_err(|fault| way_out(&fault))?;
+    let is_ready = tokio::select! {
+        () = server::until_ready(&mut running.status) => true,
+        () = ends.any() => false,
+    };
+    if is_ready {
+        print!("{}", screen(&running, &nodes, &path));
+        watch_it(&mut nodes, running.status.clone(), &mut ends).await;
+    }
     println!("ending the demo and everything that it started");
     running.stop().await;
     Ok(())
 }
 
-fn write_files(
-    folder: &Path,
-    args: &DemoArgs,
-    node_port: u16,
-) -> std::io::Result<std::path::PathBuf> {
+/// The signals that end it. A terminal that is closed hangs up.
+struct Ends {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Ends {
+    fn new() -> io::Result<Ends> {
+        Ok(Ends {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}
+
+/// Ports are given by options here, not in a file.
+fn way_out(fault: &StartFault) -> io::Error {
+    let taken = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+    let (what, option) = match fault {
+        StartFault::Bind(bind) if taken(&bind.source) => {
+            (format!("{} {}", bind.transport, bind.address), "--port")
+        }
+        StartFault::Dashboard { address, source } if taken(source) => {
+            (format!("dashboard {address}"), "--dashboard-port")
+        }
+        other => return io::Error::other(other.to_string()),
+    };
+    io::Error::other(format!(
+        "{what}: another program has this address; `{option} 0` takes a free port"
+    ))
+}
+
+fn write_files(folder: &Path, args: &DemoArgs, node_port: u16) -> io::Result<PathBuf> {
     let config = include_str!("config.yaml")
         .replace("@DNS_PORT@", &args.port.to_string())
         .replace("@DASHBOARD_PORT@", &args.dashboard_port.to_string())
@@ -77,50 +125,55 @@ fn write_files(
     Ok(path)
 }
 
-/// What to try.
+/// What to try. Each line can be copied as it stands, into any shell.
 fn screen(running: &Running, nodes: &Nodes, path: &Path) -> String {
     let mut text = String::from("\ntiovivo demo: a cluster on this machine\n\n");
     for node in nodes.iter() {
-        text.push_str(&format!("  {:<11} {:<21} pid {}\n", node.name, node.address, node.pid()));
+        let (name, role) = (node.name, node.role);
+        text.push_str(&format!("  {name:<11} {role:<8} {:<21} pid {}\n", node.address, node.pid()));
     }
-    let (server, port) = running
-        .dns
-        .first()
-        .map_or_else(Default::default, |dns| (dns.ip().to_string(), dns.port().to_string()));
-    let child = nodes.iter().find(|node| node.name == "server-3");
-    let pid = child.map(|child| child.pid().to_string()).unwrap_or_default();
-    let again = child.map(|child| child.again()).unwrap_or_default();
-    text.push_str(&format!(
-        "\ntry:\n\
-         \x20 dig @{server} -p {port} midominio.com           four A records, in turn\n\
-         \x20 dig @{server} -p {port} madre.midominio.com     the mother, for this machine only\n\
-         \x20 kill {pid}                                  server-3 leaves the answers\n\
-         \x20 {again}\n\
-         \x20                                             and comes back\n"
-    ));
+    text.push_str("\nTry, in another terminal:\n\n");
+    if let Some(dns) = running.dns.first() {
+        let dig = format!("dig @{} -p {}", dns.ip(), dns.port());
+        text.push_str(&tried(&format!("{dig} www.midominio.com"), "four children, in turn"));
+        let mother = format!("{dig} madre.midominio.com");
+        text.push_str(&tried(&mother, "the mother, for this machine only"));
+    }
+    if let Some(child) = nodes.iter().find(|node| node.name == "server-3") {
+        let kill = format!("kill {}", child.pid());
+        text.push_str(&tried(&kill, "server-3 leaves the answers within 3 s"));
+        text.push_str(&tried(&child.again(), "and comes back"));
+    }
+    let edit = format!("${{EDITOR:-vi}} {}", quoted(path));
+    text.push_str(&tried(&edit, "loaded within 2 s, or refused with its faults"));
     if let Some(dashboard) = running.dashboard {
-        text.push_str(&format!(
-            "  http://{dashboard}/                       what is up, and why\n"
-        ));
+        text.push_str(&format!("\nWhat is up, and why:  http://{dashboard}/\n"));
     }
-    text.push_str(&format!("  {}   edit it: it is loaded at once\n", path.display()));
-    text.push_str("\nCtrl-C ends it. Changes:\n");
+    text.push_str("\nCtrl-C ends it. What changes:\n");
     text
 }
 
+/// Short commands have what they show beside them, long ones above.
+fn tried(command: &str, shows: &str) -> String {
+    if command.len() < SHORT {
+        format!("  {command:<SHORT$} # {shows}\n")
+    } else {
+        format!("  # {shows}:\n  {command}\n")
+    }
+}
+
 /// One line for each change, until a signal ends it.
-async fn watch_it(
-    nodes: &mut Nodes,
-    mut status: watch::Receiver<Arc<Status>>,
-) -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn watch_it(nodes: &mut Nodes, mut status: watch::Receiver<Arc<Status>>, ends: &mut Ends) {
     let mut look = tokio::time::interval(LOOK);
-    let mut told = status.borrow_and_update().changes.last().map(|change| change.at.clone());
+    let newest = |status: &Status| status.changes.last().map(|change| change.at.clone());
+    let (mut told, mut loaded) = {
+        let status = status.borrow_and_update();
+        (newest(&status), status.config.loaded.clone())
+    };
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
+            biased;
+            () = ends.any() => return,
             _ = look.tick() => {
                 for node in nodes.ended() {
                     println!("{} ended; start it again with: {}", node.name, node.again());
@@ -128,14 +181,27 @@ async fn watch_it(
             }
             changed = status.changed() => {
                 if changed.is_err() {
-                    return Ok(());
+                    return;
                 }
                 let status = status.borrow_and_update().clone();
-                for change in status.changes.iter().filter(|c| told.as_ref() < Some(&c.at)) {
-                    println!("{}  {}: {}", change.at, change.node, change.what);
+                if status.config.loaded != loaded {
+                    loaded.clone_from(&status.config.loaded);
+                    println!("{loaded}  {} is loaded again", status.config.file);
                 }
-                told = status.changes.last().map(|change| change.at.clone()).or(told);
+                for change in status.changes.iter().filter(|c| told.as_ref() < Some(&c.at)) {
+                    println!("{}", line(change));
+                }
+                told = newest(&status).or(told);
             }
         }
+    }
+}
+
+/// A change of a whole pool has no node.
+fn line(change: &Change) -> String {
+    let Change { at, pool, node, what } = change;
+    match node.as_str() {
+        "" => format!("{at}  pool {pool}: {what}"),
+        node => format!("{at}  {node}: {what}"),
     }
 }

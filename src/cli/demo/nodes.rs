@@ -1,29 +1,33 @@
 //! The machines of the demo, each a process of this binary on an address of its own.
+//!
+//! The sockets are opened here and handed down: all machines have one port, and no other program
+//! can take it between the look and the start.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-/// Name and loopback address of each machine of `config.yaml` beside this file.
-const MACHINES: [(&str, u8); 6] = [
-    ("server-1", 17),
-    ("server-1.1", 16),
-    ("server-2", 18),
-    ("server-3", 19),
-    ("server-4", 20),
-    ("server-5", 21),
+/// Name, role and loopback address of each machine of `config.yaml` beside this file.
+const MACHINES: [(&str, &str, u8); 6] = [
+    ("server-1", "mother", 17),
+    ("server-1.1", "standby", 16),
+    ("server-2", "child", 18),
+    ("server-3", "child", 19),
+    ("server-4", "child", 20),
+    ("server-5", "child", 21),
 ];
 /// The port that all nodes listen on is looked for from here.
 const FIRST_PORT: u16 = 8080;
 const PORT_TRIES: u16 = 500;
-/// How long a node may take to accept its first connection.
-const START_LIMIT: Duration = Duration::from_secs(5);
 
 /// One machine.
 #[derive(Debug)]
 pub struct Node {
     pub name: &'static str,
+    pub role: &'static str,
     pub address: SocketAddr,
     process: Child,
     ended: bool,
@@ -36,25 +40,18 @@ pub struct Nodes(Vec<Node>);
 impl Nodes {
     /// Starts every machine on one port that is free on all their addresses.
     pub fn start() -> io::Result<Nodes> {
-        let port = free_port()?;
         let mut nodes = Nodes(vec![]);
-        for (name, last) in MACHINES {
-            let address = SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), port));
-            let process = command(name, address)?
-                .arg("--with-parent")
-                .stdin(Stdio::null())
+        for ((name, role, _), listener) in MACHINES.into_iter().zip(listeners()?) {
+            let address = listener.local_addr()?;
+            let process = Command::new(std::env::current_exe()?)
+                .args(["demo-node", "--name", name])
+                .args(["--parent", &std::process::id().to_string()])
+                .stdin(OwnedFd::from(listener))
                 .stdout(Stdio::null())
+                // Ctrl-C is for the demo, which ends them itself and does not tell of each.
+                .process_group(0)
                 .spawn()?;
-            nodes.0.push(Node { name, address, process, ended: false });
-        }
-        let end = Instant::now() + START_LIMIT;
-        for node in &nodes.0 {
-            while TcpStream::connect(node.address).is_err() {
-                if Instant::now() > end {
-                    return Err(io::Error::other(format!("{} does not start", node.name)));
-                }
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            nodes.0.push(Node { name, role, address, process, ended: false });
         }
         Ok(nodes)
     }
@@ -85,10 +82,10 @@ impl Node {
         self.process.id()
     }
 
-    /// What a person types to start it again.
+    /// What a person types to start it again, in whichever folder.
     pub fn again(&self) -> String {
-        let binary = std::env::args().next().unwrap_or_else(|| "tiovivo".into());
-        format!("{binary} demo-node --name {} --listen {}", self.name, self.address)
+        let binary = std::env::current_exe().unwrap_or_else(|_| "tiovivo".into());
+        format!("{} demo-node --name {} --listen {}", quoted(&binary), self.name, self.address)
     }
 }
 
@@ -101,17 +98,30 @@ impl Drop for Nodes {
     }
 }
 
-fn command(name: &str, address: SocketAddr) -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["demo-node", "--name", name, "--listen", &address.to_string()]);
-    Ok(command)
+/// As a shell reads it back.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-fn free_port() -> io::Result<u16> {
-    let free = |port: &u16| {
-        let address = |last: u8| SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), *port));
-        MACHINES.iter().all(|(_, last)| TcpListener::bind(address(*last)).is_ok())
+/// One for each machine, all on the first port that is free on all of their addresses.
+fn listeners() -> io::Result<Vec<TcpListener>> {
+    let open = |port: u16| -> io::Result<Vec<TcpListener>> {
+        let address = |last: u8| SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), port));
+        MACHINES.iter().map(|(_, _, last)| TcpListener::bind(address(*last))).collect()
     };
     let none = || io::Error::other("no port from 8080 on is free on 127.0.0.16 to 127.0.0.21");
-    (FIRST_PORT..FIRST_PORT + PORT_TRIES).find(free).ok_or_else(none)
+    (FIRST_PORT..FIRST_PORT + PORT_TRIES).find_map(|port| open(port).ok()).ok_or_else(none)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_blank_is_one_word_of_the_shell() {
+        assert_eq!(quoted(Path::new("/usr/bin/tiovivo-0.1")), "/usr/bin/tiovivo-0.1");
+        assert_eq!(quoted(Path::new("/home/o'hara/a b")), "'/home/o'\\''hara/a b'");
+    }
 }

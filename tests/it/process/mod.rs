@@ -7,6 +7,7 @@ mod child;
 mod churn;
 mod client;
 mod commands;
+mod demo;
 mod descriptors;
 mod failover;
 mod reload;
