@@ -13,6 +13,7 @@ use divan::{AllocProfiler, Bencher, black_box};
 use tiovivo::dns::reply::{Transport, UDP_LIMIT};
 use tiovivo::dns::respond::{Client, Reply, respond};
 use tiovivo::snapshot::Snapshot;
+use tiovivo::snapshot::identity::Identity;
 use tiovivo::snapshot::statics::Statics;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::{read, rtype};
@@ -39,7 +40,7 @@ fn snapshot(names: usize) -> Snapshot {
     }
     let apex = Name::parse("midominio.com").unwrap();
     let (zone, _) = read::read(&apex, "zone", &mut |_| Ok(text.clone())).unwrap();
-    let statics = Statics::build(&[zone], std::iter::empty(), b"").unwrap();
+    let statics = Statics::build(&[zone], std::iter::empty(), Identity::default()).unwrap();
     Snapshot::build(&Arc::new(statics), &[], &[], None)
 }
 
@@ -54,7 +55,8 @@ fn query(name: &str, rtype: u16) -> Vec<u8> {
 fn answer(bencher: Bencher<'_, '_>, names: usize, question: impl Fn(usize) -> Vec<u8>) {
     let snapshot = snapshot(names);
     let questions: Vec<Vec<u8>> = (0..ROUND).map(|n| question(n * 7919 % names)).collect();
-    let client = Client { address: IpAddr::from([127, 0, 0, 1]), transport: Transport::Datagram };
+    let address = IpAddr::from([127, 0, 0, 1]);
+    let client = Client { address, transport: Transport::Datagram, idle: None, now: 0 };
     let mut out = [0; UDP_LIMIT];
     let mut turn = 0;
     bencher.bench_local(|| {

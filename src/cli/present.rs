@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use data_encoding::HEXLOWER;
 use hickory_proto::op::{Edns, Message};
 use hickory_proto::rr::Record;
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::serialize::binary::{BinDecodable, BinEncodable};
 
 use crate::snapshot::message::has_compressible_names;
@@ -12,7 +13,7 @@ use crate::zone::rdata::present::Presented;
 use crate::zone::rdata::table::type_name;
 
 /// Rcodes by number (RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6891 §9).
-const RCODES: [(u16, &str); 9] = [
+const RCODES: [(u16, &str); 10] = [
     (0, "NOERROR"),
     (1, "FORMERR"),
     (2, "SERVFAIL"),
@@ -22,7 +23,12 @@ const RCODES: [(u16, &str); 9] = [
     (6, "YXDOMAIN"),
     (9, "NOTAUTH"),
     (16, "BADVERS"),
+    (23, "BADCOOKIE"),
 ];
+
+/// Extended errors that this server sends (RFC 8914 §5.2).
+const EXTENDED_ERRORS: [(u16, &str); 3] =
+    [(18, "Prohibited"), (20, "Not Authoritative"), (21, "Not Supported")];
 
 /// The whole message; `None` when it is none.
 pub fn message(reply: &[u8]) -> Option<String> {
@@ -92,10 +98,37 @@ fn opt(edns: &Edns) -> String {
         edns.version(),
         edns.max_payload()
     );
-    if let Some(EdnsOption::NSID(nsid)) = edns.option(EdnsCode::NSID) {
-        let _ = writeln!(text, "; NSID: {}", String::from_utf8_lossy(nsid.as_ref()));
+    for (code, option) in edns.options().as_ref() {
+        text.push_str(&match option {
+            EdnsOption::NSID(nsid) => format!("; NSID: {}\n", words(nsid.as_ref())),
+            EdnsOption::Unknown(code, value) => unknown_option(*code, value),
+            _ => format!("; OPT={}\n", u16::from(*code)),
+        });
     }
     text
+}
+
+/// COOKIE, tcp-keepalive and extended errors have no type of their own.
+fn unknown_option(code: u16, value: &[u8]) -> String {
+    match (code, value) {
+        (10, _) => format!("; COOKIE: {}\n", HEXLOWER.encode(value)),
+        (11, [high, low]) => {
+            let units = u16::from_be_bytes([*high, *low]);
+            format!("; TCP-KEEPALIVE: {}.{} secs\n", units / 10, units % 10)
+        }
+        (15, [high, low, text @ ..]) => {
+            let number = u16::from_be_bytes([*high, *low]);
+            let name = EXTENDED_ERRORS.iter().find(|(code, _)| *code == number);
+            let name = name.map(|(_, name)| format!(" ({name})")).unwrap_or_default();
+            let text = if text.is_empty() { String::new() } else { format!(": {}", words(text)) };
+            format!("; EDE: {number}{name}{text}\n")
+        }
+        _ => format!("; OPT={code}: {}\n", HEXLOWER.encode(value)),
+    }
+}
+
+fn words(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).escape_debug().to_string()
 }
 
 /// One record: owner, TTL, class, type, RDATA.

@@ -15,6 +15,7 @@ use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
 use crate::config::{self, Config};
 use crate::control::loaded::identity;
+use crate::dns::clock::Clock;
 use crate::dns::reply::Transport;
 use crate::dns::respond::{Client, Reply, respond};
 use crate::snapshot::statics::Statics;
@@ -95,7 +96,8 @@ fn offline(path: &Path, query: &[u8], from: IpAddr) -> Result<Vec<u8>, ExitCode>
     let loaded = config::load(path).map_err(|faults| faults::refuse(&faults))?;
     let snapshot = all_up(&loaded.config).map_err(failure)?;
     let mut room = vec![0; usize::from(u16::MAX)];
-    let client = Client { address: from, transport: Transport::Stream };
+    let now = Clock::default().seconds();
+    let client = Client { address: from, transport: Transport::Stream, idle: None, now };
     match respond(&snapshot, query, &client, fastrand::u64(..), &mut room) {
         Reply::Send { len, .. } => {
             room.truncate(len);

@@ -24,6 +24,7 @@ use crate::control::loaded::Loaded;
 use crate::control::status::Status;
 use crate::control::writer::{Control, Handle};
 use crate::counters::Counters;
+use crate::dns::clock::Clock;
 use crate::dns::encrypted::{self, Listeners};
 use crate::dns::sockets::{self, BindFault, Bound};
 use crate::dns::stream::{self, Connections, Limits};
@@ -99,9 +100,11 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         counters: Arc::new(Counters::new(workers * bound.len())),
         turn: Arc::new(AtomicU64::new(fastrand::u64(..))),
         stop: Arc::clone(&stop_workers),
+        clock: Clock::default(),
     };
     let dns = bound.iter().map(|bound| bound.address).collect();
     let tasks = TaskTracker::new();
+    tasks.spawn(stop.clone().run_until_cancelled_owned(shared.clock.clone().run()));
     let connections = Connections::new(Limits::default());
     let threads = answer(bound, &shared, &connections, &tasks, &stop)?;
     let encrypted = match &config.certificate {

@@ -1,12 +1,16 @@
 //! The answer side: bytes in, bytes out.
 //!
 //! [`respond::respond`] is one synchronous function for every transport. It sees a snapshot and
-//! nothing else: no health, no configuration, no clock. [`udp`] and [`stream`] carry it, and
-//! [`encrypted`] does so inside TLS, HTTPS and QUIC.
+//! nothing else: no health, no configuration, and of the time what it is told. [`udp`] and
+//! [`stream`] carry it, and [`encrypted`] does so inside TLS, HTTPS and QUIC.
 
 pub mod chain;
 pub mod chaos;
+pub mod clock;
+pub mod cookie;
 pub mod encrypted;
+pub mod explain;
+pub mod options;
 pub mod query;
 pub mod reply;
 pub mod respond;

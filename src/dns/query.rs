@@ -99,6 +99,7 @@ const ONE_QUESTION: u64 = 1 << 48;
 /// QDCOUNT 1 and ARCOUNT 1.
 const WITH_ADDITIONAL: u64 = 1 << 48 | 1;
 const OPCODE_NOTIFY: u8 = 4;
+pub const CLASS_IN: u16 = 1;
 pub const FORMERR: u8 = 1;
 pub const NOTIMP: u8 = 4;
 pub const REFUSED: u8 = 5;
@@ -146,6 +147,18 @@ fn other_sections(
         }
     }
     if rest.is_empty() { Ok(edns) } else { Err(FORMAT) }
+}
+
+/// EDNS of a query without a question, with which a client asks for a cookie (RFC 7873 §5.4).
+#[cold]
+pub fn without_question(message: &[u8]) -> Option<Edns<'_>> {
+    let (header, rest) = message.split_first_chunk::<HEADER>()?;
+    let [_, _, flags, _, counts @ ..] = *header;
+    let counts = u64::from_be_bytes(counts);
+    if flags & 0xf8 != 0 || counts >> 48 != 0 {
+        return None;
+    }
+    other_sections(rest, counts, 0).ok()?
 }
 
 struct Record<'q> {

@@ -1,13 +1,16 @@
 //! The frame around the records of a reply: header, question, OPT.
 
-use crate::dns::query::{Edns, OPT_LEN, Query, options};
+use crate::dns::explain::Reason;
+use crate::dns::options;
+use crate::dns::query::{Edns, OPT_LEN, Query};
+use crate::dns::respond::Client;
+use crate::snapshot::identity::Identity;
 use crate::snapshot::message::HEADER;
 
 /// What we say of ourselves in OPT: no UDP message of ours is larger (RFC 9715).
 pub const UDP_LIMIT: usize = 1232;
 /// The limit without EDNS (RFC 1035 §4.2.1).
 const PLAIN_LIMIT: usize = 512;
-const OPTION_NSID: u16 = 3;
 /// Longest NSID that is configured.
 pub const MAX_NSID: usize = 255;
 
@@ -16,6 +19,7 @@ pub const SERVFAIL: u8 = 2;
 pub const NXDOMAIN: u8 = 3;
 pub const YXDOMAIN: u8 = 6;
 pub const BADVERS: u8 = 16;
+pub const BADCOOKIE: u8 = 23;
 
 /// What stands between question and OPT, already written into the reply's buffer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,27 +54,34 @@ pub fn limit(transport: Transport, edns: Option<&Edns<'_>>) -> usize {
 
 /// Octets that OPT will take: reserved before any record is written.
 #[inline]
-pub fn opt_len(query: &Query<'_>, nsid: &[u8]) -> usize {
+pub fn opt_len(query: &Query<'_>, identity: &Identity, client: &Client) -> usize {
     match &query.edns {
         None => 0,
         Some(edns) if edns.options.is_empty() => OPT_LEN,
-        Some(edns) if asks_nsid(edns) && !nsid.is_empty() => OPT_LEN + 4 + nsid.len(),
-        Some(_) => OPT_LEN,
+        Some(edns) => OPT_LEN + options::len(edns.options, identity, client),
     }
-}
-
-fn asks_nsid(edns: &Edns<'_>) -> bool {
-    options(edns.options).flatten().any(|(code, _)| code == OPTION_NSID)
 }
 
 /// Header and OPT around `body`; returns the length of the reply. RD comes back as it was sent;
 /// RA, AD and CD are 0 in an authoritative answer (RFC 4035 §3.1.6).
 #[inline]
-pub fn frame(out: &mut [u8], query: &Query<'_>, body: &Body, nsid: &[u8]) -> Option<usize> {
+pub fn frame(
+    out: &mut [u8],
+    query: &Query<'_>,
+    body: &Body,
+    identity: &Identity,
+    client: &Client,
+    reason: Option<Reason>,
+) -> Option<usize> {
     let mut additional = body.additional;
     let mut len = body.len;
     if let Some(edns) = &query.edns {
-        len = write_opt(out, len, edns, body.rcode, nsid)?;
+        len = write_opt(out, len, edns, body.rcode)?;
+        if !edns.options.is_empty() || reason.is_some() {
+            let limit = limit(client.transport, Some(edns)).min(out.len());
+            let out = out.get_mut(..limit.max(len))?;
+            len = options::write(out, len, edns.options, identity, client, reason);
+        }
         additional += 1;
     }
     let header = out.first_chunk_mut::<HEADER>()?;
@@ -87,22 +98,36 @@ pub fn frame(out: &mut [u8], query: &Query<'_>, body: &Body, nsid: &[u8]) -> Opt
 }
 
 #[inline]
-fn write_opt(out: &mut [u8], at: usize, edns: &Edns<'_>, rcode: u8, nsid: &[u8]) -> Option<usize> {
+fn write_opt(out: &mut [u8], at: usize, edns: &Edns<'_>, rcode: u8) -> Option<usize> {
     let [size_high, size_low] = (UDP_LIMIT as u16).to_be_bytes();
     let flags = if edns.dnssec_ok { 0x80 } else { 0 };
     let opt = [0, 0, 41, size_high, size_low, rcode >> 4, 0, flags, 0, 0, 0];
     out.get_mut(at..at + OPT_LEN)?.copy_from_slice(&opt);
-    let end = at + OPT_LEN;
-    if edns.options.is_empty() || nsid.is_empty() || !asks_nsid(edns) {
-        return Some(end);
+    Some(at + OPT_LEN)
+}
+
+/// The reply to a query without a question, if that asks for a cookie (RFC 7873 §5.4). It is told
+/// whether the one that it shows is right.
+#[cold]
+pub fn cookie(
+    out: &mut [u8],
+    message: &[u8],
+    edns: &Edns<'_>,
+    identity: &Identity,
+    client: &Client,
+) -> Option<usize> {
+    let cookie = options::cookie(edns.options, client)?;
+    identity.cookies.first()?;
+    if edns.version != 0 {
+        return None;
     }
-    let length = nsid.len() as u16;
-    let [code_high, code_low] = OPTION_NSID.to_be_bytes();
-    let [length_high, length_low] = length.to_be_bytes();
-    out.get_mut(end - 2..end)?.copy_from_slice(&(length + 4).to_be_bytes());
-    out.get_mut(end..end + 4)?.copy_from_slice(&[code_high, code_low, length_high, length_low]);
-    out.get_mut(end + 4..end + 4 + nsid.len())?.copy_from_slice(nsid);
-    Some(end + 4 + nsid.len())
+    let is_right =
+        cookie.server.is_empty() || cookie.is_valid(&identity.cookies, client.address, client.now);
+    let rcode = if is_right { NOERROR } else { BADCOOKIE };
+    bare(out, message, rcode & 15)?;
+    out.get_mut(11..HEADER)?.copy_from_slice(&[1]);
+    let len = write_opt(out, HEADER, edns, rcode)?;
+    Some(options::write(out, len, edns.options, identity, client, None))
 }
 
 /// A bare header: for what could not be read as far as its question.

@@ -20,7 +20,9 @@ use std::net::IpAddr;
 
 use crate::dns::chain;
 use crate::dns::chaos;
-use crate::dns::query::{NOTIMP, Query, REFUSED, Unanswerable};
+use crate::dns::explain;
+use crate::dns::options;
+use crate::dns::query::{self, CLASS_IN, FORMERR, NOTIMP, Query, REFUSED, Unanswerable};
 use crate::dns::reply::{self, BADVERS, Body, NOERROR, NXDOMAIN, SERVFAIL, Transport};
 use crate::snapshot::Snapshot;
 use crate::snapshot::pool::PoolAnswer;
@@ -31,13 +33,16 @@ use crate::zone::lower::LowerName;
 use crate::zone::rtype;
 use crate::zone::store::ZoneId;
 
-const CLASS_IN: u16 = 1;
-
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Client {
     pub address: IpAddr,
     pub transport: Transport,
+    /// How long the connection may idle, in units of 100 ms, where a client can be told by an
+    /// option (RFC 7828): DNS over TCP and over TLS.
+    pub idle: Option<u16>,
+    /// Unix seconds, for cookies.
+    pub now: u32,
 }
 
 /// What goes back.
@@ -64,19 +69,35 @@ pub fn respond(
     let mut name = LowerName::default();
     match Query::parse(query, &mut name) {
         Ok(query) => {
-            let nsid = &snapshot.statics.identity.nsid[..];
-            let len = answer(snapshot, &query, &name, client, turn, out)
-                .and_then(|body| reply::frame(out, &query, &body, nsid));
+            let identity = &snapshot.statics.identity;
+            let len = answer(snapshot, &query, &name, client, turn, out).and_then(|body| {
+                let reason = explain::reason(snapshot, &query, &name, body.rcode);
+                reply::frame(out, &query, &body, identity, client, reason)
+            });
             match len {
                 Some(len) => Reply::Send { len, qtype: query.qtype },
                 None => failed(out, query.head),
             }
         }
         Err(Unanswerable::Drop) => Reply::Drop,
-        Err(Unanswerable::Rcode(rcode)) => match reply::bare(out, query, rcode) {
-            Some(len) => Reply::Send { len, qtype: 0 },
-            None => Reply::Drop,
-        },
+        Err(Unanswerable::Rcode(rcode)) => unreadable(snapshot, query, client, rcode, out),
+    }
+}
+
+/// A query that has no question to repeat: it may want a cookie.
+#[cold]
+fn unreadable(
+    snapshot: &Snapshot,
+    message: &[u8],
+    client: &Client,
+    rcode: u8,
+    out: &mut [u8],
+) -> Reply {
+    let cookie = query::without_question(message)
+        .and_then(|edns| reply::cookie(out, message, &edns, &snapshot.statics.identity, client));
+    match cookie.or_else(|| reply::bare(out, message, rcode)) {
+        Some(len) => Reply::Send { len, qtype: 0 },
+        None => Reply::Drop,
     }
 }
 
@@ -102,11 +123,11 @@ fn answer(
     let start = query.head.len();
     out.get_mut(..start)?.copy_from_slice(query.head);
     let empty = Body { len: start, ..Body::default() };
-    if let Some(rcode) = refusal(query) {
+    if let Some(rcode) = refusal(query, client) {
         return Some(Body { rcode, ..empty });
     }
     let limit = reply::limit(client.transport, query.edns.as_ref()).min(out.len());
-    let limit = limit.checked_sub(reply::opt_len(query, &snapshot.statics.identity.nsid))?;
+    let limit = limit.checked_sub(reply::opt_len(query, &snapshot.statics.identity, client))?;
     let out = out.get_mut(..limit)?;
     if query.qclass != CLASS_IN {
         return chaos::answer(&snapshot.statics.identity, query, name, out);
@@ -148,12 +169,15 @@ fn answer(
 
 /// Questions that no zone answers.
 #[inline]
-fn refusal(query: &Query<'_>) -> Option<u8> {
-    if let Some(edns) = &query.edns
-        && edns.version != 0
-    {
-        // RFC 6891 §6.1.3.
-        return Some(BADVERS);
+fn refusal(query: &Query<'_>, client: &Client) -> Option<u8> {
+    if let Some(edns) = &query.edns {
+        if edns.version != 0 {
+            // RFC 6891 §6.1.3.
+            return Some(BADVERS);
+        }
+        if !edns.options.is_empty() && options::is_malformed(edns.options, client) {
+            return Some(FORMERR);
+        }
     }
     if query.qclass != CLASS_IN {
         return None;

@@ -81,7 +81,9 @@ struct Open {
 /// One connection: who is at the other end, and what keeps it within the limits.
 #[derive(Debug)]
 pub struct Session {
-    client: Client,
+    client: IpAddr,
+    /// [`Client::idle`].
+    idle: Option<u16>,
     id: u64,
     end: Instant,
     shared: Shared,
@@ -210,10 +212,18 @@ fn reply(query: &[u8], session: &Session, output: &mut Vec<u8>) {
 }
 
 /// Answers and counts one query; the length of the reply in `room`, or `None` for no reply.
-pub fn answer(query: &[u8], client: &Client, shared: &Shared, room: &mut [u8]) -> Option<usize> {
+pub fn answer(
+    query: &[u8],
+    address: IpAddr,
+    idle: Option<u16>,
+    shared: &Shared,
+    room: &mut [u8],
+) -> Option<usize> {
+    let now = shared.clock.seconds();
+    let client = Client { address, transport: Transport::Stream, idle, now };
     let snapshot = shared.reader.load();
     let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
-    let reply = respond(&snapshot, query, client, turn, room);
+    let reply = respond(&snapshot, query, &client, turn, room);
     let add = |counter: &AtomicU64| {
         counter.fetch_add(1, Ordering::Relaxed);
     };
@@ -241,10 +251,16 @@ where
     Ok(())
 }
 
+/// Of 100 ms (RFC 7828 §3.1).
+fn units(idle: Duration) -> u16 {
+    u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX)
+}
+
 impl Session {
     fn new(peer: SocketAddr, id: u64, shared: &Shared, connections: &Connections) -> Session {
         Session {
-            client: Client { address: peer.ip(), transport: Transport::Stream },
+            client: peer.ip(),
+            idle: Some(units(connections.limits.idle)),
             id,
             end: Instant::now() + connections.limits.total,
             shared: shared.clone(),
@@ -252,8 +268,13 @@ impl Session {
         }
     }
 
+    /// For a transport whose clients are not told of the idle limit by DNS.
+    pub fn without_keep_alive(self) -> Session {
+        Session { idle: None, ..self }
+    }
+
     pub fn answer(&self, query: &[u8], room: &mut [u8]) -> Option<usize> {
-        answer(query, &self.client, &self.shared, room)
+        answer(query, self.client, self.idle, &self.shared, room)
     }
 
     /// Notes that the client has asked something.

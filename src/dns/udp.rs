@@ -22,6 +22,7 @@ use nix::sys::socket::{
 };
 
 use crate::counters::{Block, Counters, bump};
+use crate::dns::clock::Clock;
 use crate::dns::reply::{Transport, UDP_LIMIT};
 use crate::dns::respond::{Client, Reply, respond};
 use crate::dns::sockets::is_wildcard;
@@ -44,6 +45,7 @@ pub struct Shared {
     /// The next turn of the rotation; all transports draw from it.
     pub turn: Arc<AtomicU64>,
     pub stop: Arc<AtomicBool>,
+    pub clock: Clock,
 }
 
 /// Starts a thread that serves `socket` until `stop`; `worker` is its block of the counters.
@@ -169,6 +171,7 @@ impl<'s, P: Peer> Worker<'s, P> {
         };
         let snapshot = self.shared.reader.load();
         let mut turn = self.shared.turn.fetch_add(N as u64, Ordering::Relaxed);
+        let now = self.shared.clock.seconds();
         let block = &self.shared.counters.udp[self.block];
         let mut rooms = self.replies.chunks_exact_mut(UDP_LIMIT);
         let mut room = rooms.next().unwrap_or_default();
@@ -184,7 +187,8 @@ impl<'s, P: Peer> Worker<'s, P> {
                 bump(&block.dropped);
                 continue;
             };
-            let client = Client { address: peer.address(), transport: Transport::Datagram };
+            let transport = Transport::Datagram;
+            let client = Client { address: peer.address(), transport, idle: None, now };
             let reply = respond(&snapshot, message, &client, turn, room);
             tally(block, &reply, room);
             if let Reply::Send { len, .. } = reply {

@@ -7,6 +7,7 @@
 //! == down server-2 server-3
 //! == up server-2
 //! == ask www.midominio.com A [from=10.0.0.1] [tcp] [edns=1232] [version=1] [do] [nsid] [class=3]
+//!     [cookie=2464c4abcf10c957] [keepalive] [keepalive=0064] [option=65001] [no-question]
 //! the reply, in dig's form
 //! ```
 //!
@@ -15,6 +16,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use tiovivo::cli::present;
 use tiovivo::cluster::standing::Standing;
 use tiovivo::dns::reply::Transport;
@@ -74,7 +76,7 @@ fn join(comment: &str, sections: &[Section]) -> String {
 /// Plays one file; what was answered replaces what was expected. The number of questions.
 fn play(sections: &mut [Section], file: &Path, faults: &mut Vec<String>) -> usize {
     let is_file =
-        |section: &&Section| section.head.ends_with(".yaml") || section.head.starts_with("zones/");
+        |section: &&Section| section.head.ends_with(".yaml") || section.head.contains('/');
     let mut files: Vec<(&str, &str)> =
         sections.iter().filter(is_file).map(|s| (s.head.as_str(), s.body.as_str())).collect();
     if !files.iter().any(|(path, _)| *path == "config.yaml") {
@@ -110,6 +112,16 @@ fn play(sections: &mut [Section], file: &Path, faults: &mut Vec<String>) -> usiz
     questions
 }
 
+type Edns = (u16, u8, bool, Vec<u8>);
+
+fn with_option((size, version, dnssec_ok, mut options): Edns, code: u16, hex: &str) -> Edns {
+    let value = HEXLOWER.decode(hex.as_bytes()).unwrap();
+    options.extend_from_slice(&code.to_be_bytes());
+    options.extend_from_slice(&(value.len() as u16).to_be_bytes());
+    options.extend_from_slice(&value);
+    (size, version, dnssec_ok, options)
+}
+
 fn question<'a>(mut words: impl Iterator<Item = &'a str>) -> Ask {
     let mut ask = Ask::new(words.next().unwrap(), words.next().unwrap());
     for word in words {
@@ -119,9 +131,11 @@ fn question<'a>(mut words: impl Iterator<Item = &'a str>) -> Ask {
             "edns" => ask.edns = Some((value.parse().unwrap(), edns.1, edns.2, edns.3)),
             "version" => ask.edns = Some((edns.0, value.parse().unwrap(), edns.2, edns.3)),
             "do" => ask.edns = Some((edns.0, edns.1, true, edns.3)),
-            "nsid" => {
-                ask.edns = Some((edns.0, edns.1, edns.2, [&edns.3[..], &[0, 3, 0, 0]].concat()))
-            }
+            "nsid" => ask.edns = Some(with_option(edns, 3, "")),
+            "cookie" => ask.edns = Some(with_option(edns, 10, value)),
+            "keepalive" => ask.edns = Some(with_option(edns, 11, value)),
+            "option" => ask.edns = Some(with_option(edns, value.parse().unwrap(), "beef")),
+            "no-question" => ask.has_question = false,
             "from" => ask.from = value.parse().unwrap(),
             "tcp" => ask.transport = Transport::Stream,
             "class" => ask.class = value.parse().unwrap(),

@@ -2,7 +2,9 @@
 //! out. Everything between is the real thing.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -17,6 +19,11 @@ use tiovivo::snapshot::statics::Statics;
 use tiovivo::snapshot::{PoolInput, Snapshot};
 use tiovivo::zone::name::Name;
 use tiovivo::zone::rdata::table::type_number;
+
+/// 2019-06-05 10:53:05, as in RFC 9018 Appendix A.1.
+pub const NOW: u32 = 1_559_731_985;
+/// Of a connection, in units of 100 ms.
+const IDLE: u16 = 100;
 
 pub struct World {
     pub config: Config,
@@ -37,6 +44,8 @@ pub struct Ask {
     pub transport: Transport,
     /// UDP size, version, DO and options of an OPT record.
     pub edns: Option<(u16, u8, bool, Vec<u8>)>,
+    /// False leaves the question out.
+    pub has_question: bool,
 }
 
 impl Ask {
@@ -48,6 +57,7 @@ impl Ask {
             from: "198.51.100.7".parse().unwrap(),
             transport: Transport::Datagram,
             edns: None,
+            has_question: true,
         }
     }
 
@@ -55,9 +65,13 @@ impl Ask {
     pub fn message(&self) -> Vec<u8> {
         let mut message =
             vec![0x12, 0x67, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(self.edns.is_some())];
-        message.extend_from_slice(self.name.as_wire());
-        message.extend_from_slice(&self.rtype.to_be_bytes());
-        message.extend_from_slice(&self.class.to_be_bytes());
+        if self.has_question {
+            message.extend_from_slice(self.name.as_wire());
+            message.extend_from_slice(&self.rtype.to_be_bytes());
+            message.extend_from_slice(&self.class.to_be_bytes());
+        } else {
+            message[5] = 0;
+        }
         if let Some((size, version, dnssec_ok, options)) = &self.edns {
             message.extend_from_slice(&[0, 0, 41]);
             message.extend_from_slice(&size.to_be_bytes());
@@ -76,7 +90,9 @@ impl World {
         for (path, text) in files {
             let path = folder.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            std::fs::write(&path, text).unwrap();
+            // Some of them have secrets in them.
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         }
         let loaded = config::load(&folder.path().join("config.yaml")).unwrap_or_else(|faults| {
             panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
@@ -123,7 +139,8 @@ impl World {
 
     pub fn send(&mut self, query: &[u8], from: IpAddr, transport: Transport) -> Option<Vec<u8>> {
         let mut room = vec![0; usize::from(u16::MAX)];
-        let client = Client { address: from, transport };
+        let idle = (transport == Transport::Stream).then_some(IDLE);
+        let client = Client { address: from, transport, idle, now: NOW };
         let reply = respond(&self.snapshot, query, &client, self.turn, &mut room);
         self.turn += 1;
         match reply {

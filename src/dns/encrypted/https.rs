@@ -55,7 +55,7 @@ pub async fn converse(
     let connecting = timeout(HANDSHAKE, builder.handshake(stream));
     let mut connection =
         connecting.await.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
-    let session = Arc::new(session);
+    let session = Arc::new(session.without_keep_alive());
     // Dropping it with the connection ends what is still being read.
     let mut requests = JoinSet::new();
     loop {

@@ -27,8 +27,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dns::encrypted::records::Typed;
 use crate::dns::encrypted::tls::{Presented, config};
-use crate::dns::reply::Transport;
-use crate::dns::respond::Client;
 use crate::dns::stream::answer;
 use crate::dns::udp::Shared;
 
@@ -105,9 +103,8 @@ impl Answers {
             return None;
         }
         let address = request.src().ip().to_canonical();
-        let client = Client { address, transport: Transport::Stream };
         let mut room = vec![0; MAX_MESSAGE];
-        let len = answer(request.as_slice(), &client, &self.shared, &mut room)?;
+        let len = answer(request.as_slice(), address, None, &self.shared, &mut room)?;
         match Typed::read(room.get(..len)?) {
             Ok(reply) => Some(reply),
             Err(error) => {

@@ -9,6 +9,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::PrivateKeyDer;
 use tiovivo::counters::Counters;
+use tiovivo::dns::clock::Clock;
 use tiovivo::dns::encrypted::{self, Handle, Listeners};
 use tiovivo::dns::stream::{self, Connections, Limits};
 use tiovivo::dns::udp::Shared;
@@ -93,6 +94,7 @@ impl Server {
             counters: Arc::new(Counters::new(0)),
             turn: Arc::new(AtomicU64::new(0)),
             stop: Arc::default(),
+            clock: Clock::default(),
         };
         let any = ["127.0.0.1:0".parse().unwrap()];
         let listeners = Listeners::bind(&any, &any, "/dns-query", &any).unwrap();

@@ -1,0 +1,75 @@
+//! Extended DNS errors (RFC 8914): why there is no answer, for whoever reads a resolver's log.
+//!
+//! | rcode | because | code |
+//! |---|---|---|
+//! | REFUSED | the name is in none of our zones: a lame delegation | 20 Not Authoritative |
+//! | REFUSED | the client may not ask for this pool, or for a transfer | 18 Prohibited |
+//! | REFUSED, NOTIMP | a class or a type that nobody has data of | 21 Not Supported |
+//!
+//! NXDOMAIN and NODATA explain themselves. A pool that is short answers as its operator chose
+//! (`when_short`): that is neither stale (3), for no TTL has run out, nor forged (4), for he owns
+//! the name; the page and the metrics show it. There is no code for a server that has not probed
+//! yet (14 Not Ready): it answers.
+
+use crate::dns::query::{CLASS_IN, NOTIMP, Query, REFUSED};
+use crate::snapshot::Snapshot;
+use crate::zone::lookup::Outcome;
+use crate::zone::lower::LowerName;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    Prohibited,
+    NotAuthoritative,
+    NotSupported,
+}
+
+impl Reason {
+    /// INFO-CODE (RFC 8914 §5.2).
+    pub fn code(self) -> u16 {
+        match self {
+            Reason::Prohibited => 18,
+            Reason::NotAuthoritative => 20,
+            Reason::NotSupported => 21,
+        }
+    }
+
+    /// EXTRA-TEXT.
+    pub fn text(self) -> &'static str {
+        match self {
+            Reason::Prohibited => "not for this client",
+            Reason::NotAuthoritative | Reason::NotSupported => "",
+        }
+    }
+}
+
+/// Why a reply has this rcode, if the client can be told and would not know.
+#[inline]
+pub fn reason(
+    snapshot: &Snapshot,
+    query: &Query<'_>,
+    name: &LowerName,
+    rcode: u8,
+) -> Option<Reason> {
+    match rcode {
+        REFUSED | NOTIMP if query.edns.is_some() => Some(found(snapshot, query, name, rcode)),
+        _ => None,
+    }
+}
+
+/// The look-up once more, rather than to carry a reason along with every answer.
+#[cold]
+fn found(snapshot: &Snapshot, query: &Query<'_>, name: &LowerName, rcode: u8) -> Reason {
+    if rcode == NOTIMP || query.qclass != CLASS_IN {
+        return Reason::NotSupported;
+    }
+    match snapshot.statics.zones.look_up(name.as_slice(), query.qtype) {
+        Outcome::NotOurs => Reason::NotAuthoritative,
+        Outcome::Data { .. }
+        | Outcome::Slot { .. }
+        | Outcome::Alias { .. }
+        | Outcome::Redirect { .. }
+        | Outcome::NoData { .. }
+        | Outcome::NxDomain { .. }
+        | Outcome::Referral { .. } => Reason::Prohibited,
+    }
+}

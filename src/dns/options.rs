@@ -1,0 +1,179 @@
+//! EDNS options: what a query asks for, and what the reply's OPT carries behind its fixed part.
+//!
+//! | option | in the query | in the reply |
+//! |---|---|---|
+//! | COOKIE (RFC 7873) | 8 octets or 16 to 40, else FORMERR | the client's and a fresh one |
+//! | tcp-keepalive (RFC 7828) | empty, else FORMERR; not looked at over UDP | the idle limit |
+//! | NSID (RFC 5001) | anything | this server's name, when it has one |
+//! | extended error (RFC 8914) | ignored | with REFUSED and NOTIMP, asked for or not |
+//! | any other | ignored (RFC 6891 §6.1.2) | |
+//!
+//! Room is reserved for the first three before any record is written. Extended errors come with
+//! replies that have room enough; where an option does not fit all the same, it is left out.
+//!
+//! Nothing here is called for a query without EDNS or without options, but for extended errors.
+
+use crate::dns::cookie::{self, CLIENT_LEN, Cookie, SERVER_LEN};
+use crate::dns::explain::Reason;
+use crate::dns::query::options;
+use crate::dns::respond::Client;
+use crate::snapshot::identity::Identity;
+
+const NSID: u16 = 3;
+const COOKIE: u16 = 10;
+const TCP_KEEPALIVE: u16 = 11;
+const EXTENDED_ERROR: u16 = 15;
+/// Code and length.
+const OPTION_HEAD: usize = 4;
+
+/// The options that we know; the first of each kind counts (RFC 7873 §5.2).
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked<'q> {
+    cookie: Option<&'q [u8]>,
+    keep_alive: Option<&'q [u8]>,
+    nsid: bool,
+}
+
+impl<'q> Asked<'q> {
+    fn read(rdata: &'q [u8], client: &Client) -> Asked<'q> {
+        let mut asked = Asked::default();
+        for (code, value) in options(rdata).flatten() {
+            match code {
+                COOKIE => asked.cookie = asked.cookie.or(Some(value)),
+                TCP_KEEPALIVE if client.idle.is_some() => {
+                    asked.keep_alive = asked.keep_alive.or(Some(value));
+                }
+                NSID => asked.nsid = true,
+                _ => {}
+            }
+        }
+        asked
+    }
+}
+
+/// A query with such options is answered by FORMERR.
+#[cold]
+pub fn is_malformed(rdata: &[u8], client: &Client) -> bool {
+    let asked = Asked::read(rdata, client);
+    asked.cookie.is_some_and(|value| Cookie::read(value).is_none())
+        || asked.keep_alive.is_some_and(|value| !value.is_empty())
+}
+
+/// The query's cookie, when it is well-formed.
+pub fn cookie<'q>(rdata: &'q [u8], client: &Client) -> Option<Cookie<'q>> {
+    Asked::read(rdata, client).cookie.and_then(Cookie::read)
+}
+
+/// Octets that the options of the reply take.
+#[cold]
+pub fn len(rdata: &[u8], identity: &Identity, client: &Client) -> usize {
+    let asked = Asked::read(rdata, client);
+    let mut len = 0;
+    if asked.cookie.is_some() && identity.cookies.first().is_some() {
+        len += OPTION_HEAD + CLIENT_LEN + SERVER_LEN;
+    }
+    if asked.keep_alive.is_some() {
+        len += OPTION_HEAD + 2;
+    }
+    if asked.nsid && !identity.nsid.is_empty() {
+        len += OPTION_HEAD + identity.nsid.len();
+    }
+    len
+}
+
+/// Writes options behind the OPT record that ends at octet `at` of `out`, which has the length
+/// that the reply may have; returns the new end.
+#[cold]
+pub fn write(
+    out: &mut [u8],
+    at: usize,
+    rdata: &[u8],
+    identity: &Identity,
+    client: &Client,
+    reason: Option<Reason>,
+) -> usize {
+    let asked = Asked::read(rdata, client);
+    let mut writer = Writer { out, start: at, end: at };
+    if let Some(cookie) = asked.cookie.and_then(Cookie::read)
+        && let Some(secret) = identity.cookies.first()
+    {
+        let server = cookie::make(secret, cookie.client, client.address, client.now);
+        writer.option(COOKIE, cookie.client, &server);
+    }
+    if let (Some([]), Some(idle)) = (asked.keep_alive, client.idle) {
+        writer.option(TCP_KEEPALIVE, &idle.to_be_bytes(), &[]);
+    }
+    if asked.nsid && !identity.nsid.is_empty() {
+        writer.option(NSID, &identity.nsid, &[]);
+    }
+    if let Some(reason) = reason {
+        writer.option(EXTENDED_ERROR, &reason.code().to_be_bytes(), reason.text().as_bytes());
+    }
+    writer.end
+}
+
+/// Keeps RDLENGTH, the last two octets before `start`, as long as the options are.
+struct Writer<'m> {
+    out: &'m mut [u8],
+    start: usize,
+    end: usize,
+}
+
+impl Writer<'_> {
+    /// The whole option or nothing. Its value comes in two parts.
+    fn option(&mut self, code: u16, first: &[u8], second: &[u8]) {
+        let _ = self.fitting(code, first, second);
+    }
+
+    fn fitting(&mut self, code: u16, first: &[u8], second: &[u8]) -> Option<()> {
+        let length = first.len() + second.len();
+        let end = self.end + OPTION_HEAD + length;
+        let whole = u16::try_from(end - self.start).ok()?;
+        let room = self.out.get_mut(self.end..end)?;
+        let (head, value) = room.split_at_mut_checked(OPTION_HEAD)?;
+        let (to_first, to_second) = value.split_at_mut_checked(first.len())?;
+        let [code_high, code_low] = code.to_be_bytes();
+        let [length_high, length_low] = (length as u16).to_be_bytes();
+        head.copy_from_slice(&[code_high, code_low, length_high, length_low]);
+        to_first.copy_from_slice(first);
+        to_second.copy_from_slice(second);
+        self.end = end;
+        self.out.get_mut(self.start - 2..self.start)?.copy_from_slice(&whole.to_be_bytes());
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::reply::Transport;
+    use crate::snapshot::identity::CookieSecrets;
+
+    const AT: usize = 40;
+
+    #[test]
+    fn an_option_is_written_whole_or_not_at_all() {
+        let identity = Identity {
+            nsid: vec![b'n'; 255].into(),
+            cookies: CookieSecrets::new(vec![[7; 16]]),
+            ..Identity::default()
+        };
+        let address = "192.0.2.1".parse().unwrap();
+        let client = Client { address, transport: Transport::Stream, idle: Some(100), now: 0 };
+        let rdata = b"\0\x03\0\0\0\x0a\0\x08abcdefgh\0\x0b\0\0\0\x0a\0\x01x";
+        assert!(!is_malformed(rdata, &client), "the first cookie counts");
+        let reserved = len(rdata, &identity, &client);
+        let reason = Some(Reason::NotAuthoritative);
+        for room in 0..reserved + 10 {
+            let mut out = vec![0; AT + room];
+            let end = write(&mut out, AT, rdata, &identity, &client, reason);
+            let written: Vec<_> = options(&out[AT..end]).map(|option| option.unwrap().0).collect();
+            assert_eq!(out[AT - 2..AT], ((end - AT) as u16).to_be_bytes());
+            assert_eq!(written.contains(&COOKIE), room >= 28, "{room}");
+            assert_eq!(written.contains(&NSID), room >= reserved, "{room}");
+            if room >= reserved + 6 {
+                assert_eq!(written, [COOKIE, TCP_KEEPALIVE, NSID, EXTENDED_ERROR]);
+            }
+        }
+    }
+}
