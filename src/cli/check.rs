@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use crate::cli::faults;
+use clap::Args;
+
+use crate::cli::delegation::{self, RegistryArgs};
+use crate::cli::{ConfigArg, faults};
 use crate::cluster::pool::{Membership, Pool, PoolId};
 use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
@@ -13,8 +16,19 @@ use crate::zone::rdata::table::type_name;
 /// More addresses than this are counted instead of listed.
 const LISTED: usize = 4;
 
-pub fn run(path: &std::path::Path) -> ExitCode {
-    match config::load(path) {
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+pub fn run(args: &CheckArgs) -> ExitCode {
+    if args.registry.delegation {
+        return delegation::check(&args.config.config, &args.registry);
+    }
+    match config::load(&args.config.config) {
         Ok(loaded) => {
             faults::warn(&loaded.warnings);
             print!("{}", table(&loaded.config));
@@ -143,7 +157,7 @@ fn statics(config: &Config) -> String {
 const LISTED_STATICS: usize = 50;
 
 /// Left-aligned columns, two spaces apart.
-fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | 0 | done |
 //! | 1 | it could not be done: an address in use, no answer, a signal from a child |
+//! | 1 | a delegation that a registry would refuse |
 //! | 2 | the configuration or the arguments are at fault; nothing was started |
 
 pub mod check;
 pub mod complete;
+pub mod delegation;
 pub mod demo;
 pub mod demo_node;
 pub mod faults;
@@ -44,7 +46,9 @@ enum Command {
     /// Answer DNS for the zones and pools of config.yaml, and check the nodes' health
     Serve(ConfigArg),
     /// Load everything and print every fault, or what each name answers
-    Check(ConfigArg),
+    Check(check::CheckArgs),
+    /// Print what to enter at the registrar for a zone
+    Delegation(delegation::DelegationArgs),
     /// Print what would be answered, from the configuration or from a running server
     Query(query::QueryArgs),
     /// Try it: a whole cluster on this machine's loopback addresses, without root
@@ -75,7 +79,8 @@ pub fn main() -> ExitCode {
     encrypted::install_provider();
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args.config),
-        Command::Check(args) => check::run(&args.config),
+        Command::Check(args) => check::run(&args),
+        Command::Delegation(args) => delegation::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Health(args) => health::run(&args.config),

@@ -63,8 +63,7 @@ pub fn message(reply: &[u8]) -> Option<String> {
 
 fn header(message: &Message) -> String {
     let meta = &message.metadata;
-    let high = message.edns.as_ref().map_or(0, |edns| u16::from(edns.rcode_high()));
-    let number = high << 4 | u16::from(meta.response_code) & 15;
+    let number = rcode(message);
     let rcode = RCODES.iter().find(|(code, _)| *code == number);
     let rcode = rcode.map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).into());
     let flags: String = [
@@ -89,6 +88,12 @@ fn header(message: &Message) -> String {
         message.answers.len(),
         message.authorities.len(),
     )
+}
+
+/// With its upper bits, which EDNS carries (RFC 6891 §6.1.3).
+pub fn rcode(message: &Message) -> u16 {
+    let high = message.edns.as_ref().map_or(0, |edns| u16::from(edns.rcode_high()));
+    high << 4 | u16::from(message.metadata.response_code) & 15
 }
 
 fn opt(edns: &Edns) -> String {

@@ -32,7 +32,7 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("h2", &["dns/encrypted"]),
     ("tokio_rustls", &["dns/encrypted"]),
     ("hickory_server", &["dns/encrypted"]),
-    ("hickory_proto", &["dns/encrypted", "cli/present.rs"]),
+    ("hickory_proto", &["dns/encrypted", "cli/present.rs", "cli/delegation/said.rs"]),
     ("serde_yaml", &["config/"]),
     ("saphyr_parser", &["config/"]),
     ("arc_swap", &["snapshot/publish.rs"]),

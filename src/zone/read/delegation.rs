@@ -23,6 +23,11 @@ use crate::zone::rdata::walk::{names, target};
 use crate::zone::read::faults::Faults;
 use crate::zone::read::index::{Index, Owner, Slot, rrset_of};
 
+/// How faults of a name server begin and go on: whoever sorts faults by rule finds them by these.
+pub const NAME_SERVER: &str = "the name server ";
+pub const IS_CNAME: &str = "is a CNAME (RFC 2181 §10.3)";
+pub const HAS_NO_ADDRESS: &str = "has neither A nor AAAA in this zone";
+
 pub fn check(index: &Index<'_>, all_read: bool, faults: &mut Faults) {
     let apex = &index.zone.apex;
     let mut cuts = HashSet::new();
@@ -92,10 +97,10 @@ fn check_server(
         false => faults.warning(place, message, help),
     };
     if index.has(server, CNAME) {
-        let message = format!("the name server {server} is a CNAME (RFC 2181 §10.3)");
+        let message = format!("{NAME_SERVER}{server} {IS_CNAME}");
         tell(message, "name the host itself, the one with A or AAAA records");
     } else if all_read && !has_address(index, server) {
-        let message = format!("the name server {server} has neither A nor AAAA in this zone");
+        let message = format!("{NAME_SERVER}{server} {HAS_NO_ADDRESS}");
         let help = hint(server, apex)
             .unwrap_or_else(|| format!("write {server} IN A with the server's address"));
         tell(message, &help);

@@ -1,0 +1,145 @@
+//! What the registry is to know of a zone: its name servers with their addresses, and its SOA.
+//! Computed from the configuration as it was loaded.
+
+use std::net::IpAddr;
+
+use crate::config::Config;
+use crate::zone::lookup::Outcome;
+use crate::zone::name::Name;
+use crate::zone::rdata::table::{A, AAAA, DNSKEY, NS, SOA};
+use crate::zone::rdata::walk::{names, target};
+use crate::zone::record::Zone;
+use crate::zone::store::{TooLarge, Zones};
+
+/// One delegation, as it is meant to be.
+#[derive(Debug, Clone)]
+pub struct Delegation {
+    pub apex: Name,
+    pub servers: Vec<Server>,
+    pub soa: Soa,
+    /// The MNAME of the SOA is a CNAME in a zone of ours.
+    pub mname_is_alias: bool,
+    /// The zone file brings keys of its own.
+    pub has_keys: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub name: Name,
+    /// At or below the apex: the registry needs its addresses as glue.
+    pub in_domain: bool,
+    pub addresses: Addresses,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addresses {
+    Known(Vec<IpAddr>),
+    /// A CNAME in a zone of ours.
+    Alias(Name),
+    /// In nobody's zone that we have.
+    Foreign,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Soa {
+    pub mname: Name,
+    pub rname: Name,
+    pub serial: u32,
+    pub refresh: u32,
+    pub retry: u32,
+    pub expire: u32,
+    pub minimum: u32,
+}
+
+/// One for each zone, in the order of the configuration.
+pub fn delegations(config: &Config) -> Result<Vec<Delegation>, TooLarge> {
+    let slots = config.published.iter().map(|p| (&p.owner, p.pool.index() as u32));
+    let store = Zones::build(&config.zones, slots)?;
+    Ok(config.zones.iter().filter_map(|zone| delegation(zone, &store)).collect())
+}
+
+/// `None` without an SOA, which no loaded zone is.
+fn delegation(zone: &Zone, store: &Zones) -> Option<Delegation> {
+    let at_apex = |rtype| {
+        let is_it = move |record: &&_| is(record, rtype, &zone.apex);
+        zone.records.iter().filter(is_it).map(|record| zone.rdata(record))
+    };
+    let soa = at_apex(SOA).next().and_then(soa)?;
+    let server = |rdata: &[u8]| {
+        let name = target(rdata, &names(NS, rdata).next()?)?;
+        let in_domain = name.is_within(&zone.apex);
+        Some(Server { addresses: addresses(store, &name), name, in_domain })
+    };
+    Some(Delegation {
+        apex: zone.apex.clone(),
+        servers: at_apex(NS).filter_map(server).collect(),
+        mname_is_alias: matches!(addresses(store, &soa.mname), Addresses::Alias(_)),
+        soa,
+        has_keys: at_apex(DNSKEY).next().is_some(),
+    })
+}
+
+fn is(record: &crate::zone::record::Record, rtype: u16, owner: &Name) -> bool {
+    record.rtype == rtype && record.owner == *owner
+}
+
+fn soa(rdata: &[u8]) -> Option<Soa> {
+    let (mname, rest) = Name::from_wire(rdata).ok()?;
+    let (rname, rest) = Name::from_wire(rest).ok()?;
+    let (numbers, _) = rest.as_chunks::<4>();
+    let [serial, refresh, retry, expire, minimum] = *numbers else { return None };
+    Some(Soa {
+        mname,
+        rname,
+        serial: u32::from_be_bytes(serial),
+        refresh: u32::from_be_bytes(refresh),
+        retry: u32::from_be_bytes(retry),
+        expire: u32::from_be_bytes(expire),
+        minimum: u32::from_be_bytes(minimum),
+    })
+}
+
+fn addresses(store: &Zones, name: &Name) -> Addresses {
+    let lower = name.to_lower();
+    let mut found = vec![];
+    for rtype in [A, AAAA] {
+        let rrset = match store.look_up(&lower, rtype) {
+            Outcome::Data { rrset, .. } => Some(rrset),
+            // Below a zone cut of ours: what we have of it is glue.
+            Outcome::Referral { .. } => store.find(&lower).and_then(|id| store.rrset(id, rtype)),
+            Outcome::Alias { target, .. } | Outcome::Redirect { target, .. } => {
+                let target =
+                    Name::from_wire(target).map_or_else(|_| Name::root(), |(name, _)| name);
+                return Addresses::Alias(target);
+            }
+            Outcome::NotOurs => return Addresses::Foreign,
+            // The addresses of a pool change, those of a name server must not.
+            Outcome::Slot { .. } | Outcome::NoData { .. } | Outcome::NxDomain { .. } => None,
+        };
+        found.extend(rrset.into_iter().flat_map(|rrset| rrset.rdatas()).filter_map(address));
+    }
+    Addresses::Known(found)
+}
+
+fn address(rdata: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(rdata).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(rdata).map(IpAddr::from)).ok()
+}
+
+impl Server {
+    pub fn known(&self) -> &[IpAddr] {
+        match &self.addresses {
+            Addresses::Known(addresses) => addresses,
+            Addresses::Alias(_) | Addresses::Foreign => &[],
+        }
+    }
+}
+
+impl Delegation {
+    /// Every address with the name server that has it.
+    pub fn addresses(&self) -> impl Iterator<Item = (&Server, IpAddr)> {
+        self.servers
+            .iter()
+            .flat_map(move |server| server.known().iter().map(move |address| (server, *address)))
+    }
+}
