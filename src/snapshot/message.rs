@@ -12,7 +12,9 @@ pub const HEADER: usize = 12;
 /// Names that a message remembers as targets of pointers; later ones are written in full.
 const MAX_TARGETS: usize = 48;
 /// Offsets that a pointer can hold.
-const MAX_POINTER: usize = 0x3fff;
+const MAX_POINTER: u16 = 0x3fff;
+/// Octets of a pointer.
+const POINTER: usize = 2;
 
 /// The records do not fit into the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,19 +99,29 @@ impl<'m> Writer<'m> {
     }
 
     /// Ready records of equal length whose owner is a pointer to offset 12, made by `write` into
-    /// the room that it is given (it returns their number and length), for another owner.
+    /// the room that it is given (it returns their number and length), for another owner. One that
+    /// is not remembered stands in full in the first record, and the others point there.
     pub fn rows(
         &mut self,
         owner: &[u8],
         write: impl FnOnce(&mut [u8]) -> Result<(u16, usize), Full>,
     ) -> Result<u16, Full> {
-        let pointer = self.find(owner).ok_or(Full)?;
-        let (count, len) = write(self.message.get_mut(self.len..).ok_or(Full)?)?;
-        let rows = self.message.get_mut(self.len..self.len + len).ok_or(Full)?;
-        for row in rows.chunks_exact_mut((len / usize::from(count.max(1))).max(2)) {
-            row[..2].copy_from_slice(&(0xc000 | pointer).to_be_bytes());
+        let known = self.find(owner);
+        let more = if known.is_some() { Some(0) } else { owner.len().checked_sub(POINTER) };
+        let start = self.len + more.ok_or(Full)?;
+        let (count, len) = write(self.message.get_mut(start..).ok_or(Full)?)?;
+        if count == 0 {
+            return Ok(0);
         }
-        self.len += len;
+        let pointer = known.or_else(|| as_pointer(self.len)).ok_or(Full)?;
+        let rows = self.message.get_mut(start..start + len).ok_or(Full)?;
+        for row in rows.chunks_exact_mut((len / usize::from(count)).max(POINTER)) {
+            row[..POINTER].copy_from_slice(&(0xc000 | pointer).to_be_bytes());
+        }
+        if known.is_none() {
+            self.message.get_mut(self.len..start + POINTER).ok_or(Full)?.copy_from_slice(owner);
+        }
+        self.len = start + len;
         Ok(count)
     }
 
@@ -177,8 +189,10 @@ impl<'m> Writer<'m> {
     }
 
     fn remember(&mut self, at: usize) {
-        if at <= MAX_POINTER && self.target_count < MAX_TARGETS {
-            self.targets[self.target_count] = at as u16;
+        if let Some(target) = as_pointer(at)
+            && self.target_count < MAX_TARGETS
+        {
+            self.targets[self.target_count] = target;
             self.target_count += 1;
         }
     }
@@ -189,6 +203,10 @@ impl<'m> Writer<'m> {
         self.len += bytes.len();
         Ok(())
     }
+}
+
+fn as_pointer(at: usize) -> Option<u16> {
+    u16::try_from(at).ok().filter(|at| *at <= MAX_POINTER)
 }
 
 /// Octets of the uncompressed name at the start of `wire`, its root label included.
@@ -228,6 +246,30 @@ mod tests {
         let mut writer = Writer::new(&mut message, HEADER);
         assert_eq!(writer.record(b"\x01a\0", rtype::CNAME, 1, TARGET), Err(Full));
         assert_eq!((writer.len(), writer.target_count), (HEADER, 0));
+    }
+
+    /// A long chain of aliases may end at a pool.
+    #[test]
+    fn rows_of_a_name_that_is_not_remembered_have_it_in_full() {
+        const ROW: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\x1e\0\x04";
+        let rows = [ROW, &[192, 0, 2, 1], ROW, &[192, 0, 2, 2]].concat();
+        let needed = TARGET.len() - 2 + rows.len();
+        for room in 0..=needed {
+            let mut message = vec![0; HEADER + room];
+            let mut writer = Writer::new(&mut message, HEADER);
+            let written = writer.rows(TARGET, |room| {
+                room.get_mut(..rows.len()).ok_or(Full)?.copy_from_slice(&rows);
+                Ok((2, rows.len()))
+            });
+            if room < needed {
+                assert_eq!((written, writer.len()), (Err(Full), HEADER), "room for {room}");
+                continue;
+            }
+            assert_eq!((written, writer.len()), (Ok(2), HEADER + needed));
+            let (first, second) = message[HEADER..].split_at(TARGET.len() + 14);
+            assert_eq!(first, [TARGET, &rows[2..16]].concat());
+            assert_eq!(second, &rows[16..], "a pointer to the first row's owner, at 12");
+        }
     }
 
     /// The buffer still holds an older message, in which a label like the name's second one was
