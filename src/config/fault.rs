@@ -96,7 +96,9 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub fn new(file: &'a str, text: &'a str) -> Source<'a> {
-        Source { file, lines: text.split('\n').map(|l| l.trim_end_matches('\r')).collect() }
+        let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+        // The parser counts a carriage return by itself as the end of a line, too.
+        Source { file, lines: lines.flat_map(|line| line.split('\r')).collect() }
     }
 
     pub fn lines(&self) -> &[&'a str] {
@@ -151,6 +153,9 @@ mod tests {
     fn a_spot_marks_characters_of_its_line() {
         assert_eq!(marked("a: 1\r\nñu: 2\r\n", 2, 5, 1), ("2".into(), "ñu: 2".into()));
         assert_eq!(marked("a: 1\n", 1, 4, 9).0, "1");
+        // For YAML a lone carriage return ends a line, too (YAML 1.2 §5.4).
+        assert_eq!(marked("a: 1\rb: 2\r\r\nc: 3", 2, 4, 1).0, "2");
+        assert_eq!(marked("a: 1\rb: 2\r\r\nc: 3", 4, 4, 1).0, "3");
         assert_eq!(marked("a", 7, 7, 7), (String::new(), String::new()));
     }
 
