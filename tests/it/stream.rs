@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tiovivo::counters::Counters;
+use tiovivo::dns::clock::Clock;
 use tiovivo::dns::stream::{Connections, Limits, serve};
 use tiovivo::dns::udp::Shared;
 use tiovivo::snapshot::publish::channel;
@@ -42,6 +43,7 @@ impl Server {
             counters: Arc::clone(&counters),
             turn: Arc::new(AtomicU64::new(0)),
             stop: Arc::new(AtomicBool::new(false)),
+            clock: Clock::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

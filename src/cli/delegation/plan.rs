@@ -54,7 +54,7 @@ pub struct Soa {
 /// One for each zone, in the order of the configuration.
 pub fn delegations(config: &Config) -> Result<Vec<Delegation>, TooLarge> {
     let slots = config.published.iter().map(|p| (&p.owner, p.pool.index() as u32));
-    let store = Zones::build(&config.zones, slots)?;
+    let store = Zones::build(&config.zones, slots, |_, _| None)?;
     Ok(config.zones.iter().filter_map(|zone| delegation(zone, &store)).collect())
 }
 
