@@ -25,6 +25,27 @@ pub struct Pool {
     pub check: Check,
     /// Shown and alerted, never decides the rotation.
     pub deep: Option<Check>,
+    /// What the members speak on port 443, the best first: published beside their addresses. Not
+    /// published when `None`; otherwise never empty.
+    pub https: Option<Vec<Alpn>>,
+}
+
+/// A protocol inside TLS (RFC 7301), by its name there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alpn {
+    Http1,
+    Http2,
+    Http3,
+}
+
+impl Alpn {
+    pub const fn id(self) -> &'static str {
+        match self {
+            Alpn::Http1 => "http/1.1",
+            Alpn::Http2 => "h2",
+            Alpn::Http3 => "h3",
+        }
+    }
 }
 
 /// The members in the order of config.yaml, and who may be told. Never empty.

@@ -169,7 +169,9 @@ impl<'s> Chain<'s, '_> {
         client: &Client,
         turn: u64,
     ) -> Result<(), Full> {
-        let Some(pool) = self.snapshot.pool(slot).filter(|pool| pool.admits(client.address)) else {
+        let Some(pool) =
+            self.snapshot.pool(slot).filter(|pool| !pool.refuses(client.address, qtype))
+        else {
             self.body.rcode = REFUSED;
             return Ok(());
         };

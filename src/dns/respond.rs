@@ -6,7 +6,7 @@
 //!
 //! | outcome | AA | rcode | answer | authority |
 //! |---|---|---|---|---|
-//! | a pool's name, A or AAAA | 1 | NOERROR | its members | |
+//! | a pool's name, A, AAAA or HTTPS | 1 | NOERROR | its members | |
 //! | the same, from a client that may not ask | 0 | REFUSED | | |
 //! | data | 1 | NOERROR | the RRset | |
 //! | no data of that type | 1 | NOERROR | | SOA |
@@ -203,7 +203,7 @@ fn pooled(
     authoritative: Body,
 ) -> Body {
     let start = query.head.len();
-    if !pool.admits(client.address) {
+    if pool.refuses(client.address, query.qtype) {
         return Body { rcode: REFUSED, authoritative: false, ..authoritative };
     }
     match pool.write(query.qtype, turn, out.get_mut(start..).unwrap_or_default()) {

@@ -4,6 +4,8 @@
 //! one pool answers now. A [`Snapshot`] is both, published in one swap; what did not change is
 //! shared with the snapshot before. Building happens off the answer threads, reading takes no lock.
 
+pub mod family;
+pub mod https;
 pub mod identity;
 pub mod message;
 pub mod pool;

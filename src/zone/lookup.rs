@@ -25,7 +25,8 @@ pub enum Outcome<'z> {
         /// False when a wildcard made it up: then nothing rendered ahead fits.
         own: bool,
     },
-    /// The caller answers A and AAAA; `qtype` is one of them, or ANY.
+    /// The caller answers A and AAAA, and HTTPS where the zone does not; `qtype` is one of them,
+    /// or ANY.
     Slot {
         zone: ZoneId,
         slot: u32,
@@ -104,7 +105,10 @@ impl Zones {
                 Some(target) => Outcome::Alias { rrset, target },
                 None => Outcome::NoData { zone: node.zone, is_slot: false },
             },
-            _ => Outcome::NoData { zone: node.zone, is_slot: node.slot().is_some() },
+            _ => match node.slot() {
+                Some(slot) if qtype == rtype::HTTPS => Outcome::Slot { zone: node.zone, slot },
+                slot => Outcome::NoData { zone: node.zone, is_slot: slot.is_some() },
+            },
         }
     }
 

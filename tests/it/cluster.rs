@@ -40,6 +40,7 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
         when_short: WhenShort::All,
         check: check(80),
         deep: None,
+        https: None,
     }
 }
 

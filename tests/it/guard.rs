@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
+use hickory_proto::rr::rdata::svcb::SvcParamValue;
 use proptest::prelude::*;
 use tiovivo::cluster::standing::Standing;
 
@@ -29,26 +30,39 @@ fn world(rule: &str, min_serving: usize) -> World {
     let config = CONFIG
         .replace("when_short: all ", &format!("when_short: {rule} "))
         .replace("min_serving: 1\n", &format!("min_serving: {min_serving}\n"))
+        .replace("max_answers: 8\n", "max_answers: 8\n    https: true\n")
+        .replace("    ttl: 5\n", "    ttl: 5\n    https: true\n")
         .replace("pools:\n", &format!("pools:\n{reserve}"));
-    assert_ne!(config, CONFIG);
+    assert_eq!(config.matches("https: true").count(), 2);
     World::load(&[("config.yaml", &config), ("zones/midominio.com.zone", ZONE)])
 }
 
 fn addresses(reply: &[u8]) -> Vec<IpAddr> {
     let message = Message::from_vec(reply).unwrap();
     let records = message.all_sections().map(|record| &record.data);
-    let address = |data: &RData| match data {
-        RData::A(a) => Some(IpAddr::V4(a.0)),
-        RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-        _ => None,
+    let addresses = |data: &RData| match data {
+        RData::A(a) => vec![IpAddr::V4(a.0)],
+        RData::AAAA(aaaa) => vec![IpAddr::V6(aaaa.0)],
+        RData::HTTPS(https) => {
+            https.svc_params.iter().flat_map(|(_, value)| hints(value)).collect()
+        }
+        _ => vec![],
     };
-    records.filter_map(address).collect()
+    records.flat_map(addresses).collect()
+}
+
+fn hints(value: &SvcParamValue) -> Vec<IpAddr> {
+    match value {
+        SvcParamValue::Ipv4Hint(hint) => hint.0.iter().map(|a| IpAddr::V4(a.0)).collect(),
+        SvcParamValue::Ipv6Hint(hint) => hint.0.iter().map(|aaaa| IpAddr::V6(aaaa.0)).collect(),
+        _ => vec![],
+    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// 40 runs of 64 steps, four questions each: over 10,000 answers a run of the tests.
+    /// 40 runs of 64 steps, six questions each: over 15,000 answers a run of the tests.
     #[test]
     fn no_health_brings_the_mother_into_a_public_answer(
         rule in 0..RULES.len(),
@@ -63,6 +77,8 @@ proptest! {
                 ("midominio.com", "A"),
                 ("www.midominio.com", "AAAA"),
                 ("midominio.com", "ANY"),
+                ("www.midominio.com", "HTTPS"),
+                ("madre.midominio.com", "HTTPS"),
                 ("madre.midominio.com", "A"),
             ] {
                 let reply = world.ask(&Ask::new(name, rtype)).unwrap();
@@ -88,6 +104,21 @@ fn with_every_child_dead_the_answer_is_every_child() {
         let reply = world.ask(&Ask::new("midominio.com", "A")).unwrap();
         let got: BTreeSet<IpAddr> = addresses(&reply).into_iter().collect();
         assert_eq!(got, children);
+    }
+}
+
+#[test]
+fn hints_are_the_addresses_of_the_same_turn() {
+    let mut world = world("all", 1);
+    for turn in 0..100 {
+        let mut addressed = vec![];
+        for rtype in ["A", "AAAA"] {
+            world.turn = turn;
+            addressed.extend(addresses(&world.ask(&Ask::new("midominio.com", rtype)).unwrap()));
+        }
+        world.turn = turn;
+        let https = world.ask(&Ask::new("midominio.com", "HTTPS")).unwrap();
+        assert_eq!(addresses(&https), addressed, "turn {turn}");
     }
 }
 

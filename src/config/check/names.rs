@@ -14,6 +14,7 @@ use crate::config::Published;
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
 use crate::config::raw::RawPool;
+use crate::config::raw::choice::RawHttpsRecord;
 use crate::config::raw::scalar::quoted;
 use crate::config::raw::table::Table;
 use crate::config::written::KeyPath;
@@ -32,6 +33,8 @@ pub struct Named<'a> {
     pub published: Published,
     pub pool: &'a str,
     pub path: KeyPath,
+    /// The pool answers HTTPS there too.
+    pub has_https: bool,
 }
 
 pub fn check<'a>(
@@ -43,6 +46,7 @@ pub fn check<'a>(
     let mut seen: HashMap<Name, usize> = HashMap::new();
     for ((pool, raw), id) in raw.0.iter().zip(0..) {
         let path = KeyPath::root().key("pools").key(pool);
+        let has_https = !matches!(raw.https, None | Some(RawHttpsRecord::Switch(false)));
         let names = names_of(raw, &path, report);
         for (index, text) in names.iter().enumerate() {
             let path = path.key("names").index(index);
@@ -55,7 +59,7 @@ pub fn check<'a>(
             }
             seen.insert(owner.clone(), named.len());
             let published = Published { owner, pool: PoolId(id) };
-            named.push(Named { published, pool, path });
+            named.push(Named { published, pool, path, has_https });
         }
     }
     check_zones(&named, zones, report);

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use ipnet::IpNet;
 
 use crate::cluster::networks::Networks;
-use crate::cluster::pool::{Pool, PoolId, PoolName, WhenShort};
+use crate::cluster::pool::{Alpn, Pool, PoolId, PoolName, WhenShort};
 use crate::config::check::members::{self, Audience};
 use crate::config::check::nodes::{self, Inventory};
 use crate::config::check::probes::{self, DEEP, SHALLOW};
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
-use crate::config::raw::choice::RawWhenShort;
+use crate::config::raw::choice::{RawHttpsRecord, RawWhenShort};
 use crate::config::raw::scalar::{ShortWord, quoted};
 use crate::config::raw::table::Table;
 use crate::config::raw::{RawCheck, RawPool};
@@ -59,6 +59,7 @@ fn pool(
         report.error(&path.key("min_serving"), message, format!("write 1 to {members}"));
     }
     let when_short = when_short(raw, ids, path, report);
+    let https = https(raw, path, report);
     let shallow = raw.check.as_ref();
     if shallow.is_none() {
         let help = "write how a member is probed: `check: { http: { path: /health } }`";
@@ -82,7 +83,36 @@ fn pool(
             Some(deep) => Some(deep?),
             None => None,
         },
+        https,
     })
+}
+
+/// What to publish, if anything.
+fn https(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Vec<Alpn>> {
+    let path = path.key("https");
+    let record = match raw.https.as_ref()? {
+        RawHttpsRecord::Switch(switch) => return switch.then(|| vec![Alpn::Http2]),
+        RawHttpsRecord::Record(record) => record,
+    };
+    let help = "write what the members speak on port 443: { alpn: [h3, h2] }";
+    let Some(written) = &record.alpn else {
+        report.missing(&path, "alpn", help);
+        return None;
+    };
+    let path = path.key("alpn");
+    if written.is_empty() && !has_items(&path, report) {
+        report.error(&path, "no protocol", help);
+    }
+    let mut alpn = vec![];
+    for (index, protocol) in written.iter().enumerate() {
+        if alpn.contains(&protocol.0) {
+            let message = format!("`{}` is in the list already", protocol.0.id());
+            report.error(&path.index(index), message, "write each protocol once");
+            return None;
+        }
+        alpn.push(protocol.0);
+    }
+    Some(alpn)
 }
 
 /// `None` when `clients` is faulty.

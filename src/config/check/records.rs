@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | A, AAAA | refused | refused | |
 //! | hints of SVCB and HTTPS (RFC 9460) | refused | refused | |
+//! | HTTPS without hints | refused when the pool has `https` | | |
 //! | CNAME | refused | | allowed |
 //! | NS | | | refused: health must not decide where the name servers are |
 //!
@@ -32,13 +33,13 @@ const IPV6HINT: u16 = 6;
 const MAX_FAULTS: usize = 100;
 
 struct Rules<'a> {
-    pools: HashMap<&'a Name, &'a str>,
+    pools: HashMap<&'a Name, &'a Named<'a>>,
     guarded: HashMap<IpAddr, &'a Node>,
 }
 
 pub fn check(named: &[Named<'_>], nodes: &[Node], zones: &Zones, report: &mut Report<'_>) {
     let rules = Rules {
-        pools: named.iter().map(|named| (&named.published.owner, named.pool)).collect(),
+        pools: named.iter().map(|named| (&named.published.owner, named)).collect(),
         guarded: guarded(nodes),
     };
     let mut left = MAX_FAULTS;
@@ -66,28 +67,32 @@ impl Rules<'_> {
         let rdata = loaded.zone.rdata(record);
         let addresses = addresses(record.rtype, rdata);
         let pool = self.pools.get(&record.owner);
-        let (message, help) = match addresses
-            .iter()
-            .find_map(|a| Some((a, self.guarded.get(&a.to_canonical())?)))
-        {
-            Some((address, node)) => (
-                format!("{address} is the address of `{}`, a {}", node.name, node.role),
-                "remove it: the world never sees such a node".to_owned(),
-            ),
-            None => match (record.rtype, pool) {
-                (CNAME, Some(pool)) => at_pool(record, pool, "this CNAME"),
-                (A | AAAA, Some(pool)) => at_pool(record, pool, "this address"),
-                (_, Some(pool)) if !addresses.is_empty() => at_pool(record, pool, "these hints"),
-                (NS, _) => self.name_server(rdata)?,
-                _ => return None,
-            },
-        };
+        let (message, help) =
+            match addresses.iter().find_map(|a| Some((a, self.guarded.get(&a.to_canonical())?))) {
+                Some((address, node)) => (
+                    format!("{address} is the address of `{}`, a {}", node.name, node.role),
+                    "remove it: the world never sees such a node".to_owned(),
+                ),
+                None => match (record.rtype, pool) {
+                    (CNAME, Some(named)) => at_pool(record, named.pool, "this CNAME"),
+                    (A | AAAA, Some(named)) => at_pool(record, named.pool, "this address"),
+                    (_, Some(named)) if !addresses.is_empty() => {
+                        at_pool(record, named.pool, "these hints")
+                    }
+                    (HTTPS, Some(named)) if named.has_https => (
+                        format!("the pool `{}` answers HTTPS for `{}`", named.pool, record.owner),
+                        format!("remove this record, or `https` from `pools.{}`", named.pool),
+                    ),
+                    (NS, _) => self.name_server(rdata)?,
+                    _ => return None,
+                },
+            };
         Some(loaded.fault(record.place, message, help))
     }
 
     fn name_server(&self, rdata: &[u8]) -> Option<(String, String)> {
         let (target, _) = Name::from_wire(rdata).ok()?;
-        let pool = self.pools.get(&target)?;
+        let pool = self.pools.get(&target)?.pool;
         Some((
             format!("the name server `{target}` is a name of the pool `{pool}`"),
             "write a name with a fixed address: name servers are not health-checked".to_owned(),

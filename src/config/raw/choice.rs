@@ -9,7 +9,8 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::cluster::node::Role;
-use crate::config::raw::scalar::{Scalar, ShortWord, Text};
+use crate::cluster::pool::Alpn;
+use crate::config::raw::scalar::{Scalar, ShortWord, Text, quoted};
 
 /// `members:` of a pool.
 #[derive(Debug)]
@@ -40,6 +41,23 @@ pub enum RawWhenShort {
 #[schemars(rename = "fallback", extend("required" = ["pool"]))]
 pub struct RawFallback {
     pub pool: Option<String>,
+}
+
+/// `https:` of a pool.
+#[derive(Debug)]
+pub enum RawHttpsRecord {
+    Switch(bool),
+    Record(RawRecord),
+}
+
+/// What the members speak on port 443.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "https_record", extend("required" = ["alpn"]))]
+pub struct RawRecord {
+    /// The best first.
+    #[schemars(length(min = 1))]
+    pub alpn: Option<Vec<Scalar<Alpn>>>,
 }
 
 impl<'de> Deserialize<'de> for RawMembers {
@@ -89,6 +107,56 @@ impl<'de> Visitor<'de> for WhenShortVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, fallback: A) -> Result<RawWhenShort, A::Error> {
         Deserialize::deserialize(MapAccessDeserializer::new(fallback)).map(RawWhenShort::Fallback)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawHttpsRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawHttpsRecord, D::Error> {
+        deserializer.deserialize_any(HttpsVisitor)
+    }
+}
+
+struct HttpsVisitor;
+
+impl<'de> Visitor<'de> for HttpsVisitor {
+    type Value = RawHttpsRecord;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false or { alpn: [h3, h2] }")
+    }
+
+    fn visit_bool<E: Error>(self, switch: bool) -> Result<RawHttpsRecord, E> {
+        Ok(RawHttpsRecord::Switch(switch))
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<RawHttpsRecord, E> {
+        match word {
+            "true" => Ok(RawHttpsRecord::Switch(true)),
+            "false" => Ok(RawHttpsRecord::Switch(false)),
+            word => {
+                let help = "write true, false or { alpn: [h3, h2] }";
+                Err(E::custom(format!("unknown value {}; {help}", quoted(word))))
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, record: A) -> Result<RawHttpsRecord, A::Error> {
+        Deserialize::deserialize(MapAccessDeserializer::new(record)).map(RawHttpsRecord::Record)
+    }
+}
+
+impl JsonSchema for RawHttpsRecord {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "https".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let switch = json_schema!({ "type": "boolean" });
+        json_schema!({ "anyOf": [switch, generator.subschema_for::<RawRecord>()] })
     }
 }
 

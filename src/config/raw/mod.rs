@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::Order;
-use crate::config::raw::choice::{RawMembers, RawWhenShort};
+use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
 use crate::config::raw::scalar::{Scalar, Statuses, Switchable, Whole};
 use crate::config::raw::table::Table;
 
@@ -166,6 +166,11 @@ pub struct RawPool {
     /// Shown and alerted, never decides the rotation. Every 30s with a timeout of 5s when absent
     /// there.
     pub deep: Option<RawCheck>,
+    /// Publishes an HTTPS record (RFC 9460) at each name, with the answered addresses as hints:
+    /// browsers then come by HTTPS from the first request on. `true` says that every member speaks
+    /// HTTP/2 on port 443; other protocols are listed.
+    #[schemars(extend("default" = false))]
+    pub https: Option<RawHttpsRecord>,
 }
 
 /// How a member is probed: exactly one of `http`, `tcp` and `mysql`.

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
-use crate::cluster::pool::Order;
+use crate::cluster::pool::{Alpn, Order};
 use crate::config::words;
 
 /// A value of type `T` that is written in the way `T` says.
@@ -259,6 +259,15 @@ impl Word for AddressKind {
     const WHAT: &'static str = "kind of address";
     const WORDS: &'static [(&'static str, AddressKind)] =
         &[("public", AddressKind::Public), ("private", AddressKind::Private)];
+}
+
+impl Word for Alpn {
+    const WHAT: &'static str = "protocol";
+    const WORDS: &'static [(&'static str, Alpn)] = &[
+        (Alpn::Http3.id(), Alpn::Http3),
+        (Alpn::Http2.id(), Alpn::Http2),
+        (Alpn::Http1.id(), Alpn::Http1),
+    ];
 }
 
 /// The words of `when_short`; the fallback pool is no word.
