@@ -59,7 +59,7 @@ pub fn read(path: &Path) -> Result<Option<Vec<Secret>>, Refused> {
     }
     match secrets.len() {
         0 => Err(refused("is empty", HELP)),
-        ..=MAX_SECRETS => Ok(Some(secrets)),
+        1..=MAX_SECRETS => Ok(Some(secrets)),
         count => {
             let help = format!("keep at most {MAX_SECRETS}, the one in use first");
             Err(refused(&format!("has {count} secrets"), &help))
