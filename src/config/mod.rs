@@ -50,8 +50,14 @@ pub struct Loaded {
 pub fn load(path: &Path) -> Result<Loaded, Vec<Fault>> {
     let file = path.display().to_string();
     let text = read::text(path, read::MAX_CONFIG).map_err(|told| vec![unreadable(&file, &told)])?;
-    let source = Source::new(&file, &text);
-    let (tree, mut faults) = positions::read(&source, &text);
+    parse(path, &text)
+}
+
+/// As [`load`], of a config.yaml at `path` that says `text`.
+pub fn parse(path: &Path, text: &str) -> Result<Loaded, Vec<Fault>> {
+    let file = path.display().to_string();
+    let source = Source::new(&file, text);
+    let (tree, mut faults) = positions::read(&source, text);
     let Some(mut tree) = tree else { return Err(told(&file, faults, 0)) };
     let (raw, shape) = raw::stage::read(&source, &mut tree);
     faults.extend(shape);
