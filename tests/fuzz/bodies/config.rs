@@ -42,7 +42,7 @@ fn guards(world: &World) {
     if !world.is_outside(ANYONE) {
         return;
     }
-    let client = Client { address: ANYONE, transport: Transport::Stream };
+    let client = Client { address: ANYONE, transport: Transport::Stream, idle: None, now: 0 };
     for (turn, snapshot) in world.snapshots.iter().enumerate() {
         for published in &world.config.published {
             for qtype in [1, 28, 65, 255] {

@@ -64,7 +64,7 @@ pub fn ask(
             assert_eq!((len, octets[3], qtype), (HEADER, rcode, 0), "a bare header");
         }
         Ok(parsed) if len == HEADER => {
-            let needed = parsed.head.len() + opt_len(&parsed, &snapshot.statics.nsid);
+            let needed = parsed.head.len() + opt_len(&parsed, &snapshot.statics.identity, client);
             assert!(room < needed, "no question in a reply with room for it");
             assert_eq!(octets[3], SERVFAIL);
         }

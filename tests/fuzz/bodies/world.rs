@@ -10,6 +10,7 @@ use tiovivo::cluster::pool::{Membership, Pool, PoolId};
 use tiovivo::cluster::selection::{PoolHealth, select, serving};
 use tiovivo::cluster::standing::Standing;
 use tiovivo::config::Config;
+use tiovivo::snapshot::identity::{CookieSecrets, Identity, SECRET_LEN};
 use tiovivo::snapshot::statics::Statics;
 use tiovivo::snapshot::{PoolInput, Snapshot};
 
@@ -32,7 +33,12 @@ impl World {
     pub fn new(config: Config) -> Option<World> {
         let published = config.published.iter().map(|p| (&p.owner, p.pool));
         let nsid = config.server.nsid.clone().unwrap_or_default();
-        let statics = Statics::build(&config.zones, published, nsid.as_bytes()).ok()?;
+        let identity = Identity {
+            nsid: nsid.as_bytes().into(),
+            version: Some(b"tiovivo".as_slice().into()),
+            cookies: CookieSecrets::new(vec![[7; SECRET_LEN]]),
+        };
+        let statics = Statics::build(&config.zones, published, identity).ok()?;
         let statics = Arc::new(statics);
         let patterns: [fn(usize) -> bool; 3] = [|_| true, |_| false, |member| member % 2 == 1];
         let snapshots = patterns.map(|serves| snapshot(&statics, &config.pools, serves)).into();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tiovivo::dns::reply::{Transport, UDP_LIMIT};
 use tiovivo::dns::respond::Client;
 use tiovivo::snapshot::Snapshot;
+use tiovivo::snapshot::identity::Identity;
 use tiovivo::snapshot::statics::Statics;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::rdata::present::Presented;
@@ -73,8 +74,9 @@ fn reads_back(zone: &Zone) {
 
 /// Each RRset is answered, and so is what lies beside and below its owner.
 fn answers(zone: &Zone) {
-    let statics =
-        Statics::build(std::slice::from_ref(zone), std::iter::empty(), b"").expect("a small zone");
+    let identity = Identity::default();
+    let zones = std::slice::from_ref(zone);
+    let statics = Statics::build(zones, std::iter::empty(), identity).expect("a small zone");
     let snapshot = Snapshot::build(&Arc::new(statics), &[], &[], None);
     let asked: BTreeSet<(Vec<u8>, u16)> =
         zone.records.iter().map(|r| (r.owner.as_wire().to_vec(), r.rtype)).collect();
@@ -86,7 +88,7 @@ fn answers(zone: &Zone) {
             for (transport, room) in
                 [(Transport::Datagram, UDP_LIMIT), (Transport::Stream, STREAM_ROOM)]
             {
-                let client = Client { address, transport };
+                let client = Client { address, transport, idle: None, now: 0 };
                 reply::ask(&snapshot, &query, &client, turn as u64, room).expect("a reply");
             }
         }
