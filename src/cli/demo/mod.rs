@@ -142,14 +142,17 @@ fn screen(running: &Running, nodes: &Nodes, path: &Path) -> String {
     if let Some(child) = nodes.iter().find(|node| node.name == "server-3") {
         let kill = format!("kill {}", child.pid());
         text.push_str(&tried(&kill, "server-3 leaves the answers within 3 s"));
-        text.push_str(&tried(&child.again(), "and comes back"));
+        text.push_str(&tried(&child.again(), "server-3 comes back, after two good probes"));
     }
     let edit = format!("${{EDITOR:-vi}} {}", quoted(path));
-    text.push_str(&tried(&edit, "loaded within 2 s, or refused with its faults"));
+    text.push_str(&tried(
+        &edit,
+        "what you change is loaded within 2 s, or refused with its faults",
+    ));
     if let Some(dashboard) = running.dashboard {
         text.push_str(&format!("\nWhat is up, and why:  http://{dashboard}/\n"));
     }
-    text.push_str("\nCtrl-C ends it. What changes:\n");
+    text.push_str("\nCtrl-C ends it. Changes:\n");
     text
 }
 
