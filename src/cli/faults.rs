@@ -28,9 +28,8 @@ pub fn render(faults: &[Fault], colour: bool) -> String {
     let mut text = String::new();
     for fault in faults {
         let report = [group(fault)];
-        let gap = if fault.spot.is_some() { "\n" } else { "" };
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{}{gap}", renderer.render(&report));
+        let _ = writeln!(text, "{}\n", renderer.render(&report));
     }
     let count = |severity| faults.iter().filter(|fault| fault.severity == severity).count();
     let told: Vec<String> =
@@ -38,9 +37,11 @@ pub fn render(faults: &[Fault], colour: bool) -> String {
             .into_iter()
             .flatten()
             .collect();
-    // What has no line of a file is a sentence of its own.
-    let is_one = matches!(faults, [fault] if fault.spot.is_none());
-    if !told.is_empty() && !is_one {
+    if matches!(faults, [fault] if fault.spot.is_none()) {
+        // One sentence says it all.
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    } else if !told.is_empty() {
         let _ = writeln!(text, "{}", told.join(", "));
     }
     text
