@@ -82,8 +82,8 @@ fn same_soa(delegation: &Delegation, seen: &[Seen], zone: &str, report: &mut Rep
         let ours = value(&delegation.soa);
         let other = |seen: &Seen| {
             let answers = [&seen.soa, &seen.tcp].into_iter().flatten();
-            let theirs = answers.filter_map(|said| said.soa(&delegation.apex)).map(value);
-            let theirs = theirs.filter(|theirs| *theirs != ours).next()?;
+            let mut theirs = answers.filter_map(|said| said.soa(&delegation.apex)).map(value);
+            let theirs = theirs.find(|theirs| *theirs != ours)?;
             let what = format!("{}: SOA {field} {theirs}, our zone file has {ours}", who(seen));
             let cure = "bring the same zone file to every name server and reload it";
             Some((what, cure.to_owned()))
@@ -151,7 +151,8 @@ fn glue(delegation: &Delegation, seen: &[Seen], zone: &str, report: &mut Report)
 
 /// What a server does beside answering for the zone.
 fn manners(delegation: &Delegation, seen: &[Seen], zone: &str, report: &mut Report) {
-    let rows: [(Rule, fn(&Seen, &Name) -> Option<Told>); 5] = [
+    type Look = fn(&Seen, &Name) -> Option<Told>;
+    let rows: [(Rule, Look); 5] = [
         (rule::NO_RECURSION, recursion),
         (rule::NO_UPWARD, upward),
         (rule::EDNS, edns),

@@ -41,7 +41,7 @@ pub fn resolve(delegation: &mut Delegation) {
 /// Empty when there are none, or none in time. The resolver of the C library cannot be given up,
 /// so it has a thread, which is left behind.
 fn addresses_of(name: &Name) -> Vec<IpAddr> {
-    let (send, receive) = mpsc::channel();
+    let (send, receive) = mpsc::sync_channel(1);
     let host = name.to_string();
     std::thread::spawn(move || {
         let found = (host.trim_end_matches('.'), PORT).to_socket_addrs();

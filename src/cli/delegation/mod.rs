@@ -100,7 +100,6 @@ pub fn check(path: &Path, args: &RegistryArgs) -> ExitCode {
     let mut planned = match load(path) {
         Ok((planned, warnings)) => {
             faults::warn(&warnings);
-            refused::tell(&warnings, &mut report);
             planned
         }
         Err(Refused::Config(found)) => {

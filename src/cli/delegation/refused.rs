@@ -1,6 +1,5 @@
 //! Faults of a delegation that the zone reader finds first, told under the rule of the registries.
-//! Missing glue at a zone cut of ours is one of them too: only a warning for the reader, since our
-//! own zone is well, but the zone below cannot be found.
+//! A zone that loads needs this not: there the rules find the same themselves.
 
 use crate::cli::delegation::catalogue::{self as rule, Finding, Report, Rule};
 use crate::config::fault::Fault;

@@ -86,7 +86,7 @@ fn addresses(delegation: &Delegation, zone: &str, allow_private: bool, report: &
     report.look(rule::PUBLIC, zone, private);
     let one = [IpAddr::is_ipv4, IpAddr::is_ipv6].into_iter().filter_map(|family| {
         let of_family: Vec<IpAddr> =
-            delegation.addresses().map(|(_, at)| at).filter(|at| family(at)).collect();
+            delegation.addresses().map(|(_, at)| at).filter(family).collect();
         one_prefix(&of_family)
     });
     report.look(rule::PREFIXES, zone, one);
