@@ -87,8 +87,10 @@ fn opt(octets: &mut Vec<u8>, name_end: usize, rng: &mut Rng) {
         let flags = if rng.bool() { 0x80 } else { 0 };
         let mut options = vec![];
         for _ in 0..[0, 0, 1, 2][rng.usize(0..4)] {
-            let value: Vec<u8> = (0..rng.usize(0..40)).map(|_| rng.u8(..)).collect();
-            let code: u16 = [3, 3, 8, 10, 11, 12, 65001][rng.usize(0..7)];
+            // Half of the time a length that a cookie has, or a keep-alive.
+            let len = [rng.usize(0..42), [0, 8, 16, 24, 40][rng.usize(0..5)]][rng.usize(0..2)];
+            let value: Vec<u8> = (0..len).map(|_| rng.u8(..)).collect();
+            let code: u16 = [3, 10, 8, 10, 11, 12, 65001][rng.usize(0..7)];
             options.extend(code.to_be_bytes());
             options.extend((value.len() as u16).to_be_bytes());
             options.extend(value);
@@ -101,4 +103,9 @@ fn opt(octets: &mut Vec<u8>, name_end: usize, rng: &mut Rng) {
         count += 1;
     }
     octets[6..HEADER].copy_from_slice(&[0, 0, 0, 0, 0, count]);
+    // Without its question it may be a query for a cookie alone (RFC 7873 §5.4).
+    if rng.u8(0..8) == 0 {
+        octets[5] = 0;
+        octets.drain(HEADER..name_end + 4);
+    }
 }

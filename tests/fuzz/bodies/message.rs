@@ -35,7 +35,8 @@ pub fn run(octets: &[u8]) {
         (INSIDE, Transport::Stream, small),
         (OUTSIDE, Transport::Datagram, small % 300),
     ] {
-        let client = Client { address, transport, idle: Some(100), now: NOW };
+        let idle = (transport == Transport::Stream).then_some(100);
+        let client = Client { address, transport, idle, now: NOW };
         let Some(answer) = reply::ask(snapshot, octets, &client, turn, room) else { continue };
         reply::is_read_by_others(&answer);
         let is_huge = answer.octets.to_ascii_lowercase().windows(6).any(|w| w == b"enorme");

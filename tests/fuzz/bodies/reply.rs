@@ -19,6 +19,14 @@ use super::wire::{AA, AD, CD, HEADER, QR, RA, RD, Reply, Rrset, TC, Z, rtype};
 pub const STREAM_ROOM: usize = 65535;
 /// Without EDNS (RFC 1035 §4.2.1).
 const PLAIN_LIMIT: usize = 512;
+const CLASS_CH: u16 = 3;
+/// Octets of the longest record of class CH.
+const CHAOS_RECORD: usize = 13 + 255;
+const BADCOOKIE: u16 = 23;
+const NSID: u16 = 3;
+const COOKIE: u16 = 10;
+const TCP_KEEPALIVE: u16 = 11;
+const EXTENDED_ERROR: u16 = 15;
 
 /// What came back.
 pub struct Answer {
@@ -49,7 +57,7 @@ pub fn ask(
     assert!(len <= room, "a reply beyond its room");
     out.truncate(len);
     let octets = &out[..];
-    let reply = Reply::parse(octets).unwrap_or_else(|fault| panic!("{fault}: {octets:x?}"));
+    let reply = read(octets, parsed.as_ref().ok());
     assert_eq!(octets[..2], query[..2], "the id");
     assert!(reply.has(QR), "no response");
     assert_eq!(octets[2] & 0x79, query[2] & 0x79, "opcode and RD");
@@ -60,11 +68,17 @@ pub fn ask(
     assert_eq!(again, Sent::Drop, "a reply is answered: servers could keep each other busy");
     match parsed {
         Err(Unanswerable::Drop) => panic!("a message that must be dropped is answered"),
+        Err(Unanswerable::Rcode(_)) if reply.opt.is_some() => {
+            assert_eq!((query[4..6].as_ref(), qtype), ([0, 0].as_slice(), 0), "no question");
+            assert!(reply.question.is_empty() && [0, BADCOOKIE].contains(&reply.rcode));
+        }
         Err(Unanswerable::Rcode(rcode)) => {
             assert_eq!((len, octets[3], qtype), (HEADER, rcode, 0), "a bare header");
         }
         Ok(parsed) if len == HEADER => {
-            let needed = parsed.head.len() + opt_len(&parsed, &snapshot.statics.identity, client);
+            let identity = &snapshot.statics.identity;
+            let chaos = if parsed.qclass == CLASS_CH { CHAOS_RECORD } else { 0 };
+            let needed = parsed.head.len() + opt_len(&parsed, identity, client) + chaos;
             assert!(room < needed, "no question in a reply with room for it");
             assert_eq!(octets[3], SERVFAIL);
         }
@@ -74,6 +88,19 @@ pub fn ask(
         }
     }
     Some(Answer { octets: out, reply })
+}
+
+/// A record about the server itself, of class CH, is read as if it were of class IN.
+fn read(octets: &[u8], query: Option<&Query<'_>>) -> Reply {
+    let mut octets = octets.to_vec();
+    if let Some(query) = query
+        && query.qclass == CLASS_CH
+        && let Some(class @ [0, 3]) = octets.get_mut(query.head.len() + 4..query.head.len() + 6)
+        && query.qtype == rtype::TXT
+    {
+        class[1] = 1;
+    }
+    Reply::parse(&octets).unwrap_or_else(|fault| panic!("{fault}: {octets:x?}"))
 }
 
 /// A buffer with messages in it that look much like the next one.
@@ -100,15 +127,47 @@ fn answered(snapshot: &Snapshot, query: &Query<'_>, client: &Client, octets: &[u
         assert_eq!(opt.flags, if edns.dnssec_ok { 0x8000 } else { 0 }, "DO and nothing else");
         assert_eq!(reply.rcode == 16, edns.version != 0, "BADVERS");
     }
-    assert!([0, 3, 4, 5, 6, 16].contains(&reply.rcode), "rcode {}", reply.rcode);
+    options(query, client, reply);
+    assert!([0, 1, 3, 4, 5, 6, 16].contains(&reply.rcode), "rcode {}", reply.rcode);
     let sections = [&reply.answer, &reply.authority, &reply.additional];
     let is_empty = sections.iter().all(|section| section.is_empty());
     match reply.rcode {
-        4 | 16 => assert!(is_empty && !reply.has(AA) && !reply.has(TC)),
+        1 | 4 | 16 => assert!(is_empty && !reply.has(AA) && !reply.has(TC)),
         0 | 3 if !reply.has(TC) => assert!(!is_empty, "an answer of nothing, without a reason"),
         _ => {}
     }
+    if query.qclass == CLASS_CH {
+        let records = (reply.answer.len(), reply.authority.len(), reply.additional.len());
+        assert!(is_empty || records == (1, 0, 0), "records of class CH");
+        return;
+    }
     sections.into_iter().flatten().for_each(|set| is_whole(snapshot, set));
+}
+
+/// Each once, to whom they are of use; a cookie is told only with the client's own in front.
+fn options(query: &Query<'_>, client: &Client, reply: &Reply) {
+    let Some(opt) = &reply.opt else { return };
+    let asked = |code| {
+        let options = query.edns.as_ref().map(|edns| edns.options).unwrap_or_default();
+        let mut values = tiovivo::dns::query::options(options).flatten();
+        values.find(|option| option.0 == code).map(|option| option.1)
+    };
+    let mut seen = BTreeSet::new();
+    for (code, value) in &opt.options {
+        assert!(seen.insert(code), "option {code} twice");
+        match *code {
+            NSID => assert!(asked(NSID).is_some()),
+            COOKIE => {
+                assert_eq!(value.len(), 24);
+                assert_eq!(asked(COOKIE).and_then(|asked| asked.get(..8)), value.get(..8));
+            }
+            TCP_KEEPALIVE => {
+                assert!(client.transport == Transport::Stream && asked(TCP_KEEPALIVE).is_some());
+            }
+            EXTENDED_ERROR => assert!(value.len() >= 2 && [4, 5].contains(&reply.rcode)),
+            _ => panic!("option {code}"),
+        }
+    }
 }
 
 /// An RRset is there with all of its records or not at all, truncated or not.
@@ -119,7 +178,8 @@ fn is_whole(snapshot: &Snapshot, set: &Rrset) {
         Outcome::Data { rrset, .. } => Some(rrset),
         Outcome::Slot { slot, .. } => {
             let pool = snapshot.pool(slot).expect("the pool of a slot");
-            assert_eq!(set.rdata.len(), pool.count(set.rtype), "{} of a pool", set.owner);
+            let count = if set.rtype == rtype::HTTPS { 1 } else { pool.count(set.rtype) };
+            assert_eq!(set.rdata.len(), count, "{} of a pool", set.owner);
             return;
         }
         Outcome::Redirect { .. } if set.rtype == rtype::CNAME => {
