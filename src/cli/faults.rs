@@ -149,6 +149,7 @@ error: ttl: `0` is out of range
   = help: write 1
 
 error: none.yaml: is empty
+
 2 errors
 "
         );

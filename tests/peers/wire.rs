@@ -192,7 +192,7 @@ impl Edns {
 
 impl Reply {
     pub fn parse(message: &[u8]) -> Result<Reply, String> {
-        let mut cursor = Cursor { message, at: 0, repeats: false };
+        let mut cursor = Cursor { message, at: 0, class: 1, repeats: false };
         let (id, flags) = (cursor.word()?, cursor.word()?);
         let counts = [cursor.word()?, cursor.word()?, cursor.word()?, cursor.word()?];
         let mut reply = Reply {
@@ -210,7 +210,8 @@ impl Reply {
         for _ in 0..counts[0] {
             let start = cursor.at;
             cursor.name(false)?;
-            cursor.take(4)?;
+            cursor.take(2)?;
+            cursor.class = cursor.word()?;
             reply.question.extend(&message[start..cursor.at]);
         }
         reply.answer = cursor.section(counts[1], &mut reply.opt)?;
@@ -236,6 +237,8 @@ impl Reply {
 struct Cursor<'a> {
     message: &'a [u8],
     at: usize,
+    /// Of the question; records are of no other, unless it is ANY.
+    class: u16,
     repeats: bool,
 }
 
@@ -305,7 +308,7 @@ impl Cursor<'_> {
                 *rcode = (ttl >> 24) as u16;
                 continue;
             }
-            if class != 1 {
+            if class != self.class && self.class != rtype::ANY {
                 return Err(format!("a record of class {class}"));
             }
             let rdata = self.rdata(kind, len)?;
