@@ -212,9 +212,9 @@ pub const DECISIONS: &[Decision] = &[
     },
     Decision {
         name: "the order in which glue is tried",
-        by: &[Peer::Nsd],
+        by: &[Peer::Nsd, Peer::Knot],
         section: "RFC 9471 §2.2",
-        reason: "sibling glue is sent as far as it fits, A before AAAA here, by server elsewhere",
+        reason: "sibling glue is sent as far as it fits: A before AAAA, by server, or what is small",
         fields: &[Field::Additional],
         when: is_same_referral,
     },
@@ -304,7 +304,8 @@ fn missing<'a>(own: &'a Reply, other: &'a Reply) -> impl Iterator<Item = &'a Rrs
     other.additional.iter().filter(|set| !own.additional.contains(set))
 }
 
-/// Whether `set` would have found room in `reply`.
+/// Whether `set` would have found room in `reply`, also where its owner's ending is no target of a
+/// pointer any more: which names are is each server's own affair.
 fn fits(case: &Case, reply: &Reply, set: &Rrset) -> bool {
-    reply.len + set.len() <= case.query.limit()
+    reply.len + set.len() + set.owner.as_wire().len() <= case.query.limit()
 }

@@ -57,7 +57,7 @@ pub fn ask(
     assert!(len <= room, "a reply beyond its room");
     out.truncate(len);
     let octets = &out[..];
-    let reply = read(octets, parsed.as_ref().ok());
+    let reply = Reply::parse(octets).unwrap_or_else(|fault| panic!("{fault}: {octets:x?}"));
     assert_eq!(octets[..2], query[..2], "the id");
     assert!(reply.has(QR), "no response");
     assert_eq!(octets[2] & 0x79, query[2] & 0x79, "opcode and RD");
@@ -88,19 +88,6 @@ pub fn ask(
         }
     }
     Some(Answer { octets: out, reply })
-}
-
-/// A record about the server itself, of class CH, is read as if it were of class IN.
-fn read(octets: &[u8], query: Option<&Query<'_>>) -> Reply {
-    let mut octets = octets.to_vec();
-    if let Some(query) = query
-        && query.qclass == CLASS_CH
-        && let Some(class @ [0, 3]) = octets.get_mut(query.head.len() + 4..query.head.len() + 6)
-        && query.qtype == rtype::TXT
-    {
-        class[1] = 1;
-    }
-    Reply::parse(&octets).unwrap_or_else(|fault| panic!("{fault}: {octets:x?}"))
 }
 
 /// A buffer with messages in it that look much like the next one.
