@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -14,6 +14,8 @@ use tiovivo::zone::rdata::table::type_number;
 
 const SOON: Duration = Duration::from_secs(5);
 const START: Duration = Duration::from_secs(20);
+/// Lines of the screen that wait to be looked at; beyond, the demo waits.
+const LINES: usize = 4096;
 
 pub struct Demo {
     process: Child,
@@ -30,7 +32,7 @@ impl Demo {
             .spawn()
             .unwrap();
         let screen = BufReader::new(process.stdout.take().unwrap());
-        let (lines, shown) = channel();
+        let (lines, shown) = sync_channel(LINES);
         std::thread::spawn(move || {
             for line in screen.lines().map_while(Result::ok) {
                 // Whoever asked has seen enough; the demo goes on writing all the same.
