@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::Signal;
@@ -72,9 +73,20 @@ pub fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
+/// A connection is a descriptor: as many as the system lets us have. What it does not is met where
+/// connections are accepted.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE);
+    let raised = limit.and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::debug!("the limit of open files stays as it is: {error}");
+    }
+}
+
 /// Starts everything that `config` asks for. `path` is where it came from, and is loaded again when
 /// it changes or `hangup` comes.
 pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Running, StartFault> {
+    raise_descriptor_limit();
     let loaded = Loaded::build(&config, path, jiff::Timestamp::now())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.server.workers.unwrap_or(cores);

@@ -10,6 +10,7 @@ mod commands;
 mod demo;
 mod descriptors;
 mod failover;
+mod idle;
 mod reload;
 mod restart;
 mod server;

@@ -58,7 +58,7 @@ const CONNECTIONS: u16 = 200;
 const WATCHED: Duration = Duration::from_secs(5);
 
 /// Ticks of processor time that the process has used.
-fn ticks(pid: u32) -> u64 {
+pub fn ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
