@@ -79,7 +79,6 @@ fn apex(raw: &RawZone, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> 
         return None;
     };
     let fault = match Name::parse(text) {
-        Ok(name) if name.is_root() => "the root is not ours".to_owned(),
         Ok(name) if name.is_wildcard() => format!("{} is a wildcard", quoted(text)),
         Ok(name) => return Some(name),
         Err(fault) => format!("{} is no domain name: {fault}", quoted(text)),
