@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::cli::columns::columns;
 use crate::cli::delegation::{self, RegistryArgs};
 use crate::cli::{ConfigArg, faults};
 use crate::cluster::pool::{Membership, Pool, PoolId};
@@ -155,26 +156,3 @@ fn statics(config: &Config) -> String {
 
 /// Static names of a zone that are listed; a large zone is not read from a terminal.
 const LISTED_STATICS: usize = 50;
-
-/// Left-aligned columns, two spaces apart.
-pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
-    let width =
-        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let rows = [["NAME", "TYPE"], ["a", "AAAA"]].map(|row| row.map(String::from));
-        assert_eq!(columns(&rows), "NAME  TYPE\na     AAAA\n");
-    }
-}

@@ -8,6 +8,7 @@
 //! | 2 | the configuration or the arguments are at fault; nothing was started |
 
 pub mod check;
+pub mod columns;
 pub mod complete;
 pub mod delegation;
 pub mod demo;

@@ -11,7 +11,7 @@ use crate::cli::delegation::plan::{Addresses, Delegation};
 use crate::cli::delegation::said::{self, Answer, Seen};
 use crate::cli::query;
 use crate::zone::name::Name;
-use crate::zone::rdata::table::{A, AAAA, NS, SOA};
+use crate::zone::rtype::{A, AAAA, NS, SOA};
 
 /// A server has so long for an answer over UDP, and for a connection with all that it says.
 const TIMEOUT: Duration = Duration::from_secs(2);

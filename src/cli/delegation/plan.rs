@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use crate::config::Config;
 use crate::zone::lookup::Outcome;
 use crate::zone::name::Name;
-use crate::zone::rdata::table::{A, AAAA, DNSKEY, NS, SOA};
 use crate::zone::rdata::walk::{names, target};
 use crate::zone::record::Zone;
+use crate::zone::rtype::{A, AAAA, DNSKEY, NS, SOA};
 use crate::zone::store::{TooLarge, Zones};
 
 /// One delegation, as it is meant to be.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::cli::columns::columns;
 use crate::cli::delegation::catalogue::{Finding, Report, Severity};
 use crate::cli::delegation::plan::Delegation;
 
@@ -61,7 +62,7 @@ pub fn report(report: &Report, verbose: bool, missing: Option<&str>) -> String {
     let mut text = String::new();
     if !rows.is_empty() {
         rows.insert(0, ["SEVERITY", "RULE", "ZONE", "FOUND"].map(String::from));
-        text.push_str(&crate::cli::check::columns(&rows));
+        text.push_str(&columns(&rows));
         text.push('\n');
     }
     let counted = [Severity::Error, Severity::Warning, Severity::Notice].map(|severity| {

@@ -3,27 +3,12 @@
 //! Compression is part of a name's field: RFC 3597 §4 lets a sender compress only the names
 //! inside the types of RFC 1035, whose receivers had to know them.
 
+use crate::zone::rtype::{
+    A, AAAA, CNAME, DNAME, DNSKEY, DS, HTTPS, MX, NS, NSEC, NSEC3, OPT, RRSIG, SOA, SRV, SVCB, TXT,
+};
 use std::fmt;
 
 use crate::zone::rdata::walk::{check_ds, check_hash_length, check_sshfp, check_zonemd};
-
-pub const A: u16 = 1;
-pub const NS: u16 = 2;
-pub const CNAME: u16 = 5;
-pub const SOA: u16 = 6;
-pub const MX: u16 = 15;
-pub const TXT: u16 = 16;
-pub const AAAA: u16 = 28;
-pub const SRV: u16 = 33;
-pub const DNAME: u16 = 39;
-pub const OPT: u16 = 41;
-pub const DS: u16 = 43;
-pub const RRSIG: u16 = 46;
-pub const NSEC: u16 = 47;
-pub const DNSKEY: u16 = 48;
-pub const NSEC3: u16 = 50;
-pub const SVCB: u16 = 64;
-pub const HTTPS: u16 = 65;
 
 /// One piece of RDATA: how it is written, how long it is, what may stand in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,11 +201,6 @@ pub fn numbered(text: &[u8], prefix: &str) -> Option<u16> {
     plain.then(|| std::str::from_utf8(digits).ok()?.parse().ok())?
 }
 
-/// Whether a type never stands in a zone (RFC 6895 §3.1: 0, OPT, and 128 to 255).
-pub fn is_meta(number: u16) -> bool {
-    matches!(number, 0 | OPT | 128..=255)
-}
-
 /// A type as it is written: the mnemonic, or `TYPEnnn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeName(pub u16);
@@ -242,6 +222,7 @@ impl fmt::Display for TypeName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::rtype::is_meta;
 
     #[test]
     fn mnemonics_and_numbers_agree() {

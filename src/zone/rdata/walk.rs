@@ -208,40 +208,40 @@ pub fn target(rdata: &[u8], embedded: &EmbeddedName) -> Option<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zone::rdata::table;
+    use crate::zone::rtype;
 
     #[test]
     fn only_the_types_of_rfc_1035_are_compressed() {
         let soa = b"\x02ns\x00\x01h\x00aaaabbbbccccddddeeee";
-        let found: Vec<_> = names(table::SOA, soa).map(|n| (n.range, n.compress)).collect();
+        let found: Vec<_> = names(rtype::SOA, soa).map(|n| (n.range, n.compress)).collect();
         assert_eq!(found, [(0..4, true), (4..7, true)]);
         let srv = b"\x00\x01\x00\x02\x00\x03\x01a\x00";
-        let found: Vec<_> = names(table::SRV, srv).map(|n| (n.range, n.compress)).collect();
+        let found: Vec<_> = names(rtype::SRV, srv).map(|n| (n.range, n.compress)).collect();
         assert_eq!(found, [(6..9, false)]);
         assert_eq!(names(65280, b"\x01a\x00").count(), 0);
-        assert_eq!(names(table::A, b"\x01\x02\x03\x04").count(), 0);
+        assert_eq!(names(rtype::A, b"\x01\x02\x03\x04").count(), 0);
     }
 
     #[test]
     fn wire_that_no_field_list_explains_is_refused() {
         for (rtype, wire) in [
-            (table::A, &b"\x01\x02\x03"[..]),
-            (table::A, b"\x01\x02\x03\x04\x05"),
-            (table::NS, b""),
-            (table::NS, b"\x01a"),
-            (table::NS, b"\xc0\x0c"),
-            (table::NS, b"\x01a\x00x"),
-            (table::TXT, b""),
-            (table::TXT, b"\x02a"),
+            (rtype::A, &b"\x01\x02\x03"[..]),
+            (rtype::A, b"\x01\x02\x03\x04\x05"),
+            (rtype::NS, b""),
+            (rtype::NS, b"\x01a"),
+            (rtype::NS, b"\xc0\x0c"),
+            (rtype::NS, b"\x01a\x00x"),
+            (rtype::TXT, b""),
+            (rtype::TXT, b"\x02a"),
             (257, b"\x00\x00x"),
             (257, b"\x00\x01-x"),
-            (table::DS, b"\x00\x01\x08\x02\xaa"),
-            (table::DNSKEY, b"\x01\x00\x03\x0d"),
+            (rtype::DS, b"\x00\x01\x08\x02\xaa"),
+            (rtype::DNSKEY, b"\x01\x00\x03\x0d"),
         ] {
             assert!(check(rtype, wire).is_err(), "{rtype} {wire:?}");
         }
         let long = [&[63u8; 64][..]].concat().repeat(4);
-        assert!(check(table::NS, &long).is_err());
+        assert!(check(rtype::NS, &long).is_err());
         assert_eq!(check(65280, b""), Ok(()));
     }
 }

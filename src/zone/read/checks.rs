@@ -13,12 +13,13 @@
 
 use std::collections::HashSet;
 
-use crate::zone::rdata::table::{CNAME, DNAME, NS, NSEC, RRSIG, SOA, type_name};
+use crate::zone::rdata::table::type_name;
 use crate::zone::rdata::walk::names;
 use crate::zone::read::faults::Faults;
 use crate::zone::read::index::{Index, Slot, rrset_of};
 use crate::zone::read::{START, delegation};
 use crate::zone::record::Zone;
+use crate::zone::rtype::{CNAME, DNAME, NS, NSEC, RRSIG, SOA};
 
 /// Up to this many records are compared each with each, without a table.
 const SMALL_RRSET: usize = 16;

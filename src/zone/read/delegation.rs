@@ -16,12 +16,11 @@
 use std::collections::HashSet;
 
 use crate::zone::name::Name;
-use crate::zone::rdata::table::{
-    A, AAAA, CNAME, DNAME, DS, MX, NS, NSEC, NSEC3, RRSIG, SRV, type_name,
-};
+use crate::zone::rdata::table::type_name;
 use crate::zone::rdata::walk::{names, target};
 use crate::zone::read::faults::Faults;
 use crate::zone::read::index::{Index, Owner, Slot, rrset_of};
+use crate::zone::rtype::{A, AAAA, CNAME, DNAME, DS, MX, NS, NSEC, NSEC3, RRSIG, SRV};
 
 /// How faults of a name server begin and go on: whoever sorts faults by rule finds them by these.
 pub const NAME_SERVER: &str = "the name server ";

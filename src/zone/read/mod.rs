@@ -59,8 +59,8 @@ const START: Place = Place { file: 0, line: 1, column: 1 };
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zone::rdata::table::{A, MX};
     use crate::zone::read::reader::{MAX_DEPTH, MAX_FILES};
+    use crate::zone::rtype::{A, MX};
 
     const HEAD: &str = "$TTL 1h\n@ SOA ns1 h 1 4h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.53\n";
 

@@ -16,13 +16,15 @@ use std::sync::Arc;
 use crate::zone::name::Name;
 use crate::zone::rdata::codec::period;
 use crate::zone::rdata::parse::{name_fault, parse};
-use crate::zone::rdata::table::{self, is_meta, numbered, type_name, type_number_of};
+use crate::zone::rdata::table::{numbered, type_name, type_number_of};
 use crate::zone::rdata::words::{Token, Word, WordFault, Words, shown};
 use crate::zone::read::START;
 use crate::zone::read::directive::{self, Directive};
 use crate::zone::read::faults::{Faults, place_at, place_behind, place_of};
 use crate::zone::read::lexer::{Entry, Lexer};
 use crate::zone::record::{Place, Record, Zone};
+use crate::zone::rtype::is_meta;
+use crate::zone::rtype::{A, SOA};
 
 /// RFC 2181 §8.
 pub const MAX_TTL: u32 = i32::MAX as u32;
@@ -75,7 +77,7 @@ impl<'i> Reader<'i> {
             text_read: 0,
             default_ttl: None,
             last_ttl: None,
-            last_type: (b"A".to_vec(), table::A),
+            last_type: (b"A".to_vec(), A),
             full: false,
         }
     }
@@ -279,7 +281,7 @@ impl<'i> Reader<'i> {
     /// Before any TTL was written: the SOA's own minimum, as BIND does.
     fn first_ttl(&mut self, rtype: u16, rdata: usize, place: Place) -> Result<u32, WordFault> {
         let minimum = self.zone.rdata.get(rdata..).and_then(|rdata| rdata.last_chunk::<4>());
-        if let (table::SOA, Some(minimum)) = (rtype, minimum) {
+        if let (SOA, Some(minimum)) = (rtype, minimum) {
             let ttl = u32::from_be_bytes(*minimum).min(MAX_TTL);
             self.last_ttl = Some(ttl);
             let message = format!("no TTL was written yet; the SOA's minimum, {ttl}, is taken");
