@@ -16,7 +16,8 @@ readonly LOGS=$PWD/target/test-logs
 # A C compiler for ring, and the other name servers that ours is compared with.
 readonly PACKAGES=(
     gcc libc6-dev ca-certificates shellcheck
-    nsd knot knot-dnsutils bind9-dnsutils bind9-utils ldnsutils zonemaster-cli iproute2 util-linux
+    nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils
+    zonemaster-cli iproute2 util-linux
 )
 # What of a step's output is worth seeing while it runs.
 readonly CLOSING_LINES='^(test result:|     Running|   Doc-tests|PASS |FAIL |-- )'

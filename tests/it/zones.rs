@@ -137,7 +137,7 @@ impl Oracle {
             (bind, ldns, knot) => {
                 eprintln!(
                     "SKIPPED: needs named-checkzone ({bind}), ldns-read-zone ({ldns}) and \
-                     kzonecheck or knotc ({}); install bind9-utils, ldnsutils and knot",
+                     kzonecheck or knotc ({}); install bind9-utils, ldnsutils and knot-dnssecutils",
                     knot.is_some()
                 );
                 None
