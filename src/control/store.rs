@@ -7,7 +7,7 @@
 //! | older, or from the future | nothing is remembered |
 //! | not readable as such, or of another version | the same, and it is renamed aside |
 //!
-//! The file is written soon after each change, and every [`REWRITE`] even without one: its age says
+//! The file is written soon after each change, and every `REWRITE` even without one: its age says
 //! when the server last ran. Nothing that is wrong with it stops a start or a change.
 
 use std::path::{Path, PathBuf};

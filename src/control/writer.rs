@@ -1,7 +1,7 @@
 //! The task that owns the state: takes events in, publishes what they change.
 //!
 //! A burst of observations is joined into one snapshot. The status follows a changed answer at
-//! once, and what observations alone change within [`TELL`].
+//! once, and what observations alone change within `TELL`.
 
 use std::future;
 use std::path::PathBuf;

@@ -96,6 +96,8 @@ impl<'s> Chain<'s, '_> {
                     }
                 }
                 Outcome::Referral { cut } => return self.refer(cut),
+                // A DNAME that led here may be what was asked for: it is in the answer already.
+                Outcome::Data { rrset, .. } if self.is_applied(&rrset) => return Ok(()),
                 Outcome::Data { rrset, .. } => return self.answer(&rrset),
                 Outcome::Slot { zone, slot } => return self.pool(zone, slot, qtype, client, turn),
                 Outcome::NoData { zone, is_slot } => {
@@ -131,6 +133,12 @@ impl<'s> Chain<'s, '_> {
             *place = Some(hash);
         }
         is_first
+    }
+
+    /// Whether `rrset` is a DNAME of this step's name that an earlier step applied.
+    fn is_applied(&self, rrset: &RrsetView<'_>) -> bool {
+        let hash = self.snapshot.statics.zones.hash(self.name.as_slice());
+        rrset.rtype() == rtype::DNAME && self.applied.contains(&Some(hash))
     }
 
     fn answer(&mut self, rrset: &RrsetView<'_>) -> Result<(), Full> {

@@ -48,7 +48,7 @@ pub enum Unanswerable {
 
 impl<'q> Query<'q> {
     /// Reads `message` and puts the name of its question into `name`. What nearly every query looks
-    /// like is read here, everything else by [`other_sections`].
+    /// like is read here, everything else by `other_sections`.
     #[inline]
     pub fn parse(message: &'q [u8], name: &mut LowerName) -> Result<Query<'q>, Unanswerable> {
         let header: &[u8; HEADER] = message.first_chunk().ok_or(Unanswerable::Drop)?;

@@ -4,7 +4,7 @@
 //! hands all replies back by `sendmmsg`. Per query there is no system call, no lock, no allocation.
 //!
 //! Preparing a batch costs for each message that could come, so the batch grows with the load:
-//! one message while the server idles, [`LARGE`] when queries queue up.
+//! one message while the server idles, `LARGE` when queries queue up.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};

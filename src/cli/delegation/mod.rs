@@ -3,7 +3,7 @@
 //! | file | does |
 //! |---|---|
 //! | [`plan`] | configuration → what the registry is to know |
-//! | [`print`] | what to enter at the registrar; the table of findings |
+//! | [`mod@print`] | what to enter at the registrar; the table of findings |
 //! | [`catalogue`] | the rules of the registries as rows, and the report |
 //! | [`rules`] | what the configuration alone shows |
 //! | [`networks`] | which addresses are public |
