@@ -63,9 +63,7 @@ pub fn message(reply: &[u8]) -> Option<String> {
 
 fn header(message: &Message) -> String {
     let meta = &message.metadata;
-    let number = rcode(message);
-    let rcode = RCODES.iter().find(|(code, _)| *code == number);
-    let rcode = rcode.map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).into());
+    let rcode = rcode_name(rcode(message));
     let flags: String = [
         (true, " qr"),
         (meta.authoritative, " aa"),
@@ -94,6 +92,12 @@ fn header(message: &Message) -> String {
 pub fn rcode(message: &Message) -> u16 {
     let high = message.edns.as_ref().map_or(0, |edns| u16::from(edns.rcode_high()));
     high << 4 | u16::from(message.metadata.response_code) & 15
+}
+
+/// `RCODE11` for what has no name here.
+pub fn rcode_name(number: u16) -> String {
+    let found = RCODES.iter().find(|(code, _)| *code == number);
+    found.map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).into())
 }
 
 fn opt(edns: &Edns) -> String {

@@ -4,7 +4,7 @@
 //! clients over them. IPv6 sockets take IPv6 only, so `0.0.0.0` and `::` can stand side by side.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -153,5 +153,5 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Whether replies must be told which address to leave from.
 pub fn is_wildcard(address: SocketAddr) -> bool {
-    address.ip().is_unspecified() || address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    address.ip().is_unspecified()
 }

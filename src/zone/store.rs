@@ -143,13 +143,9 @@ impl Zones {
     /// The node of a name in lower-case wire form.
     #[inline]
     pub fn find(&self, lower: &[u8]) -> Option<NodeId> {
-        self.find_hashed(lower, self.index.hash(lower))
-    }
-
-    /// As [`Zones::find`], with the hash of [`Zones::hash`] at hand.
-    #[inline]
-    pub fn find_hashed(&self, lower: &[u8], hash: u64) -> Option<NodeId> {
-        self.index.find(hash, |node| self.name_of(NodeId(node)) == lower).map(NodeId)
+        self.index
+            .find(self.index.hash(lower), |node| self.name_of(NodeId(node)) == lower)
+            .map(NodeId)
     }
 
     #[inline]
@@ -236,11 +232,6 @@ impl Node {
     /// The cut that this name is below.
     pub fn cut(&self) -> Option<NodeId> {
         (self.kind == Kind::Below).then_some(NodeId(self.link))
-    }
-
-    #[inline]
-    pub fn has_records(&self) -> bool {
-        self.rrsets != 0
     }
 }
 

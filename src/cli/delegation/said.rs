@@ -12,15 +12,6 @@ use crate::cli::present;
 use crate::zone::name::Name;
 
 pub const BADVERS: u16 = 16;
-const RCODES: [(u16, &str); 7] = [
-    (0, "NOERROR"),
-    (1, "FORMERR"),
-    (2, "SERVFAIL"),
-    (3, "NXDOMAIN"),
-    (4, "NOTIMP"),
-    (5, "REFUSED"),
-    (BADVERS, "BADVERS"),
-];
 
 /// An answer, or why there is none.
 pub type Answer = Result<Said, String>;
@@ -123,7 +114,6 @@ impl Said {
     }
 
     pub fn rcode(&self) -> String {
-        let found = RCODES.iter().find(|(code, _)| *code == self.rcode);
-        found.map_or_else(|| format!("RCODE{}", self.rcode), |(_, name)| (*name).into())
+        present::rcode_name(self.rcode)
     }
 }
