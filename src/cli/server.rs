@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -58,7 +57,7 @@ pub struct Running {
     pub dashboard: Option<SocketAddr>,
     pub status: watch::Receiver<Arc<Status>>,
     encrypted: Option<encrypted::Handle>,
-    workers: Vec<JoinHandle<()>>,
+    workers: Vec<udp::Worker>,
     stop_workers: Arc<AtomicBool>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -166,11 +165,12 @@ fn answer(
     connections: &Connections,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Result<Vec<JoinHandle<()>>, StartFault> {
+) -> Result<Vec<udp::Worker>, StartFault> {
     let mut threads = vec![];
     for Bound { address, udp, tcp } in bound {
         for socket in udp {
-            threads.push(udp::start(socket, address, threads.len(), shared.clone())?);
+            let worker = threads.len();
+            threads.push(udp::start(socket, address, worker, None, shared.clone())?);
         }
         let listener = TcpListener::from_std(tcp)?;
         let serve = stream::serve(listener, shared.clone(), connections.clone(), stop.clone());
@@ -193,6 +193,7 @@ impl Running {
 
     pub async fn stop(self) {
         self.stop_workers.store(true, Ordering::Relaxed);
+        self.workers.iter().for_each(udp::Worker::stop);
         self.stop.cancel();
         self.tasks.close();
         let streams = async {
@@ -205,9 +206,6 @@ impl Running {
             tracing::warn!("connections were still open after {STOP_LIMIT:?}");
         }
         self.control.stop().await;
-        for worker in self.workers {
-            // A worker that panicked has been told of already.
-            let _ = worker.join();
-        }
+        self.workers.into_iter().for_each(udp::Worker::join);
     }
 }

@@ -174,8 +174,12 @@ impl Writer {
                 self.tell(now);
             }
             Event::RoundOver => self.state.end_first_round(),
-            Event::Tick if self.stale => self.tell(now),
-            Event::Tick => {}
+            Event::Tick => {
+                self.publisher.release();
+                if self.stale {
+                    self.tell(now);
+                }
+            }
         }
     }
 

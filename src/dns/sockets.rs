@@ -5,16 +5,15 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::time::Duration;
 
+use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
+use nix::{setsockopt_impl, sockopt_impl};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// A burst must find room while its worker sleeps: at about 1 KiB of kernel memory for a small
 /// datagram this holds some 4000. The default lost 800 of 1000 queries that came at once.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// How long a worker may sleep before it looks whether it is to stop.
-pub const RECEIVE_TIMEOUT: Duration = Duration::from_millis(250);
 /// Connections that the kernel completes before we accept them.
 const BACKLOG: i32 = 1024;
 /// Ports tried when any will do: the same one must be free for UDP and TCP.
@@ -81,6 +80,11 @@ fn bind_once(address: SocketAddr, workers: usize) -> Result<Bound, BindFault> {
     Ok(Bound { address, udp: sockets, tcp: tcp(address).map_err(fault("TCP"))? })
 }
 
+// Nothing of ours is fragmented, here or on the way, and no forged ICMP message can make us believe
+// in a small path (RFC 9715 §3.1): DF is set, and what is said of paths is not heard.
+sockopt_impl!(PathMtu, SetOnly, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int);
+sockopt_impl!(PathMtu6, SetOnly, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::c_int);
+
 fn udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
@@ -89,7 +93,11 @@ fn udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     // Only among our own workers: a second server on the same address is a mistake to be told.
     socket.set_reuse_port(shared)?;
     grow_receive_buffer(&socket)?;
-    socket.set_read_timeout(Some(RECEIVE_TIMEOUT))?;
+    if address.is_ipv4() {
+        setsockopt(&socket, PathMtu, &libc::IP_PMTUDISC_PROBE)?;
+    } else {
+        setsockopt(&socket, PathMtu6, &libc::IPV6_PMTUDISC_PROBE)?;
+    }
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => {
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;

@@ -1,0 +1,237 @@
+//! UDP workers: threads of their own, a batch of queries a system call.
+//!
+//! A worker sleeps until a query comes, looks whether there is a new snapshot, answers and hands
+//! the reply back. Per query there is no lock and no allocation.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`pace`] | how many queries the next call makes room for |
+//! | `single` | one query by two plain system calls: the way of a server that is not pressed |
+//! | `batch` | up to 64 queries by two calls |
+//! | `peer` | addresses of clients, and ours that they asked |
+
+mod batch;
+pub mod pace;
+mod peer;
+mod single;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::socket::{Shutdown, SockaddrIn, SockaddrIn6, shutdown};
+use nix::unistd::Pid;
+
+use crate::counters::{Block, Counters, bump};
+use crate::dns::clock::Clock;
+use crate::dns::reply::Transport;
+use crate::dns::respond::{Client, Reply, respond};
+use crate::dns::sockets::is_wildcard;
+use crate::dns::tally::tally;
+use crate::dns::udp::batch::Batch;
+use crate::dns::udp::pace::{MANY, Pace, Room, SOME};
+use crate::dns::udp::peer::{Peer, is_looping};
+use crate::snapshot::Snapshot;
+use crate::snapshot::publish::{Local, Reader};
+
+/// Octets of a query that are read. Longer ones are cut, and malformed then.
+const QUERY_ROOM: usize = 2048;
+const ERROR_PAUSE: Duration = Duration::from_millis(20);
+
+/// What the workers of a server share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    pub reader: Reader,
+    pub counters: Arc<Counters>,
+    /// The next turn of the rotation; all transports draw from it.
+    pub turn: Arc<AtomicU64>,
+    pub stop: Arc<AtomicBool>,
+    pub clock: Clock,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    socket: Arc<UdpSocket>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts a thread that serves `socket` until [`Worker::stop`]; `worker` is its block of the
+/// counters. `core` keeps it on one core.
+pub fn start(
+    socket: UdpSocket,
+    address: SocketAddr,
+    worker: usize,
+    core: Option<usize>,
+    shared: Shared,
+) -> std::io::Result<Worker> {
+    let socket = Arc::new(socket);
+    let fd = Arc::clone(&socket);
+    let serve = move || {
+        if let Some(core) = core {
+            keep_on(core);
+        }
+        match address {
+            SocketAddr::V4(_) => Serve::<SockaddrIn>::new(&fd, address, worker, shared).run(),
+            SocketAddr::V6(_) => Serve::<SockaddrIn6>::new(&fd, address, worker, shared).run(),
+        }
+    };
+    let thread = std::thread::Builder::new().name(format!("udp-{worker}")).spawn(serve)?;
+    Ok(Worker { socket, thread })
+}
+
+impl Worker {
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Ends the wait for queries. Linux says that there is no connection to shut down, and wakes
+    /// whoever waits all the same; a socket that is shut down stays so, so none can miss it.
+    pub fn stop(&self) {
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
+    }
+
+    pub fn join(self) {
+        // A worker that panicked has been told of already.
+        let _ = self.thread.join();
+    }
+}
+
+/// Best effort: a core that this process may not use changes nothing.
+fn keep_on(core: usize) {
+    let mut cores = CpuSet::new();
+    if let Err(error) = cores.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &cores)) {
+        tracing::warn!("a UDP worker cannot be kept on core {core}: {error}");
+    }
+}
+
+struct Serve<'s, P> {
+    socket: &'s UdpSocket,
+    desk: Desk,
+    wildcard: bool,
+    pace: Pace,
+    batch: Batch<P>,
+}
+
+impl<'s, P: Peer> Serve<'s, P> {
+    fn new(socket: &'s UdpSocket, address: SocketAddr, block: usize, shared: Shared) -> Self {
+        let wildcard = is_wildcard(address);
+        Serve {
+            socket,
+            desk: Desk { snapshot: shared.reader.local(), shared, block },
+            wildcard,
+            pace: Pace::default(),
+            batch: Batch::new(wildcard),
+        }
+    }
+
+    /// A panic would be a bug of ours; it costs the batch, not the thread.
+    fn run(mut self) {
+        while !self.is_stopped() {
+            if catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+                bump(&self.desk.block().panics);
+                self.batch = Batch::new(self.wildcard);
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.desk.shared.stop.load(Ordering::Relaxed)
+    }
+
+    fn serve(&mut self) {
+        while !self.is_stopped() {
+            let received = match self.pace.room() {
+                Room::One if !self.wildcard => self.single(),
+                Room::One => self.batch::<1>(),
+                Room::Some => self.batch::<SOME>(),
+                Room::Many => self.batch::<MANY>(),
+            };
+            match received {
+                Ok(received) => self.pace.follow(received),
+                Err(error) => {
+                    tracing::warn!("receiving queries: {error}");
+                    std::thread::sleep(ERROR_PAUSE);
+                }
+            }
+        }
+    }
+
+    fn batch<const N: usize>(&mut self) -> Result<usize, Errno> {
+        self.batch.serve::<N>(self.socket.as_raw_fd(), &mut self.desk)
+    }
+
+    #[inline]
+    fn single(&mut self) -> Result<usize, Errno> {
+        let fd = self.socket.as_raw_fd();
+        let (query, reply) = self.batch.rooms();
+        let Some((len, peer)) = single::receive::<P>(fd, query)? else { return Ok(0) };
+        let mut round = self.desk.begin(1);
+        let query = query.get(..len).unwrap_or_default();
+        if let Some(len) = round.answer(query, &peer, reply) {
+            single::send(fd, &reply[..len], &peer, round.block);
+        }
+        Ok(1)
+    }
+}
+
+/// What one worker answers from.
+struct Desk {
+    shared: Shared,
+    snapshot: Local,
+    /// Its own among the counters.
+    block: usize,
+}
+
+impl Desk {
+    fn block(&self) -> &Block {
+        &self.shared.counters.udp[self.block]
+    }
+
+    /// Looks what is new, and draws the turns of `room` queries.
+    #[inline]
+    fn begin(&mut self, room: u64) -> Round<'_> {
+        Round {
+            snapshot: self.snapshot.load(),
+            block: &self.shared.counters.udp[self.block],
+            turn: self.shared.turn.fetch_add(room, Ordering::Relaxed),
+            now: self.shared.clock.seconds(),
+        }
+    }
+}
+
+/// What holds for all queries of a call.
+struct Round<'r> {
+    snapshot: &'r Snapshot,
+    block: &'r Block,
+    /// The turn before the next one.
+    turn: u64,
+    /// Unix seconds.
+    now: u32,
+}
+
+impl Round<'_> {
+    /// The reply, written to `room`: its length.
+    #[inline]
+    fn answer<P: Peer>(&mut self, query: &[u8], peer: &P, room: &mut [u8]) -> Option<usize> {
+        if is_looping(peer.port()) {
+            bump(&self.block.dropped);
+            return None;
+        }
+        self.turn = self.turn.wrapping_add(1);
+        let transport = Transport::Datagram;
+        let client = Client { address: peer.address(), transport, idle: None, now: self.now };
+        let reply = respond(self.snapshot, query, &client, self.turn, room);
+        tally(self.block, &reply, room);
+        match reply {
+            Reply::Send { len, .. } => Some(len),
+            Reply::Drop => None,
+        }
+    }
+}
