@@ -16,11 +16,13 @@ export LC_ALL=C.UTF-8 CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
 export TIOVIVO_FUZZ_SEED=${TIOVIVO_FUZZ_SEED:-20261123}
 
 readonly LOGS=$PWD/target/test-logs
-# A C compiler for ring, and the other name servers that ours is compared with.
+# A C compiler for ring, the other name servers that ours is compared with, and what counts
+# instructions.
 readonly PACKAGES=(
     gcc libc6-dev ca-certificates shellcheck
     nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils
     zonemaster-cli iproute2 util-linux
+    valgrind python3
 )
 # What of a step's output is worth seeing while it runs.
 readonly CLOSING_LINES='^(test result:|     Running|   Doc-tests|PASS |FAIL |-- )'
@@ -56,6 +58,7 @@ main() {
         run documentation 10 env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
         run "unit file" 5 tests/unit-file.sh
         run dependencies 12 tests/deny.sh
+        run instructions 15 bench/instructions.sh
         run image 20 "${as_root[@]}" tests/image.sh
     fi
     close
