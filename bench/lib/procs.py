@@ -60,14 +60,12 @@ def enter_namespace():
 class Server:
     """A started server with its children. Its output is in `folder`/NAME.log."""
 
-    def __init__(self, name, command, folder, core=SERVER_CORE, files=None):
+    def __init__(self, name, command, folder, core=SERVER_CORE):
         self.name = name
         self.log = os.path.join(folder, f"{name}.log")
         command = shlex.split(command) if isinstance(command, str) else command
         if core is not None:
             command = ["taskset", "--cpu-list", str(core), *command]
-        if files:
-            command = ["prlimit", f"--nofile={files}", *command]
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, start_new_session=True)

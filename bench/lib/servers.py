@@ -68,7 +68,6 @@ class Site:
 class Start:
     address: tuple
     command: str
-    files: int = 0
 
 
 def standard(check=None):
@@ -116,11 +115,12 @@ def gdnsd(folder, site, address):
         os.makedirs(f"{here}/{part}")
     plugin = {"http": f"plugin => http_status, port => {CHECK_PORT}, url_path => /,",
               "tcp": f"plugin => tcp_connect, port => {CHECK_PORT},"}.get(check.kind)
-    # It has no fractions of a second but counts `up_thresh`, `ok_thresh` and `down_thresh`.
+    # Whole seconds, and the interval longer than the timeout: 2 s and 1 s are its shortest.
+    timeout = max(1, round(check.timeout))
     service = "" if not plugin else (
-        f"service_types => {{ nodes => {{ {plugin} interval => {max(1, round(check.every))}, "
-        f"timeout => {max(1, round(check.timeout))}, up_thresh => {check.rise}, "
-        f"ok_thresh => {check.rise}, down_thresh => {check.fall} }} }}\n")
+        f"service_types => {{ nodes => {{ {plugin} "
+        f"interval => {max(timeout + 1, round(check.every))}, timeout => {timeout}, "
+        f"up_thresh => {check.rise}, ok_thresh => {check.rise}, down_thresh => {check.fall} }} }}\n")
     lines = {apex: [] for apex in site.zones}
     resources = []
     for index, pool in enumerate(site.pools):
