@@ -1,7 +1,8 @@
 //! Which target is probed when: one task for each, one probe in flight for each.
 //!
-//! A new target is probed at once, so that a start is quick: of many, [`BURST`] begin in every
-//! [`STEP`]. The second probe comes after half an interval to one and a half, at random: that
+//! A new target is probed at once, so that a start is quick: of many, [`burst`] begin in every
+//! [`STEP`], so that all have begun within half a second and neither the network nor the answers
+//! feel a shock. The second probe comes after half an interval to one and a half, at random: that
 //! spreads the targets over the interval, and they stay spread. From then on each target has a
 //! beat of `every`, and each probe comes up to a tenth of it after the beat, so that two starts are
 //! `every` ± 10 % apart, and in the mean exactly `every`.
@@ -24,8 +25,10 @@ use crate::health::{Observation, TargetId};
 pub const CONCURRENT: usize = 512;
 /// Observations that wait for the one who takes them.
 pub const QUEUE: usize = 1024;
-/// First probes that begin together.
-pub const BURST: u32 = 64;
+/// Of few targets, first probes that begin together.
+const BURST: usize = 20;
+/// Of many, the part of them that does.
+const PART: usize = 50;
 pub const STEP: Duration = Duration::from_millis(10);
 /// How long after its beat a probe may begin, as a share of the interval.
 const JITTER: f64 = 0.1;
@@ -57,10 +60,12 @@ impl Schedule {
     }
 
     pub fn start<A: Ask>(&mut self, jobs: impl IntoIterator<Item = Job<A>>) {
-        for (job, index) in jobs.into_iter().zip(0u32..) {
+        let jobs: Vec<Job<A>> = jobs.into_iter().collect();
+        let burst = burst(jobs.len());
+        for (index, job) in jobs.into_iter().enumerate() {
             let target = job.target;
-            let slots = self.slots.clone();
-            let task = watch(job, STEP * (index / BURST), slots, self.observations.clone());
+            let delay = STEP * u32::try_from(index / burst).unwrap_or(u32::MAX);
+            let task = watch(job, delay, self.slots.clone(), self.observations.clone());
             self.tasks.insert(target, AbortOnDropHandle::new(tokio::spawn(task)));
         }
     }
@@ -77,6 +82,11 @@ impl Schedule {
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
+}
+
+/// First probes that begin together when so many targets are new.
+pub fn burst(targets: usize) -> usize {
+    BURST.max(targets.div_ceil(PART))
 }
 
 async fn watch<A: Ask>(

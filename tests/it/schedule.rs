@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Ask, Said};
-use tiovivo::health::schedule::{BURST, CONCURRENT, Job, STEP, Schedule};
+use tiovivo::health::schedule::{CONCURRENT, Job, STEP, Schedule, burst};
 use tiovivo::health::{Observation, TargetId};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
@@ -113,8 +113,29 @@ async fn many_targets_begin_in_bursts_and_within_the_bound() {
     assert_eq!(member.most_in_flight.load(Ordering::Relaxed), CONCURRENT);
     let asked = member.asked();
     let in_time = |time| asked.iter().filter(|&&at| at - start < time).count();
-    assert_eq!(in_time(STEP / 2), BURST as usize);
-    assert_eq!(in_time(STEP * 3 / 2), 2 * BURST as usize);
+    assert_eq!(in_time(STEP / 2), burst(2000));
+    assert_eq!(in_time(STEP * 3 / 2), 2 * burst(2000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_targets_never_come_in_a_burst() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    let member = Member::taking(Duration::from_micros(200));
+    let every = Duration::from_secs(1);
+    let jobs = (0..1000).map(|target| Job { every, timeout: every / 2, ..job(target, &member) });
+    schedule.start(jobs);
+    observe(&mut receiver, every * 60).await;
+
+    let asked = member.asked();
+    assert!(asked.len() > 59_000);
+    let within = |first: usize| {
+        asked[first..]
+            .iter()
+            .take_while(|&&at| at - asked[first] < Duration::from_millis(10))
+            .count()
+    };
+    let most = (0..asked.len()).map(within).max().unwrap();
+    assert!(most <= 50, "{most} of 1000 probes in 10 ms");
 }
 
 #[tokio::test(start_paused = true)]
