@@ -13,9 +13,7 @@ import argparse
 import datetime
 import json
 import os
-import socket
 import statistics
-import struct
 import sys
 import tempfile
 import time
@@ -28,7 +26,6 @@ CORE_LIMIT = {"http": 20.0, "tcp": 10.0}
 BURST_LIMIT = 5.0
 SETTLE, MEASURE = 3, 6
 TURNS, QUESTIONS, PACE = 4, 3000, 0.001
-SO_TIMESTAMPNS = 35
 
 
 def main():
@@ -112,20 +109,12 @@ def answers(folder):
 
 
 def latency(address):
-    message, took = wire.query(f"p0.{wire.ZONE}", "A", True), []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        sock.settimeout(1)
-        sock.connect(address)
-        due = time.monotonic()
-        for _ in range(QUESTIONS):
-            sent = time.time_ns()
-            sock.send(message)
-            _, control, _, _ = sock.recvmsg(2048, 128)
-            seconds, nanoseconds = struct.unpack("qq", control[0][2])
-            took.append((seconds * 10**9 + nanoseconds - sent) / 1000)
-            due += PACE
-            time.sleep(max(0, due - time.monotonic()))
+    message, asker, took = wire.query(f"p0.{wire.ZONE}", "A", True), wire.Asker(address), []
+    due = time.monotonic()
+    for _ in range(QUESTIONS):
+        took.append(asker.exchange(message)[0])
+        due += PACE
+        time.sleep(max(0, due - time.monotonic()))
     took.sort()
     return took[len(took) // 2], took[len(took) * 99 // 100]
 

@@ -1,0 +1,370 @@
+#!/usr/bin/env python3
+"""scale.py [WHAT ...]: how cost grows, and whether anyone waits while much changes.
+
+| what | shows |
+|---|---|
+| children | processor time for an answer with 1, 8, 64 and 256 nodes in a pool; the last does not fit and is cut |
+| names | the same, memory, and time from the start to the first answer, with 100, 10,000 and 100,000 names of 8 addresses |
+| zones | the same with 1 and 1,000 zones |
+| metrics | processor time for an answer while /metrics is read each second, against a server without it |
+| burst | 1,000 queries that wait when the server gets a processor: how many are answered |
+| reload | the slowest answer while 100,000 names are loaded again |
+| health | 100,000 names and 1,000 pools: from the failing reply of a node to the first answer without it, and the slowest answer meanwhile |
+
+The first three go beside gdnsd in interleaved rounds. The server has core 0, all else core 1.
+"""
+import argparse
+import datetime
+import os
+import random
+import re
+import signal
+import statistics
+import sys
+import time
+import urllib.request
+
+from lib import load, plot, procs, servers, wire
+
+ROUNDS, SECONDS = 5, 1
+START_LIMIT = 60
+BURST = 1000
+NAMES = 100_000
+POOLS = 1000
+DASHBOARD = "127.0.0.1:8053"
+# Between two questions of whoever looks for slow answers.
+LOOK = 0.0005
+
+
+def main():
+    parts = {"children": children, "names": names, "zones": zones, "metrics": metrics,
+             "burst": burst, "reload": reload, "health": health}
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("what", nargs="*", help="default: all of " + ", ".join(parts))
+    parser.add_argument("--install", action="store_true", help="install the packages needed")
+    parser.add_argument("--plots", metavar="FOLDER", help="write plots there")
+    options = parser.parse_args()
+    procs.need(["ip", "taskset", "dnsperf", "gdnsd"], [], options.install)
+    procs.enter_namespace()
+    os.sched_setaffinity(0, {procs.GENERATOR_CORE})
+    print(f"{datetime.date.today()}, {procs.machine()}; `bench/scale.py`")
+    kept = True
+    for what in options.what or parts:
+        print(f"{what} ...", file=sys.stderr)
+        with procs.Folder() as folder:
+            kept &= parts[what](folder, options.plots)
+    sys.exit(0 if kept else 1)
+
+
+def verdict(words, value, limit, unit):
+    """A line that says what was found beside what is asked for."""
+    good = value <= limit
+    print(f"\n{words}: {value:.2f}{unit}, at most {limit:g}{unit}: {'kept' if good else 'NOT kept'}")
+    return good
+
+
+# Cost of an answer.
+
+KINDS = {"tiovivo": servers.tiovivo, "gdnsd": servers.gdnsd}
+
+
+class Variant:
+    """A server in one size."""
+
+    def __init__(self, kind, size, site, questions, folder, address):
+        self.kind, self.size = kind, size
+        self.folder = os.path.join(folder, f"{kind}-{size}")
+        os.makedirs(self.folder)
+        self.start = KINDS[kind](self.folder, site, address)
+        self.file = os.path.join(self.folder, "questions")
+        wire.write_for_dnsperf(self.file, questions)
+        self.first, self.costs = questions[-1], []
+
+    def run(self):
+        began = time.monotonic()
+        self.server = procs.Server(self.kind, self.start.command, self.folder)
+        if not procs.until(self.answers, START_LIMIT, 0.001):
+            sys.exit(f"{self.kind} {self.size} does not answer:\n{self.server.tail()}")
+        self.up = (time.monotonic() - began) * 1000
+
+    def answers(self):
+        reply = wire.ask(self.start.address, self.first, 0.02)
+        return reply is not None and reply[3] & 15 == 0
+
+    def measure(self):
+        done = load.load(self.server, self.start.address, self.file, SECONDS)
+        self.costs.append(done.cpu)
+
+    def cost(self):
+        return statistics.median(self.costs)
+
+
+def interleaved(variants):
+    try:
+        for variant in variants:
+            variant.run()
+        shuffled = random.Random(1).sample
+        for _ in range(ROUNDS):
+            for variant in shuffled(variants, len(variants)):
+                variant.measure()
+        for variant in variants:
+            variant.memory = variant.server.pss()
+    finally:
+        for variant in variants:
+            if hasattr(variant, "server"):
+                variant.server.stop()
+    return {(variant.kind, variant.size): variant for variant in variants}
+
+
+def each_kind(sizes, site_of, questions_of, folder):
+    variants = []
+    for kind in KINDS:
+        for size in sizes:
+            address = f"127.9.1.{len(variants) + 1}"
+            variants.append(Variant(kind, size, site_of(size), questions_of(size), folder, address))
+    return interleaved(variants)
+
+
+def table(found, sizes, what, columns):
+    print(f"\n| {what} | " + " | ".join(f"{kind}: {title}" for title in columns for kind in KINDS)
+          + " |")
+    print("|--:|" + "--:|" * len(KINDS) * len(columns))
+    for size in sizes:
+        cells = [f"{read(found[kind, size]):.2f}" if read is Variant.cost
+                 else f"{read(found[kind, size]):,.1f}" for read in columns.values()
+                 for kind in KINDS]
+        print(f"| {size:,} | " + " | ".join(cells) + " |")
+
+
+def draw(plots, name, title, found, sizes, read, across, up):
+    if plots:
+        series = {kind: [(size, read(found[kind, size])) for size in sizes] for kind in KINDS}
+        plot.lines(os.path.join(plots, f"capacity-{name}.svg"), title, procs.machine(), series,
+                   across, up)
+
+
+COST = {"µs": Variant.cost}
+ALL = {"µs": Variant.cost, "memory, MB": lambda v: v.memory, "first answer, ms": lambda v: v.up}
+UNCHECKED = servers.Check(kind="none", every=86400)
+
+
+def children(folder, plots):
+    sizes = [1, 8, 64, 256]
+    site = lambda size: servers.Site(check=UNCHECKED, pools=[servers.Pool(
+        ["www." + wire.ZONE], [servers.node_address(i) for i in range(size)])])
+    questions = lambda size: [wire.query("www." + wire.ZONE, "A", True)] * 100
+    found = each_kind(sizes, site, questions, folder)
+    table(found, sizes, "nodes in the pool", COST)
+    draw(plots, "children", "Processor time for an answer", found, sizes, Variant.cost,
+         "nodes in the pool (256 do not fit into a UDP answer)", "µs of a core")
+    ours = {size: found["tiovivo", size].cost() for size in sizes}
+    return (verdict("64 nodes against 8", ours[64] / ours[8], 1.2, " times")
+            & verdict("256 nodes against 8", ours[256] / ours[8], 1.1, " times"))
+
+
+def hosts(count):
+    return "".join(f"h{name} {servers.TTL} IN A {servers.node_address(i)}\n"
+                   for name in range(count) for i in range(8))
+
+
+def asked_hosts(count):
+    draw = random.Random(2).random
+    return [wire.query(f"h{int(draw() * count)}.{wire.ZONE}", "A", draw() < 0.5)
+            for _ in range(50_000)]
+
+
+def names(folder, plots):
+    sizes = [100, 10_000, NAMES]
+    found = each_kind(sizes, lambda size: servers.Site(records=hosts(size), check=UNCHECKED),
+                      asked_hosts, folder)
+    table(found, sizes, "names", ALL)
+    draw(plots, "names", "Processor time for an answer", found, sizes, Variant.cost,
+         "names with 8 addresses", "µs of a core")
+    draw(plots, "memory", "Memory", found, sizes, ALL["memory, MB"], "names with 8 addresses", "MB")
+    draw(plots, "start", "From the start to the first answer", found, sizes,
+         ALL["first answer, ms"], "names with 8 addresses", "ms")
+    ours, theirs = found["tiovivo", NAMES], found["gdnsd", NAMES]
+    kept = True
+    for title, read in ALL.items():
+        kept &= verdict(f"{NAMES:,} names, {title}, to gdnsd's", read(ours) / read(theirs), 1, " times")
+    return kept
+
+
+def zones(folder, plots):
+    sizes = [1, 1000]
+    apexes = lambda size: [f"z{n}.example" for n in range(size)]
+    eight = "".join(f"www {servers.TTL} IN A {servers.node_address(i)}\n" for i in range(8))
+    site = lambda size: servers.Site(zones=apexes(size), records=eight, check=UNCHECKED)
+    draw_ = random.Random(3).random
+    questions = lambda size: [wire.query(f"www.z{int(draw_() * size)}.example", "A", draw_() < 0.5)
+                              for _ in range(20_000)]
+    found = each_kind(sizes, site, questions, folder)
+    table(found, sizes, "zones", ALL)
+    ours = {size: found["tiovivo", size].cost() for size in sizes}
+    return verdict("1,000 zones against one", ours[1000] / ours[1], 1.15, " times")
+
+
+def metrics(folder, _):
+    variants = []
+    for number, dashboard in enumerate(["off", DASHBOARD]):
+        site = servers.standard(servers.Check(kind="tcp", every=86400))
+        os.makedirs(f"{folder}/{number}")
+        start = servers.tiovivo(f"{folder}/{number}", site, f"127.9.2.{number + 1}", dashboard)
+        server = procs.Server("tiovivo", start.command, f"{folder}/{number}")
+        variants.append((server, start.address, []))
+    file = os.path.join(folder, "mix")
+    wire.write_for_dnsperf(file, wire.mix())
+    time.sleep(1)
+    reader = None
+    try:
+        code = ("import time, urllib.request as u\nwhile True:\n"
+                f" u.urlopen('http://{DASHBOARD}/metrics').read(); time.sleep(1)")
+        reader = procs.Server("reader", [sys.executable, "-c", code], folder, procs.GENERATOR_CORE)
+        for _ in range(ROUNDS * 2):
+            for server, address, costs in variants:
+                costs.append(load.load(server, address, file, SECONDS).cpu)
+    finally:
+        for server, _, _ in variants:
+            server.stop()
+        if reader:
+            reader.stop()
+    off, on = (statistics.median(costs) for _, _, costs in variants)
+    print(f"\n| /metrics | µs for an answer |\n|---|--:|\n| off | {off:.2f} |\n"
+          f"| read each second | {on:.2f} |")
+    return verdict("on against off", on / off, 1.03, " times")
+
+
+# Does anyone wait?
+
+def burst(folder, _):
+    start = servers.tiovivo(folder, servers.standard(UNCHECKED), "127.9.3.1")
+    server = procs.Server("tiovivo", start.command, folder)
+    asker = wire.Asker(start.address)
+    answered = []
+    try:
+        message = wire.query("www." + wire.ZONE, "A", True)
+        procs.until(lambda: wire.ask(start.address, message, 0.05), START_LIMIT)
+        for _ in range(ROUNDS):
+            os.kill(server.process.pid, signal.SIGSTOP)
+            for ident in range(BURST):
+                asker.send(ident, message)
+            os.kill(server.process.pid, signal.SIGCONT)
+            answered.append(asker.collect(1))
+    finally:
+        server.stop()
+    print(f"\nOf {BURST} queries that waited at once, answered: {answered}")
+    return verdict("lost at most", BURST - min(answered), 0, " queries")
+
+
+def reload(folder, _):
+    start = servers.tiovivo(folder, servers.Site(records=hosts(NAMES), check=UNCHECKED,
+                                                  pools=[]), "127.9.4.1")
+    server = procs.Server("tiovivo", start.command, folder)
+    zone = os.path.join(folder, "tiovivo127.9.4.1", wire.ZONE)
+    soa = wire.query(wire.ZONE, "SOA", False)
+    worst, took = [], []
+    try:
+        procs.until(lambda: wire.ask(start.address, soa, 0.05), START_LIMIT)
+        time.sleep(2)
+        usual = Watch(start.address, soa).for_seconds(3)
+        for serial in range(2, 2 + ROUNDS):
+            with open(zone) as file:
+                text = file.read()
+            with open(zone + ".new", "w") as file:
+                file.write(text.replace(f"{serial - 1} 14400", f"{serial} 14400", 1))
+            os.rename(zone + ".new", zone)
+            began = time.monotonic()
+            os.kill(server.pids()[-1], signal.SIGHUP)
+            watch = Watch(start.address, soa)
+            while not watch.is_serial(serial) and time.monotonic() - began < START_LIMIT:
+                watch.look()
+            took.append((time.monotonic() - began) * 1000)
+            # What is freed afterwards may be felt, too.
+            worst.append(watch.for_seconds(1))
+    finally:
+        server.stop()
+    print(f"\nReload of {NAMES:,} names: seen after {statistics.median(took):.0f} ms (median of "
+          f"{ROUNDS}); slowest answer of each, ms: " + " ".join(f"{w:.2f}" for w in worst)
+          + f"; of 3 s without a reload: {usual:.2f}")
+    return verdict("slowest answer during a reload", max(worst), 5, " ms")
+
+
+class Watch:
+    """Asks one question after the other and keeps the slowest answer (ms)."""
+
+    def __init__(self, address, message):
+        self.asker, self.message = wire.Asker(address), message
+        self.slowest, self.reply = 0, b""
+
+    def look(self):
+        took, self.reply = self.asker.exchange(self.message)
+        self.slowest = max(self.slowest, took / 1000)
+        time.sleep(LOOK)
+
+    def for_seconds(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.look()
+        return self.slowest
+
+    def is_serial(self, serial):
+        """The serial is the first of the five numbers that end the reply."""
+        return self.reply[-20:-16] == serial.to_bytes(4, "big")
+
+
+def health(folder, _):
+    members = [servers.node_address(index) for index in range(8)]
+    pools = [servers.Pool([f"p{n}.{wire.ZONE}"], members) for n in range(POOLS - 1)]
+    victim = servers.node_address(10)
+    pools.append(servers.Pool(["www." + wire.ZONE], members[:3] + [victim]))
+    # Each node of each pool is probed: 8,000 targets. Seldom, but for what the victim does.
+    site = servers.Site(records=hosts(NAMES), pools=pools,
+                        check=servers.Check("http", 10.0, 1.0, 1, 1))
+    script = os.path.join(procs.ROOT, "bench/lib/nodes.py")
+    arrivals = os.path.join(folder, "arrivals")
+    port = str(servers.CHECK_PORT)
+    nodes = procs.Server("nodes", [sys.executable, script, port, *members], folder,
+                         procs.GENERATOR_CORE)
+    harmed = procs.Server("victim", ["env", f"ARRIVALS={arrivals}", sys.executable, script, port,
+                                     victim], folder, procs.GENERATOR_CORE)
+    start = servers.tiovivo(folder, site, "127.9.5.1")
+    config = os.path.join(folder, "tiovivo127.9.5.1", "config.yaml")
+    with open(config) as file:
+        text = file.read()
+    # The last pool looks each second.
+    head, tail = text.rsplit("every: 10000ms", 1)
+    with open(config, "w") as file:
+        file.write(head + "every: 1100ms" + tail)
+    server = procs.Server("tiovivo", start.command, folder)
+    message = wire.query("www." + wire.ZONE, "A", False)
+    address = bytes(map(int, victim.split(".")))
+    changes, worst = [], 0
+    try:
+        procs.until(lambda: wire.ask(start.address, message, 0.05), START_LIMIT)
+        time.sleep(8)
+        watch = Watch(start.address, message)
+        for turn in range(2 * ROUNDS):
+            watch.for_seconds(1.5)
+            out = turn % 2 == 0
+            os.kill(harmed.pids()[-1], signal.SIGUSR1)
+            end = time.monotonic() + 10
+            while (address in watch.reply) is out and time.monotonic() < end:
+                watch.look()
+            changes.append(time.monotonic())
+        worst = watch.slowest
+    finally:
+        server.stop()
+        harmed.stop()
+        nodes.stop()
+    import json
+    with open(arrivals) as file:
+        moments = json.load(file)
+    # The last connection before the change is seen is the one that decided it.
+    late = [1000 * min(seen - moment for moment in moments if moment < seen) for seen in changes]
+    print(f"\n{NAMES:,} names, {POOLS:,} pools, {8 * (POOLS - 1) + 4:,} targets: from the node's reply "
+          "to the first answer that heeds it, ms: " + " ".join(f"{l:.1f}" for l in late))
+    return (verdict("a change of health is answered within", max(late), 20, " ms")
+            & verdict("slowest answer meanwhile", worst, 5, " ms"))
+
+
+main()
