@@ -11,6 +11,7 @@ pub mod cookie;
 pub mod encrypted;
 pub mod explain;
 pub mod options;
+pub mod plain;
 pub mod query;
 pub mod reply;
 pub mod respond;

@@ -38,6 +38,16 @@ pub struct Edns<'q> {
     pub options: &'q [u8],
 }
 
+impl Edns<'static> {
+    /// What an OPT record of version 0 without options says.
+    #[inline]
+    pub fn plain(opt: &[u8; OPT_LEN]) -> Option<Edns<'static>> {
+        let [0, 0, 41, size_high, size_low, 0, 0, flags, _, 0, 0] = *opt else { return None };
+        let size = u16::from_be_bytes([size_high, size_low]);
+        Some(Edns { size, version: 0, dnssec_ok: flags & 0x80 != 0, options: &[] })
+    }
+}
+
 /// Why there is no query to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unanswerable {
@@ -66,12 +76,10 @@ impl<'q> Query<'q> {
         let qclass = u16::from_be_bytes([fixed[2], fixed[3]]);
         let edns = match (counts, rest) {
             (ONE_QUESTION, []) => None,
-            (WITH_ADDITIONAL, [0, 0, 41, high, low, 0, version, flags, _, 0, 0]) => Some(Edns {
-                size: u16::from_be_bytes([*high, *low]),
-                version: *version,
-                dnssec_ok: flags & 0x80 != 0,
-                options: &[],
-            }),
+            (WITH_ADDITIONAL, rest) => match rest.as_array().and_then(Edns::plain) {
+                None => other_sections(rest, counts, qtype)?,
+                edns => edns,
+            },
             _ => other_sections(rest, counts, qtype)?,
         };
         Ok(Query { head, qtype, qclass, edns })
@@ -95,9 +103,9 @@ impl<'q> Query<'q> {
 }
 
 /// QDCOUNT 1 and nothing else, as the last eight octets of the header.
-const ONE_QUESTION: u64 = 1 << 48;
+pub const ONE_QUESTION: u64 = 1 << 48;
 /// QDCOUNT 1 and ARCOUNT 1.
-const WITH_ADDITIONAL: u64 = 1 << 48 | 1;
+pub const WITH_ADDITIONAL: u64 = 1 << 48 | 1;
 const OPCODE_NOTIFY: u8 = 4;
 pub const CLASS_IN: u16 = 1;
 pub const FORMERR: u8 = 1;

@@ -97,7 +97,37 @@ pub fn frame(
     Some(len)
 }
 
-#[inline]
+/// As [`frame`], where neither an option nor an rcode has to be told.
+#[inline(always)]
+pub fn plain_frame(
+    out: &mut [u8],
+    flags: u8,
+    body: &Body,
+    edns: Option<&Edns<'_>>,
+) -> Option<usize> {
+    let mut len = body.len;
+    if let Some(edns) = edns {
+        len = write_opt(out, len, edns, NOERROR)?;
+    }
+    let truncated = if body.truncated { 2 } else { 0 };
+    let [answer, authority] = [body.answer.to_be_bytes(), body.authority.to_be_bytes()];
+    let header = out.first_chunk_mut::<HEADER>()?;
+    header[2..].copy_from_slice(&[
+        0x84 | flags & 1 | truncated,
+        NOERROR,
+        0,
+        1,
+        answer[0],
+        answer[1],
+        authority[0],
+        authority[1],
+        0,
+        u8::from(edns.is_some()),
+    ]);
+    Some(len)
+}
+
+#[inline(always)]
 fn write_opt(out: &mut [u8], at: usize, edns: &Edns<'_>, rcode: u8) -> Option<usize> {
     let [size_high, size_low] = (UDP_LIMIT as u16).to_be_bytes();
     let flags = if edns.dnssec_ok { 0x80 } else { 0 };

@@ -22,9 +22,11 @@ use crate::dns::chain;
 use crate::dns::chaos;
 use crate::dns::explain;
 use crate::dns::options;
+use crate::dns::plain;
 use crate::dns::query::{self, CLASS_IN, FORMERR, NOTIMP, Query, REFUSED, Unanswerable};
 use crate::dns::reply::{self, BADVERS, Body, NOERROR, NXDOMAIN, SERVFAIL, Transport};
 use crate::snapshot::Snapshot;
+use crate::snapshot::message::HEADER;
 use crate::snapshot::pool::PoolAnswer;
 use crate::snapshot::rotation::place;
 use crate::snapshot::statics::POOL_NEGATIVE_TTL;
@@ -58,8 +60,24 @@ pub enum Reply {
 
 /// Writes the reply to `query` into `out`, which should have 65535 octets for a stream and
 /// [`reply::UDP_LIMIT`] for datagrams. `turn` differs from query to query and decides the rotation.
-#[inline]
+#[inline(always)]
 pub fn respond(
+    snapshot: &Snapshot,
+    query: &[u8],
+    client: &Client,
+    turn: u64,
+    out: &mut [u8],
+) -> Reply {
+    match plain::respond(snapshot, query, client, turn, out) {
+        Some(reply) => reply,
+        None => whole(snapshot, query, client, turn, out),
+    }
+}
+
+/// As [`respond`], by the way that every question can go. Public so that a test can hold the short
+/// way against it.
+#[inline(never)]
+pub fn whole(
     snapshot: &Snapshot,
     query: &[u8],
     client: &Client,
@@ -132,11 +150,49 @@ fn answer(
     if query.qclass != CLASS_IN {
         return chaos::answer(&snapshot.statics.identity, query, name, out);
     }
+    let asked = Asked { end: start, qtype: query.qtype };
+    let outcome = snapshot.statics.zones.look_up(name.as_slice(), query.qtype);
+    match records(snapshot, outcome, asked, client, turn, out) {
+        Ok(body) => Some(body),
+        Err(Longer) => Some(chain::follow(snapshot, outcome, query, name, client, turn, out)),
+    }
+}
+
+/// The question, as far as the records behind it depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Where it ends in the message.
+    pub end: usize,
+    pub qtype: u16,
+}
+
+impl Asked {
+    #[inline]
+    fn name_len(self) -> usize {
+        self.end.saturating_sub(HEADER + 4)
+    }
+}
+
+/// The answer takes more than one step: [`chain`].
+#[derive(Debug)]
+pub(super) struct Longer;
+
+/// Writes the records of an outcome behind the question. `out` is as long as the message may be
+/// without its OPT.
+#[inline(always)]
+pub(super) fn records(
+    snapshot: &Snapshot,
+    outcome: Outcome<'_>,
+    asked: Asked,
+    client: &Client,
+    turn: u64,
+    out: &mut [u8],
+) -> Result<Body, Longer> {
+    let empty = Body { len: asked.end, ..Body::default() };
     let authoritative = Body { authoritative: true, ..empty };
-    let statics = &*snapshot.statics;
-    Some(match statics.zones.look_up(name.as_slice(), query.qtype) {
+    Ok(match outcome {
         Outcome::Slot { zone, slot } => match snapshot.pool(slot) {
-            Some(pool) => pooled(snapshot, pool, zone, query, client, turn, out, authoritative),
+            Some(pool) => pooled(snapshot, pool, zone, asked, client, turn, out, authoritative),
             None => Body { rcode: SERVFAIL, ..empty },
         },
         Outcome::Data { rrset, own } => {
@@ -148,21 +204,21 @@ fn answer(
                 }
                 _ => 0,
             };
-            match write_from(out, start, body, first) {
+            match write_from(out, asked.end, body, first) {
                 Some(len) => Body { len, answer: count, ..authoritative },
                 None => Body { truncated: true, ..authoritative },
             }
         }
         Outcome::NoData { zone, is_slot } => {
             let cap = is_slot.then_some(POOL_NEGATIVE_TTL);
-            negative(snapshot, zone, cap, query, out, authoritative)
+            negative(snapshot, zone, cap, asked, out, authoritative)
         }
         Outcome::NxDomain { zone } => {
-            negative(snapshot, zone, None, query, out, Body { rcode: NXDOMAIN, ..authoritative })
+            negative(snapshot, zone, None, asked, out, Body { rcode: NXDOMAIN, ..authoritative })
         }
         Outcome::NotOurs => Body { rcode: REFUSED, ..empty },
-        first @ (Outcome::Alias { .. } | Outcome::Redirect { .. } | Outcome::Referral { .. }) => {
-            chain::follow(snapshot, first, query, name, client, turn, out)
+        Outcome::Alias { .. } | Outcome::Redirect { .. } | Outcome::Referral { .. } => {
+            return Err(Longer);
         }
     })
 }
@@ -191,23 +247,23 @@ fn refusal(query: &Query<'_>, client: &Client) -> Option<u8> {
 }
 
 #[expect(clippy::too_many_arguments, reason = "inlined into its one caller, which has them all")]
-#[inline]
+#[inline(always)]
 fn pooled(
     snapshot: &Snapshot,
     pool: &PoolAnswer,
     zone: ZoneId,
-    query: &Query<'_>,
+    asked: Asked,
     client: &Client,
     turn: u64,
     out: &mut [u8],
     authoritative: Body,
 ) -> Body {
-    let start = query.head.len();
-    if pool.refuses(client.address, query.qtype) {
+    let Asked { end: start, qtype } = asked;
+    if pool.refuses(client.address, qtype) {
         return Body { rcode: REFUSED, authoritative: false, ..authoritative };
     }
-    match pool.write(query.qtype, turn, out.get_mut(start..).unwrap_or_default()) {
-        Ok((0, _)) => negative(snapshot, zone, Some(POOL_NEGATIVE_TTL), query, out, authoritative),
+    match pool.write(qtype, turn, out.get_mut(start..).unwrap_or_default()) {
+        Ok((0, _)) => negative(snapshot, zone, Some(POOL_NEGATIVE_TTL), asked, out, authoritative),
         Ok((answer, len)) => Body { len: start + len, answer, ..authoritative },
         Err(_) => Body { truncated: true, ..authoritative },
     }
@@ -219,13 +275,13 @@ fn negative(
     snapshot: &Snapshot,
     zone: ZoneId,
     ttl_cap: Option<u32>,
-    query: &Query<'_>,
+    asked: Asked,
     out: &mut [u8],
     body: Body,
 ) -> Body {
-    let start = query.head.len();
+    let start = asked.end;
     let room = out.get_mut(start..).unwrap_or_default();
-    match snapshot.statics.negative(zone).write(query.name_len(), ttl_cap, room) {
+    match snapshot.statics.negative(zone).write(asked.name_len(), ttl_cap, room) {
         Some(len) => Body { len: start + len, authority: 1, ..body },
         None => Body { truncated: true, ..body },
     }

@@ -27,7 +27,19 @@ pub fn tally_by(block: &Block, reply: &Reply, out: &[u8], count: impl Fn(&Atomic
     }
 }
 
+const OTHER: u8 = QTYPES.len() as u8 - 1;
+/// The place in [`QTYPES`] of each type up to ANY: one load instead of a search.
+static PLACES: [u8; 256] = {
+    let mut places = [OTHER; 256];
+    let mut place = 0;
+    while place < QTYPES.len() - 1 {
+        places[QTYPES[place].0 as usize] = place as u8;
+        place += 1;
+    }
+    places
+};
+
 #[inline]
 fn qtype_index(qtype: u16) -> usize {
-    QTYPES.iter().position(|(number, _)| *number == qtype).unwrap_or(QTYPES.len() - 1)
+    usize::from(PLACES.get(usize::from(qtype)).copied().unwrap_or(OTHER))
 }

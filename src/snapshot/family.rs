@@ -57,7 +57,7 @@ impl Family {
     }
 
     /// Writes blocks to the start of `room` and returns their number and length.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, pick: Pick, room: &mut [u8]) -> Result<(u16, usize), DoesNotFit> {
         let count = self.count.min(pick.max);
         let len = count * self.block;
@@ -74,6 +74,7 @@ impl Family {
     }
 
     /// Any `count` of the members, each equally likely, in any order (Fisher-Yates, cut short).
+    #[inline(never)]
     fn write_subset(&self, count: usize, turn: u64, room: &mut [u8]) {
         let mut order: [u8; MAX_MEMBERS] = std::array::from_fn(|index| index as u8);
         let mut draw = Draw::new(turn);
@@ -85,6 +86,7 @@ impl Family {
     }
 
     /// Without replacement, each time with the chances of what is left.
+    #[inline(never)]
     fn write_weighted(&self, count: usize, turn: u64, room: &mut [u8]) {
         let mut weights = [0u8; MAX_MEMBERS];
         weights[..self.count].copy_from_slice(&self.weights);

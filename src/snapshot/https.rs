@@ -52,6 +52,7 @@ impl Https {
     }
 
     /// As [`crate::snapshot::pool::PoolAnswer::write`].
+    #[inline(never)]
     pub fn write(&self, pick: Pick, room: &mut [u8]) -> Result<(u16, usize), DoesNotFit> {
         if self.v4.is_empty() && self.v6.is_empty() {
             return Ok((0, 0));

@@ -70,7 +70,7 @@ impl PoolAnswer {
 
     /// Writes the records of `qtype` (A, AAAA, HTTPS, or ANY for the family that there is) to the
     /// start of `room` and returns their number and length. 0 records: the pool has none of them.
-    #[inline]
+    #[inline(always)]
     pub fn write(
         &self,
         qtype: u16,

@@ -58,7 +58,7 @@ pub enum Outcome<'z> {
 
 impl Zones {
     /// `lower` is the name in lower-case wire form.
-    #[inline]
+    #[inline(never)]
     pub fn look_up(&self, lower: &[u8], qtype: u16) -> Outcome<'_> {
         match self.find(lower) {
             Some(node) => self.at_node(node, qtype),
@@ -66,7 +66,13 @@ impl Zones {
         }
     }
 
-    #[inline]
+    /// As [`Zones::look_up`], if `name`, in any letter case, is there.
+    #[inline(always)]
+    pub fn look_up_sent(&self, name: &[u8], qtype: u16) -> Option<Outcome<'_>> {
+        Some(self.at_node(self.find_sent(name)?, qtype))
+    }
+
+    #[inline(always)]
     fn at_node(&self, id: NodeId, qtype: u16) -> Outcome<'_> {
         let node = self.node(id);
         match node.kind {
@@ -80,7 +86,7 @@ impl Zones {
     }
 
     /// What the records of `id` say, be it the name's `own` node or the wildcard for it.
-    #[inline]
+    #[inline(always)]
     fn data(&self, id: NodeId, own: bool, qtype: u16) -> Outcome<'_> {
         let node = self.node(id);
         if let Some(slot) = node.slot()

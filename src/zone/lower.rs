@@ -30,9 +30,9 @@ impl LowerName {
         let to = self.bytes.get_mut(..name.len())?;
         match (name.last_chunk::<8>(), to.last_chunk_mut::<8>()) {
             (Some(last), Some(to_last)) => {
-                *to_last = lower(*last);
+                *to_last = fold(*last);
                 for (from, to) in name.as_chunks().0.iter().zip(to.as_chunks_mut().0) {
-                    *to = lower(*from);
+                    *to = fold(*from);
                 }
             }
             _ => {
@@ -48,7 +48,7 @@ impl LowerName {
 
 /// ASCII letters of eight octets at once: adding moves `A`..`Z` over the high bit.
 #[inline]
-fn lower(octets: [u8; 8]) -> [u8; 8] {
+fn fold(octets: [u8; 8]) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_le_bytes(octets);
     let low = word & (0x7f * ONES);

@@ -141,16 +141,27 @@ impl Zones {
     }
 
     /// The node of a name in lower-case wire form.
-    #[inline]
+    #[inline(never)]
     pub fn find(&self, lower: &[u8]) -> Option<NodeId> {
         self.index
             .find(self.index.hash(lower), |node| self.name_of(NodeId(node)) == lower)
             .map(NodeId)
     }
 
+    /// The node of a name in any letter case. Nearly every question comes in lower case.
+    #[inline(always)]
+    pub fn find_sent(&self, name: &[u8]) -> Option<NodeId> {
+        let is = |node| {
+            let ours = self.name_of(NodeId(node));
+            ours == name || name.eq_ignore_ascii_case(ours)
+        };
+        self.index.find(self.index.hash(name), is).map(NodeId)
+    }
+
+    /// Names that differ nearly always differ in it.
     #[inline]
     pub fn hash(&self, lower: &[u8]) -> u64 {
-        self.index.hash(lower)
+        self.index.exact_hash(lower)
     }
 
     #[inline]

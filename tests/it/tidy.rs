@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// Where a foreign crate may be named, by the start of the path below `src`.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["health/probe"]),
     ("axum", &["http/"]),
     ("hyper", &["http/", "health/probe"]),
@@ -40,11 +40,12 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("clap", &["cli/"]),
     ("prometheus_client", &["http/"]),
     ("nix", &["dns/", "cli/", "health/probe"]),
+    ("rustix", &["dns/udp"]),
 ];
 
 /// Modules that compute from their arguments and wait for nothing.
-const WITHOUT_TOKIO: [&str; 5] =
-    ["cluster/", "zone/", "snapshot/", "dns/respond.rs", "dns/chain.rs"];
+const WITHOUT_TOKIO: &[&str] =
+    &["cluster/", "zone/", "snapshot/", "dns/respond.rs", "dns/chain.rs", "dns/plain.rs"];
 
 /// Files are opened here and by the composition root; everyone else is given what they say.
 const OPENERS: [&str; 2] = ["config/", "cli/"];

@@ -8,10 +8,9 @@ use nix::libc;
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, recvmmsg, sendmmsg};
 
 use crate::counters::{Block, bump};
-use crate::dns::reply::UDP_LIMIT;
 use crate::dns::udp::pace::MANY;
 use crate::dns::udp::peer::{Local, Peer};
-use crate::dns::udp::{Desk, QUERY_ROOM};
+use crate::dns::udp::{Desk, QUERY_ROOM, REPLY_ROOM};
 
 /// What the calls work on, made once.
 pub struct Batch<P> {
@@ -38,7 +37,7 @@ impl<P: Peer> Batch<P> {
             received: headers(),
             sent: headers(),
             queries: vec![0; MANY * QUERY_ROOM].into(),
-            replies: vec![0; MANY * UDP_LIMIT].into(),
+            replies: vec![0; MANY * REPLY_ROOM].into(),
             lengths: Vec::with_capacity(MANY),
             peers: Vec::with_capacity(MANY),
             locals: Vec::with_capacity(MANY),
@@ -48,7 +47,7 @@ impl<P: Peer> Batch<P> {
 
     /// Room for one query and one reply, where no batch is needed.
     pub fn rooms(&mut self) -> (&mut [u8], &mut [u8]) {
-        (&mut self.queries[..QUERY_ROOM], &mut self.replies[..UDP_LIMIT])
+        (&mut self.queries[..QUERY_ROOM], &mut self.replies[..REPLY_ROOM])
     }
 
     /// Receives up to `N` queries, waiting for the first only, has them answered and sends the
@@ -68,13 +67,13 @@ impl<P: Peer> Batch<P> {
         self.peers.clear();
         self.locals.clear();
         let mut received = 0;
-        let mut rooms = self.replies.chunks_exact_mut(UDP_LIMIT);
+        let mut rooms = self.replies.chunks_exact_mut(REPLY_ROOM);
         let mut room = rooms.next().unwrap_or_default();
         for query in queries {
             received += 1;
             let message = query.iovs().next().unwrap_or_default();
             let Some(peer) = query.address else { continue };
-            if let Some(len) = round.answer(message, &peer, room) {
+            if let Some(len) = round.answer_one(message, peer.address(), room) {
                 self.lengths.push(len);
                 self.peers.push(Some(peer));
                 if self.wildcard {
@@ -90,7 +89,7 @@ impl<P: Peer> Batch<P> {
     /// `sendmmsg` has one set of control messages a call: replies that leave from the same address
     /// go together.
     fn send<const N: usize>(&mut self, fd: RawFd, block: &Block) {
-        let mut rooms = self.replies.chunks_exact(UDP_LIMIT).zip(&self.lengths);
+        let mut rooms = self.replies.chunks_exact(REPLY_ROOM).zip(&self.lengths);
         let slices: [[IoSlice<'_>; 1]; N] = std::array::from_fn(|_| {
             let reply = rooms.next().and_then(|(room, len)| room.get(..*len));
             [IoSlice::new(reply.unwrap_or_default())]

@@ -30,18 +30,22 @@ use nix::unistd::Pid;
 
 use crate::counters::{Block, Counters, bump};
 use crate::dns::clock::Clock;
-use crate::dns::reply::Transport;
+use crate::dns::reply::{Transport, UDP_LIMIT};
 use crate::dns::respond::{Client, Reply, respond};
 use crate::dns::sockets::is_wildcard;
 use crate::dns::tally::tally;
 use crate::dns::udp::batch::Batch;
 use crate::dns::udp::pace::{MANY, Pace, Room, SOME};
-use crate::dns::udp::peer::{Peer, is_looping};
+use crate::dns::udp::peer::{Address, Peer, is_looping};
 use crate::snapshot::Snapshot;
 use crate::snapshot::publish::{Local, Reader};
 
-/// Octets of a query that are read. Longer ones are cut, and malformed then.
-const QUERY_ROOM: usize = 2048;
+/// Octets of a query that are read. Longer ones are cut, and malformed then. An odd number of cache
+/// lines, as [`REPLY_ROOM`]: the beginnings of a batch would otherwise share a few sets of the
+/// cache, and push each other out.
+const QUERY_ROOM: usize = 31 * 64;
+const REPLY_ROOM: usize = 21 * 64;
+const _: () = assert!(REPLY_ROOM >= UDP_LIMIT);
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the workers of a server share.
@@ -169,13 +173,14 @@ impl<'s, P: Peer> Serve<'s, P> {
 
     #[inline]
     fn single(&mut self) -> Result<usize, Errno> {
-        let fd = self.socket.as_raw_fd();
         let (query, reply) = self.batch.rooms();
-        let Some((len, peer)) = single::receive::<P>(fd, query)? else { return Ok(0) };
+        let received = single::receive::<P::Address>(self.socket, query);
+        let received = received.map_err(|error| Errno::from_raw(error.raw_os_error()))?;
+        let Some((len, from)) = received else { return Ok(0) };
         let mut round = self.desk.begin(1);
         let query = query.get(..len).unwrap_or_default();
-        if let Some(len) = round.answer(query, &peer, reply) {
-            single::send(fd, &reply[..len], &peer, round.block);
+        if let Some(len) = round.answer(query, from.address(), reply) {
+            single::send(self.socket, &reply[..len], &from, round.block);
         }
         Ok(1)
     }
@@ -195,7 +200,7 @@ impl Desk {
     }
 
     /// Looks what is new, and draws the turns of `room` queries.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, room: u64) -> Round<'_> {
         Round {
             snapshot: self.snapshot.load(),
@@ -217,16 +222,22 @@ struct Round<'r> {
 }
 
 impl Round<'_> {
+    /// As [`Round::answer`], where it is called from more than one place.
+    #[inline(never)]
+    fn answer_one(&mut self, query: &[u8], from: SocketAddr, room: &mut [u8]) -> Option<usize> {
+        self.answer(query, from, room)
+    }
+
     /// The reply, written to `room`: its length.
-    #[inline]
-    fn answer<P: Peer>(&mut self, query: &[u8], peer: &P, room: &mut [u8]) -> Option<usize> {
-        if is_looping(peer.port()) {
+    #[inline(always)]
+    fn answer(&mut self, query: &[u8], from: SocketAddr, room: &mut [u8]) -> Option<usize> {
+        if is_looping(from.port()) {
             bump(&self.block.dropped);
             return None;
         }
         self.turn = self.turn.wrapping_add(1);
         let transport = Transport::Datagram;
-        let client = Client { address: peer.address(), transport, idle: None, now: self.now };
+        let client = Client { address: from.ip(), transport, idle: None, now: self.now };
         let reply = respond(self.snapshot, query, &client, self.turn, room);
         tally(self.block, &reply, room);
         match reply {

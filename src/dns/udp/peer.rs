@@ -1,39 +1,57 @@
 //! Socket addresses of one family: a socket has one, so it is settled when the worker starts.
 
-use std::net::IpAddr;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use nix::libc;
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, SockaddrIn, SockaddrIn6, SockaddrLike,
 };
+use rustix::io;
+use rustix::net::SocketAddrAny;
+use rustix::net::addr::SocketAddrArg;
 
 /// Who asks, as the kernel says it.
 pub trait Peer: SockaddrLike + Copy {
-    fn address(&self) -> IpAddr;
-    fn port(&self) -> u16;
+    /// The same, as single queries have it.
+    type Address: Address;
+
+    fn address(&self) -> SocketAddr;
+}
+
+/// An address of one family.
+pub trait Address: SocketAddrArg + TryFrom<SocketAddrAny, Error = io::Errno> + Copy {
+    fn address(self) -> SocketAddr;
+}
+
+impl Address for SocketAddrV4 {
+    #[inline]
+    fn address(self) -> SocketAddr {
+        SocketAddr::V4(self)
+    }
+}
+
+impl Address for SocketAddrV6 {
+    #[inline]
+    fn address(self) -> SocketAddr {
+        SocketAddr::V6(self)
+    }
 }
 
 impl Peer for SockaddrIn {
-    #[inline]
-    fn address(&self) -> IpAddr {
-        IpAddr::V4(self.ip())
-    }
+    type Address = SocketAddrV4;
 
     #[inline]
-    fn port(&self) -> u16 {
-        SockaddrIn::port(self)
+    fn address(&self) -> SocketAddr {
+        SocketAddr::V4((*self).into())
     }
 }
 
 impl Peer for SockaddrIn6 {
-    #[inline]
-    fn address(&self) -> IpAddr {
-        IpAddr::V6(self.ip())
-    }
+    type Address = SocketAddrV6;
 
     #[inline]
-    fn port(&self) -> u16 {
-        SockaddrIn6::port(self)
+    fn address(&self) -> SocketAddr {
+        SocketAddr::V6((*self).into())
     }
 }
 

@@ -1,28 +1,34 @@
 //! One query by two plain system calls.
+//!
+//! They go to the kernel without the C library, whose calls are cancellation points: in a program
+//! with threads each costs about 45 instructions more, a tenth of what an answer takes.
 
-use std::os::fd::RawFd;
+use std::os::fd::AsFd;
 
-use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recvfrom, sendto};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
 
 use crate::counters::{Block, bump};
-use crate::dns::udp::peer::Peer;
+use crate::dns::udp::peer::Address;
 
 /// Waits for a query. `None` when the wait was in vain.
-#[inline]
-pub fn receive<P: Peer>(fd: RawFd, room: &mut [u8]) -> Result<Option<(usize, P)>, Errno> {
-    match recvfrom::<P>(fd, room) {
-        Ok((len, peer)) => Ok(peer.map(|peer| (len, peer))),
-        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+#[inline(always)]
+pub fn receive<A: Address>(
+    socket: impl AsFd,
+    room: &mut [u8],
+) -> Result<Option<(usize, A)>, Errno> {
+    match recvfrom(socket, room, RecvFlags::empty()) {
+        Ok((len, _, Some(from))) => Ok(Some((len, from.try_into()?))),
+        Ok((_, _, None)) | Err(Errno::AGAIN | Errno::INTR) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// What the kernel refuses is counted: the client asks again.
-#[inline]
-pub fn send<P: Peer>(fd: RawFd, reply: &[u8], peer: &P, block: &Block) {
-    while let Err(error) = sendto(fd, reply, peer, MsgFlags::empty()) {
-        if error != Errno::EINTR {
+#[inline(always)]
+pub fn send(socket: impl AsFd + Copy, reply: &[u8], to: &impl Address, block: &Block) {
+    while let Err(error) = sendto(socket, reply, SendFlags::empty(), to) {
+        if error != Errno::INTR {
             return bump(&block.send_errors);
         }
     }

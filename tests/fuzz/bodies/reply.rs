@@ -7,7 +7,7 @@ use hickory_proto::op::Message;
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use tiovivo::dns::query::{Query, Unanswerable};
 use tiovivo::dns::reply::{SERVFAIL, Transport, UDP_LIMIT, opt_len};
-use tiovivo::dns::respond::{Client, Reply as Sent, respond};
+use tiovivo::dns::respond::{Client, Reply as Sent, respond, whole};
 use tiovivo::snapshot::Snapshot;
 use tiovivo::zone::lookup::Outcome;
 use tiovivo::zone::lower::LowerName;
@@ -64,6 +64,8 @@ pub fn ask(
     let mut used = used(octets, turn, room);
     let again = respond(snapshot, query, client, turn, &mut used);
     assert_eq!((again, &used[..len]), (Sent::Send { len, qtype }, octets), "in a used buffer");
+    let again = whole(snapshot, query, client, turn, &mut used);
+    assert_eq!((again, &used[..len]), (Sent::Send { len, qtype }, octets), "by the whole way");
     let again = respond(snapshot, octets, client, turn, &mut used);
     assert_eq!(again, Sent::Drop, "a reply is answered: servers could keep each other busy");
     match parsed {
