@@ -7,8 +7,10 @@
 //! |---|---|
 //! | [`tracker`] | decides: results → up, falling, down, rising |
 //! | [`probe`] | does: one connection, one verdict |
-//! | [`schedule`] | does: which target is probed when |
+//! | [`beat`] | decides: when a target is probed next |
+//! | [`schedule`] | does: one task for each target |
 
+pub mod beat;
 pub mod probe;
 pub mod schedule;
 pub mod tracker;

@@ -1,11 +1,11 @@
 //! Which target is probed when: one task for each, one probe in flight for each.
 //!
-//! A new target is probed at once, so that a start is quick: of many, [`burst`] begin in every
-//! [`STEP`], so that all have begun within half a second and neither the network nor the answers
-//! feel a shock. The second probe comes after half an interval to one and a half, at random: that
-//! spreads the targets over the interval, and they stay spread. From then on each target has a
-//! beat of `every`, and each probe comes up to a tenth of it after the beat, so that two starts are
-//! `every` ± 10 % apart, and in the mean exactly `every`.
+//! A new target is probed at once, so that a start is quick: of many, [`beat::burst`] begin in
+//! every [`beat::STEP`], so that all have begun within half a second and neither the network nor
+//! the answers feel a shock. The second probe comes after half an interval to one and a half, at
+//! random: that spreads the targets over the interval, and they stay spread. From then on each
+//! target has a beat of `every`, and each probe comes up to a tenth of it after the beat, so that
+//! two starts are `every` ± 10 % apart, and in the mean exactly `every`.
 //!
 //! A probe that is late, because too many are in flight or nobody takes the observations, leaves
 //! out the beats that it missed.
@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::health::beat::{self, Beat};
 use crate::health::probe::{Ask, judge};
 use crate::health::{Observation, TargetId};
 
@@ -25,13 +26,6 @@ use crate::health::{Observation, TargetId};
 pub const CONCURRENT: usize = 512;
 /// Observations that wait for the one who takes them.
 pub const QUEUE: usize = 1024;
-/// Of few targets, first probes that begin together.
-const BURST: usize = 20;
-/// Of many, the part of them that does.
-const PART: usize = 50;
-pub const STEP: Duration = Duration::from_millis(10);
-/// How long after its beat a probe may begin, as a share of the interval.
-const JITTER: f64 = 0.1;
 
 /// A target with what it takes to probe it.
 #[derive(Debug)]
@@ -61,10 +55,10 @@ impl Schedule {
 
     pub fn start<A: Ask>(&mut self, jobs: impl IntoIterator<Item = Job<A>>) {
         let jobs: Vec<Job<A>> = jobs.into_iter().collect();
-        let burst = burst(jobs.len());
+        let count = jobs.len();
         for (index, job) in jobs.into_iter().enumerate() {
             let target = job.target;
-            let delay = STEP * u32::try_from(index / burst).unwrap_or(u32::MAX);
+            let delay = beat::delay(index, count);
             let task = watch(job, delay, self.slots.clone(), self.observations.clone());
             self.tasks.insert(target, AbortOnDropHandle::new(tokio::spawn(task)));
         }
@@ -84,11 +78,6 @@ impl Schedule {
     }
 }
 
-/// First probes that begin together when so many targets are new.
-pub fn burst(targets: usize) -> usize {
-    BURST.max(targets.div_ceil(PART))
-}
-
 async fn watch<A: Ask>(
     job: Job<A>,
     delay: Duration,
@@ -96,7 +85,8 @@ async fn watch<A: Ask>(
     observations: mpsc::Sender<Observation>,
 ) {
     sleep(delay).await;
-    let mut beat = Instant::now() + job.every.mul_f64(0.5 + fastrand::f64());
+    let start = Instant::now();
+    let mut beat = Beat::new(job.every, Duration::ZERO, fastrand::f64());
     loop {
         let verdict = {
             let Ok(_slot) = slots.acquire().await else { return };
@@ -105,14 +95,6 @@ async fn watch<A: Ask>(
         if observations.send(Observation { target: job.target, verdict }).await.is_err() {
             return;
         }
-        beat += job.every * beats_over(beat, job.every, Instant::now());
-        sleep_until(beat + job.every.mul_f64(fastrand::f64() * JITTER)).await;
-        beat += job.every;
+        sleep_until(start + beat.next(start.elapsed(), fastrand::f64())).await;
     }
-}
-
-/// Whole intervals since `beat`.
-fn beats_over(beat: Instant, every: Duration, now: Instant) -> u32 {
-    let late = now.saturating_duration_since(beat).as_nanos();
-    u32::try_from(late / every.as_nanos().max(1)).unwrap_or_default()
 }

@@ -5,9 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tiovivo::health::beat::{STEP, burst};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Ask, Said};
-use tiovivo::health::schedule::{CONCURRENT, Job, STEP, Schedule, burst};
+use tiovivo::health::schedule::{CONCURRENT, Job, Schedule};
 use tiovivo::health::{Observation, TargetId};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};

@@ -1,0 +1,66 @@
+//! When a target is probed next: the arithmetic of [`crate::health::schedule`], without a clock.
+//!
+//! Times count from any moment that stays the same. `luck` is a random number from 0 up to 1, of
+//! the caller: who plays time forward draws the same ones again.
+
+use std::time::Duration;
+
+/// Of few targets, first probes that begin together.
+const BURST: usize = 20;
+/// Of many, the part of them that does.
+const PART: usize = 50;
+pub const STEP: Duration = Duration::from_millis(10);
+/// How long after its beat a probe may begin, as a share of the interval.
+const JITTER: f64 = 0.1;
+
+/// First probes that begin together when so many targets are new.
+pub fn burst(targets: usize) -> usize {
+    BURST.max(targets.div_ceil(PART))
+}
+
+/// How long the first probe of the `index`th of so many new targets waits.
+pub fn delay(index: usize, targets: usize) -> Duration {
+    STEP * u32::try_from(index / burst(targets)).unwrap_or(u32::MAX)
+}
+
+/// The beat of one target.
+#[derive(Debug, Clone, Copy)]
+pub struct Beat {
+    every: Duration,
+    next: Duration,
+}
+
+impl Beat {
+    /// Of a target whose first probe begins at `now`: the second comes after half an interval to
+    /// one and a half.
+    pub fn new(every: Duration, now: Duration, luck: f64) -> Beat {
+        Beat { every, next: now + every.mul_f64(0.5 + luck) }
+    }
+
+    /// When the next probe begins, now that the last one has its verdict. Beats that are over are
+    /// left out.
+    pub fn next(&mut self, now: Duration, luck: f64) -> Duration {
+        let late = now.saturating_sub(self.next).as_nanos();
+        let over = u32::try_from(late / self.every.as_nanos().max(1)).unwrap_or_default();
+        let beat = self.next + self.every * over;
+        self.next = beat + self.every;
+        beat + self.every.mul_f64(luck * JITTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_late_verdict_leaves_out_the_beats_that_it_missed() {
+        let mut beat = Beat::new(SECOND, Duration::ZERO, 0.5);
+        assert_eq!(beat.next(Duration::from_millis(300), 0.0), SECOND);
+        assert_eq!(beat.next(Duration::from_millis(1100), 0.5), Duration::from_millis(2050));
+        // The beats of 3 and 4 s are missed; that of 5 s is less than one ago.
+        assert_eq!(beat.next(Duration::from_millis(5300), 0.0), 5 * SECOND);
+        assert_eq!(beat.next(Duration::from_millis(5400), 0.0), 6 * SECOND);
+    }
+}
