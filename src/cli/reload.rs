@@ -25,27 +25,22 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Runs until the writer is gone.
 pub async fn watch(
     path: PathBuf,
-    first: Config,
+    server: Server,
+    files: Vec<PathBuf>,
     commands: mpsc::Sender<Command>,
     encrypted: Option<encrypted::Handle>,
     hangup: Signal,
 ) -> std::io::Result<()> {
-    let loaded = marks(&first.files);
-    let mut watch = Watch {
-        hangup,
-        look: interval(LOOK),
-        files: first.files,
-        seen: loaded.clone(),
-        loaded,
-        retry: None,
-    };
+    let loaded = marks(&files);
+    let mut watch =
+        Watch { hangup, look: interval(LOOK), files, seen: loaded.clone(), loaded, retry: None };
     watch.look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut refused: Option<Vec<String>> = None;
     loop {
         let is_retry = watch.changed().await == Cause::Retry;
         // Before reading: what changes while it is read will be read again.
         let before = marks(&watch.files);
-        let reload = match load(path.clone(), first.server.clone()).await {
+        let reload = match load(path.clone(), server.clone()).await {
             Ok(Fresh { loaded, files, certificate }) => {
                 if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
                     encrypted.present(certificate.certified);

@@ -136,7 +136,10 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));
     }
     let commands = control.commands.clone();
-    let reloading = reload::watch(path.to_owned(), config, commands, encrypted.clone(), hangup);
+    // What the zone files say is rendered by now; with many names it is most of the memory.
+    let Config { server, files, .. } = config;
+    let reloading =
+        reload::watch(path.to_owned(), server, files, commands, encrypted.clone(), hangup);
     let stopped = stop.clone();
     tasks.spawn(async move { stopped.run_until_cancelled(reloading).await });
     Ok(Running {
