@@ -6,42 +6,79 @@
 //!
 //! The names asked for go round, so that tables are read where they are not in the nearest cache.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use divan::{AllocProfiler, Bencher, black_box};
+use jiff::Timestamp;
+use tiovivo::config;
+use tiovivo::control::loaded::Loaded;
+use tiovivo::control::writer::Control;
 use tiovivo::dns::reply::{Transport, UDP_LIMIT};
 use tiovivo::dns::respond::{Client, Reply, respond};
-use tiovivo::snapshot::Snapshot;
-use tiovivo::snapshot::identity::Identity;
-use tiovivo::snapshot::statics::Statics;
+use tiovivo::snapshot::publish::Reader;
 use tiovivo::zone::name::Name;
-use tiovivo::zone::{read, rtype};
+use tiovivo::zone::rtype;
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 /// Questions that go round.
 const ROUND: usize = 4096;
+const NAMES: [usize; 2] = [100, 100_000];
+/// 256 addresses do not fit into an answer, which is cut.
+const CHILDREN: [usize; 4] = [1, 8, 64, 256];
+const WEIGHTS: usize = 100;
 
 fn main() {
     divan::main();
 }
 
-/// A zone of that many names with eight addresses each, and nothing else of note.
-fn snapshot(names: usize) -> Snapshot {
-    let mut text = String::from(
-        "$TTL 30\n@ SOA ns1 hostmaster 1 14400 3600 1209600 300\n@ NS ns1\nns1 A 192.0.2.53\n",
+/// A zone of that many names with eight addresses each, and pools whose nodes all serve.
+fn reader(names: usize) -> Reader {
+    let mut zone = String::from(
+        "$TTL 30\n@ SOA ns1 hostmaster 1 14400 3600 1209600 300\n@ NS ns1\nns1 A 192.0.2.53\n\
+         sub NS ns.sub\nns.sub A 192.0.2.60\n",
     );
     for name in 0..names {
         for address in 1..=8 {
-            text.push_str(&format!("h{name} A 127.0.1.{address}\n"));
+            writeln!(zone, "h{name} A 127.2.0.{address}").unwrap();
         }
     }
-    let apex = Name::parse("midominio.com").unwrap();
-    let (zone, _) = read::read(&apex, "zone", &mut |_| Ok(text.clone())).unwrap();
-    let statics = Statics::build(&[zone], std::iter::empty(), Identity::default()).unwrap();
-    Snapshot::build(&Arc::new(statics), &[], &[], None)
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    std::fs::write(folder.path().join("zone"), zone).unwrap();
+    std::fs::write(&file, configuration()).unwrap();
+    let config = config::load(&file).unwrap_or_else(|faults| panic!("{faults:?}")).config;
+    let loaded = Loaded::build(&config, &file, Timestamp::now()).unwrap();
+    Control::new(Box::new(loaded), folder.path().join("state")).1
+}
+
+fn configuration() -> String {
+    let mut text = String::from(
+        "server: { listen: ['127.0.0.1:0'] }\nzones: [{ apex: midominio.com, file: zone }]\npools:\n",
+    );
+    let mut pool = |name: String, count: usize, more: &str| {
+        let nodes: Vec<String> = (0..count).map(|node| format!("n{node}")).collect();
+        let (nodes, check) = (nodes.join(", "), "check: { tcp: { port: 1 } }");
+        writeln!(
+            text,
+            "  {name}: {{ names: [{name}.midominio.com], members: [{nodes}], {more}, {check} }}"
+        )
+        .unwrap();
+    };
+    for count in CHILDREN {
+        pool(format!("all{count}"), count, "max_answers: 256");
+        pool(format!("some{count}"), count, "max_answers: 8");
+        pool(format!("weighted{count}"), count, "max_answers: 256, order: weighted");
+    }
+    text.push_str("nodes:\n");
+    for node in 0..256 {
+        let weight = node % WEIGHTS + 1;
+        writeln!(text, "  n{node}: {{ role: child, address: 127.1.0.{node}, weight: {weight} }}")
+            .unwrap();
+    }
+    text
 }
 
 fn query(name: &str, rtype: u16) -> Vec<u8> {
@@ -53,7 +90,8 @@ fn query(name: &str, rtype: u16) -> Vec<u8> {
 }
 
 fn answer(bencher: Bencher<'_, '_>, names: usize, question: impl Fn(usize) -> Vec<u8>) {
-    let snapshot = snapshot(names);
+    let reader = reader(names);
+    let snapshot = reader.load();
     let questions: Vec<Vec<u8>> = (0..ROUND).map(|n| question(n * 7919 % names)).collect();
     let address = IpAddr::from([127, 0, 0, 1]);
     let client = Client { address, transport: Transport::Datagram, idle: None, now: 0 };
@@ -67,22 +105,45 @@ fn answer(bencher: Bencher<'_, '_>, names: usize, question: impl Fn(usize) -> Ve
     });
 }
 
-#[divan::bench(args = [100, 100_000])]
+/// Eight addresses from the zone file.
+#[divan::bench(args = NAMES)]
 fn address(bencher: Bencher<'_, '_>, names: usize) {
     answer(bencher, names, |n| query(&format!("h{n}.midominio.com"), rtype::A));
 }
 
-#[divan::bench(args = [100, 100_000])]
+#[divan::bench(args = NAMES)]
 fn no_data(bencher: Bencher<'_, '_>, names: usize) {
     answer(bencher, names, |n| query(&format!("h{n}.midominio.com"), rtype::AAAA));
 }
 
-#[divan::bench(args = [100, 100_000])]
+#[divan::bench(args = NAMES)]
 fn no_such_name(bencher: Bencher<'_, '_>, names: usize) {
     answer(bencher, names, |n| query(&format!("x{n}.midominio.com"), rtype::A));
 }
 
-#[divan::bench(args = [100, 100_000])]
+#[divan::bench(args = NAMES)]
+fn referral(bencher: Bencher<'_, '_>, names: usize) {
+    answer(bencher, names, |n| query(&format!("x{n}.sub.midominio.com"), rtype::A));
+}
+
+#[divan::bench(args = NAMES)]
 fn not_ours(bencher: Bencher<'_, '_>, names: usize) {
     answer(bencher, names, |n| query(&format!("h{n}.example.org"), rtype::A));
+}
+
+/// All nodes of a pool, as far as they fit.
+#[divan::bench(args = CHILDREN)]
+fn pool(bencher: Bencher<'_, '_>, children: usize) {
+    answer(bencher, 100, |_| query(&format!("all{children}.midominio.com"), rtype::A));
+}
+
+/// A random choice of at most eight.
+#[divan::bench(args = CHILDREN)]
+fn subset(bencher: Bencher<'_, '_>, children: usize) {
+    answer(bencher, 100, |_| query(&format!("some{children}.midominio.com"), rtype::A));
+}
+
+#[divan::bench(args = CHILDREN)]
+fn weighted(bencher: Bencher<'_, '_>, children: usize) {
+    answer(bencher, 100, |_| query(&format!("weighted{children}.midominio.com"), rtype::A));
 }
