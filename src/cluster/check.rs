@@ -1,11 +1,17 @@
 //! How a member is probed and how results are counted.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::cluster::member::AddressKind;
+use crate::cluster::trust::{Tls, Trust};
 
 /// One `check:` or `deep:` of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub probe: Probe,
+    /// Which address of the member is probed; `None` is the one that the pool answers.
+    pub address: Option<AddressKind>,
     /// From the start of one probe to the start of the next, before jitter. 100 ms to 1 day.
     pub every: Duration,
     /// A probe without a verdict after this long has failed. Shorter than `every`.
@@ -16,12 +22,26 @@ pub struct Check {
 /// What is asked of the member. The address comes from the member itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
-    /// GET, up when the status is expected.
+    /// A request over HTTP or HTTPS, up when the answer is as expected.
     Http(HttpProbe),
     /// Up when the connection is accepted.
     Tcp { port: u16 },
     /// Up when the server greets with a MySQL handshake packet. No login, no query.
     Mysql { port: u16 },
+}
+
+impl Probe {
+    /// The file of its own that config.yaml names, if it was read.
+    pub fn file(&self) -> Option<&PathBuf> {
+        let tls = match self {
+            Probe::Http(http) => http.tls.as_ref()?,
+            Probe::Tcp { .. } | Probe::Mysql { .. } => return None,
+        };
+        match &tls.trust {
+            Trust::Authorities(authorities) => Some(&authorities.file),
+            Trust::Anyone | Trust::Public => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +51,36 @@ pub struct HttpProbe {
     pub path: String,
     /// The `Host` header; the node's own address when absent.
     pub host: Option<String>,
+    pub method: Method,
+    /// Further headers, at most 32: neither `Host` nor any that frames the message.
+    pub headers: Vec<(String, String)>,
     /// Status codes that mean healthy, inclusive ranges. Never empty.
     pub expect: Vec<(u16, u16)>,
+    /// Looked for in the first 64 KiB of the body; `None` reads none of it. Never with `HEAD`.
+    pub body: Option<String>,
+    /// HTTPS when present.
+    pub tls: Option<Tls>,
+}
+
+/// Methods that need no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    #[default]
+    Get,
+    Head,
+    Options,
+    Post,
+}
+
+impl Method {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Options => "OPTIONS",
+            Method::Post => "POST",
+        }
+    }
 }
 
 /// When results change the verdict.

@@ -59,6 +59,28 @@ impl Addresses {
     }
 }
 
+/// Where probes of a node go, by the kind of address that a check asks for. It says nothing about
+/// answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    public: Option<IpAddr>,
+    private: Option<IpAddr>,
+}
+
+impl Reach {
+    pub fn of(node: &Node) -> Reach {
+        let probed = |kind| Addresses::of(node, kind).map(|addresses| addresses.probed());
+        Reach { public: probed(AddressKind::Public), private: probed(AddressKind::Private) }
+    }
+
+    pub fn get(&self, kind: AddressKind) -> Option<IpAddr> {
+        match kind {
+            AddressKind::Public => self.public,
+            AddressKind::Private => self.private,
+        }
+    }
+}
+
 /// Addresses that anyone may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicAddresses(Addresses);
@@ -87,6 +109,7 @@ pub struct Member<A> {
     pub node: NodeName,
     pub role: Role,
     pub addresses: A,
+    pub reach: Reach,
     /// Share in a `weighted` pool, 1 to 100.
     pub weight: u8,
 }

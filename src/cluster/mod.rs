@@ -13,3 +13,4 @@ pub mod node;
 pub mod pool;
 pub mod selection;
 pub mod standing;
+pub mod trust;

@@ -1,10 +1,11 @@
 //! A pool: a set of members that are answered under the same names, by one policy.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cluster::check::Check;
-use crate::cluster::member::{Addresses, Member, PublicAddresses};
+use crate::cluster::member::{Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{NodeName, Role};
 
@@ -122,7 +123,16 @@ pub struct MemberView<'a> {
     pub node: &'a NodeName,
     pub role: Role,
     pub addresses: &'a Addresses,
+    pub reach: Reach,
     pub weight: u8,
+}
+
+impl MemberView<'_> {
+    /// Where a check of the pool probes it. The configuration knows that it has the address.
+    pub fn probed(&self, check: &Check) -> IpAddr {
+        let asked_for = check.address.and_then(|kind| self.reach.get(kind));
+        asked_for.unwrap_or_else(|| self.addresses.probed())
+    }
 }
 
 impl Membership {
@@ -150,5 +160,11 @@ impl Membership {
 }
 
 fn view<'a, A>(member: &'a Member<A>, addresses: &'a Addresses) -> MemberView<'a> {
-    MemberView { node: &member.node, role: member.role, addresses, weight: member.weight }
+    MemberView {
+        node: &member.node,
+        role: member.role,
+        addresses,
+        reach: member.reach,
+        weight: member.weight,
+    }
 }

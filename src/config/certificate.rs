@@ -1,4 +1,5 @@
-//! The certificate of the encrypted transports: two PEM files → what rustls presents, checked.
+//! The certificate of the encrypted transports: two PEM files → what rustls presents, checked. And
+//! the authorities that probes over TLS trust.
 //!
 //! | found | told as |
 //! |---|---|
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
+use rustls::{Error, InconsistentKeys, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -28,6 +29,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 const MAX_FILE: u64 = 1 << 20;
 /// Certificates of a chain.
 const MAX_CHAIN: usize = 16;
+/// Certificates of authorities; Mozilla's list has about 140.
+const MAX_AUTHORITIES: usize = 512;
 
 /// A chain and its key. Two are equal when their chains are: the first certificate of a chain has
 /// the public half of the key in it.
@@ -60,6 +63,10 @@ pub enum CertificateFault {
     #[error("{}: more than {MAX_CHAIN} certificates; expected the server's own and its issuers",
         file.display())]
     LongChain { file: PathBuf },
+    #[error("{}: more than {MAX_AUTHORITIES} certificates", file.display())]
+    Many { file: PathBuf },
+    #[error("{}: a certificate that cannot be read as an authority's", file.display())]
+    BadAuthority { file: PathBuf },
     #[error(
         "{}: the first certificate cannot be read; the server's own comes first",
         file.display()
@@ -119,12 +126,33 @@ fn refusal(error: &Error, chain: &Path, key: &Path) -> CertificateFault {
     }
 }
 
+/// The authorities of a PEM file, for probes.
+pub fn authorities(file: &Path) -> Result<RootCertStore, CertificateFault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file, MAX_AUTHORITIES)? {
+        let bad = |_| CertificateFault::BadAuthority { file: file.into() };
+        roots.add(certificate).map_err(bad)?;
+    }
+    Ok(roots)
+}
+
 fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
+    certificates(file, MAX_CHAIN).map_err(|fault| match fault {
+        CertificateFault::Many { file } => CertificateFault::LongChain { file },
+        fault => fault,
+    })
+}
+
+/// Of a PEM file, at least one.
+fn certificates(
+    file: &Path,
+    most: usize,
+) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
     let (text, _) = open(file)?;
     let mut chain = vec![];
     for certificate in CertificateDer::pem_slice_iter(&text) {
-        if chain.len() == MAX_CHAIN {
-            return Err(CertificateFault::LongChain { file: file.into() });
+        if chain.len() == most {
+            return Err(CertificateFault::Many { file: file.into() });
         }
         let not_pem = |source| CertificateFault::NotPem { file: file.into(), source };
         chain.push(certificate.map_err(not_pem)?);

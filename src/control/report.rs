@@ -91,7 +91,7 @@ fn member_status(
 fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> CheckStatus {
     let state = watched.state();
     CheckStatus {
-        probe: describe(member.addresses.probed(), &check.probe),
+        probe: describe(member.probed(check), &check.probe),
         state: state.as_str(),
         progress: match state {
             State::Falling { count, of } | State::Rising { count, of } => {

@@ -10,7 +10,6 @@
 //! A deep check goes on when it is the same, and otherwise begins anew.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -20,6 +19,7 @@ use crate::cluster::standing::Standing;
 use crate::control::store::KeptPool;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
+use crate::health::probe::Subject;
 
 /// The members of one pool, in its order.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct MemberState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     pub id: TargetId,
-    pub address: IpAddr,
+    pub subject: Subject,
     pub check: Check,
 }
 
@@ -124,7 +124,7 @@ fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -
     let untried = Memory { standing: Standing::Out, since: maker.now };
     let untried = (!stays.is_empty()).then_some(untried);
     let members = pool.membership.iter().map(|member| match stays.remove(member.node.as_str()) {
-        Some((_, state)) => maker.go_on(&member, pool, old_pool, state),
+        Some((old, state)) => maker.go_on((&member, pool), (&old, old_pool), state),
         None => maker.member(&member, pool, untried),
     });
     let members = members.collect();
@@ -143,25 +143,26 @@ impl Maker<'_> {
         memory: Option<Memory>,
     ) -> MemberState {
         MemberState {
-            check: self.watched(member, &pool.check, memory),
-            deep: pool.deep.as_ref().map(|deep| self.watched(member, deep, None)),
+            check: self.watched(member, pool, &pool.check, memory),
+            deep: pool.deep.as_ref().map(|deep| self.watched(member, pool, deep, None)),
         }
     }
 
     fn go_on(
         &mut self,
-        member: &MemberView<'_>,
-        pool: &Pool,
-        old_pool: &Pool,
+        (member, pool): (&MemberView<'_>, &Pool),
+        (old_member, old_pool): (&MemberView<'_>, &Pool),
         old: MemberState,
     ) -> MemberState {
+        let same =
+            |new: &Check, old: &Check| new == old && member.probed(new) == old_member.probed(old);
         let check = match old.check {
-            check if pool.check == old_pool.check => check,
-            check => self.watched(member, &pool.check, check.memory()),
+            check if same(&pool.check, &old_pool.check) => check,
+            check => self.watched(member, pool, &pool.check, check.memory()),
         };
-        let deep = pool.deep.as_ref().map(|deep| match old.deep {
-            Some(same) if old_pool.deep.as_ref() == Some(deep) => same,
-            _ => self.watched(member, deep, None),
+        let deep = pool.deep.as_ref().map(|deep| match (old.deep, &old_pool.deep) {
+            (Some(watched), Some(old)) if same(deep, old) => watched,
+            _ => self.watched(member, pool, deep, None),
         });
         MemberState { check, deep }
     }
@@ -169,13 +170,18 @@ impl Maker<'_> {
     fn watched(
         &mut self,
         member: &MemberView<'_>,
+        pool: &Pool,
         check: &Check,
         memory: Option<Memory>,
     ) -> Watched {
         self.numbers.0 += 1;
         let id = TargetId(self.numbers.0);
-        let address = member.addresses.probed();
-        self.start.push(Target { id, address, check: check.clone() });
+        let subject = Subject {
+            node: member.node.clone(),
+            pool: pool.name.clone(),
+            address: member.probed(check),
+        };
+        self.start.push(Target { id, subject, check: check.clone() });
         Watched::new(id, check.thresholds, memory, self.now)
     }
 }

@@ -192,7 +192,7 @@ impl Writer {
             target: target.id,
             every: target.check.every,
             timeout: target.check.timeout,
-            ask: Prober::new(target.address, &target.check.probe),
+            ask: Prober::new(&target.subject, &target.check.probe),
         }));
     }
 

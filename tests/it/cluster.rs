@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tiovivo::cluster::check::{Check, Probe, Thresholds};
-use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses};
+use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
 use tiovivo::config::{Config, Encrypted, Published, Server};
@@ -25,7 +25,8 @@ pub fn child(host: u8) -> Member<PublicAddresses> {
         weight: 1,
     };
     let addresses = PublicAddresses::of(&node, AddressKind::Public).unwrap().unwrap();
-    Member { node: node.name, role: node.role, addresses, weight: node.weight }
+    let reach = Reach::of(&node);
+    Member { node: node.name, role: node.role, addresses, reach, weight: node.weight }
 }
 
 /// A pool of children, with the defaults.
@@ -47,6 +48,7 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
 pub fn check(port: u16) -> Check {
     Check {
         probe: Probe::Tcp { port },
+        address: None,
         every: Duration::from_secs(5),
         timeout: Duration::from_secs(2),
         thresholds: Thresholds { fall: 3, rise: 2, forgive: 10 },

@@ -50,7 +50,7 @@ impl Run {
         self.stopped += plan.stop.len();
         let started = plan.start.len();
         for target in plan.start {
-            let std::net::IpAddr::V4(address) = target.address else { unreachable!() };
+            let std::net::IpAddr::V4(address) = target.subject.address else { unreachable!() };
             let deep = if target.check == deep() { 100 } else { 0 };
             self.targets.insert(address.octets()[3] + deep, target.id);
         }

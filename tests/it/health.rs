@@ -1,10 +1,15 @@
 //! Probes against listeners that behave as sick servers do.
 
+mod http;
+mod tls;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tiovivo::cluster::check::{HttpProbe, Probe};
-use tiovivo::health::probe::{Prober, Said, Verdict, describe, judge};
+use tiovivo::cluster::check::{HttpProbe, Method, Probe};
+use tiovivo::cluster::node::NodeName;
+use tiovivo::cluster::pool::PoolName;
+use tiovivo::health::probe::{Prober, Said, Subject, Verdict, describe, judge};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -62,12 +67,21 @@ fn http(port: u16) -> Probe {
         port,
         path: "/health?deep=0".into(),
         host: Some("www.midominio.com".into()),
+        method: Method::Get,
+        headers: vec![],
         expect: vec![(200, 299)],
+        body: None,
+        tls: None,
     })
 }
 
+fn prober(probe: &Probe) -> Prober {
+    let (node, pool) = (NodeName::new("server-2"), PoolName::new("web"));
+    Prober::new(&Subject { node, pool, address: HOME }, probe)
+}
+
 async fn verdict(probe: &Probe, within: Duration) -> Verdict {
-    judge(&Prober::new(HOME, probe), within).await
+    judge(&prober(probe), within).await
 }
 
 async fn reason(probe: Probe, within: Duration) -> String {
@@ -97,7 +111,7 @@ async fn the_request_names_the_configured_host_and_us_and_keeps_nothing_open() {
         }
     })
     .await;
-    let prober = Prober::new(HOME, &http(port));
+    let prober = prober(&http(port));
     for _ in 0..2 {
         judge(&prober, LONG).await.unwrap();
         let request = seen.recv().await.unwrap();

@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use crate::cluster::member::{AddressKind, Addresses, Member, PublicAddresses};
+use crate::cluster::check::Check;
+use crate::cluster::member::{AddressKind, Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{Node, Role};
 use crate::cluster::pool::Membership;
@@ -159,6 +160,7 @@ fn admitted<A>(
                 node: node.name.clone(),
                 role: node.role,
                 addresses,
+                reach: Reach::of(node),
                 weight: node.weight,
             }),
             Err((message, help)) if last_told != Some(path) => {
@@ -169,6 +171,22 @@ fn admitted<A>(
         }
     }
     last_told.is_none().then_some(members)
+}
+
+/// Each member has the address that the check asks for.
+pub fn check_reach(
+    membership: &Membership,
+    check: &Check,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) {
+    let Some(kind) = check.address else { return };
+    let mut without = membership.iter().filter(|member| member.reach.get(kind).is_none());
+    if let Some(member) = without.next() {
+        let (kind, key) = words(kind);
+        let message = format!("`{}` has no {kind} address", member.node);
+        report.error(&path.key("address"), message, format!("write `{key}:` at the node"));
+    }
 }
 
 fn public_member(node: &Node, kind: AddressKind) -> Result<PublicAddresses, (String, String)> {
@@ -198,10 +216,15 @@ fn name_server(node: &Node) -> (String, String) {
 }
 
 fn without_address(node: &Node, kind: AddressKind) -> (String, String) {
-    let (kind, key) = match kind {
-        AddressKind::Public => ("public", "address"),
-        AddressKind::Private => ("private", "private"),
-    };
+    let (kind, key) = words(kind);
     let message = format!("`{}` has no {kind} address", node.name);
     (message, format!("write `{key}:` at the node, or take it out"))
+}
+
+/// The kind, and the key of a node that has it.
+fn words(kind: AddressKind) -> (&'static str, &'static str) {
+    match kind {
+        AddressKind::Public => ("public", "address"),
+        AddressKind::Private => ("private", "private"),
+    }
 }

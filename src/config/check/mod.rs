@@ -35,7 +35,7 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let server = server::check(&raw.server, folder, report);
     let certificate = encrypted::certificate(&raw.server, &server.encrypted, folder, report);
     let inventory = nodes::check(&raw.nodes, report);
-    let pools = pools::check(&raw.pools, &inventory, report);
+    let pools = pools::check(&raw.pools, &inventory, folder, report);
     fallbacks::check(&raw.pools, report);
     let zones = zones::read(&raw.zones, folder, report);
     let published = names::check(&raw.pools, &zones, report);
@@ -46,7 +46,11 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let (certificate, certificate_files) = certificate.unzip();
     let zone_files = zones.loaded.iter().flat_map(|zone| zone.paths.iter().cloned());
     let files = zone_files.chain(certificate_files.into_iter().flatten());
-    let files = files.chain(server.cookie_secret_file.clone()).collect();
+    let checks = pools.iter().flat_map(|pool| std::iter::once(&pool.check).chain(&pool.deep));
+    let mut probe_files: Vec<_> = checks.filter_map(|check| check.probe.file().cloned()).collect();
+    probe_files.sort_unstable();
+    probe_files.dedup();
+    let files = files.chain(server.cookie_secret_file.clone()).chain(probe_files).collect();
     Some(Config {
         server,
         nodes: inventory.nodes,

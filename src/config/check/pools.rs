@@ -1,6 +1,7 @@
 //! `pools:`, one by one.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use ipnet::IpNet;
 
@@ -11,10 +12,11 @@ use crate::config::check::nodes::{self, Inventory};
 use crate::config::check::probes::{self, DEEP, SHALLOW};
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
+use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawHttpsRecord, RawWhenShort};
+use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{ShortWord, quoted};
 use crate::config::raw::table::Table;
-use crate::config::raw::{RawCheck, RawPool};
 use crate::config::written::KeyPath;
 
 /// Most networks of `clients`: a query compares its client with each.
@@ -27,6 +29,7 @@ const MIN_SERVING: u32 = 1;
 pub fn check(
     raw: &Table<RawPool>,
     inventory: &Inventory<'_>,
+    folder: &Path,
     report: &mut Report<'_>,
 ) -> Vec<Pool> {
     let path = KeyPath::root().key("pools");
@@ -36,7 +39,7 @@ pub fn check(
     for (name, raw) in &raw.0 {
         let path = path.key(name);
         nodes::check_name("pool", name, &path, report);
-        pools.extend(pool(name, raw, &ids, inventory, &path, report));
+        pools.extend(pool(name, raw, &ids, inventory, folder, &path, report));
     }
     pools
 }
@@ -46,6 +49,7 @@ fn pool(
     raw: &RawPool,
     ids: &HashMap<&str, PoolId>,
     inventory: &Inventory<'_>,
+    folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<Pool> {
@@ -66,10 +70,15 @@ fn pool(
         report.missing(path, "check", help);
     }
     let mut checked = |raw: Option<&RawCheck>, key, defaults| {
-        raw.map(|raw| probes::check(raw, defaults, &path.key(key), report))
+        raw.map(|raw| probes::check(raw, defaults, folder, &path.key(key), report))
     };
     let check = checked(shallow, "check", SHALLOW);
     let deep = checked(raw.deep.as_ref(), "deep", DEEP);
+    for (key, check) in [("check", check.as_ref()), ("deep", deep.as_ref())] {
+        if let (Some(membership), Some(Some(check))) = (&membership, check) {
+            members::check_reach(membership, check, &path.key(key), report);
+        }
+    }
     Some(Pool {
         name: PoolName::new(name),
         membership: membership?,

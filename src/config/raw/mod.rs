@@ -5,12 +5,12 @@
 //! operator.
 
 pub mod choice;
+pub mod probe;
 pub mod scalar;
 pub mod stage;
 pub mod table;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -20,7 +20,8 @@ use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::Order;
 use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
-use crate::config::raw::scalar::{Scalar, Statuses, Switchable, Whole};
+use crate::config::raw::probe::RawCheck;
+use crate::config::raw::scalar::{Scalar, Switchable, Whole};
 use crate::config::raw::table::Table;
 
 pub type Port = Scalar<Whole<1, 65_535>>;
@@ -171,65 +172,6 @@ pub struct RawPool {
     /// HTTP/2 on port 443; other protocols are listed.
     #[schemars(extend("default" = false))]
     pub https: Option<RawHttpsRecord>,
-}
-
-/// How a member is probed: exactly one of `http`, `tcp` and `mysql`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "`http`, `tcp` or `mysql`, and its times")]
-#[schemars(rename = "check")]
-pub struct RawCheck {
-    pub http: Option<RawHttp>,
-    pub tcp: Option<RawTcp>,
-    pub mysql: Option<RawMysql>,
-    /// From probe to probe, 100ms to 1d.
-    #[schemars(extend("default" = "5s"))]
-    pub every: Option<Scalar<Duration>>,
-    /// Shorter than `every`.
-    #[schemars(extend("default" = "2s"))]
-    pub timeout: Option<Scalar<Duration>>,
-    /// Down when so many failures are on the account.
-    #[schemars(extend("default" = 3))]
-    pub fall: Option<Count>,
-    /// Up after so many successes in a row.
-    #[schemars(extend("default" = 2))]
-    pub rise: Option<Count>,
-    /// So many successes make up for one failure.
-    #[schemars(extend("default" = 10))]
-    pub forgive: Option<Scalar<Whole<1, 1000>>>,
-}
-
-/// Up when a GET is answered with an expected status. Redirects are not followed.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "keys such as `port` and `path`, or `{}`")]
-#[schemars(rename = "http")]
-pub struct RawHttp {
-    #[schemars(extend("default" = 80))]
-    pub port: Option<Port>,
-    /// Path and query.
-    #[schemars(extend("default" = "/"), regex(pattern = "^/"))]
-    pub path: Option<String>,
-    /// The `Host` header; the node's address when absent.
-    pub host: Option<String>,
-    /// Status codes and ranges of them that mean healthy.
-    #[schemars(length(min = 1), extend("default" = [200]))]
-    pub expect: Option<Vec<Scalar<Statuses>>>,
-}
-
-/// Up when the connection is accepted.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "the key `port`")]
-#[schemars(rename = "tcp", extend("required" = ["port"]))]
-pub struct RawTcp {
-    pub port: Option<Port>,
-}
-
-/// Up when the server greets as a MySQL or MariaDB server does. No login, no query.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "the key `port`, or `{}`")]
-#[schemars(rename = "mysql")]
-pub struct RawMysql {
-    #[schemars(extend("default" = 3306))]
-    pub port: Option<Port>,
 }
 
 /// A machine. It has `address`, `address6` or both.

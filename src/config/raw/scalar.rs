@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::cluster::check::Method;
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::{Alpn, Order};
@@ -215,6 +216,25 @@ impl Text for Statuses {
     }
 }
 
+/// `true` or `false`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch(pub bool);
+
+impl Text for Switch {
+    fn parse(text: &str) -> Result<Switch, String> {
+        match text {
+            // Some editors and people of YAML 1.1 write them so.
+            "true" | "on" => Ok(Switch(true)),
+            "false" | "off" => Ok(Switch(false)),
+            text => Err(format!("unknown value {}; write true or false", quoted(text))),
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "boolean" })
+    }
+}
+
 /// One of a few words.
 pub trait Word: Copy + 'static {
     /// For `unknown role`.
@@ -267,6 +287,16 @@ impl Word for Alpn {
         (Alpn::Http3.id(), Alpn::Http3),
         (Alpn::Http2.id(), Alpn::Http2),
         (Alpn::Http1.id(), Alpn::Http1),
+    ];
+}
+
+impl Word for Method {
+    const WHAT: &'static str = "method";
+    const WORDS: &'static [(&'static str, Method)] = &[
+        (Method::Get.as_str(), Method::Get),
+        (Method::Head.as_str(), Method::Head),
+        (Method::Options.as_str(), Method::Options),
+        (Method::Post.as_str(), Method::Post),
     ];
 }
 

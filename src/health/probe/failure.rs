@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::health::probe::trust;
+
 /// Too many open files in this process, or in the whole system (errno of Linux).
 const NO_SOCKET_LEFT: [i32; 2] = [24, 23];
 
@@ -27,6 +29,26 @@ pub enum Failure {
     NotHttp,
     #[error("the headers of the answer do not end")]
     EndlessHeaders,
+    #[error("closed in the middle of the answer")]
+    CutShort,
+    /// What config.yaml looks for is not in the answer, or behind what is read of it.
+    #[error("no {} in {}", quoted(text), if *all { "the answer" } else { "its first 64 KiB" })]
+    Lacks { text: Arc<str>, all: bool },
+    #[error("not a TLS answer")]
+    NotTls,
+    #[error("no TLS version or cipher in common")]
+    NothingInCommon,
+    #[error("the TLS handshake was refused: {0}")]
+    Alert(String),
+    #[error("the certificate expired {}", ago(*days))]
+    Expired { days: i64 },
+    #[error("the certificate is not for {0}")]
+    OtherName(String),
+    /// Whole, as rustls tells certificates apart.
+    #[error("{0}")]
+    Certificate(&'static str),
+    #[error("the TLS handshake failed")]
+    Handshake,
     #[error("not a MySQL greeting")]
     NotMysql,
     /// The server greets with an error, such as "Too many connections".
@@ -54,6 +76,15 @@ impl Failure {
             | Failure::Status { .. }
             | Failure::NotHttp
             | Failure::EndlessHeaders
+            | Failure::CutShort
+            | Failure::Lacks { .. }
+            | Failure::NotTls
+            | Failure::NothingInCommon
+            | Failure::Alert(_)
+            | Failure::Expired { .. }
+            | Failure::OtherName(_)
+            | Failure::Certificate(_)
+            | Failure::Handshake
             | Failure::NotMysql
             | Failure::Mysql { .. }
             | Failure::Other(_) => false,
@@ -65,6 +96,15 @@ impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Failure {
         if error.raw_os_error().is_some_and(|code| NO_SOCKET_LEFT.contains(&code)) {
             return Failure::NoSocket;
+        }
+        if let Some(inner) = error.get_ref() {
+            // The HTTP client wraps what its connector says once more.
+            if let Some(error) = inner.downcast_ref::<io::Error>() {
+                return Failure::from(error);
+            }
+            if let Some(error) = inner.downcast_ref::<rustls::Error>() {
+                return trust::failure(error);
+            }
         }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Failure::Refused,
@@ -93,6 +133,24 @@ fn duration(duration: Duration) -> String {
     }
 }
 
+/// `3 days ago`.
+fn ago(days: i64) -> String {
+    match days {
+        0 => "today".into(),
+        1 => "yesterday".into(),
+        days => format!("{days} days ago"),
+    }
+}
+
+/// Of what the operator wrote, as much as is needed to know it again.
+fn quoted(text: &str) -> String {
+    const SHOWN: usize = 40;
+    match text.char_indices().nth(SHOWN) {
+        Some((cut, _)) => format!("`{}…`", text[..cut].escape_debug()),
+        None => format!("`{}`", text.escape_debug()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +165,14 @@ mod tests {
         assert_eq!(status.to_string(), "HTTP 503, expected 200");
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(Failure::from(refused).to_string(), "connection refused");
+    }
+
+    #[test]
+    fn what_is_looked_for_is_shown_as_far_as_it_is_known_again() {
+        let lacks = |text: &str, all| Failure::Lacks { text: text.into(), all }.to_string();
+        assert_eq!(lacks("ready\n", true), "no `ready\\n` in the answer");
+        let long = "x".repeat(100);
+        assert_eq!(lacks(&long, false), format!("no `{}…` in its first 64 KiB", "x".repeat(40)));
     }
 
     #[test]

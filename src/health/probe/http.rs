@@ -1,22 +1,26 @@
-//! Up when a GET is answered with an expected status.
+//! Up when a request is answered with an expected status and, where one is configured, a text in
+//! the body.
 //!
 //! The connection goes to the member's own address; the `Host` header is what config.yaml says, to
-//! the letter. The body is not read: the status has said all, and the connection is closed. The
-//! library reads at most 100 headers and about 400 KiB before it gives up on an answer.
+//! the letter. Without a text to look for the body is not read: the status has said all, and the
+//! connection is closed. The library reads at most 100 headers and about 400 KiB before it gives up
+//! on an answer, and the body comes compressed by nobody.
 
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
-use reqwest::header::{HOST, HeaderValue};
+use reqwest::header::{HOST, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Request, retry};
+use reqwest::{Client, Method, Request, Response, retry};
 use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::ServerName;
 
 use crate::cluster::check::HttpProbe;
 use crate::health::probe::failure::Failure;
-use crate::health::probe::{Ask, Said};
+use crate::health::probe::find::Find;
+use crate::health::probe::{Ask, Said, trust};
 
 const USER_AGENT: &str = concat!("tiovivo/", env!("CARGO_PKG_VERSION"));
 
@@ -27,17 +31,16 @@ pub struct HttpProber {
     expect: Vec<(u16, u16)>,
     /// `expect` in words.
     expected: Arc<str>,
+    body: Option<Arc<str>>,
 }
 
 impl HttpProber {
     pub fn new(address: IpAddr, probe: &HttpProbe) -> HttpProber {
         HttpProber {
-            ready: client().and_then(|client| {
-                let request = request(&client, address, probe)?;
-                Some((client, request))
-            }),
+            ready: ready(address, probe),
             expect: probe.expect.clone(),
             expected: ranges(&probe.expect).into(),
+            body: probe.body.as_deref().map(Arc::from),
         }
     }
 }
@@ -48,27 +51,70 @@ impl Ask for HttpProber {
         let request = request.try_clone().ok_or(Failure::Unsendable)?;
         let response = client.execute(request).await.map_err(|error| reason(&error))?;
         let got = response.status().as_u16();
-        if self.expect.iter().any(|&(first, last)| (first..=last).contains(&got)) {
-            Ok(Said::Status(got))
-        } else {
-            Err(Failure::Status { got, expected: self.expected.clone() })
+        if !self.expect.iter().any(|&(first, last)| (first..=last).contains(&got)) {
+            return Err(Failure::Status { got, expected: self.expected.clone() });
+        }
+        if let Some(text) = &self.body {
+            look_for(text, response).await?;
+        }
+        Ok(Said::Status(got))
+    }
+}
+
+async fn look_for(text: &Arc<str>, mut response: Response) -> Result<(), Failure> {
+    let mut find = Find::new(text);
+    loop {
+        let piece = response.chunk().await.map_err(|error| match reason(&error) {
+            Failure::Closed => Failure::CutShort,
+            failure => failure,
+        })?;
+        let Some(piece) = piece else { return Err(find.ended()) };
+        if let Some(verdict) = find.take(&piece) {
+            return verdict;
         }
     }
 }
 
-/// One for each target, so that nothing is shared between two of them.
-fn client() -> Option<Client> {
-    Client::builder()
+/// The client is one for each target, so that nothing is shared between two of them.
+fn ready(address: IpAddr, probe: &HttpProbe) -> Option<(Client, Request)> {
+    let socket = SocketAddr::new(address, probe.port);
+    let builder = Client::builder()
         .user_agent(USER_AGENT)
         .http1_only()
         .no_proxy()
         .redirect(Policy::none())
         .retry(retry::never())
         .pool_max_idle_per_host(0)
-        .referer(false)
-        .tls_backend_preconfigured(NO_TLS.as_ref()?.clone())
-        .build()
-        .ok()
+        .referer(false);
+    let (builder, base) = match &probe.tls {
+        None => (
+            builder.tls_backend_preconfigured(NO_TLS.as_ref()?.clone()),
+            format!("http://{socket}"),
+        ),
+        Some(tls) => {
+            let builder = builder.tls_backend_preconfigured(trust::client_config(&tls.trust)?);
+            // The library takes from the URL both the name of the handshake and, but for what is
+            // resolved here, the address.
+            match trust::server_name(tls, address)? {
+                ServerName::DnsName(name) => {
+                    let name = name.as_ref();
+                    (builder.resolve(name, socket), format!("https://{name}:{}", probe.port))
+                }
+                _ => (builder, format!("https://{socket}")),
+            }
+        }
+    };
+    let client = builder.build().ok()?;
+    let method = Method::from_bytes(probe.method.as_str().as_bytes()).ok()?;
+    let mut request = client.request(method, format!("{base}{}", probe.path)).build().ok()?;
+    let host = probe.host.clone().unwrap_or_else(|| socket.to_string());
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::from_str(&host).ok()?);
+    for (name, value) in &probe.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        headers.insert(name, HeaderValue::from_str(value).ok()?);
+    }
+    Some((client, request))
 }
 
 /// The library wants a TLS setup even where none is used. This one trusts nobody, and spares each
@@ -79,15 +125,6 @@ static NO_TLS: LazyLock<Option<ClientConfig>> = LazyLock::new(|| {
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     Some(versions.ok()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 });
-
-fn request(client: &Client, address: IpAddr, probe: &HttpProbe) -> Option<Request> {
-    let url = format!("http://{}{}", SocketAddr::new(address, probe.port), probe.path);
-    let mut request = client.get(url).build().ok()?;
-    if let Some(host) = &probe.host {
-        request.headers_mut().insert(HOST, HeaderValue::from_str(host).ok()?);
-    }
-    Some(request)
-}
 
 /// | in the chain of causes | told |
 /// |---|---|

@@ -4,12 +4,14 @@
 //! so each one also tests that the member accepts connections. No proxy, no redirect, no retry: a
 //! second try would hide the very loss that is measured.
 //!
-//! Deliberately missing: HTTPS, and a login at the database.
+//! Deliberately missing: a login at the database.
 
 pub mod failure;
+pub mod find;
 pub mod http;
 pub mod mysql;
 pub mod tcp;
+pub mod trust;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +20,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::cluster::check::Probe;
+use crate::cluster::node::NodeName;
+use crate::cluster::pool::PoolName;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::http::HttpProber;
 use crate::health::probe::mysql::MysqlProber;
@@ -56,6 +60,14 @@ pub async fn judge(member: &impl Ask, within: Duration) -> Verdict {
     }
 }
 
+/// Who is probed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    pub node: NodeName,
+    pub pool: PoolName,
+    pub address: IpAddr,
+}
+
 /// A check's probe, made ready for one address.
 #[derive(Debug)]
 pub enum Prober {
@@ -65,7 +77,8 @@ pub enum Prober {
 }
 
 impl Prober {
-    pub fn new(address: IpAddr, probe: &Probe) -> Prober {
+    pub fn new(subject: &Subject, probe: &Probe) -> Prober {
+        let address = subject.address;
         match probe {
             Probe::Http(http) => Prober::Http(Box::new(HttpProber::new(address, http))),
             Probe::Tcp { port } => Prober::Tcp(TcpProber(SocketAddr::new(address, *port))),
@@ -88,7 +101,9 @@ impl Ask for Prober {
 pub fn describe(address: IpAddr, probe: &Probe) -> String {
     match probe {
         Probe::Http(http) => {
-            format!("GET http://{}{}", SocketAddr::new(address, http.port), http.path)
+            let scheme = if http.tls.is_some() { "https" } else { "http" };
+            let address = SocketAddr::new(address, http.port);
+            format!("{} {scheme}://{address}{}", http.method.as_str(), http.path)
         }
         Probe::Tcp { port } => format!("TCP connection to {}", SocketAddr::new(address, *port)),
         Probe::Mysql { port } => format!("MySQL greeting of {}", SocketAddr::new(address, *port)),

@@ -1,0 +1,41 @@
+//! Whom a probe over TLS believes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+
+/// What a member must show in a TLS handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Asked for in the handshake (SNI), and what the certificate must be for; the node's own
+    /// address when absent.
+    pub name: Option<String>,
+    pub trust: Trust,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Any certificate, also an expired one and one for another name.
+    Anyone,
+    /// Certificates of the authorities on Mozilla's list.
+    Public,
+    /// Certificates of the authorities in a file of the operator.
+    Authorities(Authorities),
+}
+
+/// The certificates of a `ca_file`. All targets of a check share them.
+#[derive(Debug, Clone)]
+pub struct Authorities {
+    pub file: PathBuf,
+    /// Never empty.
+    pub roots: Arc<RootCertStore>,
+}
+
+impl PartialEq for Authorities {
+    fn eq(&self, other: &Authorities) -> bool {
+        self.file == other.file && self.roots.roots == other.roots.roots
+    }
+}
+
+impl Eq for Authorities {}

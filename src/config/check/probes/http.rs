@@ -1,0 +1,191 @@
+//! `http:` and `https:` of a check.
+
+use std::path::Path;
+
+use crate::cluster::check::{HttpProbe, Method};
+use crate::cluster::trust::Tls;
+use crate::config::check::probes::{is_host_name, port, tls};
+use crate::config::check::report::Report;
+use crate::config::check::server::has_items;
+use crate::config::raw::Port;
+use crate::config::raw::probe::{RawHttp, RawHttpsProbe};
+use crate::config::raw::scalar::{Scalar, Statuses, quoted};
+use crate::config::raw::table::Table;
+use crate::config::written::KeyPath;
+
+/// Longest path and query of a probe.
+const MAX_PATH: usize = 1024;
+const MAX_HEADERS: usize = 32;
+/// Octets of a header's value, and of the text looked for in the body.
+const MAX_TEXT: usize = 1024;
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+const PATH: &str = "/";
+const OK: (u16, u16) = (200, 200);
+
+/// Headers that are not for `headers:`, and who writes them.
+const NOT_FREE: [(&str, &str); 7] = [
+    ("host", "write it as `host:`"),
+    ("user-agent", "take it out; a probe says that it is tiovivo"),
+    ("connection", "take it out; each probe is a connection of its own"),
+    ("content-length", "take it out; a probe has no body"),
+    ("transfer-encoding", "take it out; a probe has no body"),
+    ("expect", "take it out; a probe has no body"),
+    ("upgrade", "take it out; a probe speaks HTTP/1.1"),
+];
+
+/// What both have.
+struct Written<'a> {
+    port: Option<Port>,
+    path: Option<&'a str>,
+    host: Option<&'a str>,
+    method: Method,
+    headers: &'a Table<String>,
+    expect: Option<&'a [Scalar<Statuses>]>,
+    body: Option<&'a str>,
+}
+
+pub fn plain(raw: &RawHttp, path: &KeyPath, report: &mut Report<'_>) -> Option<HttpProbe> {
+    let written = Written {
+        port: raw.port,
+        path: raw.path.as_deref(),
+        host: raw.host.as_deref(),
+        method: raw.method.map(|method| method.0).unwrap_or_default(),
+        headers: &raw.headers,
+        expect: raw.expect.as_deref(),
+        body: raw.body.as_deref(),
+    };
+    probe(&written, HTTP_PORT, None, path, report)
+}
+
+pub fn over_tls(
+    raw: &RawHttpsProbe,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<HttpProbe> {
+    let written = Written {
+        port: raw.port,
+        path: raw.path.as_deref(),
+        host: raw.host.as_deref(),
+        method: raw.method.map(|method| method.0).unwrap_or_default(),
+        headers: &raw.headers,
+        expect: raw.expect.as_deref(),
+        body: raw.body.as_deref(),
+    };
+    let keys = tls::Keys { sni: &raw.sni, verify: raw.verify, ca_file: &raw.ca_file };
+    let tls = tls::check(&keys, folder, path, report);
+    let probe = probe(&written, HTTPS_PORT, tls, path, report)?;
+    let mut tls = probe.tls?;
+    tls.name = tls.name.or_else(|| probe.host.clone());
+    Some(HttpProbe { tls: Some(tls), ..probe })
+}
+
+fn probe(
+    raw: &Written<'_>,
+    default_port: u16,
+    tls: Option<Tls>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<HttpProbe> {
+    let url_path = raw.path.unwrap_or(PATH);
+    let before = report.faults.len();
+    if let Some(fault) = fault_of_path(url_path) {
+        let message = format!("{} {fault}", quoted(url_path));
+        report.error(&path.key("path"), message, "write a path such as /health");
+    }
+    if let Some(host) = raw.host.filter(|host| !is_host_name(host)) {
+        let message = format!("{} is no host name", quoted(host));
+        let help = "write a name such as www.example.com, without scheme and port";
+        report.error(&path.key("host"), message, help);
+    }
+    let expect = match raw.expect {
+        None => vec![OK],
+        Some(statuses) => statuses.iter().map(|&Scalar(Statuses(a, b))| (a, b)).collect(),
+    };
+    if expect.is_empty() && !has_items(&path.key("expect"), report) {
+        let help = "write status codes, such as [200] or [200-299]";
+        report.error(&path.key("expect"), "no status is expected", help);
+    }
+    check_headers(raw.headers, &path.key("headers"), report);
+    check_body(raw, path, report);
+    (report.faults.len() == before && !expect.is_empty()).then(|| HttpProbe {
+        port: port(raw.port, default_port),
+        path: url_path.to_owned(),
+        host: raw.host.map(str::to_owned),
+        method: raw.method,
+        headers: raw.headers.0.clone(),
+        expect,
+        body: raw.body.map(str::to_owned),
+        tls,
+    })
+}
+
+fn check_headers(headers: &Table<String>, path: &KeyPath, report: &mut Report<'_>) {
+    if headers.0.len() > MAX_HEADERS {
+        let message = format!("{} headers", headers.0.len());
+        report.error(path, message, format!("write at most {MAX_HEADERS}"));
+        return;
+    }
+    for (index, (name, value)) in headers.0.iter().enumerate() {
+        let path = path.key(name);
+        let same = |(other, _): &(String, String)| other.eq_ignore_ascii_case(name);
+        // RFC 9110 §5.6.2.
+        let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
+        if name.is_empty() || name.len() > MAX_TEXT || !name.bytes().all(is_token) {
+            let message = format!("{} is no name of a header", quoted(name));
+            report.error(&path, message, "write one such as X-Probe");
+        } else if let Some((_, help)) = NOT_FREE.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))
+        {
+            report.error(&path, format!("{} is not free", quoted(name)), *help);
+        } else if headers.0[..index].iter().any(same) {
+            let message = format!("the header {} is there already", quoted(name));
+            report.error(&path, message, "write each header once");
+        }
+        // RFC 9110 §5.5, without the octets beyond ASCII.
+        let is_text = |c: u8| (b' '..=b'~').contains(&c) || c == b'\t';
+        if value.len() > MAX_TEXT || value.trim() != value || !value.bytes().all(is_text) {
+            let help = "write at most 1024 ASCII characters, none of them a line break";
+            report.error(&path, format!("{} is no value of a header", quoted(value)), help);
+        }
+    }
+}
+
+fn check_body(raw: &Written<'_>, path: &KeyPath, report: &mut Report<'_>) {
+    let Some(text) = raw.body else { return };
+    if raw.method == Method::Head {
+        let help = "write method: GET, or take `body` out";
+        report.error(&path.key("body"), "an answer to HEAD has no body", help);
+    }
+    if text.is_empty() || text.len() > MAX_TEXT {
+        let help = "write 1 to 1024 octets of text that stands in the body";
+        report.error(&path.key("body"), format!("a text of {} octets", text.len()), help);
+    }
+}
+
+fn fault_of_path(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        return Some("does not begin with a slash");
+    }
+    if path.len() > MAX_PATH {
+        return Some("is longer than 1024 characters");
+    }
+    // RFC 3986: everything else is written as %XX.
+    let is_plain =
+        path.bytes().all(|byte| byte.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&byte));
+    (!is_plain).then_some("has characters that a URL spells as %XX")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        assert_eq!(fault_of_path("/health?deep=1&x=%20"), None);
+        assert!(fault_of_path("health").is_some());
+        assert!(fault_of_path("/a b").is_some());
+        assert!(fault_of_path("/a#b").is_some());
+        assert!(fault_of_path(&"/".repeat(MAX_PATH + 1)).is_some());
+    }
+}

@@ -1,0 +1,125 @@
+//! `check:` and `deep:` of a pool, as they are written.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::cluster::check::Method;
+use crate::cluster::member::AddressKind;
+use crate::config::raw::scalar::{Scalar, Statuses, Switch, Whole};
+use crate::config::raw::table::Table;
+use crate::config::raw::{Count, Port};
+
+/// How a member is probed: exactly one kind of probe, and its times.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "`http` or another probe, and its times")]
+#[schemars(rename = "check")]
+pub struct RawCheck {
+    pub http: Option<RawHttp>,
+    pub https: Option<RawHttpsProbe>,
+    pub tcp: Option<RawTcp>,
+    pub mysql: Option<RawMysql>,
+    /// Which address of the member is probed: the one that the pool answers when absent.
+    pub address: Option<Scalar<AddressKind>>,
+    /// From probe to probe, 100ms to 1d.
+    #[schemars(extend("default" = "5s"))]
+    pub every: Option<Scalar<Duration>>,
+    /// Shorter than `every`.
+    #[schemars(extend("default" = "2s"))]
+    pub timeout: Option<Scalar<Duration>>,
+    /// Down when so many failures are on the account.
+    #[schemars(extend("default" = 3))]
+    pub fall: Option<Count>,
+    /// Up after so many successes in a row.
+    #[schemars(extend("default" = 2))]
+    pub rise: Option<Count>,
+    /// So many successes make up for one failure.
+    #[schemars(extend("default" = 10))]
+    pub forgive: Option<Scalar<Whole<1, 1000>>>,
+}
+
+impl RawCheck {
+    /// The kinds of probe in the order of the manual, and which of them are written.
+    pub fn kinds(&self) -> [(&'static str, bool); 4] {
+        [
+            ("http", self.http.is_some()),
+            ("https", self.https.is_some()),
+            ("tcp", self.tcp.is_some()),
+            ("mysql", self.mysql.is_some()),
+        ]
+    }
+}
+
+/// Up when a request is answered with an expected status. Redirects are not followed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `port` and `path`, or `{}`")]
+#[schemars(rename = "http")]
+pub struct RawHttp {
+    #[schemars(extend("default" = 80))]
+    pub port: Option<Port>,
+    /// Path and query.
+    #[schemars(extend("default" = "/"), regex(pattern = "^/"))]
+    pub path: Option<String>,
+    /// The `Host` header; the node's address when absent.
+    pub host: Option<String>,
+    #[schemars(extend("default" = "GET"))]
+    pub method: Option<Scalar<Method>>,
+    /// Headers beside `Host` and `User-Agent`.
+    pub headers: Table<String>,
+    /// Status codes and ranges of them that mean healthy.
+    #[schemars(length(min = 1), extend("default" = [200]))]
+    pub expect: Option<Vec<Scalar<Statuses>>>,
+    /// Text that stands in the first 64 KiB of the body of a healthy answer. The body is not read
+    /// when absent.
+    pub body: Option<String>,
+}
+
+/// `http` over TLS, and what the certificate must be.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `port` and `path`, or `{}`")]
+#[schemars(rename = "https_probe")]
+pub struct RawHttpsProbe {
+    #[schemars(extend("default" = 443))]
+    pub port: Option<Port>,
+    /// Path and query.
+    #[schemars(extend("default" = "/"), regex(pattern = "^/"))]
+    pub path: Option<String>,
+    /// The `Host` header; the node's address when absent.
+    pub host: Option<String>,
+    #[schemars(extend("default" = "GET"))]
+    pub method: Option<Scalar<Method>>,
+    /// Headers beside `Host` and `User-Agent`.
+    pub headers: Table<String>,
+    /// Status codes and ranges of them that mean healthy.
+    #[schemars(length(min = 1), extend("default" = [200]))]
+    pub expect: Option<Vec<Scalar<Statuses>>>,
+    /// Text that stands in the first 64 KiB of the body of a healthy answer. The body is not read
+    /// when absent.
+    pub body: Option<String>,
+    /// Name that is asked for in the handshake, and that the certificate must have; `host` when
+    /// absent, and without that the node's address.
+    pub sni: Option<String>,
+    /// Whether the certificate must be valid, and of an authority that is trusted.
+    #[schemars(extend("default" = true))]
+    pub verify: Option<Scalar<Switch>>,
+    /// PEM file with the authorities that are trusted; those of Mozilla's list when absent.
+    pub ca_file: Option<String>,
+}
+
+/// Up when the connection is accepted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `port`")]
+#[schemars(rename = "tcp", extend("required" = ["port"]))]
+pub struct RawTcp {
+    pub port: Option<Port>,
+}
+
+/// Up when the server greets as a MySQL or MariaDB server does. No login, no query.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `port`, or `{}`")]
+#[schemars(rename = "mysql")]
+pub struct RawMysql {
+    #[schemars(extend("default" = 3306))]
+    pub port: Option<Port>,
+}

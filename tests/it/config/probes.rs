@@ -1,0 +1,109 @@
+//! The kinds of probe: what is written, what becomes of it, what is refused.
+
+use tiovivo::cluster::check::{Check, Method};
+use tiovivo::cluster::trust::{Tls, Trust};
+
+use super::*;
+
+/// A pool of one node with a private address, checked like this.
+fn with_check(check: &str) -> String {
+    format!(
+        "{ZONES}nodes: {{ a: {{ role: child, address: 192.0.2.1, private: 10.0.0.1 }} }}\n\
+         pools: {{ web: {{ names: [midominio.com], members: [a],\n  check: {{ {check} }} }} }}\n"
+    )
+}
+
+fn check(check: &str) -> Check {
+    loaded(&with_check(check)).pools.remove(0).check
+}
+
+/// What is told of the check, without its place.
+fn told(check: &str) -> Vec<String> {
+    let told = faults_of(&with_check(check));
+    told.iter().map(|told| told.split_once("check").unwrap().1.to_owned()).collect()
+}
+
+#[test]
+fn a_request_with_everything() {
+    let check = check(
+        "https: { port: 8443, path: /h, host: www.midominio.com, method: POST, body: ready, \
+         expect: [200-299], headers: { X-Probe: a b }, verify: false }",
+    );
+    let Probe::Http(http) = check.probe else { panic!("{check:?}") };
+    assert_eq!((http.port, http.method, http.body.as_deref()), (8443, Method::Post, Some("ready")));
+    assert_eq!(http.headers, [("X-Probe".to_owned(), "a b".to_owned())]);
+    // The name of the handshake follows the host.
+    let name = Some("www.midominio.com".to_owned());
+    assert_eq!(http.tls, Some(Tls { name, trust: Trust::Anyone }));
+}
+
+#[test]
+fn https_by_default_is_port_443_and_public_trust() {
+    let Probe::Http(http) = check("https: {}").probe else { unreachable!() };
+    assert_eq!((http.port, http.tls), (443, Some(Tls { name: None, trust: Trust::Public })));
+}
+
+#[test]
+fn authorities_are_read_from_their_file_which_asks_for_a_reload() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap();
+    let dir = folder(&with_check("https: { sni: a.example, ca_file: ca.pem }"));
+    let file = dir.path().join("ca.pem");
+    fs::write(&file, authority.pem()).unwrap();
+    let config = config::load(&dir.path().join("config.yaml")).unwrap().config;
+    let Probe::Http(http) = &config.pools[0].check.probe else { unreachable!() };
+    let Trust::Authorities(authorities) = &http.tls.as_ref().unwrap().trust else { panic!() };
+    assert_eq!((&authorities.file, authorities.roots.len()), (&file, 1));
+    assert!(config.files.contains(&file));
+    fs::write(&file, "none").unwrap();
+    let faults = config::load(&dir.path().join("config.yaml")).unwrap_err();
+    assert!(faults[0].to_string().contains("ca.pem: no certificate in it"), "{faults:?}");
+}
+
+#[test]
+fn wrong_requests_are_told_all_at_once() {
+    let check = "https: { sni: \"a:80\", ca_file: ca.pem, verify: maybe, method: HEAD, body: x, \
+                 headers: { Host: x, \"a b\": x, X: \"a\\nb\", x: c } }";
+    assert_eq!(
+        told(check),
+        [
+            ".https.sni: `a:80` is no host name; \
+             write a name such as www.example.com, without scheme and port",
+            ".https.ca_file: ca.pem: No such file or directory (os error 2); \
+             mend the file, or write another path",
+            ".https.verify: unknown value `maybe`; write true or false",
+            ".https.body: an answer to HEAD has no body; write method: GET, or take `body` out",
+            ".https.headers.Host: `Host` is not free; write it as `host:`",
+            ".https.headers.a b: `a b` is no name of a header; write one such as X-Probe",
+            ".https.headers.X: `a\\nb` is no value of a header; \
+             write at most 1024 ASCII characters, none of them a line break",
+            ".https.headers.x: the header `x` is there already; write each header once",
+        ]
+    );
+}
+
+#[test]
+fn a_check_has_one_kind_of_probe() {
+    let kinds = told("every: 5s");
+    assert!(kinds[0].starts_with(": nothing to probe; write one of http, https, "), "{kinds:?}");
+    let kinds = told("http: {}, https: {}");
+    assert!(kinds[0].starts_with(": more than one probe; write one of "), "{kinds:?}");
+}
+
+#[test]
+fn a_check_probes_the_address_that_it_names() {
+    let probed = |written: &str| {
+        let pool = loaded(&with_check(written)).pools.remove(0);
+        let member = pool.membership.get(0).unwrap();
+        (member.probed(&pool.check).to_string(), member.addresses.probed().to_string())
+    };
+    let public = "192.0.2.1".to_owned();
+    assert_eq!(probed("http: {}"), (public.clone(), public.clone()));
+    assert_eq!(probed("http: {}, address: public"), (public.clone(), public.clone()));
+    assert_eq!(probed("http: {}, address: private"), ("10.0.0.1".to_owned(), public));
+    let without = with_check("http: {}, address: private").replace(", private: 10.0.0.1", "");
+    let told = faults_of(&without).join("\n");
+    let expected =
+        "pools.web.check.address: `a` has no private address; write `private:` at the node";
+    assert!(told.contains(expected), "{told}");
+}

@@ -1,0 +1,169 @@
+//! Probes over TLS against servers with certificates of the test's own, good and bad.
+
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tiovivo::cluster::trust::{Authorities, Tls, Trust};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::*;
+
+const NAME: &str = "www.midominio.com";
+
+/// An authority, and the trust in it.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub fn new(name: &str) -> Authority {
+        let mut parameters = CertificateParams::new(vec![]).unwrap();
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Authority(CertifiedIssuer::self_signed(parameters, key).unwrap())
+    }
+
+    pub fn trust(&self) -> Trust {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        Trust::Authorities(Authorities { file: "ca.pem".into(), roots: roots.into() })
+    }
+
+    /// A server that presents a certificate for `name`, changed by `change`.
+    fn acceptor(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> TlsAcceptor {
+        let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        change(&mut parameters);
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.signed_by(&key, &self.0).unwrap();
+        acceptor(certificate.der().clone(), &key)
+    }
+}
+
+fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A server that answers each request within TLS with `answer`.
+async fn serves(acceptor: TlsAcceptor, answer: &'static [u8]) -> u16 {
+    server(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream): Result<TlsStream<TcpStream>, _> = acceptor.accept(stream).await
+            else {
+                return;
+            };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(answer).await;
+            let _ = stream.shutdown().await;
+        }
+    })
+    .await
+}
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nready\n";
+
+fn https(port: u16, trust: Trust, name: Option<&str>) -> Probe {
+    let Probe::Http(probe) = http(port) else { unreachable!() };
+    let tls = Some(Tls { name: name.map(str::to_owned), trust });
+    Probe::Http(HttpProbe { tls, body: Some("ready".into()), ..probe })
+}
+
+#[tokio::test]
+async fn a_good_certificate_is_trusted_by_name_and_by_address() {
+    let authority = Authority::new("ours");
+    let port = serves(authority.acceptor(NAME, |_| {}), OK).await;
+    let probe = https(port, authority.trust(), Some(NAME));
+    assert_eq!(verdict(&probe, LONG).await.unwrap().said, Said::Status(200));
+    assert_eq!(describe(HOME, &probe), format!("GET https://127.0.0.1:{port}/health?deep=0"));
+    let port = serves(authority.acceptor("127.0.0.1", |_| {}), OK).await;
+    assert!(verdict(&https(port, authority.trust(), None), LONG).await.is_ok());
+}
+
+/// The bad ones, each with what is told of it.
+fn bad(authority: &Authority) -> Vec<(TlsAcceptor, &'static str)> {
+    let other = Authority::new("theirs");
+    let forged = Authority::new("ours");
+    let key = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(vec![NAME.into()]).unwrap().self_signed(&key).unwrap();
+    let expired = |parameters: &mut CertificateParams| {
+        parameters.not_before = date_time_ymd(2001, 1, 1);
+        parameters.not_after = date_time_ymd(2001, 1, 2);
+    };
+    let future = |parameters: &mut CertificateParams| {
+        parameters.not_before = date_time_ymd(3001, 1, 1);
+        parameters.not_after = date_time_ymd(3001, 1, 2);
+    };
+    vec![
+        (authority.acceptor(NAME, expired), " days ago"),
+        (authority.acceptor(NAME, future), "the certificate is not valid yet"),
+        (authority.acceptor("a.example", |_| {}), "the certificate is not for www.midominio.com"),
+        (forged.acceptor(NAME, |_| {}), "the signature of the certificate is wrong"),
+        (other.acceptor(NAME, |_| {}), "the issuer of the certificate is not trusted"),
+        (acceptor(own.der().clone(), &key), "the issuer of the certificate is not trusted"),
+    ]
+}
+
+#[tokio::test]
+async fn a_bad_certificate_is_told_and_accepted_only_where_nothing_is_verified() {
+    let authority = Authority::new("ours");
+    for (acceptor, expected) in bad(&authority) {
+        let port = serves(acceptor, OK).await;
+        let told = reason(https(port, authority.trust(), Some(NAME)), LONG).await;
+        assert!(told.ends_with(expected), "{told}, expected {expected}");
+        let unverified = https(port, Trust::Anyone, Some(NAME));
+        assert_eq!(verdict(&unverified, LONG).await.unwrap().said, Said::Status(200), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_of_the_cluster_is_none_of_the_public_ones() {
+    let authority = Authority::new("ours");
+    let port = serves(authority.acceptor(NAME, |_| {}), OK).await;
+    let told = reason(https(port, Trust::Public, Some(NAME)), LONG).await;
+    assert_eq!(told, "the issuer of the certificate is not trusted");
+}
+
+#[tokio::test]
+async fn what_does_not_speak_tls_is_told_apart() {
+    let https = |port| https(port, Trust::Anyone, Some(NAME));
+    let told = reason(https(says(false, b"220 mail.midominio.com ESMTP\r\n").await), LONG).await;
+    assert_eq!(told, "not a TLS answer");
+    let told = reason(https(says(false, b"").await), LONG).await;
+    assert!(["closed without an answer", "connection reset"].contains(&told.as_str()), "{told}");
+    assert_eq!(reason(https(nobody().await), LONG).await, "connection refused");
+    let port = server(|mut stream| async move {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+    })
+    .await;
+    assert_eq!(reason(https(port), SHORT).await, "no answer within 200 ms");
+}
+
+#[tokio::test]
+async fn a_handshake_that_trickles_has_until_the_timeout() {
+    let port = server(|mut stream| async move {
+        // A handshake record of 16 KiB, one octet at a time.
+        for byte in [22, 3, 3, 0x40, 0].into_iter().chain(std::iter::repeat(2)) {
+            if stream.write_all(&[byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let told = reason(https(port, Trust::Anyone, Some(NAME)), SHORT).await;
+    assert_eq!(told, "no answer within 200 ms");
+}
