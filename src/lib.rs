@@ -13,6 +13,7 @@
 //! | [`control`] | the one writer: events → state → snapshot; status out |
 //! | [`dns`] | bytes → bytes, over UDP and streams |
 //! | [`http`] | API, page, metrics |
+//! | [`simulation`] | a timeline played through all of it, without clock and network |
 //! | [`counters`] | written by `dns`, read by `http` |
 //! | [`cli`] | one file a command: the composition root |
 
@@ -24,5 +25,6 @@ pub mod counters;
 pub mod dns;
 pub mod health;
 pub mod http;
+pub mod simulation;
 pub mod snapshot;
 pub mod zone;

@@ -22,6 +22,7 @@ pub mod reload;
 pub mod schema;
 pub mod serve;
 pub mod server;
+pub mod simulate;
 pub mod supervisor;
 
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ enum Command {
     Delegation(delegation::DelegationArgs),
     /// Print what would be answered, from the configuration or from a running server
     Query(query::QueryArgs),
+    /// Play a timeline of failures: what would be answered, and what clients would feel
+    Simulate(simulate::SimulateArgs),
     /// Try it: a whole cluster on this machine's loopback addresses, without root
     Demo(demo::DemoArgs),
     /// Ask the configured server whether it is well (for HEALTHCHECK lines)
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Delegation(args) => delegation::run(&args),
         Command::Query(args) => query::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Health(args) => health::run(&args.config),
         Command::Schema => match schema::print(&mut std::io::stdout()) {

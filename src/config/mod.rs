@@ -16,6 +16,7 @@ pub mod positions;
 pub mod raw;
 pub mod read;
 pub mod schema;
+pub mod simulation;
 pub mod token;
 pub mod words;
 pub mod written;
@@ -32,6 +33,7 @@ use crate::config::certificate::Certificate;
 use crate::config::check::report::Report;
 use crate::config::cookie::Secret;
 use crate::config::fault::{Fault, Source};
+use crate::config::written::Written;
 use crate::zone::name::Name;
 use crate::zone::record::{Severity, Zone};
 
@@ -57,20 +59,29 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Fault>> {
 pub fn parse(path: &Path, text: &str) -> Result<Loaded, Vec<Fault>> {
     let file = path.display().to_string();
     let source = Source::new(&file, text);
-    let (tree, mut faults) = positions::read(&source, text);
-    let Some(mut tree) = tree else { return Err(told(&file, faults, 0)) };
-    let (raw, shape) = raw::stage::read(&source, &mut tree);
+    let (tree, faults) = positions::read(&source, text);
+    let Some(tree) = tree else { return Err(told(&file, faults, 0)) };
+    let mut loaded = checked(path, &source, tree, faults)?;
+    loaded.config.files.insert(0, path.to_owned());
+    Ok(loaded)
+}
+
+/// A configuration that `tree`, of the file at `path`, says. `faults` are those of its reading.
+fn checked(
+    path: &Path,
+    source: &Source<'_>,
+    mut tree: Written,
+    mut faults: Vec<Fault>,
+) -> Result<Loaded, Vec<Fault>> {
+    let (raw, shape) = raw::stage::read(source, &mut tree);
     faults.extend(shape);
-    let Some(raw) = raw else { return Err(told(&file, faults, 0)) };
-    let mut report = Report::new(&source, &tree, faults);
+    let Some(raw) = raw else { return Err(told(source.file, faults, 0)) };
+    let mut report = Report::new(source, &tree, faults);
     let folder = path.parent().unwrap_or(Path::new(""));
     let config = check::check(&raw, folder, &mut report);
-    let faults = told(&file, report.faults, report.more);
+    let faults = told(source.file, report.faults, report.more);
     match config {
-        Some(mut config) => {
-            config.files.insert(0, path.to_owned());
-            Ok(Loaded { config, warnings: faults })
-        }
+        Some(config) => Ok(Loaded { config, warnings: faults }),
         None => Err(faults),
     }
 }

@@ -13,6 +13,7 @@ mod process;
 mod readme;
 mod scenario;
 mod schedule;
+mod simulate;
 mod stream;
 mod tidy;
 mod world;

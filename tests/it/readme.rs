@@ -98,7 +98,7 @@ fn text(octets: &[u8]) -> String {
 #[test]
 fn commands_print_what_is_shown() {
     let mut run = 0;
-    for file in ["README.md", "docs/operations.md"] {
+    for file in ["README.md", "docs/operations.md", "docs/simulate.md"] {
         let mut last = None;
         for Step { command, output } in steps(&page(file)) {
             let words: Vec<&str> = command.split(' ').collect();

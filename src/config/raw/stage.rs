@@ -1,13 +1,13 @@
-//! Tree → [`RawConfig`], with every fault.
+//! Tree → a type that mirrors the file, with every fault.
 //!
 //! Serde stops at its first fault. So the faulty value is pruned from the tree and serde sees the
 //! rest again, until nothing is faulty or [`MAX_FAULTS`] are found. Each round is linear in the
 //! size of the file, which is bounded; a file without a fault takes one round.
 
+use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::config::fault::{Fault, Source};
-use crate::config::raw::RawConfig;
 use crate::config::words;
 use crate::config::written::{KeyPath, Step, Written};
 
@@ -15,10 +15,13 @@ use crate::config::written::{KeyPath, Step, Written};
 pub const MAX_FAULTS: usize = 100;
 
 /// `None` when so little was right that there is nothing to check.
-pub fn read(source: &Source<'_>, tree: &mut Written) -> (Option<RawConfig>, Vec<Fault>) {
+pub fn read<T: DeserializeOwned>(
+    source: &Source<'_>,
+    tree: &mut Written,
+) -> (Option<T>, Vec<Fault>) {
     let mut faults = vec![];
     while faults.len() < MAX_FAULTS {
-        let error = match serde_path_to_error::deserialize::<_, RawConfig>(tree.to_value()) {
+        let error = match serde_path_to_error::deserialize::<_, T>(tree.to_value()) {
             Ok(raw) => return (Some(raw), faults),
             Err(error) => error,
         };
@@ -61,12 +64,13 @@ fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
 mod tests {
     use super::*;
     use crate::config::positions;
+    use crate::config::raw::RawConfig;
 
     fn faults(text: &str) -> Vec<String> {
         let source = Source::new("f", text);
         let (tree, faults) = positions::read(&source, text);
         assert_eq!(faults, []);
-        let (_, faults) = read(&source, &mut tree.unwrap());
+        let (_, faults) = read::<RawConfig>(&source, &mut tree.unwrap());
         faults.iter().map(Fault::to_string).collect()
     }
 

@@ -145,7 +145,8 @@ fn reason(error: &reqwest::Error) -> Failure {
     }
 }
 
-fn ranges(expect: &[(u16, u16)]) -> String {
+/// `200 or 204-206`.
+pub fn ranges(expect: &[(u16, u16)]) -> String {
     let words = expect.iter().map(|(first, last)| match first == last {
         true => first.to_string(),
         false => format!("{first}-{last}"),

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-pub const PAGES: [&str; 7] = [
+pub const PAGES: [&str; 8] = [
     "README.md",
     "docs/configuration.md",
     "docs/operations.md",
+    "docs/simulate.md",
     "CHANGELOG.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",

@@ -1,0 +1,119 @@
+//! The timeline as it is written.
+
+use std::time::Duration;
+
+use schemars::{Schema, json_schema};
+use serde::Deserialize;
+
+use crate::config::raw::scalar::{Scalar, Text, Whole, Word, either, quoted};
+use crate::config::simulation::{AsksMother, Does, Line};
+use crate::config::words;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `config`, `until` and `events`")]
+pub struct RawSimulation {
+    /// A path; a configuration in place of it is taken out before.
+    pub config: Option<String>,
+    pub until: Option<Scalar<Duration>>,
+    pub seed: Option<Scalar<Whole<0, { u32::MAX }>>>,
+    pub asks_mother: Option<Scalar<AsksMother>>,
+    pub events: Vec<RawEvent>,
+    pub clients: RawClients,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "`{ at: 10s, node: NAME, does: dies }`")]
+pub struct RawEvent {
+    pub at: Option<Scalar<Duration>>,
+    pub node: Option<String>,
+    pub does: Option<Scalar<RawDoes>>,
+    pub checker: Option<Scalar<Line>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `count` and `kinds`")]
+pub struct RawClients {
+    pub asks: Option<String>,
+    pub count: Option<Scalar<Whole<1, 100_000>>>,
+    pub every: Option<Scalar<Duration>>,
+    pub kinds: Option<Vec<RawKind>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "`{ share: 10%, floor: 60s }`")]
+pub struct RawKind {
+    pub share: Option<Scalar<Percent>>,
+    pub floor: Option<Scalar<Duration>>,
+    pub pins: Option<Scalar<Duration>>,
+}
+
+/// `30%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percent(pub u8);
+
+impl Text for Percent {
+    fn parse(text: &str) -> Result<Percent, String> {
+        let number = text.strip_suffix('%').and_then(|digits| digits.parse().ok());
+        number.filter(|number| (1..=100).contains(number)).map(Percent).ok_or_else(|| {
+            format!("{} is no share; write a whole number from 1 to 100 and `%`: 30%", quoted(text))
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+%$" })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawDoes {
+    Once(Does),
+    /// Refuses for so long, is well for so long, and so on.
+    Flaps(Duration),
+}
+
+const DOES: [&str; 8] =
+    ["dies", "refuses", "hangs", "fails", "loses 30%", "slows 3s", "flaps 20s", "recovers"];
+
+impl Text for RawDoes {
+    fn parse(text: &str) -> Result<RawDoes, String> {
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        match (word, rest.trim()) {
+            ("dies", "") => Ok(RawDoes::Once(Does::Dies)),
+            ("refuses", "") => Ok(RawDoes::Once(Does::Refuses)),
+            ("hangs", "") => Ok(RawDoes::Once(Does::Hangs)),
+            ("fails", "") => Ok(RawDoes::Once(Does::Fails)),
+            ("recovers", "") => Ok(RawDoes::Once(Does::Recovers)),
+            ("loses", share) => match Percent::parse(share) {
+                Ok(Percent(share @ 1..=99)) => Ok(RawDoes::Once(Does::Loses(share))),
+                _ => Err(format!("{} is no loss; write 1% to 99%: loses 30%", quoted(share))),
+            },
+            ("slows", time) => Ok(RawDoes::Once(Does::Slows(Duration::parse(time)?))),
+            ("flaps", time) => match Duration::parse(time)? {
+                Duration::ZERO => Err("no time to flap; write flaps 20s".into()),
+                time => Ok(RawDoes::Flaps(time)),
+            },
+            _ => {
+                let first = |does: &&'static str| does.split(' ').next();
+                let meant = words::meant(word, DOES.iter().filter_map(first));
+                let help = format!("{meant}write {}", either(&DOES));
+                Err(format!("a node does not do {}; {help}", quoted(text)))
+            }
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+impl Word for Line {
+    const WHAT: &'static str = "state of the checker";
+    const WORDS: &'static [(&'static str, Line)] =
+        &[("cut-off", Line::CutOff), ("recovers", Line::Recovers)];
+}
+
+impl Word for AsksMother {
+    const WHAT: &'static str = "choice of checks";
+    const WORDS: &'static [(&'static str, AsksMother)] =
+        &[("deep", AsksMother::Deep), ("all", AsksMother::All), ("none", AsksMother::None)];
+}

@@ -1,0 +1,240 @@
+//! The network that a simulation is played in: what a probe or a client meets at a moment.
+//!
+//! | the node | HTTP | TCP | MySQL | a client |
+//! |---|---|---|---|---|
+//! | is well | expected status | accepted | greeting | is served |
+//! | dies | no answer | no answer | no answer | is not |
+//! | refuses | refused | refused | refused | is not |
+//! | hangs | no answer | accepted | no answer | is not |
+//! | fails | 500 | accepted | error 1040 | is not |
+//! | loses 30% | of 100, 30 get no answer | the same | the same | 30 of 100 are not |
+//! | slows 3s | the same, 3 s later | the same | the same | is served |
+//!
+//! A checker that is cut off gets no answer from anybody; clients do not feel it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::cluster::check::{Check, Probe};
+use crate::cluster::node::NodeName;
+use crate::config::simulation::{Does, Line, What};
+use crate::health::probe::failure::Failure;
+use crate::health::probe::http::ranges;
+use crate::health::probe::{Healthy, Said, Verdict};
+
+/// A healthy answer takes 1 ms to 3 ms.
+const RTT: Duration = Duration::from_millis(1);
+const RTT_SPREAD: Duration = Duration::from_millis(2);
+/// MySQL's "Too many connections".
+const TOO_MANY_CONNECTIONS: u16 = 1040;
+const SERVER_ERROR: u16 = 500;
+const OK: u16 = 200;
+
+/// What happened so far.
+#[derive(Debug, Default)]
+pub struct Network {
+    /// The newest event of each node.
+    nodes: HashMap<NodeName, Does>,
+    is_cut_off: bool,
+}
+
+/// A node at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    Well,
+    Dead,
+    Closed,
+    Hung,
+    Failing,
+    Lossy(u8),
+    Slow(Duration),
+}
+
+impl Network {
+    pub fn happen(&mut self, what: &What) {
+        match what {
+            What::Node { node, does } => {
+                self.nodes.insert(node.clone(), *does);
+            }
+            What::Checker(line) => self.is_cut_off = *line == Line::CutOff,
+        }
+    }
+
+    pub fn condition(&self, node: &NodeName) -> Condition {
+        match self.nodes.get(node) {
+            None | Some(Does::Recovers) => Condition::Well,
+            Some(Does::Dies) => Condition::Dead,
+            Some(Does::Refuses) => Condition::Closed,
+            Some(Does::Hangs) => Condition::Hung,
+            Some(Does::Fails) => Condition::Failing,
+            Some(Does::Loses(share)) => Condition::Lossy(*share),
+            Some(Does::Slows(time)) => Condition::Slow(*time),
+        }
+    }
+
+    /// What a probe of `node` that begins now will say, and when. `mother` is her condition, when
+    /// the node needs her to answer this check.
+    pub fn probe(
+        &self,
+        node: Condition,
+        mother: Option<Condition>,
+        check: &Check,
+        luck: &mut fastrand::Rng,
+    ) -> (Verdict, Duration) {
+        let took = RTT + RTT_SPREAD.mul_f64(luck.f64());
+        let meets = if self.is_cut_off { Condition::Dead } else { node };
+        let (answer, took) = match ask(meets, &check.probe, took, luck) {
+            (Ok(said), took) => match mother.map(|mother| behind(mother, took, luck)) {
+                None => (Ok(said), took),
+                Some((Ok(()), took)) => (Ok(said), took),
+                Some((Err(silence), took)) => (Err(silence), took),
+            },
+            failed => failed,
+        };
+        match answer {
+            Ok(said) if took < check.timeout => (Ok(Healthy { said, rtt: took }), took),
+            Err(Some(failure)) if took < check.timeout => (Err(failure), took),
+            _ => (Err(Failure::NoAnswer { within: check.timeout }), check.timeout),
+        }
+    }
+}
+
+impl Condition {
+    pub fn serves(self, luck: &mut fastrand::Rng) -> bool {
+        match self {
+            Condition::Well | Condition::Slow(_) => true,
+            Condition::Dead | Condition::Closed | Condition::Hung | Condition::Failing => false,
+            Condition::Lossy(share) => luck.u8(0..100) >= share,
+        }
+    }
+
+    /// Whether each request is served, now that it is this.
+    pub fn is_well(self) -> bool {
+        matches!(self, Condition::Well | Condition::Slow(_))
+    }
+}
+
+/// A failure that is told, or `None` for silence.
+type Answer<T> = Result<T, Option<Failure>>;
+
+fn ask(
+    node: Condition,
+    probe: &Probe,
+    took: Duration,
+    luck: &mut fastrand::Rng,
+) -> (Answer<Said>, Duration) {
+    let Manners { well, hung, failing } = manners(probe);
+    let answer = match node {
+        Condition::Well => Ok(well),
+        Condition::Slow(more) => return (Ok(well), took + more),
+        Condition::Dead => Err(None),
+        Condition::Closed => Err(Some(Failure::Refused)),
+        Condition::Lossy(_) if node.serves(luck) => Ok(well),
+        Condition::Lossy(_) => Err(None),
+        Condition::Hung => hung.ok_or(None),
+        Condition::Failing => failing.map_err(Some),
+    };
+    (answer, took)
+}
+
+/// The mother behind a node that is well: it waits for her, or says that it cannot.
+fn behind(mother: Condition, took: Duration, luck: &mut fastrand::Rng) -> (Answer<()>, Duration) {
+    let refused = || Failure::Status { got: SERVER_ERROR, expected: "200".into() };
+    match mother {
+        Condition::Slow(more) => (Ok(()), took + more),
+        Condition::Closed | Condition::Failing => (Err(Some(refused())), took),
+        Condition::Dead | Condition::Hung => (Err(None), took),
+        Condition::Well | Condition::Lossy(_) => {
+            (if mother.serves(luck) { Ok(()) } else { Err(None) }, took)
+        }
+    }
+}
+
+/// How one kind of probe is answered. A new kind needs its line here and in the table above.
+struct Manners {
+    well: Said,
+    /// Of a node that accepts connections and says nothing; `None` is silence.
+    hung: Option<Said>,
+    /// Of a node that says that it cannot.
+    failing: Result<Said, Failure>,
+}
+
+fn manners(probe: &Probe) -> Manners {
+    match probe {
+        Probe::Http(http) => Manners {
+            well: Said::Status(http.expect.first().map_or(OK, |&(first, _)| first)),
+            hung: None,
+            failing: Err(Failure::Status {
+                got: SERVER_ERROR,
+                expected: ranges(&http.expect).into(),
+            }),
+        },
+        Probe::Tcp { .. } => Manners {
+            well: Said::Accepted,
+            hung: Some(Said::Accepted),
+            failing: Ok(Said::Accepted),
+        },
+        Probe::Mysql { .. } => Manners {
+            well: Said::Greeting,
+            hung: None,
+            failing: Err(Failure::Mysql {
+                code: TOO_MANY_CONNECTIONS,
+                message: "Too many connections".into(),
+            }),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::check::Thresholds;
+
+    fn check(probe: Probe) -> Check {
+        Check {
+            probe,
+            address: None,
+            every: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            thresholds: Thresholds { fall: 3, rise: 2, forgive: 10 },
+        }
+    }
+
+    fn probed(network: &Network, node: Condition, mother: Option<Condition>) -> Verdict {
+        let mut luck = fastrand::Rng::with_seed(7);
+        network.probe(node, mother, &check(Probe::Mysql { port: 3306 }), &mut luck).0
+    }
+
+    const SILENCE: Verdict = Err(Failure::NoAnswer { within: Duration::from_secs(2) });
+
+    #[test]
+    fn each_way_to_be_unwell_has_its_verdict() {
+        let network = Network::default();
+        assert!(probed(&network, Condition::Well, None).is_ok());
+        assert_eq!(probed(&network, Condition::Dead, None), SILENCE);
+        assert_eq!(probed(&network, Condition::Closed, None), Err(Failure::Refused));
+        assert_eq!(probed(&network, Condition::Slow(Duration::from_secs(3)), None), SILENCE);
+        let mut luck = fastrand::Rng::with_seed(7);
+        let tcp = check(Probe::Tcp { port: 80 });
+        assert!(network.probe(Condition::Hung, None, &tcp, &mut luck).0.is_ok());
+        assert_eq!(probed(&network, Condition::Hung, None), SILENCE);
+    }
+
+    #[test]
+    fn a_node_that_asks_its_mother_is_as_well_as_she_is() {
+        let network = Network::default();
+        assert!(probed(&network, Condition::Well, Some(Condition::Well)).is_ok());
+        assert_eq!(probed(&network, Condition::Well, Some(Condition::Dead)), SILENCE);
+        let closed = probed(&network, Condition::Well, Some(Condition::Closed));
+        assert_eq!(closed.unwrap_err().to_string(), "HTTP 500, expected 200");
+    }
+
+    #[test]
+    fn a_checker_that_is_cut_off_hears_nobody() {
+        let mut network = Network::default();
+        network.happen(&What::Checker(Line::CutOff));
+        assert_eq!(probed(&network, Condition::Well, None), SILENCE);
+        network.happen(&What::Checker(Line::Recovers));
+        assert!(probed(&network, Condition::Well, None).is_ok());
+    }
+}

@@ -1,0 +1,294 @@
+//! Plays a timeline: the real state, trackers, beats and snapshots, in a time of its own.
+//!
+//! What is not here, since the network is a table: probes do not wait for each other, however many
+//! there are.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cluster::check::Check;
+use crate::cluster::node::{NodeName, Role};
+use crate::cluster::pool::Membership;
+use crate::config::simulation::{AsksMother, Simulation};
+use crate::control::loaded::Loaded;
+use crate::control::report;
+use crate::control::roster::{Plan, Target};
+use crate::control::state::ControlState;
+use crate::health::beat::{self, Beat};
+use crate::health::probe::Verdict;
+use crate::health::{Observation, TargetId};
+use crate::simulation::ask::Asker;
+use crate::simulation::diary::{CLIENT, Diary, Run};
+use crate::simulation::network::{Condition, Network};
+use crate::simulation::population::Population;
+use crate::snapshot::Snapshot;
+use crate::zone::rtype;
+use crate::zone::store::TooLarge;
+
+/// The time at which every simulation starts: midnight, so that a time of day is time passed.
+const START: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// Plays it to its end. `file` is shown as the configuration's name.
+pub fn play(simulation: &Simulation, file: &Path, seed: u64) -> Result<Run, TooLarge> {
+    let loaded = Loaded::build(&simulation.config, file, START)?;
+    let (state, plan) = ControlState::new(Box::new(loaded), &[], START);
+    let mut player = Player::new(simulation, state, seed);
+    player.follow(plan);
+    let mut population = player.population();
+    player.write(true);
+    while let Some(now) = player.next() {
+        player.serve(&mut population, now);
+        player.now = now;
+        player.happen();
+        player.settle();
+    }
+    player.serve(&mut population, simulation.until);
+    Ok(player.diary.end(simulation, population, seed))
+}
+
+struct Player<'a> {
+    simulation: &'a Simulation,
+    seed: u64,
+    now: Duration,
+    state: ControlState,
+    snapshot: Snapshot,
+    network: Network,
+    queue: BinaryHeap<Reverse<(Duration, u64, Due)>>,
+    /// Of things in the queue, so that what is due at the same time keeps its order.
+    queued: u64,
+    targets: HashMap<TargetId, Probed>,
+    /// Verdicts that are on their way.
+    verdicts: HashMap<TargetId, Verdict>,
+    nodes: HashMap<IpAddr, NodeName>,
+    asker: Asker,
+    turn: u64,
+    /// Of the clients' questions.
+    rtype: u16,
+    luck: fastrand::Rng,
+    diary: Diary,
+}
+
+/// What the time brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// An event of the timeline, by its index.
+    Event(usize),
+    Probe(TargetId),
+    Verdict(TargetId),
+    RoundOver,
+}
+
+/// One target with its beat and its own luck: another target changes nothing for this one.
+struct Probed {
+    node: NodeName,
+    check: Check,
+    is_deep: bool,
+    beat: Option<Beat>,
+    luck: fastrand::Rng,
+}
+
+impl<'a> Player<'a> {
+    fn new(simulation: &'a Simulation, state: ControlState, seed: u64) -> Player<'a> {
+        let nodes = simulation.config.nodes.iter().flat_map(|node| {
+            let public = [node.address.map(IpAddr::from), node.address6.map(IpAddr::from)];
+            let all = public.into_iter().chain([node.private]).flatten();
+            all.map(|address| (address, node.name.clone()))
+        });
+        let mut player = Player {
+            simulation,
+            seed,
+            now: Duration::ZERO,
+            snapshot: snapshot(&state, None),
+            diary: Diary::new(simulation),
+            network: Network::default(),
+            queue: BinaryHeap::new(),
+            queued: 0,
+            targets: HashMap::new(),
+            verdicts: HashMap::new(),
+            nodes: nodes.collect(),
+            asker: Asker::default(),
+            turn: 0,
+            rtype: rtype::A,
+            luck: luck(seed, 0),
+            state,
+        };
+        for (index, event) in simulation.events.iter().enumerate() {
+            player.queue(event.at, Due::Event(index));
+        }
+        player.queue(player.state.first_round(), Due::RoundOver);
+        player
+    }
+
+    fn queue(&mut self, at: Duration, due: Due) {
+        self.queued += 1;
+        self.queue.push(Reverse((at, self.queued, due)));
+    }
+
+    /// When something happens next, if that is before the end.
+    fn next(&self) -> Option<Duration> {
+        let Reverse((at, ..)) = self.queue.peek()?;
+        (*at <= self.simulation.until).then_some(*at)
+    }
+
+    /// Everything that is due now.
+    fn happen(&mut self) {
+        while let Some(Reverse((at, _, due))) = self.queue.peek().copied()
+            && at <= self.now
+        {
+            self.queue.pop();
+            match due {
+                Due::Event(index) => {
+                    let event = &self.simulation.events[index];
+                    self.network.happen(&event.what);
+                    self.diary.event(at, &event.what);
+                }
+                Due::Probe(target) => self.probe(target),
+                Due::Verdict(target) => self.observe(target),
+                Due::RoundOver => self.state.end_first_round(),
+            }
+        }
+    }
+
+    /// Starts and stops probing.
+    fn follow(&mut self, plan: Plan) {
+        for target in plan.stop {
+            self.targets.remove(&target);
+        }
+        let count = plan.start.len();
+        for (index, Target { id, subject, check }) in plan.start.into_iter().enumerate() {
+            let deep = self.state.pools.iter().flat_map(|pool| &pool.members);
+            let mut deep = deep.filter_map(|member| member.deep.as_ref());
+            let is_deep = deep.any(|watched| watched.target == id);
+            let luck = luck(self.seed, id.0);
+            self.targets
+                .insert(id, Probed { node: subject.node, check, is_deep, beat: None, luck });
+            self.queue(self.now + beat::delay(index, count), Due::Probe(id));
+        }
+    }
+
+    fn probe(&mut self, id: TargetId) {
+        let mother = self.mother();
+        let now = self.now;
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        if target.beat.is_none() {
+            target.beat = Some(Beat::new(target.check.every, now, target.luck.f64()));
+        }
+        let condition = self.network.condition(&target.node);
+        let mother = mother.filter(|_| needs_mother(self.simulation, target));
+        let (verdict, took) =
+            self.network.probe(condition, mother, &target.check, &mut target.luck);
+        self.verdicts.insert(id, verdict);
+        self.queue(now + took, Due::Verdict(id));
+    }
+
+    fn observe(&mut self, id: TargetId) {
+        let (Some(verdict), Some(target)) = (self.verdicts.remove(&id), self.targets.get_mut(&id))
+        else {
+            return;
+        };
+        if let Some(beat) = &mut target.beat {
+            let next = beat.next(self.now, target.luck.f64());
+            self.queue(next, Due::Probe(id));
+        }
+        let observation = Observation { target: id, verdict };
+        self.state.observe(&observation, at(self.now));
+    }
+
+    /// What the children find when they ask for database and files: the first of the pool that has
+    /// a mother, as it is answered now, or else the mother herself.
+    fn mother(&self) -> Option<Condition> {
+        let has_mother =
+            |membership: &Membership| membership.iter().any(|member| member.role == Role::Mother);
+        let pools = &self.state.loaded.pools;
+        let pool = pools.iter().position(|pool| has_mother(&pool.membership));
+        let answered = pool.and_then(|pool| {
+            let selection = &self.state.answers[pool].selection;
+            let source = &pools[selection.pool.index()].membership;
+            let member = source.get(*selection.members.first()?)?;
+            Some(member.node.clone())
+        });
+        let mut nodes = self.simulation.config.nodes.iter();
+        let herself = || nodes.find(|node| node.role == Role::Mother).map(|node| node.name.clone());
+        let mother = answered.or_else(herself)?;
+        Some(self.network.condition(&mother))
+    }
+
+    /// Lets what happened count, and writes down what that changed.
+    fn settle(&mut self) {
+        let changed = self.state.settle(at(self.now));
+        if changed {
+            self.snapshot = snapshot(&self.state, Some(&self.snapshot));
+        }
+        self.write(changed);
+    }
+
+    fn write(&mut self, changed: bool) {
+        let now = self.now;
+        for news in self.state.take_news() {
+            self.diary.news(now, news.text);
+        }
+        self.diary.members(now, &self.state, |node| self.network.condition(node));
+        if changed {
+            let status = report::status(&self.state, at(now));
+            self.diary.answers(now, &self.state, &status, &self.snapshot, &mut self.asker);
+        }
+    }
+
+    fn population(&mut self) -> Population {
+        let clients = &self.simulation.clients;
+        let (snapshot, asker, turn) = (&self.snapshot, &mut self.asker, &mut self.turn);
+        let mut ask = |rtype| {
+            *turn += 1;
+            asker.ask(snapshot, &clients.asks, rtype, CLIENT, *turn)
+        };
+        if ask(rtype::A).addresses.is_empty() {
+            self.rtype = rtype::AAAA;
+        }
+        let rtype = self.rtype;
+        Population::new(clients, &mut self.luck, || ask(rtype))
+    }
+
+    /// The requests of all clients until `end`, with the answers of now.
+    fn serve(&mut self, population: &mut Population, end: Duration) {
+        let (asks, rtype) = (&self.simulation.clients.asks, self.rtype);
+        let (snapshot, asker, turn) = (&self.snapshot, &mut self.asker, &mut self.turn);
+        let (network, nodes, luck) = (&self.network, &self.nodes, &mut self.luck);
+        let ask = || {
+            *turn += 1;
+            asker.ask(snapshot, asks, rtype, CLIENT, *turn)
+        };
+        population.play(end, ask, |address| {
+            nodes.get(&address).is_some_and(|node| network.condition(node).serves(luck))
+        });
+    }
+}
+
+fn needs_mother(simulation: &Simulation, target: &Probed) -> bool {
+    let role = simulation.config.nodes.iter().find(|node| node.name == target.node);
+    role.is_some_and(|node| node.role == Role::Child)
+        && match simulation.asks_mother {
+            AsksMother::Deep => target.is_deep,
+            AsksMother::All => true,
+            AsksMother::None => false,
+        }
+}
+
+fn snapshot(state: &ControlState, previous: Option<&Snapshot>) -> Snapshot {
+    let loaded = &state.loaded;
+    Snapshot::build(&loaded.statics, &loaded.pools, &state.answers, previous)
+}
+
+fn at(now: Duration) -> Timestamp {
+    START + now
+}
+
+/// The random numbers of one target, or of the clients (0).
+fn luck(seed: u64, of: u64) -> fastrand::Rng {
+    const APART: u64 = 0x9e37_79b9_7f4a_7c15;
+    fastrand::Rng::with_seed(seed ^ of.wrapping_mul(APART))
+}
