@@ -4,10 +4,10 @@
 | shown | how |
 |---|---|
 | share of a core | the server's threads on a processor, by the kernel's account, while every node is probed each second |
-| latency of answers | of questions at 1,000 a second, from sending to the kernel's time stamp of the reply, by turns with probing and without |
+| latency of answers | of questions at 1,000 a second, from sending to the kernel's time stamp of the reply, by turns with probing and without, the server on one core and on two |
 | bursts | most probes that reach the nodes in any 10 ms, the server's start included |
 
-The server has core 0, the nodes and the questions have core 1.
+Otherwise the server has core 0; the nodes and the questions have core 1.
 """
 import argparse
 import datetime
@@ -25,7 +25,7 @@ SIZES = [100, 300, 1000]
 CORE_LIMIT = {"http": 20.0, "tcp": 10.0}
 BURST_LIMIT = 5.0
 SETTLE, MEASURE = 3, 6
-TURNS, QUESTIONS, PACE = 4, 3000, 0.001
+TURNS, QUESTIONS, PACE = 3, 3000, 0.001
 
 
 def main():
@@ -51,7 +51,7 @@ def main():
 class Site:
     """A server and the nodes that it probes."""
 
-    def __init__(self, folder, kind, size, every=1.0):
+    def __init__(self, folder, kind, size, every=1.0, core=procs.SERVER_CORE):
         members = [servers.node_address(index) for index in range(size)]
         # A pool of more than 256 has no more in the rotation: pools of 100, as a cluster has them.
         pools = [servers.Pool([f"p{n}.{wire.ZONE}"], members[n:n + 100], max_answers=8)
@@ -65,7 +65,7 @@ class Site:
         procs.until(lambda: os.path.exists(self.arrivals), 5)
         start = servers.tiovivo(folder, site, "127.9.0.1")
         self.address = start.address
-        self.server = procs.Server("tiovivo", start.command, folder)
+        self.server = procs.Server("tiovivo", start.command, folder, core)
 
     def __enter__(self):
         return self
@@ -98,13 +98,15 @@ def most_within(moments, width):
 
 
 def answers(folder):
-    """{probing: [(median, p99)] of each turn}, in microseconds."""
-    found = {True: [], False: []}
+    """{(cores, probing): [(median, p99)] of each turn}, in microseconds."""
+    found = {(cores, probing): [] for cores in (1, 2) for probing in (False, True)}
     for _ in range(TURNS):
-        for probing in found:
-            with Site(folder, "http", SIZES[-1], every=1.0 if probing else 86400) as site:
+        for cores, probing in found:
+            every = 1.0 if probing else 86400
+            core = procs.SERVER_CORE if cores == 1 else procs.BOTH_CORES
+            with Site(folder, "http", SIZES[-1], every, core) as site:
                 time.sleep(SETTLE)
-                found[probing].append(latency(site.address))
+                found[cores, probing].append(latency(site.address))
     return found
 
 
@@ -128,10 +130,10 @@ def tell(shares, latency):
         cells = [f"{share:.1f} | {burst:.1f} %" for _, share, burst in rows]
         print(f"| {rows[0][0]} | " + " | ".join(cells) + " |")
     print("\n| answers, µs | median | p99 |\n|---|--:|--:|")
-    for probing, turns in latency.items():
+    for (cores, probing), turns in latency.items():
         middle, tail = (statistics.median(values) for values in zip(*turns))
         words = f"{SIZES[-1]} nodes probed over HTTP" if probing else "nothing probed"
-        print(f"| {words} | {middle:.0f} | {tail:.0f} |")
+        print(f"| {words}, the server on {cores} core{'s'[:cores - 1]} | {middle:.0f} | {tail:.0f} |")
     kept = all(row[-1][1] <= CORE_LIMIT[kind] and row[-1][2] <= BURST_LIMIT
                for kind, row in shares.items())
     print(f"\nWith {SIZES[-1]} nodes at most 20 % of a core for HTTP, 10 % for TCP, and bursts of at "

@@ -15,14 +15,13 @@ The first three go beside gdnsd in interleaved rounds. The server has core 0, al
 """
 import argparse
 import datetime
+import json
 import os
 import random
-import re
 import signal
 import statistics
 import sys
 import time
-import urllib.request
 
 from lib import load, plot, procs, servers, wire
 
@@ -356,7 +355,6 @@ def health(folder, _):
         server.stop()
         harmed.stop()
         nodes.stop()
-    import json
     with open(arrivals) as file:
         moments = json.load(file)
     # The last connection before the change is seen is the one that decided it.

@@ -12,7 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TIOVIVO = os.path.join(ROOT, "target/release/tiovivo")
 # Name servers live in sbin, which is not in everyone's path.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
-SERVER_CORE, GENERATOR_CORE = 0, 1
+SERVER_CORE, GENERATOR_CORE, BOTH_CORES = 0, 1, "0,1"
 STOP_LIMIT = 5
 
 # Debian package of each command that the scripts call.
