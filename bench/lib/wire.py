@@ -71,7 +71,9 @@ def ask(address, message, timeout=0.5):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(timeout)
         try:
-            sock.sendto(message, address)
+            # Connected, the socket hears at once that nobody is there yet.
+            sock.connect(address)
+            sock.send(message)
             return sock.recv(4096)
         except OSError:
             return None

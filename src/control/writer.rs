@@ -30,7 +30,7 @@ use crate::snapshot::publish::{Publisher, Reader, channel};
 /// Commands that wait.
 const COMMANDS: usize = 16;
 /// How old a status gets while only observations come in.
-const TELL: Duration = Duration::from_millis(250);
+const TELL: Duration = Duration::from_secs(1);
 
 /// Ready to begin: the first snapshot is there, no probe has been sent.
 #[derive(Debug)]
