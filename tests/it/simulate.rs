@@ -1,8 +1,8 @@
 //! Plays every file of `simulations`: its table and its plot are kept beside it, and must come out
 //! again to the octet.
 //!
-//! `TIOVIVO_REWRITE=1` writes what comes out now into the files: read the difference, and look at
-//! the plots, before you commit it.
+//! `TIOVIVO_REWRITE=1` writes what comes out now into the files, and into docs/simulate.md: read the
+//! difference, and look at the plots, before you commit it.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,7 @@ fn few_clients(mut simulation: Simulation) -> Simulation {
 
 #[test]
 fn every_simulation_comes_out_as_kept() {
+    let is_rewritten = std::env::var_os("TIOVIVO_REWRITE").is_some();
     let mut faults = vec![];
     for file in files() {
         let simulation = load(&file);
@@ -52,8 +53,11 @@ fn every_simulation_comes_out_as_kept() {
         let title = title(&file);
         for (end, now) in [("txt", table::table(&run, &title)), ("svg", plot::svg(&run, &title))] {
             let kept = file.with_extension(end);
-            if std::env::var_os("TIOVIVO_REWRITE").is_some() {
+            if is_rewritten {
                 std::fs::write(&kept, &now).unwrap();
+            }
+            if is_rewritten && end == "txt" {
+                rewrite_page(&title, &now);
             }
             if std::fs::read_to_string(&kept).unwrap_or_default() != now {
                 let shown = if end == "txt" { now.as_str() } else { "" };
@@ -62,6 +66,17 @@ fn every_simulation_comes_out_as_kept() {
         }
     }
     assert!(faults.is_empty(), "{}\nTIOVIVO_REWRITE=1 rewrites them", faults.join("\n"));
+}
+
+/// The page shows one of them; another test holds it against what is printed.
+fn rewrite_page(title: &str, table: &str) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/simulate.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let command = format!("$ tiovivo simulate simulations/{title}.yaml\n");
+    if let Some((before, after)) = text.split_once(&command) {
+        let after = &after[after.find("\ndrawn in").unwrap()..];
+        std::fs::write(&page, format!("{before}{command}{table}{after}")).unwrap();
+    }
 }
 
 #[test]
