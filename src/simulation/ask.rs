@@ -1,5 +1,6 @@
 //! What a snapshot answers, read from the very bytes that would be sent.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -17,7 +18,11 @@ const QUESTION_TAIL: usize = 4;
 /// A pointer to the question, type, class, TTL and length.
 const RECORD_HEAD: usize = 12;
 /// So often a name is asked to see who comes first how often.
-const TURNS: u64 = 200;
+const LEAST_TURNS: u64 = 200;
+/// And, of many addresses of which an answer has a few, so often for each, to see them all.
+const TURNS_EACH: u64 = 20;
+/// More addresses than this are counted instead of listed; the log lines name who went or came.
+const LISTED: usize = 16;
 
 /// The addresses of one answer, in its order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,23 +78,20 @@ impl Asker {
     pub fn survey(&mut self, snapshot: &Snapshot, name: &Name, from: IpAddr) -> Answered {
         let mut answered = Answered::default();
         for rtype in [rtype::A, rtype::AAAA] {
-            let mut found: Vec<(IpAddr, u64)> = vec![];
-            for turn in 0..TURNS {
+            let mut firsts: BTreeMap<IpAddr, u64> = BTreeMap::new();
+            let mut turn = 0;
+            while turn < LEAST_TURNS.max(TURNS_EACH * firsts.len() as u64) {
                 let answer = self.ask(snapshot, name, rtype, from, turn);
                 answered.is_refused |= answer.is_refused;
                 answered.ttl = answered.ttl.max(answer.ttl);
                 answered.most = answered.most.max(answer.addresses.len());
                 for (place, address) in answer.addresses.into_iter().enumerate() {
-                    let first = u64::from(place == 0);
-                    match found.iter_mut().find(|(known, _)| *known == address) {
-                        Some((_, firsts)) => *firsts += first,
-                        None => found.push((address, first)),
-                    }
+                    *firsts.entry(address).or_default() += u64::from(place == 0);
                 }
+                turn += 1;
             }
-            found.sort_unstable();
-            let percent = |firsts: u64| (firsts * 100 / TURNS) as u8;
-            answered.addresses.extend(found.into_iter().map(|(at, n)| (at, percent(n))));
+            let percent = |firsts: u64| (firsts * 100 / turn) as u8;
+            answered.addresses.extend(firsts.into_iter().map(|(at, n)| (at, percent(n))));
         }
         answered
     }
@@ -153,8 +155,10 @@ impl Answered {
             }
         });
         let all = shown.collect::<Vec<_>>().join(" ");
+        let count = self.addresses.len();
+        let all = if count > LISTED { format!("{count} addresses") } else { all };
         let v4 = self.addresses.iter().filter(|(address, _)| address.is_ipv4()).count();
-        match v4.max(self.addresses.len() - v4) > self.most {
+        match v4.max(count - v4) > self.most {
             true => format!("{} of {all}", self.most),
             false => all,
         }

@@ -27,7 +27,7 @@ const POOL: f64 = 24.0;
 const CHART: f64 = 150.0;
 const GAP: f64 = 34.0;
 const FOOT: f64 = 120.0;
-/// Members beyond these are counted instead of drawn.
+/// Of more members, those are drawn to whom something happened, so many at most.
 const MAX_ROWS: usize = 40;
 const MAX_TICKS: f64 = 12.0;
 
@@ -165,7 +165,8 @@ impl Plot {
         let mut plot = Plot { svg: String::new(), until: self.until };
         let mut y = top;
         let mut pool = "";
-        for row in run.rows.iter().take(MAX_ROWS) {
+        let rows = drawn(&run.rows);
+        for row in &rows {
             if row.pool != pool {
                 pool = &row.pool;
                 let text = format!("pool {pool}");
@@ -175,8 +176,8 @@ impl Plot {
             plot.member(row, y);
             y += ROW + if row.deep.is_some() { DEEP } else { 0.0 };
         }
-        if let Some(more @ 1..) = run.rows.len().checked_sub(MAX_ROWS) {
-            plot.text(14.0, y + 14.0, "", &format!("and {more} more"));
+        if let Some(more @ 1..) = run.rows.len().checked_sub(rows.len()) {
+            plot.text(14.0, y + 14.0, "", &format!("and {more} others"));
             y += ROW;
         }
         (plot.svg, y)
@@ -291,6 +292,15 @@ impl Plot {
              fill-opacity=\"0.35\"/>"
         );
         self.text(x + 28.0, third + 9.0, "", "and so was every other that the client had");
+    }
+}
+
+fn drawn(rows: &[Row]) -> Vec<&Row> {
+    // From unknown to up is no event.
+    let is_eventful = |row: &&Row| row.check.0.len() > 2 || row.is_well.0.len() > 1;
+    match rows.len() > MAX_ROWS {
+        true => rows.iter().filter(is_eventful).take(MAX_ROWS).collect(),
+        false => rows.iter().collect(),
     }
 }
 
