@@ -7,7 +7,6 @@ order each time; the table has the medians. What is measured is the time that th
 were on a processor, by the kernel's own account: it is the server's, however fast the generator is.
 """
 import argparse
-import datetime
 import os
 import random
 import statistics
@@ -43,7 +42,7 @@ def main():
             running.stop()
     print(table(rows, options))
     plot.bars(options.plot, "Processor time for a DNS answer", f"median and range of "
-              f"{options.rounds} rounds, one core, {procs.machine()}",
+              f"{options.rounds} rounds; {procs.stamp('compare.py')}",
               [(row.name, row.busy, row.least, row.most, row.ours) for row in rows],
               "microseconds of the server's core for each answer")
     print(f"\nplot: {options.plot}")
@@ -133,8 +132,7 @@ class Row:
 
 def table(rows, options):
     ours = next((row.busy for row in rows if row.ours), float("nan"))
-    today = datetime.date.today().isoformat()
-    lines = [f"{today}, {procs.machine()}; `bench/compare.py`, {options.rounds} rounds", "",
+    lines = [f"{procs.stamp('compare.py')}, {options.rounds} rounds", "",
              "| server | µs for an answer | to tiovivo's | answered a second | core used "
              f"| µs at {SLOW:,} a second | memory, MB | lost |",
              "|---|--:|--:|--:|--:|--:|--:|--:|"]

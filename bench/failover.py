@@ -14,7 +14,6 @@ timeout 500 ms, out after 2 failures, back after 2 successes, or as near as a se
 | packets lost | they are dropped on the way to it |
 """
 import argparse
-import datetime
 import os
 import random
 import signal
@@ -54,8 +53,7 @@ def main():
                 print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
         finally:
             run.stop()
-    print(f"{datetime.date.today()}, {procs.machine()}; `bench/failover.py`, "
-          f"{options.rounds} rounds, seconds: median (worst)\n")
+    print(f"{procs.stamp('failover.py')}, {options.rounds} rounds, seconds: median (worst)\n")
     sys.exit(0 if run.tell() else 1)
 
 

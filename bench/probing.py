@@ -10,7 +10,6 @@
 Otherwise the server has core 0; the nodes and the questions have core 1.
 """
 import argparse
-import datetime
 import json
 import os
 import statistics
@@ -42,9 +41,9 @@ def main():
     kept = tell(shares, latency)
     if options.plot:
         plot.lines(options.plot, "Processor time for checking nodes",
-                   f"each node every second; {procs.machine()}",
+                   procs.stamp("probing.py"),
                    {kind: [(size, share) for size, share, _ in row]
-                    for kind, row in shares.items()}, "nodes", "% of a core")
+                    for kind, row in shares.items()}, "nodes, each probed every second", "% of a core")
     sys.exit(0 if kept else 1)
 
 
@@ -122,7 +121,7 @@ def latency(address):
 
 
 def tell(shares, latency):
-    print(f"{datetime.date.today()}, {procs.machine()}; `bench/probing.py`\n")
+    print(procs.stamp("probing.py") + "\n")
     print("| nodes, each probed every second | " + " | ".join(
         f"{kind}: % of a core | largest burst in 10 ms" for kind in shares) + " |")
     print("|--:|" + "--:|" * 2 * len(shares))

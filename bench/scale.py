@@ -14,7 +14,6 @@
 The first three go beside gdnsd in interleaved rounds. The server has core 0, all else core 1.
 """
 import argparse
-import datetime
 import json
 import os
 import random
@@ -46,7 +45,7 @@ def main():
     procs.need(["ip", "taskset", "dnsperf", "gdnsd"], [], options.install)
     procs.enter_namespace()
     os.sched_setaffinity(0, {procs.GENERATOR_CORE})
-    print(f"{datetime.date.today()}, {procs.machine()}; `bench/scale.py`")
+    print(procs.stamp("scale.py"))
     kept = True
     for what in options.what or parts:
         print(f"{what} ...", file=sys.stderr)
@@ -138,7 +137,7 @@ def table(found, sizes, what, columns):
 def draw(plots, name, title, found, sizes, read, across, up):
     if plots:
         series = {kind: [(size, read(found[kind, size])) for size in sizes] for kind in KINDS}
-        plot.lines(os.path.join(plots, f"capacity-{name}.svg"), title, procs.machine(), series,
+        plot.lines(os.path.join(plots, f"capacity-{name}.svg"), title, procs.stamp("scale.py"), series,
                    across, up)
 
 

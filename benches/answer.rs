@@ -31,7 +31,7 @@ const CHILDREN: [usize; 4] = [1, 8, 64, 256];
 const WEIGHTS: usize = 100;
 
 fn main() {
-    divan::main();
+    divan::Divan::from_args().sample_size(ROUND as u32).main();
 }
 
 /// A zone of that many names with eight addresses each, and pools whose nodes all serve.

@@ -1,6 +1,6 @@
 """Plots as SVG, written by hand: bars with their range, and lines over a logarithmic axis."""
 from html import escape
-from math import log10
+from math import floor, log10
 
 COLOURS = ["#1f5fa8", "#c2571a", "#3c8031", "#7a4b9e"]
 FONT = "font-family='DejaVu Sans, Verdana, sans-serif'"
@@ -33,8 +33,8 @@ class Page:
 
 def steps(most, wanted=5):
     """Round numbers from 0 to at least `most`."""
-    size = 10 ** int(log10(most / wanted)) if most >= wanted else 10 ** (int(log10(most / wanted)) - 1)
-    size = next(size * factor for factor in (1, 2, 5, 10, 20, 50, 100)
+    size = 10 ** floor(log10(most / wanted))
+    size = next(size * factor for factor in (1, 2, 5, 10)
                 if size * factor * wanted >= most)
     count = int(most / size - 1e-9) + 1
     return [size * index for index in range(count + 1)]
@@ -74,8 +74,8 @@ def bars(path, title, subtitle, rows, unit):
 
 def lines(path, title, subtitle, series, across, up):
     """`series`: {label: [(x, y)]}, x on a logarithmic axis with the points' own values as ticks."""
-    left, right, top, bottom = 70, 150, 70, 60
-    page = Page(760, 340, title, subtitle)
+    left, right, top, bottom = 60, 100, 92, 60
+    page = Page(760, 360, title, subtitle)
     width, height = page.width - left - right, page.height - top - bottom
     xs = sorted({x for points in series.values() for x, _ in points})
     ticks = steps(max(y for points in series.values() for _, y in points))
@@ -89,7 +89,7 @@ def lines(path, title, subtitle, series, across, up):
         page.line(at_x(x), top, at_x(x), top + height, "#eee")
         page.text(at_x(x), top + height + 18, short(x), anchor="middle", fill=GREY)
     page.text(left + width / 2, page.height - 16, across, anchor="middle", fill=GREY)
-    page.text(left - 54, top - 10, up, fill=GREY)
+    page.text(16, top - 16, up, fill=GREY)
     labels = []
     for (label, points), colour in zip(series.items(), COLOURS):
         path_points = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in points)

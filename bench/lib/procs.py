@@ -1,4 +1,5 @@
 """Processes under measurement: started on a core, watched by what the kernel tells of them."""
+import datetime
 import os
 import shlex
 import shutil
@@ -161,8 +162,13 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def stamp(script):
+    """Whose figures these are."""
+    return f"{datetime.date.today()}, {machine()}; bench/{script}"
+
+
 def machine():
     with open("/proc/cpuinfo") as file:
         models = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    version = os.uname().release
+    version = os.uname().release.split("-")[0]
     return f"{len(models)} cores of {models[0]}, Linux {version}"
