@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-pub const PAGES: [&str; 8] = [
+pub const PAGES: [&str; 10] = [
     "README.md",
     "docs/configuration.md",
     "docs/operations.md",
     "docs/simulate.md",
+    "docs/capacity.md",
+    "bench/README.md",
     "CHANGELOG.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
