@@ -53,7 +53,7 @@ def arguments():
     parser.add_argument("--install", action="store_true", help="install the packages needed")
     parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=1, help="each load; %(default)s")
-    parser.add_argument("--plot", default="bench/compare.svg", help="default: %(default)s")
+    parser.add_argument("--plot", default="target/compare.svg", help="default: %(default)s")
     parser.add_argument("--only", help="servers whose names begin so, with commas between")
     return parser.parse_args()
 
