@@ -26,6 +26,8 @@ pub enum Probe {
     Http(HttpProbe),
     /// Up when the connection is accepted.
     Tcp { port: u16 },
+    /// Up when a text is in what the server says.
+    Talk(TalkProbe),
     /// Up when the server greets with a MySQL handshake packet. No login, no query.
     Mysql { port: u16 },
 }
@@ -35,7 +37,7 @@ impl Probe {
     pub fn file(&self) -> Option<&PathBuf> {
         let tls = match self {
             Probe::Http(http) => http.tls.as_ref()?,
-            Probe::Tcp { .. } | Probe::Mysql { .. } => return None,
+            Probe::Tcp { .. } | Probe::Talk(_) | Probe::Mysql { .. } => return None,
         };
         match &tls.trust {
             Trust::Authorities(authorities) => Some(&authorities.file),
@@ -81,6 +83,16 @@ impl Method {
             Method::Post => "POST",
         }
     }
+}
+
+/// A connection on which something is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TalkProbe {
+    pub port: u16,
+    /// Sent at once; the server speaks first when absent. 1 to 1024 octets.
+    pub send: Option<String>,
+    /// Looked for in the first 64 KiB of the answer. 1 to 1024 octets.
+    pub expect: String,
 }
 
 /// When results change the verdict.

@@ -10,6 +10,10 @@
 //! | loses 30% | of 100, 30 get no answer | the same | the same | 30 of 100 are not |
 //! | slows 3s | the same, 3 s later | the same | the same | is served |
 //!
+//! | other kinds | is well | hangs | fails | refuses |
+//! |---|---|---|---|---|
+//! | a text over TCP | is found | no answer | is missing | refused |
+//!
 //! A checker that is cut off gets no answer from anybody; clients do not feel it.
 
 use std::collections::HashMap;
@@ -123,12 +127,12 @@ fn ask(
     took: Duration,
     luck: &mut fastrand::Rng,
 ) -> (Answer<Said>, Duration) {
-    let Manners { well, hung, failing } = manners(probe);
+    let Manners { well, hung, failing, closed } = manners(probe);
     let answer = match node {
         Condition::Well => Ok(well),
         Condition::Slow(more) => return (Ok(well), took + more),
         Condition::Dead => Err(None),
-        Condition::Closed => Err(Some(Failure::Refused)),
+        Condition::Closed => closed.map_err(Some),
         Condition::Lossy(_) if node.serves(luck) => Ok(well),
         Condition::Lossy(_) => Err(None),
         Condition::Hung => hung.ok_or(None),
@@ -157,6 +161,8 @@ struct Manners {
     hung: Option<Said>,
     /// Of a node that says that it cannot.
     failing: Result<Said, Failure>,
+    /// Of a node where nobody listens.
+    closed: Result<Said, Failure>,
 }
 
 fn manners(probe: &Probe) -> Manners {
@@ -168,11 +174,19 @@ fn manners(probe: &Probe) -> Manners {
                 got: SERVER_ERROR,
                 expected: ranges(&http.expect).into(),
             }),
+            closed: Err(Failure::Refused),
         },
         Probe::Tcp { .. } => Manners {
             well: Said::Accepted,
             hung: Some(Said::Accepted),
             failing: Ok(Said::Accepted),
+            closed: Err(Failure::Refused),
+        },
+        Probe::Talk(talk) => Manners {
+            well: Said::Expected,
+            hung: None,
+            failing: Err(Failure::Lacks { text: talk.expect.as_str().into(), all: true }),
+            closed: Err(Failure::Refused),
         },
         Probe::Mysql { .. } => Manners {
             well: Said::Greeting,
@@ -181,6 +195,7 @@ fn manners(probe: &Probe) -> Manners {
                 code: TOO_MANY_CONNECTIONS,
                 message: "Too many connections".into(),
             }),
+            closed: Err(Failure::Refused),
         },
     }
 }

@@ -1,6 +1,7 @@
 //! Probes against listeners that behave as sick servers do.
 
 mod http;
+mod talk;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

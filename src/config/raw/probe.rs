@@ -107,12 +107,16 @@ pub struct RawHttpsProbe {
     pub ca_file: Option<String>,
 }
 
-/// Up when the connection is accepted.
+/// Up when the connection is accepted, or when a text is in what the server says then.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "the key `port`")]
 #[schemars(rename = "tcp", extend("required" = ["port"]))]
 pub struct RawTcp {
     pub port: Option<Port>,
+    /// Sent once the connection is there; in double quotes `\\r\\n` is a line break.
+    pub send: Option<String>,
+    /// Text that stands in the first 64 KiB of what the server says.
+    pub expect: Option<String>,
 }
 
 /// Up when the server greets as a MySQL or MariaDB server does. No login, no query.

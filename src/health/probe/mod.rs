@@ -10,6 +10,7 @@ pub mod failure;
 pub mod find;
 pub mod http;
 pub mod mysql;
+pub mod talk;
 pub mod tcp;
 pub mod trust;
 
@@ -25,6 +26,7 @@ use crate::cluster::pool::PoolName;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::http::HttpProber;
 use crate::health::probe::mysql::MysqlProber;
+use crate::health::probe::talk::TalkProber;
 use crate::health::probe::tcp::TcpProber;
 
 pub type Verdict = Result<Healthy, Failure>;
@@ -42,6 +44,8 @@ pub struct Healthy {
 pub enum Said {
     Status(u16),
     Accepted,
+    /// What was looked for.
+    Expected,
     Greeting,
 }
 
@@ -73,6 +77,7 @@ pub struct Subject {
 pub enum Prober {
     Http(Box<HttpProber>),
     Tcp(TcpProber),
+    Talk(TalkProber),
     Mysql(MysqlProber),
 }
 
@@ -82,6 +87,7 @@ impl Prober {
         match probe {
             Probe::Http(http) => Prober::Http(Box::new(HttpProber::new(address, http))),
             Probe::Tcp { port } => Prober::Tcp(TcpProber(SocketAddr::new(address, *port))),
+            Probe::Talk(talk) => Prober::Talk(TalkProber::new(address, talk)),
             Probe::Mysql { port } => Prober::Mysql(MysqlProber(SocketAddr::new(address, *port))),
         }
     }
@@ -92,6 +98,7 @@ impl Ask for Prober {
         match self {
             Prober::Http(prober) => prober.ask().await,
             Prober::Tcp(prober) => prober.ask().await,
+            Prober::Talk(prober) => prober.ask().await,
             Prober::Mysql(prober) => prober.ask().await,
         }
     }
@@ -106,6 +113,9 @@ pub fn describe(address: IpAddr, probe: &Probe) -> String {
             format!("{} {scheme}://{address}{}", http.method.as_str(), http.path)
         }
         Probe::Tcp { port } => format!("TCP connection to {}", SocketAddr::new(address, *port)),
+        Probe::Talk(talk) => {
+            format!("TCP answer of {}", SocketAddr::new(address, talk.port))
+        }
         Probe::Mysql { port } => format!("MySQL greeting of {}", SocketAddr::new(address, *port)),
     }
 }
@@ -115,6 +125,7 @@ impl fmt::Display for Said {
         match self {
             Said::Status(status) => write!(f, "{status}"),
             Said::Accepted => f.write_str("connection accepted"),
+            Said::Expected => f.write_str("expected answer"),
             Said::Greeting => f.write_str("MySQL greeting"),
         }
     }

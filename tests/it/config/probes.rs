@@ -1,6 +1,6 @@
 //! The kinds of probe: what is written, what becomes of it, what is refused.
 
-use tiovivo::cluster::check::{Check, Method};
+use tiovivo::cluster::check::{Check, Method, TalkProbe};
 use tiovivo::cluster::trust::{Tls, Trust};
 
 use super::*;
@@ -79,6 +79,28 @@ fn wrong_requests_are_told_all_at_once() {
              write at most 1024 ASCII characters, none of them a line break",
             ".https.headers.x: the header `x` is there already; write each header once",
         ]
+    );
+}
+
+#[test]
+fn a_tcp_check_may_say_something() {
+    assert_eq!(check("tcp: { port: 25 }").probe, Probe::Tcp { port: 25 });
+    let (send, expect) = (Some("ruok\r\n".to_owned()), "imok".to_owned());
+    assert_eq!(
+        check(r#"tcp: { port: 2181, send: "ruok\r\n", expect: imok }"#).probe,
+        Probe::Talk(TalkProbe { port: 2181, send, expect })
+    );
+    assert_eq!(
+        told("tcp: { send: x, expect: \"\" }"),
+        [
+            ".tcp: `port` is missing; write the port to connect to",
+            ".tcp.expect: a text of 0 octets; write 1 to 1024 octets",
+        ]
+    );
+    assert_eq!(
+        told("tcp: { port: 1, send: x }"),
+        [".tcp: `expect` is missing; \
+          write the text that the server answers with, or take `send` out"]
     );
 }
 

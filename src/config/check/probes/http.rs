@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cluster::check::{HttpProbe, Method};
 use crate::cluster::trust::Tls;
-use crate::config::check::probes::{is_host_name, port, tls};
+use crate::config::check::probes::{MAX_TEXT, check_text, is_host_name, port, tls};
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
 use crate::config::raw::Port;
@@ -16,8 +16,6 @@ use crate::config::written::KeyPath;
 /// Longest path and query of a probe.
 const MAX_PATH: usize = 1024;
 const MAX_HEADERS: usize = 32;
-/// Octets of a header's value, and of the text looked for in the body.
-const MAX_TEXT: usize = 1024;
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 const PATH: &str = "/";
@@ -157,10 +155,7 @@ fn check_body(raw: &Written<'_>, path: &KeyPath, report: &mut Report<'_>) {
         let help = "write method: GET, or take `body` out";
         report.error(&path.key("body"), "an answer to HEAD has no body", help);
     }
-    if text.is_empty() || text.len() > MAX_TEXT {
-        let help = "write 1 to 1024 octets of text that stands in the body";
-        report.error(&path.key("body"), format!("a text of {} octets", text.len()), help);
-    }
+    check_text(Some(text), &path.key("body"), report);
 }
 
 fn fault_of_path(path: &str) -> Option<&'static str> {

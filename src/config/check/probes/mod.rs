@@ -1,6 +1,7 @@
 //! `check:` and `deep:` of a pool: the times here, each kind of probe in a file of its own.
 
 pub mod http;
+pub mod tcp;
 pub mod tls;
 
 use std::path::Path;
@@ -16,6 +17,8 @@ use crate::zone::name::Name;
 
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(86_400);
+/// Octets of a text that is sent or looked for.
+const MAX_TEXT: usize = 1024;
 const MYSQL_PORT: u16 = 3306;
 const FALL: u32 = 3;
 const RISE: u32 = 2;
@@ -106,13 +109,20 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
         return http::over_tls(raw, folder, &path, report).map(Probe::Http);
     }
     if let Some(raw) = &raw.tcp {
-        return required_port(raw.port, &path, report).map(|port| Probe::Tcp { port });
+        return tcp::check(raw, &path, report);
     }
     raw.mysql.as_ref().map(|raw| Probe::Mysql { port: port(raw.port, MYSQL_PORT) })
 }
 
 fn port(written: Option<Port>, default: u16) -> u16 {
     written.map_or(default, |port| port.0.0 as u16)
+}
+
+/// What a probe sends or looks for.
+fn check_text(text: Option<&str>, path: &KeyPath, report: &mut Report<'_>) {
+    let Some(text) = text.filter(|text| !(1..=MAX_TEXT).contains(&text.len())) else { return };
+    let help = format!("write 1 to {MAX_TEXT} octets");
+    report.error(path, format!("a text of {} octets", text.len()), help);
 }
 
 fn required_port(written: Option<Port>, path: &KeyPath, report: &mut Report<'_>) -> Option<u16> {
