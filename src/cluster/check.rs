@@ -28,6 +28,8 @@ pub enum Probe {
     Tcp { port: u16 },
     /// Up when a text is in what the server says.
     Talk(TalkProbe),
+    /// Up when a TLS handshake succeeds.
+    Tls(TlsProbe),
     /// Up when the server greets with a MySQL handshake packet. No login, no query.
     Mysql { port: u16 },
 }
@@ -37,6 +39,7 @@ impl Probe {
     pub fn file(&self) -> Option<&PathBuf> {
         let tls = match self {
             Probe::Http(http) => http.tls.as_ref()?,
+            Probe::Tls(probe) => &probe.tls,
             Probe::Tcp { .. } | Probe::Talk(_) | Probe::Mysql { .. } => return None,
         };
         match &tls.trust {
@@ -93,6 +96,14 @@ pub struct TalkProbe {
     pub send: Option<String>,
     /// Looked for in the first 64 KiB of the answer. 1 to 1024 octets.
     pub expect: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsProbe {
+    pub port: u16,
+    pub tls: Tls,
+    /// A certificate that ends sooner is a failure; `None` only shows its end. 1 to 365.
+    pub min_days: Option<u32>,
 }
 
 /// When results change the verdict.

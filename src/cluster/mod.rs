@@ -14,3 +14,4 @@ pub mod pool;
 pub mod selection;
 pub mod standing;
 pub mod trust;
+pub mod validity;

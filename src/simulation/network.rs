@@ -13,6 +13,7 @@
 //! | other kinds | is well | hangs | fails | refuses |
 //! |---|---|---|---|---|
 //! | a text over TCP | is found | no answer | is missing | refused |
+//! | TLS | 90 days left | no answer | 90 days left | refused |
 //!
 //! A checker that is cut off gets no answer from anybody; clients do not feel it.
 
@@ -32,6 +33,8 @@ const RTT_SPREAD: Duration = Duration::from_millis(2);
 /// MySQL's "Too many connections".
 const TOO_MANY_CONNECTIONS: u16 = 1040;
 const SERVER_ERROR: u16 = 500;
+/// Of every certificate.
+const DAYS_LEFT: i64 = 90;
 const OK: u16 = 200;
 
 /// What happened so far.
@@ -186,6 +189,12 @@ fn manners(probe: &Probe) -> Manners {
             well: Said::Expected,
             hung: None,
             failing: Err(Failure::Lacks { text: talk.expect.as_str().into(), all: true }),
+            closed: Err(Failure::Refused),
+        },
+        Probe::Tls(_) => Manners {
+            well: Said::Certificate { days: DAYS_LEFT },
+            hung: None,
+            failing: Ok(Said::Certificate { days: DAYS_LEFT }),
             closed: Err(Failure::Refused),
         },
         Probe::Mysql { .. } => Manners {

@@ -42,7 +42,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["http/"]),
     ("hyper", &["http/", "health/probe"]),
     ("h2", &["dns/encrypted"]),
-    ("tokio_rustls", &["dns/encrypted"]),
+    ("tokio_rustls", &["dns/encrypted", "health/probe"]),
     ("hickory_server", &["dns/encrypted"]),
     ("hickory_proto", &["dns/encrypted", "cli/present.rs", "cli/delegation/said.rs"]),
     ("serde_yaml", &["config/"]),

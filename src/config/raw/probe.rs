@@ -19,6 +19,7 @@ pub struct RawCheck {
     pub http: Option<RawHttp>,
     pub https: Option<RawHttpsProbe>,
     pub tcp: Option<RawTcp>,
+    pub tls: Option<RawTls>,
     pub mysql: Option<RawMysql>,
     /// Which address of the member is probed: the one that the pool answers when absent.
     pub address: Option<Scalar<AddressKind>>,
@@ -41,11 +42,12 @@ pub struct RawCheck {
 
 impl RawCheck {
     /// The kinds of probe in the order of the manual, and which of them are written.
-    pub fn kinds(&self) -> [(&'static str, bool); 4] {
+    pub fn kinds(&self) -> [(&'static str, bool); 5] {
         [
             ("http", self.http.is_some()),
             ("https", self.https.is_some()),
             ("tcp", self.tcp.is_some()),
+            ("tls", self.tls.is_some()),
             ("mysql", self.mysql.is_some()),
         ]
     }
@@ -113,10 +115,29 @@ pub struct RawHttpsProbe {
 #[schemars(rename = "tcp", extend("required" = ["port"]))]
 pub struct RawTcp {
     pub port: Option<Port>,
-    /// Sent once the connection is there; in double quotes `\\r\\n` is a line break.
+    /// Sent once the connection is there; in double quotes `\r\n` is a line break.
     pub send: Option<String>,
     /// Text that stands in the first 64 KiB of what the server says.
     pub expect: Option<String>,
+}
+
+/// Up when a TLS handshake succeeds. Nothing is asked within it; the certificate's end is shown.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `port` and `sni`, or `{}`")]
+#[schemars(rename = "tls")]
+pub struct RawTls {
+    #[schemars(extend("default" = 443))]
+    pub port: Option<Port>,
+    /// Name that is asked for in the handshake, and that the certificate must have; the node's
+    /// address when absent.
+    pub sni: Option<String>,
+    /// Whether the certificate must be valid, and of an authority that is trusted.
+    #[schemars(extend("default" = true))]
+    pub verify: Option<Scalar<Switch>>,
+    /// PEM file with the authorities that are trusted; those of Mozilla's list when absent.
+    pub ca_file: Option<String>,
+    /// A certificate that ends in fewer days is a failure.
+    pub min_days: Option<Scalar<Whole<1, 365>>>,
 }
 
 /// Up when the server greets as a MySQL or MariaDB server does. No login, no query.

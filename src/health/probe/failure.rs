@@ -42,6 +42,8 @@ pub enum Failure {
     Alert(String),
     #[error("the certificate expired {}", ago(*days))]
     Expired { days: i64 },
+    #[error("the certificate expires in {days} days, expected at least {least}")]
+    ExpiresSoon { days: i64, least: u32 },
     #[error("the certificate is not for {0}")]
     OtherName(String),
     /// Whole, as rustls tells certificates apart.
@@ -82,6 +84,7 @@ impl Failure {
             | Failure::NothingInCommon
             | Failure::Alert(_)
             | Failure::Expired { .. }
+            | Failure::ExpiresSoon { .. }
             | Failure::OtherName(_)
             | Failure::Certificate(_)
             | Failure::Handshake

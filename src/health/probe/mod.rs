@@ -12,6 +12,7 @@ pub mod http;
 pub mod mysql;
 pub mod talk;
 pub mod tcp;
+pub mod tls;
 pub mod trust;
 
 use std::fmt;
@@ -28,6 +29,7 @@ use crate::health::probe::http::HttpProber;
 use crate::health::probe::mysql::MysqlProber;
 use crate::health::probe::talk::TalkProber;
 use crate::health::probe::tcp::TcpProber;
+use crate::health::probe::tls::TlsProber;
 
 pub type Verdict = Result<Healthy, Failure>;
 
@@ -44,6 +46,10 @@ pub struct Healthy {
 pub enum Said {
     Status(u16),
     Accepted,
+    /// A handshake; the days until the certificate ends, rounded down.
+    Certificate {
+        days: i64,
+    },
     /// What was looked for.
     Expected,
     Greeting,
@@ -78,6 +84,7 @@ pub enum Prober {
     Http(Box<HttpProber>),
     Tcp(TcpProber),
     Talk(TalkProber),
+    Tls(Box<TlsProber>),
     Mysql(MysqlProber),
 }
 
@@ -88,6 +95,7 @@ impl Prober {
             Probe::Http(http) => Prober::Http(Box::new(HttpProber::new(address, http))),
             Probe::Tcp { port } => Prober::Tcp(TcpProber(SocketAddr::new(address, *port))),
             Probe::Talk(talk) => Prober::Talk(TalkProber::new(address, talk)),
+            Probe::Tls(tls) => Prober::Tls(Box::new(TlsProber::new(address, tls))),
             Probe::Mysql { port } => Prober::Mysql(MysqlProber(SocketAddr::new(address, *port))),
         }
     }
@@ -99,6 +107,7 @@ impl Ask for Prober {
             Prober::Http(prober) => prober.ask().await,
             Prober::Tcp(prober) => prober.ask().await,
             Prober::Talk(prober) => prober.ask().await,
+            Prober::Tls(prober) => prober.ask().await,
             Prober::Mysql(prober) => prober.ask().await,
         }
     }
@@ -116,6 +125,7 @@ pub fn describe(address: IpAddr, probe: &Probe) -> String {
         Probe::Talk(talk) => {
             format!("TCP answer of {}", SocketAddr::new(address, talk.port))
         }
+        Probe::Tls(tls) => format!("TLS handshake with {}", SocketAddr::new(address, tls.port)),
         Probe::Mysql { port } => format!("MySQL greeting of {}", SocketAddr::new(address, *port)),
     }
 }
@@ -125,6 +135,12 @@ impl fmt::Display for Said {
         match self {
             Said::Status(status) => write!(f, "{status}"),
             Said::Accepted => f.write_str("connection accepted"),
+            Said::Certificate { days: ..0 } => f.write_str("TLS, certificate expired"),
+            Said::Certificate { days: 0 } => f.write_str("TLS, certificate expires today"),
+            Said::Certificate { days: 1 } => f.write_str("TLS, certificate expires in 1 day"),
+            Said::Certificate { days } => {
+                write!(f, "TLS, certificate expires in {days} days")
+            }
             Said::Expected => f.write_str("expected answer"),
             Said::Greeting => f.write_str("MySQL greeting"),
         }

@@ -7,6 +7,7 @@ use rcgen::{
 };
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tiovivo::cluster::check::TlsProbe;
 use tiovivo::cluster::trust::{Authorities, Tls, Trust};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -166,4 +167,72 @@ async fn a_handshake_that_trickles_has_until_the_timeout() {
     .await;
     let told = reason(https(port, Trust::Anyone, Some(NAME)), SHORT).await;
     assert_eq!(told, "no answer within 200 ms");
+}
+
+fn tls(port: u16, trust: Trust, min_days: Option<u32>) -> Probe {
+    let tls = Tls { name: Some(NAME.into()), trust };
+    Probe::Tls(TlsProbe { port, tls, min_days })
+}
+
+/// A certificate that ends in so many days and a half.
+fn lasting(authority: &Authority, days: i64) -> TlsAcceptor {
+    authority.acceptor(NAME, |parameters| {
+        let now = std::time::SystemTime::now();
+        let half = days * 86_400 + 43_200;
+        let end = match u64::try_from(half) {
+            Ok(after) => now + Duration::from_secs(after),
+            Err(_) => now - Duration::from_secs(half.unsigned_abs()),
+        };
+        parameters.not_before = date_time_ymd(2001, 1, 1);
+        parameters.not_after = end.into();
+    })
+}
+
+#[tokio::test]
+async fn a_handshake_shows_when_the_certificate_expires() {
+    let authority = Authority::new("ours");
+    let port = serves(lasting(&authority, 12), OK).await;
+    let said = verdict(&tls(port, authority.trust(), Some(12)), LONG).await.unwrap().said;
+    assert_eq!(said, Said::Certificate { days: 12 });
+    let told = reason(tls(port, authority.trust(), Some(30)), LONG).await;
+    assert_eq!(told, "the certificate expires in 12 days, expected at least 30");
+    let port = serves(lasting(&authority, -3), OK).await;
+    let told = reason(tls(port, authority.trust(), None), LONG).await;
+    assert_eq!(told, "the certificate expired 2 days ago");
+    let said = verdict(&tls(port, Trust::Anyone, None), LONG).await.unwrap().said;
+    assert_eq!(said, Said::Certificate { days: -3 });
+    let described = describe(HOME, &tls(443, Trust::Public, None));
+    assert_eq!(described, "TLS handshake with 127.0.0.1:443");
+}
+
+#[tokio::test]
+async fn a_handshake_with_a_bad_certificate_tells_the_same_as_https() {
+    let authority = Authority::new("ours");
+    for (acceptor, expected) in bad(&authority) {
+        let port = serves(acceptor, OK).await;
+        let told = reason(tls(port, authority.trust(), None), LONG).await;
+        assert!(told.ends_with(expected), "{told}, expected {expected}");
+        assert!(verdict(&tls(port, Trust::Anyone, None), LONG).await.is_ok(), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_with_liars() {
+    let tls = |port| tls(port, Trust::Anyone, None);
+    let told = reason(tls(says(false, b"HTTP/1.1 400 Bad Request\r\n\r\n").await), LONG).await;
+    assert_eq!(told, "not a TLS answer");
+    assert_eq!(reason(tls(nobody().await), LONG).await, "connection refused");
+    // An alert in place of the handshake: 40 is handshake_failure, 80 internal_error.
+    let port = says(false, b"\x15\x03\x03\x00\x02\x02\x28").await;
+    assert_eq!(reason(tls(port), LONG).await, "no TLS version or cipher in common");
+    let port = says(false, b"\x15\x03\x03\x00\x02\x02\x50").await;
+    assert_eq!(reason(tls(port), LONG).await, "the TLS handshake was refused: alert 80");
+    let port = server(|mut stream| async move {
+        // Handshake records of 16 KiB without an end.
+        let record = [&[22, 3, 3, 0x40, 0][..], &[1; 0x4000]].concat();
+        while stream.write_all(&record).await.is_ok() {}
+    })
+    .await;
+    let told = reason(tls(port), LONG).await;
+    assert!(["not a TLS answer", "the TLS handshake failed"].contains(&told.as_str()), "{told}");
 }

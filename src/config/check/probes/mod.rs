@@ -111,6 +111,9 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
     if let Some(raw) = &raw.tcp {
         return tcp::check(raw, &path, report);
     }
+    if let Some(raw) = &raw.tls {
+        return tls::probe(raw, folder, &path, report).map(Probe::Tls);
+    }
     raw.mysql.as_ref().map(|raw| Probe::Mysql { port: port(raw.port, MYSQL_PORT) })
 }
 

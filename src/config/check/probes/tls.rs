@@ -1,13 +1,31 @@
-//! `sni`, `verify` and `ca_file` of a check.
+//! `tls:` of a check, and `sni`, `verify` and `ca_file` wherever they are.
 
 use std::path::Path;
 
+use crate::cluster::check::TlsProbe;
 use crate::cluster::trust::{Authorities, Tls, Trust};
 use crate::config::certificate;
-use crate::config::check::probes::is_host_name;
+use crate::config::check::probes::{is_host_name, port};
 use crate::config::check::report::Report;
+use crate::config::raw::probe::RawTls;
 use crate::config::raw::scalar::{Scalar, Switch, quoted};
 use crate::config::written::KeyPath;
+
+const PORT: u16 = 443;
+
+pub fn probe(
+    raw: &RawTls,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<TlsProbe> {
+    let keys = Keys { sni: &raw.sni, verify: raw.verify, ca_file: &raw.ca_file };
+    Some(TlsProbe {
+        port: port(raw.port, PORT),
+        tls: check(&keys, folder, path, report)?,
+        min_days: raw.min_days.map(|days| days.0.0),
+    })
+}
 
 /// As they are written.
 #[derive(Debug)]
