@@ -30,6 +30,8 @@ pub enum Probe {
     Talk(TalkProbe),
     /// Up when a TLS handshake succeeds.
     Tls(TlsProbe),
+    /// Up when an ICMP echo request with so many octets of data is answered. 16 to 1400.
+    Icmp { size: usize },
     /// Up when the server greets with a MySQL handshake packet. No login, no query.
     Mysql { port: u16 },
 }
@@ -40,7 +42,9 @@ impl Probe {
         let tls = match self {
             Probe::Http(http) => http.tls.as_ref()?,
             Probe::Tls(probe) => &probe.tls,
-            Probe::Tcp { .. } | Probe::Talk(_) | Probe::Mysql { .. } => return None,
+            Probe::Tcp { .. } | Probe::Talk(_) | Probe::Icmp { .. } | Probe::Mysql { .. } => {
+                return None;
+            }
         };
         match &tls.trust {
             Trust::Authorities(authorities) => Some(&authorities.file),

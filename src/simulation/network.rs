@@ -14,6 +14,7 @@
 //! |---|---|---|---|---|
 //! | a text over TCP | is found | no answer | is missing | refused |
 //! | TLS | 90 days left | no answer | 90 days left | refused |
+//! | a ping | answered | answered | answered | answered |
 //!
 //! A checker that is cut off gets no answer from anybody; clients do not feel it.
 
@@ -196,6 +197,12 @@ fn manners(probe: &Probe) -> Manners {
             hung: None,
             failing: Ok(Said::Certificate { days: DAYS_LEFT }),
             closed: Err(Failure::Refused),
+        },
+        Probe::Icmp { .. } => Manners {
+            well: Said::Echo,
+            hung: Some(Said::Echo),
+            failing: Ok(Said::Echo),
+            closed: Ok(Said::Echo),
         },
         Probe::Mysql { .. } => Manners {
             well: Said::Greeting,

@@ -1,6 +1,7 @@
 //! Probes against listeners that behave as sick servers do.
 
 mod http;
+mod icmp;
 mod talk;
 mod tls;
 

@@ -20,6 +20,7 @@ pub struct RawCheck {
     pub https: Option<RawHttpsProbe>,
     pub tcp: Option<RawTcp>,
     pub tls: Option<RawTls>,
+    pub icmp: Option<RawIcmp>,
     pub mysql: Option<RawMysql>,
     /// Which address of the member is probed: the one that the pool answers when absent.
     pub address: Option<Scalar<AddressKind>>,
@@ -42,12 +43,13 @@ pub struct RawCheck {
 
 impl RawCheck {
     /// The kinds of probe in the order of the manual, and which of them are written.
-    pub fn kinds(&self) -> [(&'static str, bool); 5] {
+    pub fn kinds(&self) -> [(&'static str, bool); 6] {
         [
             ("http", self.http.is_some()),
             ("https", self.https.is_some()),
             ("tcp", self.tcp.is_some()),
             ("tls", self.tls.is_some()),
+            ("icmp", self.icmp.is_some()),
             ("mysql", self.mysql.is_some()),
         ]
     }
@@ -138,6 +140,16 @@ pub struct RawTls {
     pub ca_file: Option<String>,
     /// A certificate that ends in fewer days is a failure.
     pub min_days: Option<Scalar<Whole<1, 365>>>,
+}
+
+/// Up when the node answers a ping. It says that the machine is there, not that it serves.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `size`, or `{}`")]
+#[schemars(rename = "icmp")]
+pub struct RawIcmp {
+    /// Octets of data.
+    #[schemars(extend("default" = 56))]
+    pub size: Option<Scalar<Whole<16, 1400>>>,
 }
 
 /// Up when the server greets as a MySQL or MariaDB server does. No login, no query.

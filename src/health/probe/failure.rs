@@ -58,6 +58,8 @@ pub enum Failure {
     Mysql { code: u16, message: String },
     #[error("this machine has no socket left for a probe")]
     NoSocket,
+    #[error("this machine forbids pings: no group of ours is in net.ipv4.ping_group_range")]
+    NoPing,
     #[error("the probe cannot be sent as configured")]
     Unsendable,
     #[error("the connection failed: {0}")]
@@ -68,7 +70,7 @@ impl Failure {
     /// Whether it was this machine that failed: then the probe says nothing of the member.
     pub fn is_ours(&self) -> bool {
         match self {
-            Failure::NoSocket | Failure::Unsendable => true,
+            Failure::NoSocket | Failure::NoPing | Failure::Unsendable => true,
             Failure::Refused
             | Failure::NoRoute
             | Failure::NetworkUnreachable

@@ -9,6 +9,7 @@
 pub mod failure;
 pub mod find;
 pub mod http;
+pub mod icmp;
 pub mod mysql;
 pub mod talk;
 pub mod tcp;
@@ -26,6 +27,7 @@ use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::http::HttpProber;
+use crate::health::probe::icmp::IcmpProber;
 use crate::health::probe::mysql::MysqlProber;
 use crate::health::probe::talk::TalkProber;
 use crate::health::probe::tcp::TcpProber;
@@ -50,6 +52,8 @@ pub enum Said {
     Certificate {
         days: i64,
     },
+    /// A reply to a ping.
+    Echo,
     /// What was looked for.
     Expected,
     Greeting,
@@ -84,6 +88,7 @@ pub enum Prober {
     Http(Box<HttpProber>),
     Tcp(TcpProber),
     Talk(TalkProber),
+    Icmp(IcmpProber),
     Tls(Box<TlsProber>),
     Mysql(MysqlProber),
 }
@@ -96,6 +101,7 @@ impl Prober {
             Probe::Tcp { port } => Prober::Tcp(TcpProber(SocketAddr::new(address, *port))),
             Probe::Talk(talk) => Prober::Talk(TalkProber::new(address, talk)),
             Probe::Tls(tls) => Prober::Tls(Box::new(TlsProber::new(address, tls))),
+            Probe::Icmp { size } => Prober::Icmp(IcmpProber { address, size: *size }),
             Probe::Mysql { port } => Prober::Mysql(MysqlProber(SocketAddr::new(address, *port))),
         }
     }
@@ -107,6 +113,7 @@ impl Ask for Prober {
             Prober::Http(prober) => prober.ask().await,
             Prober::Tcp(prober) => prober.ask().await,
             Prober::Talk(prober) => prober.ask().await,
+            Prober::Icmp(prober) => prober.ask().await,
             Prober::Tls(prober) => prober.ask().await,
             Prober::Mysql(prober) => prober.ask().await,
         }
@@ -126,6 +133,7 @@ pub fn describe(address: IpAddr, probe: &Probe) -> String {
             format!("TCP answer of {}", SocketAddr::new(address, talk.port))
         }
         Probe::Tls(tls) => format!("TLS handshake with {}", SocketAddr::new(address, tls.port)),
+        Probe::Icmp { .. } => format!("ping of {address}"),
         Probe::Mysql { port } => format!("MySQL greeting of {}", SocketAddr::new(address, *port)),
     }
 }
@@ -141,6 +149,7 @@ impl fmt::Display for Said {
             Said::Certificate { days } => {
                 write!(f, "TLS, certificate expires in {days} days")
             }
+            Said::Echo => f.write_str("ping answered"),
             Said::Expected => f.write_str("expected answer"),
             Said::Greeting => f.write_str("MySQL greeting"),
         }

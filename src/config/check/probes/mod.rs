@@ -1,6 +1,7 @@
 //! `check:` and `deep:` of a pool: the times here, each kind of probe in a file of its own.
 
 pub mod http;
+pub mod icmp;
 pub mod tcp;
 pub mod tls;
 
@@ -113,6 +114,9 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
     }
     if let Some(raw) = &raw.tls {
         return tls::probe(raw, folder, &path, report).map(Probe::Tls);
+    }
+    if let Some(raw) = &raw.icmp {
+        return Some(icmp::check(raw, &path, report));
     }
     raw.mysql.as_ref().map(|raw| Probe::Mysql { port: port(raw.port, MYSQL_PORT) })
 }

@@ -1,0 +1,58 @@
+//! `icmp:` of a check, and whether this process may ping.
+
+use std::fs;
+
+use crate::cluster::check::Probe;
+use crate::config::check::report::Report;
+use crate::config::raw::probe::RawIcmp;
+use crate::config::written::KeyPath;
+
+const SIZE: usize = 56;
+/// First and last group that may, of both families; `1 0` is nobody, root neither.
+const RANGE: &str = "/proc/sys/net/ipv4/ping_group_range";
+const PROCESS: &str = "/proc/self/status";
+
+pub fn check(raw: &RawIcmp, path: &KeyPath, report: &mut Report<'_>) -> Probe {
+    let read = |file| fs::read_to_string(file).ok();
+    if let (Some(range), Some(process)) = (read(RANGE), read(PROCESS))
+        && !may_ping(&range, &process)
+    {
+        let help = "run `sysctl net.ipv4.ping_group_range=\"0 2147483647\"`, \
+                    and write it into /etc/sysctl.d";
+        report.warning(path, "this user may not ping from this machine", help);
+    }
+    Probe::Icmp { size: raw.size.map_or(SIZE, |size| size.0.0 as usize) }
+}
+
+/// Whether a group of the process, as its status in /proc lists them, is in the range.
+fn may_ping(range: &str, process: &str) -> bool {
+    let mut ends = range.split_whitespace().filter_map(|end| end.parse::<u32>().ok());
+    let (Some(first), Some(last)) = (ends.next(), ends.next()) else { return true };
+    let lines = process.lines().filter_map(|line| line.split_once(':'));
+    let groups = lines.filter(|(key, _)| ["Gid", "Groups"].contains(key));
+    let mut groups = groups.flat_map(|(_, list)| list.split_whitespace());
+    groups.any(|group| group.parse().is_ok_and(|group| (first..=last).contains(&group)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_group_of_the_process_will_do() {
+        let process =
+            "Name:\ttiovivo\nUid:\t5\t5\t5\t5\nGid:\t100\t100\t100\t100\nGroups:\t7 900\n";
+        for (range, may) in [
+            ("0\t2147483647\n", true),
+            ("1\t0\n", false),
+            ("100 100", true),
+            ("900 901", true),
+            ("0 6", false),
+            ("5 5", false),
+            ("", true),
+        ] {
+            assert_eq!(may_ping(range, process), may, "{range:?}");
+        }
+        assert!(!may_ping("1 0", "Gid:\t0\t0\t0\t0\nGroups:\t0\n"), "root");
+    }
+}
