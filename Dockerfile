@@ -28,7 +28,7 @@ LABEL org.opencontainers.image.title="tiovivo" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.base.name="debian:bookworm-slim"
 
-# Health checks over TLS verify against these roots; the slim image has none of its own.
+# For checks over TLS that name the system's list as `ca_file`; the slim image has none of its own.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /tiovivo /usr/local/bin/tiovivo
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/tiovivo/

@@ -32,6 +32,8 @@ pub enum Probe {
     Tls(TlsProbe),
     /// Up when an ICMP echo request with so many octets of data is answered. 16 to 1400.
     Icmp { size: usize },
+    /// Up when a command exits with 0.
+    Exec(ExecProbe),
     /// Up when the server greets with a MySQL handshake packet. No login, no query.
     Mysql { port: u16 },
 }
@@ -42,7 +44,11 @@ impl Probe {
         let tls = match self {
             Probe::Http(http) => http.tls.as_ref()?,
             Probe::Tls(probe) => &probe.tls,
-            Probe::Tcp { .. } | Probe::Talk(_) | Probe::Icmp { .. } | Probe::Mysql { .. } => {
+            Probe::Tcp { .. }
+            | Probe::Talk(_)
+            | Probe::Exec(_)
+            | Probe::Icmp { .. }
+            | Probe::Mysql { .. } => {
                 return None;
             }
         };
@@ -108,6 +114,12 @@ pub struct TlsProbe {
     pub tls: Tls,
     /// A certificate that ends sooner is a failure; `None` only shows its end. 1 to 365.
     pub min_days: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecProbe {
+    /// An absolute path, then arguments. At most 64, each of 4096 octets.
+    pub command: Vec<String>,
 }
 
 /// When results change the verdict.

@@ -89,6 +89,8 @@ async fn watch<A: Ask>(
     let mut beat = Beat::new(job.every, Duration::ZERO, fastrand::f64());
     loop {
         let verdict = {
+            // Before the slot: who waits for a turn keeps nobody else from probing.
+            let _turn = job.ask.turn().await;
             let Ok(_slot) = slots.acquire().await else { return };
             judge(&job.ask, job.timeout).await
         };

@@ -15,6 +15,7 @@
 //! | a text over TCP | is found | no answer | is missing | refused |
 //! | TLS | 90 days left | no answer | 90 days left | refused |
 //! | a ping | answered | answered | answered | answered |
+//! | a command | exits with 0 | no answer | exits with 1 | exits with 1 |
 //!
 //! A checker that is cut off gets no answer from anybody; clients do not feel it.
 
@@ -203,6 +204,12 @@ fn manners(probe: &Probe) -> Manners {
             hung: Some(Said::Echo),
             failing: Ok(Said::Echo),
             closed: Ok(Said::Echo),
+        },
+        Probe::Exec(_) => Manners {
+            well: Said::Exit,
+            hung: None,
+            failing: Err(Failure::Exit { code: Some(1), line: String::new() }),
+            closed: Err(Failure::Exit { code: Some(1), line: String::new() }),
         },
         Probe::Mysql { .. } => Manners {
             well: Said::Greeting,

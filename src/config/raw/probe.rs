@@ -21,6 +21,7 @@ pub struct RawCheck {
     pub tcp: Option<RawTcp>,
     pub tls: Option<RawTls>,
     pub icmp: Option<RawIcmp>,
+    pub exec: Option<RawExec>,
     pub mysql: Option<RawMysql>,
     /// Which address of the member is probed: the one that the pool answers when absent.
     pub address: Option<Scalar<AddressKind>>,
@@ -43,13 +44,14 @@ pub struct RawCheck {
 
 impl RawCheck {
     /// The kinds of probe in the order of the manual, and which of them are written.
-    pub fn kinds(&self) -> [(&'static str, bool); 6] {
+    pub fn kinds(&self) -> [(&'static str, bool); 7] {
         [
             ("http", self.http.is_some()),
             ("https", self.https.is_some()),
             ("tcp", self.tcp.is_some()),
             ("tls", self.tls.is_some()),
             ("icmp", self.icmp.is_some()),
+            ("exec", self.exec.is_some()),
             ("mysql", self.mysql.is_some()),
         ]
     }
@@ -150,6 +152,16 @@ pub struct RawIcmp {
     /// Octets of data.
     #[schemars(extend("default" = 56))]
     pub size: Option<Scalar<Whole<16, 1400>>>,
+}
+
+/// Up when a command exits with 0. The first line of its output is the reason that is shown.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `command`")]
+#[schemars(rename = "exec", extend("required" = ["command"]))]
+pub struct RawExec {
+    /// A program and its arguments; no shell reads them.
+    #[schemars(length(min = 1))]
+    pub command: Option<Vec<String>>,
 }
 
 /// Up when the server greets as a MySQL or MariaDB server does. No login, no query.

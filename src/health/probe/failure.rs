@@ -51,6 +51,11 @@ pub enum Failure {
     Certificate(&'static str),
     #[error("the TLS handshake failed")]
     Handshake,
+    /// `None` is a signal.
+    #[error("{}", exit(*code, line))]
+    Exit { code: Option<i32>, line: String },
+    #[error("the output of the command does not end")]
+    EndlessOutput,
     #[error("not a MySQL greeting")]
     NotMysql,
     /// The server greets with an error, such as "Too many connections".
@@ -60,6 +65,8 @@ pub enum Failure {
     NoSocket,
     #[error("this machine forbids pings: no group of ours is in net.ipv4.ping_group_range")]
     NoPing,
+    #[error("the command cannot be started: {0}")]
+    Unstartable(&'static str),
     #[error("the probe cannot be sent as configured")]
     Unsendable,
     #[error("the connection failed: {0}")]
@@ -70,7 +77,9 @@ impl Failure {
     /// Whether it was this machine that failed: then the probe says nothing of the member.
     pub fn is_ours(&self) -> bool {
         match self {
-            Failure::NoSocket | Failure::NoPing | Failure::Unsendable => true,
+            Failure::NoSocket | Failure::Unstartable(_) | Failure::NoPing | Failure::Unsendable => {
+                true
+            }
             Failure::Refused
             | Failure::NoRoute
             | Failure::NetworkUnreachable
@@ -81,6 +90,8 @@ impl Failure {
             | Failure::NotHttp
             | Failure::EndlessHeaders
             | Failure::CutShort
+            | Failure::Exit { .. }
+            | Failure::EndlessOutput
             | Failure::Lacks { .. }
             | Failure::NotTls
             | Failure::NothingInCommon
@@ -135,6 +146,14 @@ fn duration(duration: Duration) -> String {
     match duration.subsec_millis() {
         0 => format!("{} s", duration.as_secs()),
         _ => format!("{} ms", duration.as_millis()),
+    }
+}
+
+fn exit(code: Option<i32>, line: &str) -> String {
+    let how = code.map_or("killed by a signal".into(), |code| format!("exit status {code}"));
+    match line {
+        "" => format!("{how}, without a word"),
+        line => format!("{how}: {line}"),
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Deliberately missing: a login at the database.
 
+pub mod exec;
 pub mod failure;
 pub mod find;
 pub mod http;
@@ -20,11 +21,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use crate::cluster::check::Probe;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
+use crate::health::probe::exec::ExecProber;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::http::HttpProber;
 use crate::health::probe::icmp::IcmpProber;
@@ -54,6 +57,8 @@ pub enum Said {
     },
     /// A reply to a ping.
     Echo,
+    /// A command, with 0.
+    Exit,
     /// What was looked for.
     Expected,
     Greeting,
@@ -62,6 +67,12 @@ pub enum Said {
 /// Whoever can be asked for a verdict. It need not watch the clock: [`judge`] does.
 pub trait Ask: Send + Sync + 'static {
     fn ask(&self) -> impl Future<Output = Result<Said, Failure>> + Send;
+
+    /// What must be held while it is asked; waiting for it is no time of the member's. Most kinds
+    /// need nothing.
+    fn turn(&self) -> impl Future<Output = Option<SemaphorePermit<'static>>> + Send {
+        std::future::ready(None)
+    }
 }
 
 /// Asks once, and takes silence for a failure.
@@ -88,6 +99,7 @@ pub enum Prober {
     Http(Box<HttpProber>),
     Tcp(TcpProber),
     Talk(TalkProber),
+    Exec(ExecProber),
     Icmp(IcmpProber),
     Tls(Box<TlsProber>),
     Mysql(MysqlProber),
@@ -102,17 +114,26 @@ impl Prober {
             Probe::Talk(talk) => Prober::Talk(TalkProber::new(address, talk)),
             Probe::Tls(tls) => Prober::Tls(Box::new(TlsProber::new(address, tls))),
             Probe::Icmp { size } => Prober::Icmp(IcmpProber { address, size: *size }),
+            Probe::Exec(exec) => Prober::Exec(ExecProber::new(subject, exec)),
             Probe::Mysql { port } => Prober::Mysql(MysqlProber(SocketAddr::new(address, *port))),
         }
     }
 }
 
 impl Ask for Prober {
+    async fn turn(&self) -> Option<SemaphorePermit<'static>> {
+        match self {
+            Prober::Exec(prober) => prober.turn().await,
+            _ => None,
+        }
+    }
+
     async fn ask(&self) -> Result<Said, Failure> {
         match self {
             Prober::Http(prober) => prober.ask().await,
             Prober::Tcp(prober) => prober.ask().await,
             Prober::Talk(prober) => prober.ask().await,
+            Prober::Exec(prober) => prober.ask().await,
             Prober::Icmp(prober) => prober.ask().await,
             Prober::Tls(prober) => prober.ask().await,
             Prober::Mysql(prober) => prober.ask().await,
@@ -134,6 +155,7 @@ pub fn describe(address: IpAddr, probe: &Probe) -> String {
         }
         Probe::Tls(tls) => format!("TLS handshake with {}", SocketAddr::new(address, tls.port)),
         Probe::Icmp { .. } => format!("ping of {address}"),
+        Probe::Exec(exec) => format!("command {} for {address}", exec.command.join(" ")),
         Probe::Mysql { port } => format!("MySQL greeting of {}", SocketAddr::new(address, *port)),
     }
 }
@@ -150,6 +172,7 @@ impl fmt::Display for Said {
                 write!(f, "TLS, certificate expires in {days} days")
             }
             Said::Echo => f.write_str("ping answered"),
+            Said::Exit => f.write_str("exit status 0"),
             Said::Expected => f.write_str("expected answer"),
             Said::Greeting => f.write_str("MySQL greeting"),
         }

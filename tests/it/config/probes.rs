@@ -105,6 +105,26 @@ fn a_tcp_check_may_say_something() {
 }
 
 #[test]
+fn a_command_is_a_program_with_its_path() {
+    let Probe::Exec(exec) = check("exec: { command: [/bin/sh, -c, exit 0] }").probe else {
+        unreachable!()
+    };
+    assert_eq!(exec.command, ["/bin/sh", "-c", "exit 0"]);
+    let help = "write the path of a program and its arguments: [/usr/local/bin/probe, --quick]";
+    assert_eq!(told("exec: {}"), [format!(".exec: `command` is missing; {help}")]);
+    assert_eq!(told("exec: { command: [] }"), [format!(".exec.command: nothing to run; {help}")]);
+    assert_eq!(
+        told("exec: { command: [true] }"),
+        [".exec.command[0]: `true` is looked for nowhere; write the program with its path"]
+    );
+    // Relative to config.yaml, and only warned of: the name server may be another machine.
+    let warned = told("exec: { command: [./probe] }");
+    let expected = "probe: there is no such program here; \
+                    the probe counts for nothing until it can run";
+    assert!(warned[0].ends_with(expected), "{warned:?}");
+}
+
+#[test]
 fn a_check_has_one_kind_of_probe() {
     let kinds = told("every: 5s");
     assert!(kinds[0].starts_with(": nothing to probe; write one of http, https, "), "{kinds:?}");

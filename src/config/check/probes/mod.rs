@@ -1,5 +1,6 @@
 //! `check:` and `deep:` of a pool: the times here, each kind of probe in a file of its own.
 
+pub mod exec;
 pub mod http;
 pub mod icmp;
 pub mod tcp;
@@ -117,6 +118,9 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
     }
     if let Some(raw) = &raw.icmp {
         return Some(icmp::check(raw, &path, report));
+    }
+    if let Some(raw) = &raw.exec {
+        return exec::check(raw, folder, &path, report).map(Probe::Exec);
     }
     raw.mysql.as_ref().map(|raw| Probe::Mysql { port: port(raw.port, MYSQL_PORT) })
 }

@@ -1,0 +1,71 @@
+//! `exec:` of a check.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, absolute};
+
+use crate::cluster::check::ExecProbe;
+use crate::config::check::report::Report;
+use crate::config::check::server::has_items;
+use crate::config::raw::probe::RawExec;
+use crate::config::raw::scalar::quoted;
+use crate::config::written::KeyPath;
+
+const MAX_WORDS: usize = 64;
+/// Octets of a word.
+const MAX_WORD: usize = 4096;
+
+pub fn check(
+    raw: &RawExec,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<ExecProbe> {
+    let help = "write the path of a program and its arguments: [/usr/local/bin/probe, --quick]";
+    let Some(words) = &raw.command else {
+        report.missing(path, "command", help);
+        return None;
+    };
+    let path = path.key("command");
+    let Some((program, arguments)) = words.split_first() else {
+        if !has_items(&path, report) {
+            report.error(&path, "nothing to run", help);
+        }
+        return None;
+    };
+    let before = report.faults.len();
+    if words.len() > MAX_WORDS {
+        let message = format!("{} words", words.len());
+        report.error(&path, message, format!("write at most {MAX_WORDS}, or a script of your own"));
+    }
+    if let Some(at) = words.iter().position(|word| word.len() > MAX_WORD || word.contains('\0')) {
+        let help = format!("write at most {MAX_WORD} octets, none of them NUL");
+        report.error(&path.index(at), "a word that no command can be given", help);
+    }
+    if !program.contains('/') {
+        let message = format!("{} is looked for nowhere", quoted(program));
+        report.error(&path.index(0), message, "write the program with its path");
+    }
+    if report.faults.len() > before {
+        return None;
+    }
+    // The command runs in another folder.
+    let program = absolute(folder.join(program)).ok()?;
+    if let Some(fault) = fault_of(&program) {
+        let message = format!("{}: {fault}", program.display());
+        report.warning(&path.index(0), message, "the probe counts for nothing until it can run");
+    }
+    let program = program.into_os_string().into_string().ok()?;
+    let command = [program].into_iter().chain(arguments.iter().cloned()).collect();
+    Some(ExecProbe { command })
+}
+
+/// Of this machine: the name server may be another.
+fn fault_of(program: &Path) -> Option<&'static str> {
+    match fs::metadata(program) {
+        Err(_) => Some("there is no such program here"),
+        Ok(found) if !found.is_file() => Some("this is no program"),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => Some("this may not be executed"),
+        Ok(_) => None,
+    }
+}
