@@ -224,6 +224,16 @@ async fn a_database_that_stops_in_the_middle_of_its_greeting() {
     assert_eq!(reason(Probe::Mysql { port }, LONG).await, "not a MySQL greeting");
 }
 
+/// Ten thousand of them wait at once.
+#[tokio::test]
+async fn what_waits_for_a_plain_probe_is_small() {
+    let prober = prober(&Probe::Tcp { port: 1 });
+    let size = size_of_val(&judge(&prober, LONG));
+    println!("{size} octets, and {} for the prober", size_of::<Prober>());
+    assert!(size <= 2048, "{size}");
+    assert!(size_of::<Prober>() <= 96);
+}
+
 #[test]
 fn probes_in_words() {
     let six = "2001:db8::20".parse().unwrap();

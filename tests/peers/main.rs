@@ -4,6 +4,7 @@
 //! |---|---|
 //! | differential | made-up zones and questions; every difference is a decision or a fault |
 //! | edns | flags, opcodes and EDNS, case by case |
+//! | nginx | the probes over HTTP, HTTPS, TLS and TCP, against nginx |
 //! | transports | the repository's own zones, by every transport |
 //! | zonemaster | a delegation from a made-up root, judged by zonemaster |
 
@@ -14,6 +15,7 @@ mod edns;
 mod edns_rows;
 mod exchange;
 mod generate;
+mod nginx;
 mod queries;
 mod rdata;
 mod server;

@@ -99,7 +99,7 @@ pub enum Prober {
     Http(Box<HttpProber>),
     Tcp(TcpProber),
     Talk(TalkProber),
-    Exec(ExecProber),
+    Exec(Box<ExecProber>),
     Icmp(IcmpProber),
     Tls(Box<TlsProber>),
     Mysql(MysqlProber),
@@ -114,7 +114,7 @@ impl Prober {
             Probe::Talk(talk) => Prober::Talk(TalkProber::new(address, talk)),
             Probe::Tls(tls) => Prober::Tls(Box::new(TlsProber::new(address, tls))),
             Probe::Icmp { size } => Prober::Icmp(IcmpProber { address, size: *size }),
-            Probe::Exec(exec) => Prober::Exec(ExecProber::new(subject, exec)),
+            Probe::Exec(exec) => Prober::Exec(Box::new(ExecProber::new(subject, exec))),
             Probe::Mysql { port } => Prober::Mysql(MysqlProber(SocketAddr::new(address, *port))),
         }
     }
@@ -132,10 +132,12 @@ impl Ask for Prober {
         match self {
             Prober::Http(prober) => prober.ask().await,
             Prober::Tcp(prober) => prober.ask().await,
-            Prober::Talk(prober) => prober.ask().await,
-            Prober::Exec(prober) => prober.ask().await,
-            Prober::Icmp(prober) => prober.ask().await,
-            Prober::Tls(prober) => prober.ask().await,
+            // In a box while they run: what waits between two probes, of every kind, would have the
+            // size of the largest otherwise.
+            Prober::Talk(prober) => Box::pin(prober.ask()).await,
+            Prober::Exec(prober) => Box::pin(prober.ask()).await,
+            Prober::Icmp(prober) => Box::pin(prober.ask()).await,
+            Prober::Tls(prober) => Box::pin(prober.ask()).await,
             Prober::Mysql(prober) => prober.ask().await,
         }
     }
