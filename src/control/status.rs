@@ -98,6 +98,8 @@ pub struct CheckStatus {
     pub last_probe: Option<String>,
     /// Of the newest probe that had a verdict from the node.
     pub last_rtt_ms: Option<f64>,
+    /// The newest healthy answer: `200`, `TLS, certificate expires in 12 days`.
+    pub last_answer: Option<String>,
     /// Of the newest failed probe since the member was last up without a flaw.
     pub last_error: Option<String>,
 }

@@ -148,6 +148,7 @@ async fn the_page_shows_every_pool_and_member_and_why() {
         }
     }
     wanted.extend(["2/3", "1/2", "0.84 ms", "2026010203", "connection refused (3/3)"]);
+    wanted.push("TLS, certificate expires in 12 days");
     for text in wanted {
         assert!(page.body.contains(text), "the page lacks {text}");
     }

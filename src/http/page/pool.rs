@@ -151,6 +151,9 @@ fn deep(html: &mut Html, check: Option<&CheckStatus>, now: Timestamp) {
     html.raw(" <small>since ");
     time::ago(html, &check.since, now);
     html.raw("</small>");
+    if let (Some(answer), "up") = (&check.last_answer, check.state) {
+        html.raw("<small>").text(answer).raw("</small>");
+    }
     error(html, check);
     html.raw("</span>");
 }

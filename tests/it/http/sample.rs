@@ -66,6 +66,7 @@ pub fn hostile() -> Status {
                 check.progress = Some(evil());
                 check.since = evil();
                 check.last_probe = Some(evil());
+                check.last_answer = Some(evil());
                 check.last_error = Some(evil());
             }
         }
@@ -198,6 +199,7 @@ fn check(probe: &str, state: &'static str, progress: Option<&str>, since: i64) -
         failures: 17,
         last_probe: Some(ago(2)),
         last_rtt_ms: Some(0.84),
+        last_answer: (state == "up").then(|| "TLS, certificate expires in 12 days".into()),
         last_error: None,
     }
 }
