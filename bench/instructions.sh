@@ -103,7 +103,7 @@ per_query() {
 # count QUERIES: what a server executes that gets so many.
 count() {
     local log=$folder/log profile=$folder/profile status
-    rm -rf "$folder/state" "$profile"
+    rm -rf "$folder/state" "$profile" "$log"
     valgrind --tool=callgrind --callgrind-out-file="$profile" \
         "$SERVER" serve --config "$folder/config.yaml" >"$log" 2>&1 &
     server=$!
