@@ -16,12 +16,12 @@ const ZONE: &str = include_str!("../../zones/midominio.com.zone");
 const CONFIG: &str = include_str!("../../config.yaml");
 const NODES: [&str; 6] = ["server-1", "server-1.1", "server-2", "server-3", "server-4", "video-1"];
 /// Public and private addresses of the mother, the standby and the worker of config.yaml.
-const GUARDED: [&str; 6] =
+pub const GUARDED: [&str; 6] =
     ["192.0.2.17", "10.77.0.17", "192.0.2.16", "10.77.0.16", "192.0.2.30", "10.77.0.30"];
 const RULES: [&str; 4] = ["all", "last_known", "none", "{ pool: reserva }"];
 
 /// The example, with another `when_short` and a pool to fall back on.
-fn world(rule: &str, min_serving: usize) -> World {
+pub fn world(rule: &str, min_serving: usize) -> World {
     let reserve = "  reserva:
     names: [reserva.midominio.com]
     members: [server-4]
@@ -37,7 +37,7 @@ fn world(rule: &str, min_serving: usize) -> World {
     World::load(&[("config.yaml", &config), ("zones/midominio.com.zone", ZONE)])
 }
 
-fn addresses(reply: &[u8]) -> Vec<IpAddr> {
+pub fn addresses(reply: &[u8]) -> Vec<IpAddr> {
     let message = Message::from_vec(reply).unwrap();
     let records = message.all_sections().map(|record| &record.data);
     let addresses = |data: &RData| match data {

@@ -10,6 +10,7 @@ mod health;
 mod http;
 mod kept;
 mod process;
+mod promises;
 mod readme;
 mod scenario;
 mod schedule;

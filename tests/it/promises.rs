@@ -1,0 +1,194 @@
+//! The rules that never bend, over long random weather: observations go through the real state, what
+//! it selects through the real snapshot, and clients ask all the while.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tiovivo::cluster::standing::Standing;
+use tiovivo::control::loaded::Loaded;
+use tiovivo::control::roster::Plan;
+use tiovivo::control::state::ControlState;
+use tiovivo::control::store::KeptPool;
+use tiovivo::health::probe::failure::Failure;
+use tiovivo::health::probe::{Healthy, Said, Verdict};
+use tiovivo::health::{Observation, TargetId};
+use tiovivo::snapshot::Snapshot;
+
+use crate::guard::{GUARDED, addresses, world};
+use crate::world::{Ask, World};
+
+const STEPS: u32 = 100_000;
+/// Steps between two careful looks.
+const LOOK: u32 = 5_000;
+const OK: Verdict = Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(300) });
+const REFUSED: Verdict = Err(Failure::Refused);
+/// Part of a node's probes that fails, while its weather lasts.
+const WEATHER: [f64; 6] = [0.0, 0.0, 0.01, 0.3, 0.5, 1.0];
+const PUBLIC: &str = "midominio.com";
+/// More successes than any account holds.
+const CLEAR: u32 = 40;
+
+/// A server: what it observed is in `state`, what it answers in `world`.
+struct Server {
+    world: World,
+    state: ControlState,
+    targets: Vec<TargetId>,
+    now: Timestamp,
+}
+
+impl Server {
+    fn new(world: World, kept: &[KeptPool]) -> Server {
+        let now = Timestamp::UNIX_EPOCH;
+        let loaded = Loaded::build(&world.config, Path::new("config.yaml"), now).unwrap();
+        let (state, plan) = ControlState::new(Box::new(loaded), kept, now);
+        let mut server = Server { world, state, targets: vec![], now };
+        server.follow(plan);
+        server.publish();
+        server
+    }
+
+    fn follow(&mut self, plan: Plan) {
+        self.targets.retain(|target| !plan.stop.contains(target));
+        self.targets.extend(plan.start.into_iter().map(|target| target.id));
+    }
+
+    fn publish(&mut self) {
+        let loaded = &self.state.loaded;
+        self.world.snapshot = Snapshot::build(
+            &loaded.statics,
+            &loaded.pools,
+            &self.state.answers,
+            Some(&self.world.snapshot),
+        );
+    }
+
+    /// Whether the answers changed.
+    fn see(&mut self, target: TargetId, verdict: &Verdict) -> bool {
+        self.now += SignedDuration::from_millis(100);
+        self.state.observe(&Observation { target, verdict: verdict.clone() }, self.now);
+        let changed = self.state.settle(self.now);
+        if changed {
+            self.publish();
+        }
+        changed
+    }
+
+    fn ask(&mut self, name: &str, rtype: &str) -> Vec<IpAddr> {
+        addresses(&self.world.ask(&Ask::new(name, rtype)).unwrap())
+    }
+
+    /// Those that serve and those that do not, by their checks.
+    fn standings(&self) -> HashMap<TargetId, Standing> {
+        let members = self.state.pools.iter().flat_map(|pool| &pool.members);
+        members.map(|member| (member.check.target, member.check.standing())).collect()
+    }
+
+    /// Goes on until nobody is falling or rising, with the standings of now.
+    fn calm(&mut self) {
+        for (target, standing) in self.standings() {
+            match standing {
+                Standing::Serving => {
+                    for _ in 0..CLEAR {
+                        self.see(target, &OK);
+                    }
+                }
+                Standing::Out => {
+                    self.see(target, &REFUSED);
+                }
+            }
+        }
+    }
+}
+
+/// | promise | looked at |
+/// |---|---|
+/// | no address of a guarded node in a public answer | at each change of an answer |
+/// | no empty answer, but with `when_short: none` | at each change of an answer |
+/// | who serves is equally often first | at each careful look |
+/// | equal standings, equal octets on another server | at each careful look |
+fn keep_promises(rule: &str, min_serving: usize, seed: u64) {
+    let guarded: BTreeSet<IpAddr> = GUARDED.iter().map(|a| a.parse().unwrap()).collect();
+    let mut luck = fastrand::Rng::with_seed(seed);
+    let mut server = Server::new(world(rule, min_serving), &[]);
+    let mut weather: HashMap<TargetId, f64> = HashMap::new();
+    let (mut changes, mut short, mut looks) = (0, 0, 0);
+    for step in 0..STEPS {
+        let target = server.targets[luck.usize(..server.targets.len())];
+        if luck.u32(..50) == 0 {
+            weather.insert(target, WEATHER[luck.usize(..WEATHER.len())]);
+        }
+        let lost = luck.f64() < weather.get(&target).copied().unwrap_or_default();
+        if server.see(target, if lost { &REFUSED } else { &OK }) {
+            changes += 1;
+            for (name, rtype) in [(PUBLIC, "A"), (PUBLIC, "HTTPS"), ("madre.midominio.com", "A")] {
+                let got = server.ask(name, rtype);
+                assert!(got.iter().all(|a| !guarded.contains(a)), "{step}: {name} {got:?}");
+                if (name, rtype) == (PUBLIC, "A") {
+                    assert!(rule == "none" || !got.is_empty(), "{step}: {name} is empty");
+                    short += u32::from(got.is_empty());
+                }
+            }
+        }
+        if step % LOOK == LOOK - 1 {
+            server.calm();
+            take_turns(&mut server);
+            compare(&mut server, rule, min_serving);
+            looks += 1;
+        }
+    }
+    // The weather was worth the name.
+    assert!(changes > STEPS / 50 && looks == STEPS / LOOK, "{changes} changes, {looks} looks");
+    assert_eq!(short > 0, rule == "none", "{short} empty answers");
+}
+
+fn take_turns(server: &mut Server) {
+    let mut first = BTreeMap::<IpAddr, u32>::new();
+    const TURNS: u32 = 600;
+    for _ in 0..TURNS {
+        if let Some(address) = server.ask(PUBLIC, "A").first() {
+            *first.entry(*address).or_default() += 1;
+        }
+    }
+    let part = TURNS / first.len().max(1) as u32;
+    assert!(first.values().all(|n| n.abs_diff(part) <= 4), "{first:?}");
+}
+
+/// Another server remembers the same and is told the same standings by one probe each.
+fn compare(server: &mut Server, rule: &str, min_serving: usize) {
+    let mut other = Server::new(world(rule, min_serving), &server.state.kept());
+    let standings = server.standings();
+    for (own, target) in server.targets.clone().iter().zip(other.targets.clone()) {
+        let out = standings.get(own) == Some(&Standing::Out);
+        other.see(target, if out { &REFUSED } else { &OK });
+    }
+    for (name, rtype) in [(PUBLIC, "A"), (PUBLIC, "AAAA"), (PUBLIC, "HTTPS")] {
+        for turn in 0..8 {
+            (server.world.turn, other.world.turn) = (turn, turn);
+            let ask = Ask::new(name, rtype);
+            assert_eq!(server.world.ask(&ask), other.world.ask(&ask), "{name} {rtype} {turn}");
+        }
+    }
+}
+
+#[test]
+fn all_are_answered_when_too_few_serve() {
+    keep_promises("all", 2, 1);
+}
+
+#[test]
+fn the_last_known_are_answered_when_too_few_serve() {
+    keep_promises("last_known", 2, 2);
+}
+
+#[test]
+fn nobody_is_answered_when_none_serve_and_the_rule_says_so() {
+    keep_promises("none", 1, 3);
+}
+
+#[test]
+fn a_fallback_pool_is_answered_when_too_few_serve() {
+    keep_promises("{ pool: reserva }", 1, 4);
+}
