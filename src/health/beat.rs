@@ -12,6 +12,10 @@ const PART: usize = 50;
 pub const STEP: Duration = Duration::from_millis(10);
 /// How long after its beat a probe may begin, as a share of the interval.
 const JITTER: f64 = 0.1;
+/// How long after a first failure the node is asked once more, as a part of the interval.
+const AGAIN: u32 = 4;
+/// But never sooner: what is shorter is one disturbance, and is to count once.
+const AGAIN_FLOOR: Duration = Duration::from_secs(1);
 
 /// First probes that begin together when so many targets are new.
 pub fn burst(targets: usize) -> usize {
@@ -28,13 +32,24 @@ pub fn delay(index: usize, targets: usize) -> Duration {
 pub struct Beat {
     every: Duration,
     next: Duration,
+    /// The last verdict was good.
+    well: bool,
 }
 
 impl Beat {
     /// Of a target whose first probe begins at `now`: the second comes after half an interval to
     /// one and a half.
     pub fn new(every: Duration, now: Duration, luck: f64) -> Beat {
-        Beat { every, next: now + every.mul_f64(0.5 + luck) }
+        Beat { every, next: now + every.mul_f64(0.5 + luck), well: false }
+    }
+
+    /// When to ask once more ahead of the beat: only after the first failure behind a success, and
+    /// only when the beat is not near. So there are never more than two probes in an interval.
+    /// Takes note of the verdict.
+    pub fn again(&mut self, now: Duration, failed: bool) -> Option<Duration> {
+        let first = std::mem::replace(&mut self.well, !failed) && failed;
+        let pause = (self.every / AGAIN).max(AGAIN_FLOOR);
+        (first && now + 2 * pause <= self.next).then_some(now + pause)
     }
 
     /// When the next probe begins, now that the last one has its verdict. Beats that are over are
@@ -62,5 +77,23 @@ mod tests {
         // The beats of 3 and 4 s are missed; that of 5 s is less than one ago.
         assert_eq!(beat.next(Duration::from_millis(5300), 0.0), 5 * SECOND);
         assert_eq!(beat.next(Duration::from_millis(5400), 0.0), 6 * SECOND);
+    }
+    #[test]
+    fn only_a_first_failure_is_asked_about_once_more() {
+        let every = 5 * SECOND;
+        let mut beat = Beat::new(every, Duration::ZERO, 0.5);
+        assert_eq!(beat.again(Duration::ZERO, true), None, "of a new target one failure is enough");
+        assert_eq!(beat.again(SECOND, false), None);
+        assert_eq!(beat.again(2 * SECOND, true), Some(Duration::from_millis(3250)));
+        assert_eq!(
+            beat.again(Duration::from_millis(3250), true),
+            None,
+            "it is known to be falling"
+        );
+        assert_eq!(beat.again(Duration::from_millis(3300), false), None);
+        assert_eq!(beat.again(4 * SECOND, true), None, "the beat is near");
+        let mut quick = Beat::new(SECOND, Duration::ZERO, 0.5);
+        quick.again(Duration::ZERO, false);
+        assert_eq!(quick.again(Duration::ZERO, true), None, "it is asked soon anyway");
     }
 }

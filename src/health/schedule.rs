@@ -7,6 +7,10 @@
 //! target has a beat of `every`, and each probe comes up to a tenth of it after the beat, so that
 //! two starts are `every` ± 10 % apart, and in the mean exactly `every`.
 //!
+//! A target that fails behind a success is asked once more after a quarter of `every`, ahead of its
+//! beat ([`Beat::again`]): a dead one is out one interval sooner. Not when [`AGAIN`] others are
+//! being asked once more: a disturbance of everything must not double the probes.
+//!
 //! A probe that is late, because too many are in flight or nobody takes the observations, leaves
 //! out the beats that it missed.
 
@@ -27,6 +31,9 @@ pub const CONCURRENT: usize = 512;
 /// Observations that wait for the one who takes them.
 pub const QUEUE: usize = 1024;
 
+/// Targets that are asked once more at a time.
+pub const AGAIN: usize = 32;
+
 /// A target with what it takes to probe it.
 #[derive(Debug)]
 pub struct Job<A> {
@@ -43,6 +50,7 @@ pub struct Schedule {
     tasks: HashMap<TargetId, AbortOnDropHandle<()>>,
     observations: mpsc::Sender<Observation>,
     slots: Arc<Semaphore>,
+    again: Arc<Semaphore>,
 }
 
 impl Schedule {
@@ -50,7 +58,8 @@ impl Schedule {
     pub fn new() -> (Schedule, mpsc::Receiver<Observation>) {
         let (observations, receiver) = mpsc::channel(QUEUE);
         let slots = Arc::new(Semaphore::new(CONCURRENT));
-        (Schedule { tasks: HashMap::new(), observations, slots }, receiver)
+        let again = Arc::new(Semaphore::new(AGAIN));
+        (Schedule { tasks: HashMap::new(), observations, slots, again }, receiver)
     }
 
     pub fn start<A: Ask>(&mut self, jobs: impl IntoIterator<Item = Job<A>>) {
@@ -59,7 +68,8 @@ impl Schedule {
         for (index, job) in jobs.into_iter().enumerate() {
             let target = job.target;
             let delay = beat::delay(index, count);
-            let task = watch(job, delay, self.slots.clone(), self.observations.clone());
+            let permits = (self.slots.clone(), self.again.clone());
+            let task = watch(job, delay, permits, self.observations.clone());
             self.tasks.insert(target, AbortOnDropHandle::new(tokio::spawn(task)));
         }
     }
@@ -81,12 +91,13 @@ impl Schedule {
 async fn watch<A: Ask>(
     job: Job<A>,
     delay: Duration,
-    slots: Arc<Semaphore>,
+    (slots, again): (Arc<Semaphore>, Arc<Semaphore>),
     observations: mpsc::Sender<Observation>,
 ) {
     sleep(delay).await;
     let start = Instant::now();
     let mut beat = Beat::new(job.every, Duration::ZERO, fastrand::f64());
+    let mut ahead = None;
     loop {
         let verdict = {
             // Before the slot: who waits for a turn keeps nobody else from probing.
@@ -94,9 +105,20 @@ async fn watch<A: Ask>(
             let Ok(_slot) = slots.acquire().await else { return };
             judge(&job.ask, job.timeout).await
         };
+        let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
         if observations.send(Observation { target: job.target, verdict }).await.is_err() {
             return;
         }
-        sleep_until(start + beat.next(start.elapsed(), fastrand::f64())).await;
+        // Held from here until that probe has its verdict.
+        drop(ahead.take());
+        let soon = beat.again(start.elapsed(), failed).zip(again.try_acquire().ok());
+        let next = match soon {
+            Some((soon, permit)) => {
+                ahead = Some(permit);
+                soon
+            }
+            None => beat.next(start.elapsed(), fastrand::f64()),
+        };
+        sleep_until(start + next).await;
     }
 }

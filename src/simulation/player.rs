@@ -192,7 +192,9 @@ impl<'a> Player<'a> {
             return;
         };
         if let Some(beat) = &mut target.beat {
-            let next = beat.next(self.now, target.luck.f64());
+            let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
+            let soon = beat.again(self.now, failed);
+            let next = soon.unwrap_or_else(|| beat.next(self.now, target.luck.f64()));
             self.queue(next, Due::Probe(id));
         }
         let observation = Observation { target: id, verdict };

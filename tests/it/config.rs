@@ -105,9 +105,9 @@ fn what_is_left_out_has_the_defaults_of_the_manual() {
     let seconds = |check: &tiovivo::cluster::check::Check| {
         (check.every.as_secs(), check.timeout.as_secs(), check.thresholds.forgive)
     };
-    assert_eq!(seconds(&pool.check), (5, 2, 10));
+    assert_eq!(seconds(&pool.check), (5, 2, 9));
     assert_eq!((pool.check.thresholds.fall, pool.check.thresholds.rise), (3, 2));
-    assert_eq!(seconds(pool.deep.as_ref().unwrap()), (30, 5, 10));
+    assert_eq!(seconds(pool.deep.as_ref().unwrap()), (30, 5, 9));
     let Probe::Http(http) = &pool.check.probe else { panic!("{:?}", pool.check) };
     assert_eq!((http.port, http.path.as_str(), &http.host), (80, "/", &None));
 }

@@ -3,6 +3,7 @@
 mod cluster;
 mod config;
 mod control;
+mod counting;
 mod delegation;
 mod encrypted;
 mod guard;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tiovivo::health::beat::{STEP, burst};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Ask, Said};
-use tiovivo::health::schedule::{CONCURRENT, Job, Schedule};
+use tiovivo::health::schedule::{AGAIN, CONCURRENT, Job, Schedule};
 use tiovivo::health::{Observation, TargetId};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
@@ -176,4 +176,60 @@ async fn a_stop_ends_the_probe_in_flight() {
     drop(schedule);
     assert_eq!(observe(&mut receiver, EVERY).await, []);
     assert_eq!(member.in_flight.load(Ordering::Relaxed), 0);
+}
+
+/// Answers until it dies.
+#[derive(Clone)]
+struct Mortal {
+    dies: Instant,
+}
+
+impl Ask for Mortal {
+    async fn ask(&self) -> Result<Said, Failure> {
+        if Instant::now() < self.dies { Ok(Said::Accepted) } else { Err(Failure::Refused) }
+    }
+}
+
+/// Without asking once more the third failure comes two intervals after the first, in the mean 2.5
+/// intervals after the death.
+#[tokio::test(start_paused = true)]
+async fn a_dead_node_fails_three_times_an_interval_sooner() {
+    let mut all = Duration::ZERO;
+    const NODES: u32 = 500;
+    for node in 0..NODES {
+        let (mut schedule, mut receiver) = Schedule::new();
+        let dies = Instant::now() + 2 * EVERY + EVERY * node / NODES;
+        let ask = Mortal { dies };
+        schedule.start([Job { target: TargetId(1), every: EVERY, timeout: TIMEOUT, ask }]);
+        let mut failures = 0;
+        while failures < 3 {
+            failures += u32::from(receiver.recv().await.unwrap().verdict.is_err());
+        }
+        let took = dies.elapsed();
+        assert!(took <= EVERY.mul_f64(2.11), "{took:?}");
+        all += took;
+    }
+    let mean = all / NODES;
+    println!("3 failures of a dead node, every {EVERY:?}: mean {mean:?} after its death");
+    assert!(mean < EVERY.mul_f64(1.6), "{mean:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disturbance_of_everything_does_not_double_the_probes() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    const NODES: u64 = 1000;
+    let dies = Instant::now() + 4 * EVERY;
+    let jobs = (0..NODES).map(|target| Job {
+        target: TargetId(target),
+        every: EVERY,
+        timeout: TIMEOUT,
+        ask: Mortal { dies },
+    });
+    schedule.start(jobs);
+    observe(&mut receiver, 4 * EVERY).await;
+    let failures = observe(&mut receiver, EVERY).await.len();
+    // Each quarter of an interval lets so many be asked ahead.
+    let ahead = 5 * AGAIN;
+    assert!(failures > NODES as usize / 2 + AGAIN, "{failures}");
+    assert!(failures <= NODES as usize + ahead + NODES as usize / 10, "{failures}");
 }

@@ -38,7 +38,7 @@ pub struct RawCheck {
     #[schemars(extend("default" = 2))]
     pub rise: Option<Count>,
     /// So many successes make up for one failure.
-    #[schemars(extend("default" = 10))]
+    #[schemars(extend("default" = 9))]
     pub forgive: Option<Scalar<Whole<1, 1000>>>,
 }
 

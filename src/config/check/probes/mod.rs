@@ -24,7 +24,7 @@ const MAX_TEXT: usize = 1024;
 const MYSQL_PORT: u16 = 3306;
 const FALL: u32 = 3;
 const RISE: u32 = 2;
-const FORGIVE: u32 = 10;
+const FORGIVE: u32 = 9;
 
 /// What holds when a key is absent.
 #[derive(Debug, Clone, Copy)]
