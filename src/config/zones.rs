@@ -39,7 +39,7 @@ pub struct Loaded {
 /// What was read, by the name that the zone knows it under.
 #[derive(Debug, Default)]
 pub struct Texts {
-    files: HashMap<String, (PathBuf, Arc<str>)>,
+    files: HashMap<String, (PathBuf, Arc<String>)>,
 }
 
 pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> Zones {
@@ -113,14 +113,17 @@ fn load(apex: &Name, file: PathBuf, text: String, faults: &mut Vec<Fault>) -> Op
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
     let main = file.display().to_string();
     let mut texts = Texts::default();
-    texts.files.insert(main.clone(), (file, text.as_str().into()));
+    // Faults are shown with their line: the text is kept, but not twice.
+    let text = Arc::new(text);
+    texts.files.insert(main.clone(), (file, Arc::clone(&text)));
     // The reader asks for the main file first, and for what it includes from then on.
     let mut first = Some(text);
     let read = zone_read::read(apex, &main, &mut |name: &str| match first.take() {
         Some(text) => Ok(text),
         None => {
             let (path, text) = included(&folder, name)?;
-            texts.files.insert(name.to_owned(), (path, text.as_str().into()));
+            let text = Arc::new(text);
+            texts.files.insert(name.to_owned(), (path, Arc::clone(&text)));
             Ok(text)
         }
     });

@@ -196,16 +196,10 @@ pub(super) fn records(
             None => Body { rcode: SERVFAIL, ..empty },
         },
         Outcome::Data { rrset, own } => {
-            let body = if own { rrset.body() } else { rrset.wire() };
             let count = rrset.count();
-            let first = match rrset.block() {
-                Some(block) if is_rotated(rrset.rtype(), count) => {
-                    place(turn, usize::from(count)) * block
-                }
-                _ => 0,
-            };
-            match write_from(out, asked.end, body, first) {
-                Some(len) => Body { len, answer: count, ..authoritative },
+            let first = place(turn, usize::from(count));
+            match rrset.write(own, first, out.get_mut(asked.end..).unwrap_or_default()) {
+                Some(len) => Body { len: asked.end + len, answer: count, ..authoritative },
                 None => Body { truncated: true, ..authoritative },
             }
         }
@@ -285,23 +279,6 @@ fn negative(
         Some(len) => Body { len: start + len, authority: 1, ..body },
         None => Body { truncated: true, ..body },
     }
-}
-
-/// Static address sets go round as pools do; the order of other sets may mean something to people.
-#[inline]
-fn is_rotated(rtype: u16, count: u16) -> bool {
-    count > 1 && (rtype == rtype::A || rtype == rtype::AAAA)
-}
-
-/// Copies `records`, beginning with the one at octet `first`; the end, or `None` when full.
-#[inline]
-fn write_from(out: &mut [u8], start: usize, records: &[u8], first: usize) -> Option<usize> {
-    let room = out.get_mut(start..start + records.len())?;
-    let (before, from) = records.split_at_checked(first)?;
-    let (head, tail) = room.split_at_mut_checked(from.len())?;
-    head.copy_from_slice(from);
-    tail.copy_from_slice(before);
-    Some(start + records.len())
 }
 
 const _: () = assert!(NOERROR == 0, "Body::default() means success");

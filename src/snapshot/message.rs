@@ -217,8 +217,7 @@ pub fn name_len(wire: &[u8]) -> usize {
 /// The records of `rrset` as they follow the question `owner`, compressed.
 pub fn render(owner: &[u8], rrset: &RrsetView<'_>) -> Option<Vec<u8>> {
     let question = HEADER + owner.len() + 4;
-    let mut message =
-        vec![0; question + rrset.wire().len() + usize::from(rrset.count()) * owner.len()];
+    let mut message = vec![0; question + rrset.len() + usize::from(rrset.count()) * owner.len()];
     message[HEADER..HEADER + owner.len()].copy_from_slice(owner);
     let mut writer = Writer::new(&mut message, question);
     writer.rrset(owner, rrset, None).ok()?;

@@ -7,22 +7,34 @@
 //! | at or below such an apex otherwise | nowhere: that zone speaks for itself |
 //! | below a DNAME | nowhere (RFC 6672 §2.4) |
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use crate::zone::index::Index;
 use crate::zone::name::{MAX_NAME, Name};
 use crate::zone::record::Zone;
 use crate::zone::rtype;
 use crate::zone::store::{
-    Kind, NONE, Node, NodeId, Rrset, RrsetId, TooLarge, ZoneHead, ZoneId, Zones, parent,
+    Kind, NONE, Node, NodeId, Rrset, RrsetId, RrsetView, TooLarge, ZoneHead, ZoneId, Zones, packed,
+    parent,
 };
 
 /// Sorts the records of all zones by name and lays them out.
 pub(super) struct Builder {
-    apexes: HashMap<Vec<u8>, ZoneId>,
-    names: HashMap<Vec<u8>, u32>,
+    apexes: FxHashMap<Vec<u8>, ZoneId>,
+    names: FxHashMap<Rc<[u8]>, u32>,
     owners: Vec<Owner>,
+    /// Owner and record, by index into `owners` and into `Zone::records` of the owner's zone.
+    records: Vec<(u32, u32)>,
+    /// Most zones have none, and then no name needs to look for one above it.
+    has_cuts: bool,
+    has_dnames: bool,
 }
+
+/// How the records of an RRset follow a question of their own owner, if not as they are stored.
+pub(super) type Render<'r> = &'r dyn Fn(&[u8], &RrsetView<'_>) -> Option<Vec<u8>>;
 
 /// Whose business a record is.
 #[derive(Clone, Copy)]
@@ -37,27 +49,34 @@ enum Holder {
 
 /// A name while building: which records it has.
 struct Owner {
-    lower: Box<[u8]>,
+    lower: Rc<[u8]>,
     zone: ZoneId,
-    /// Records of its own zone, by index into `Zone::records`.
-    records: Vec<u32>,
     slot: u32,
 }
 
 impl Builder {
     pub(super) fn new(zones: &[Zone]) -> Result<Builder, TooLarge> {
-        let mut apexes = HashMap::new();
+        let mut apexes = FxHashMap::default();
         for (index, zone) in zones.iter().enumerate() {
             apexes
                 .insert(zone.apex.to_lower(), ZoneId(u16::try_from(index).map_err(|_| TooLarge)?));
         }
-        Ok(Builder { apexes, names: HashMap::new(), owners: vec![] })
+        let records = Vec::with_capacity(zones.iter().map(|zone| zone.records.len()).sum());
+        Ok(Builder {
+            apexes,
+            names: FxHashMap::default(),
+            owners: vec![],
+            records,
+            has_cuts: false,
+            has_dnames: false,
+        })
     }
 
     pub(super) fn build<'a>(
         mut self,
         zones: &[Zone],
         slots: impl Iterator<Item = (&'a Name, u32)>,
+        render: Render<'_>,
     ) -> Result<Zones, TooLarge> {
         let mut heads: Vec<ZoneHead> = vec![];
         let mut parent_ds: Vec<(ZoneId, u32)> = vec![];
@@ -74,8 +93,10 @@ impl Builder {
                 self.owners[owner as usize].slot = slot;
             }
         }
+        // Stable, so records stay in the order of their file; quick, as most are in order.
+        self.records.sort_by_key(|(owner, _)| *owner);
         self.hide_below_dnames(zones);
-        self.lay_out(zones, heads, &parent_ds)
+        self.lay_out(zones, heads, &parent_ds, render)
     }
 
     fn head(&self, zone: &Zone) -> ZoneHead {
@@ -115,7 +136,11 @@ impl Builder {
             };
             last = Some((&record.owner, holder));
             match holder {
-                Holder::Own(owner) => self.owners[owner as usize].records.push(number as u32),
+                Holder::Own(owner) => {
+                    self.records.push((owner, number as u32));
+                    self.has_dnames |= record.rtype == rtype::DNAME;
+                    self.has_cuts |= record.rtype == rtype::NS && record.owner != zone.apex;
+                }
                 Holder::ApexOf(child) if record.rtype == rtype::DS => {
                     parent_ds.push((child, number as u32));
                 }
@@ -149,8 +174,9 @@ impl Builder {
             return *owner;
         }
         let owner = self.owners.len() as u32;
-        self.names.insert(lower.to_vec(), owner);
-        self.owners.push(Owner { lower: lower.into(), zone, records: vec![], slot: NONE });
+        let name: Rc<[u8]> = lower.into();
+        self.names.insert(Rc::clone(&name), owner);
+        self.owners.push(Owner { lower: name, zone, slot: NONE });
         if !self.apexes.contains_key(lower)
             && let Some(above) = parent(lower)
         {
@@ -161,31 +187,48 @@ impl Builder {
 
     /// RFC 6672 §2.4: whatever is below a DNAME is not seen.
     fn hide_below_dnames(&mut self, zones: &[Zone]) {
-        let has_dname = |owner: &Owner| {
-            let records = &zones[owner.zone.index()].records;
-            owner.records.iter().any(|r| records[*r as usize].rtype == rtype::DNAME)
-        };
-        let dnames: Vec<bool> = self.owners.iter().map(has_dname).collect();
-        if !dnames.contains(&true) {
+        if !self.has_dnames {
             return;
         }
+        let dnames: HashSet<u32> = self.owners_of(zones, rtype::DNAME).collect();
         let hidden = |owner: &Owner| {
             let mut at = &owner.lower[..];
             while !self.apexes.contains_key(at)
                 && let Some(above) = parent(at)
             {
-                if self.names.get(above).is_some_and(|owner| dnames[*owner as usize]) {
+                if self.names.get(above).is_some_and(|owner| dnames.contains(owner)) {
                     return true;
                 }
                 at = above;
             }
             false
         };
-        let keep: Vec<bool> = self.owners.iter().map(|owner| !hidden(owner)).collect();
-        let mut keep = keep.into_iter();
-        self.owners.retain(|_| keep.next().unwrap_or(true));
-        self.names =
-            self.owners.iter().enumerate().map(|(i, o)| (o.lower.to_vec(), i as u32)).collect();
+        let mut kept = 0;
+        let number = |owner: &Owner| {
+            (!hidden(owner)).then(|| {
+                kept += 1;
+                kept - 1
+            })
+        };
+        // The new number of each owner that stays.
+        let numbers: Vec<Option<u32>> = self.owners.iter().map(number).collect();
+        let mut stays = numbers.iter().map(Option::is_some);
+        self.owners.retain(|_| stays.next().unwrap_or(true));
+        let records = std::mem::take(&mut self.records).into_iter();
+        let renumbered =
+            records.filter_map(|(owner, record)| Some((numbers[owner as usize]?, record)));
+        self.records = renumbered.collect();
+        let owners = (0..).zip(&self.owners);
+        self.names = owners.map(|(number, owner)| (Rc::clone(&owner.lower), number)).collect();
+    }
+
+    /// Owners that have records of a type.
+    fn owners_of<'b>(&'b self, zones: &'b [Zone], rtype: u16) -> impl Iterator<Item = u32> + 'b {
+        let of_type = move |(owner, record): &(u32, u32)| {
+            let zone = &zones[self.owners[*owner as usize].zone.index()];
+            zone.records[*record as usize].rtype == rtype
+        };
+        self.records.iter().filter(move |pair| of_type(pair)).map(|(owner, _)| *owner)
     }
 
     fn lay_out(
@@ -193,28 +236,41 @@ impl Builder {
         zones: &[Zone],
         mut heads: Vec<ZoneHead>,
         parent_ds: &[(ZoneId, u32)],
+        render: Render<'_>,
     ) -> Result<Zones, TooLarge> {
-        let mut out = Layout::default();
+        let mut out = Layout::new(self.owners.len(), self.records.len(), render);
         let mut index = Index::with_capacity(self.owners.len());
-        for owner in &self.owners {
-            let node = out.nodes.len() as u32;
+        let mut rest = &self.records[..];
+        for (node, owner) in (0..).zip(&self.owners) {
             index.insert(index.hash(&owner.lower), node);
-            out.node(owner, &zones[owner.zone.index()]);
+            let own = rest.iter().take_while(|(owner, _)| *owner == node).count();
+            let (own, others) = rest.split_at(own);
+            rest = others;
+            out.node(owner, &zones[owner.zone.index()], own.iter().map(|(_, record)| *record));
         }
+        let has_wildcards = self.owners.iter().any(|owner| owner.lower.starts_with(b"\x01*"));
         for (id, owner) in self.owners.iter().enumerate() {
-            let (kind, link) = self.kind(id as u32, owner, &out);
+            let (kind, link) = match self.has_cuts {
+                true => self.kind(id as u32, owner, &out),
+                false => (Kind::Inside, NONE),
+            };
+            let link = match kind {
+                Kind::Inside if has_wildcards => self.wildcard(owner),
+                _ => link,
+            };
             out.nodes[id].kind = kind;
             out.nodes[id].link = link;
         }
         // The parent's DS of a child zone, side by side so that they are one RRset.
         for (number, head) in heads.iter_mut().enumerate() {
             let child = ZoneId(number as u16);
-            head.apex_node = NodeId(self.names[&head.apex.to_lower()]);
+            head.apex_node = NodeId(self.names[&head.apex.to_lower()[..]]);
             if let Some(parent) = head.parent {
                 let zone = &zones[parent.index()];
                 let ds: Vec<u32> =
                     parent_ds.iter().filter(|(zone, _)| *zone == child).map(|(_, r)| *r).collect();
-                head.parent_ds = (!ds.is_empty()).then(|| out.rrset(zone, &ds));
+                head.parent_ds =
+                    (!ds.is_empty()).then(|| out.rrset(zone, &head.apex.to_lower(), &ds));
             }
             let apex = &out.nodes[head.apex_node.index()];
             let soa = (apex.first_rrset..apex.first_rrset + u32::from(apex.rrsets))
@@ -226,6 +282,8 @@ impl Builder {
         if out.bytes.len() > NONE as usize {
             return Err(TooLarge);
         }
+        out.bytes.shrink_to_fit();
+        out.rrsets.shrink_to_fit();
         Ok(Zones { index, nodes: out.nodes, rrsets: out.rrsets, bytes: out.bytes, zones: heads })
     }
 
@@ -248,35 +306,52 @@ impl Builder {
         match cut {
             Some(cut) if cut == id => (Kind::Cut, NONE),
             Some(cut) => (Kind::Below, cut),
-            None => {
-                let mut wildcard = Vec::with_capacity(MAX_NAME + 2);
-                wildcard.extend_from_slice(b"\x01*");
-                wildcard.extend_from_slice(&owner.lower);
-                (Kind::Inside, self.names.get(&wildcard).copied().unwrap_or(NONE))
-            }
+            None => (Kind::Inside, NONE),
         }
+    }
+
+    /// The node of the wildcard right below a name, or none.
+    fn wildcard(&self, owner: &Owner) -> u32 {
+        let mut wildcard = Vec::with_capacity(MAX_NAME + 2);
+        wildcard.extend_from_slice(b"\x01*");
+        wildcard.extend_from_slice(&owner.lower);
+        self.names.get(&wildcard[..]).copied().unwrap_or(NONE)
     }
 }
 
-#[derive(Default)]
-struct Layout {
+struct Layout<'r> {
     nodes: Vec<Node>,
     rrsets: Vec<Rrset>,
     bytes: Vec<u8>,
+    render: Render<'r>,
+    /// Records of the node in hand.
+    records: Vec<u32>,
 }
 
-impl Layout {
-    fn node(&mut self, owner: &Owner, zone: &Zone) {
+impl<'r> Layout<'r> {
+    fn new(names: usize, records: usize, render: Render<'r>) -> Layout<'r> {
+        Layout {
+            nodes: Vec::with_capacity(names),
+            rrsets: Vec::with_capacity(names.min(records)),
+            bytes: vec![],
+            render,
+            records: vec![],
+        }
+    }
+
+    fn node(&mut self, owner: &Owner, zone: &Zone, records: impl Iterator<Item = u32>) {
         let name = self.bytes.len() as u32;
         self.bytes.extend_from_slice(&owner.lower);
         let first_rrset = self.rrsets.len() as u32;
-        let mut records = owner.records.clone();
-        records.sort_by_key(|r| zone.records[*r as usize].rtype);
-        for rrset in records
-            .chunk_by(|a, b| zone.records[*a as usize].rtype == zone.records[*b as usize].rtype)
-        {
-            self.rrset(zone, rrset);
+        let rtype = |record: &u32| zone.records[*record as usize].rtype;
+        let mut of_node = std::mem::take(&mut self.records);
+        of_node.clear();
+        of_node.extend(records);
+        of_node.sort_by_key(rtype);
+        for rrset in of_node.chunk_by(|a, b| rtype(a) == rtype(b)) {
+            self.rrset(zone, &owner.lower, rrset);
         }
+        self.records = of_node;
         self.nodes.push(Node {
             name,
             first_rrset,
@@ -289,33 +364,33 @@ impl Layout {
         });
     }
 
-    fn rrset(&mut self, zone: &Zone, records: &[u32]) -> RrsetId {
+    fn rrset(&mut self, zone: &Zone, owner: &[u8], records: &[u32]) -> RrsetId {
         let id = RrsetId(self.rrsets.len() as u32);
-        let start = self.bytes.len() as u32;
+        let start = self.bytes.len();
         let mut rtype = 0;
-        let mut len = None;
-        for record in records.iter().map(|r| &zone.records[*r as usize]) {
+        for (number, record) in records.iter().map(|r| &zone.records[*r as usize]).enumerate() {
             let rdata = zone.rdata(record);
             rtype = record.rtype;
-            self.bytes.extend_from_slice(&[0xc0, 12]);
-            self.bytes.extend_from_slice(&rtype.to_be_bytes());
-            self.bytes.extend_from_slice(&[0, 1]);
-            self.bytes.extend_from_slice(&record.ttl.to_be_bytes());
-            self.bytes.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
+            if packed(rtype).is_none() {
+                self.bytes.extend_from_slice(&[0xc0, 12]);
+                self.bytes.extend_from_slice(&rtype.to_be_bytes());
+                self.bytes.extend_from_slice(&[0, 1]);
+                self.bytes.extend_from_slice(&record.ttl.to_be_bytes());
+                self.bytes.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
+            } else if number == 0 {
+                self.bytes.extend_from_slice(&record.ttl.to_be_bytes());
+            }
             self.bytes.extend_from_slice(rdata);
-            let rdata = rdata.len() as u16;
-            len = Some(if len.is_none_or(|len| len == rdata) { rdata } else { 0 });
         }
-        let octets = self.bytes.len() as u32 - start;
-        self.rrsets.push(Rrset {
-            start,
-            len: octets,
-            body: start,
-            body_len: octets,
-            rtype,
-            count: records.len() as u16,
-            rdata_len: len.unwrap_or(0),
-        });
+        let len = (self.bytes.len() - start) as u32;
+        let count = records.len() as u16;
+        let mut rrset = Rrset { start: start as u32, len, own_len: 0, rtype, count };
+        let view = RrsetView { bytes: &self.bytes, rrset: &rrset };
+        if let Some(own) = (self.render)(owner, &view) {
+            rrset.own_len = own.len() as u32;
+            self.bytes.extend_from_slice(&own);
+        }
+        self.rrsets.push(rrset);
         id
     }
 

@@ -1,7 +1,7 @@
 //! From a name to its node: open addressing, built once, read by many.
 //!
 //! A slot keeps half of the hash beside the node, so a name that does not exist costs one cache
-//! line and no look at any node. The table is at most half full. Keys are the zones' own names,
+//! line and no look at any node. The table is two thirds full. Keys are the zones' own names,
 //! not what clients ask, so nobody outside can make them collide; the seed is random all the same.
 
 const EMPTY: u64 = u64::MAX;
@@ -11,21 +11,20 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 pub struct Index {
     /// High half: high half of the hash; low half: the node.
     slots: Box<[u64]>,
-    mask: usize,
     seed: u64,
 }
 
 impl Index {
     pub fn with_capacity(names: usize) -> Index {
-        let slots = (names * 2).next_power_of_two().max(8);
-        Index { slots: vec![EMPTY; slots].into(), mask: slots - 1, seed: fastrand::u64(..) | 1 }
+        let slots = names + names / 2 + 8;
+        Index { slots: vec![EMPTY; slots].into(), seed: fastrand::u64(..) | 1 }
     }
 
     /// `node` must be below 2^32 - 1.
     pub fn insert(&mut self, hash: u64, node: u32) {
-        let mut at = hash as usize & self.mask;
+        let mut at = self.home(hash);
         while self.slots[at] != EMPTY {
-            at = (at + 1) & self.mask;
+            at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
         }
         self.slots[at] = (hash >> 32 << 32) | u64::from(node);
     }
@@ -33,17 +32,22 @@ impl Index {
     /// The node with that hash for which `is` holds.
     #[inline(always)]
     pub fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut at = hash as usize;
-        loop {
-            let slot = *self.slots.get(at & self.mask).unwrap_or(&EMPTY);
-            if slot == EMPTY {
+        let (before, from) = self.slots.split_at_checked(self.home(hash))?;
+        for slot in from.iter().chain(before) {
+            if *slot == EMPTY {
                 return None;
             }
-            if (slot ^ hash) >> 32 == 0 && is(slot as u32) {
-                return Some(slot as u32);
+            if (slot ^ hash) >> 32 == 0 && is(*slot as u32) {
+                return Some(*slot as u32);
             }
-            at += 1;
         }
+        None
+    }
+
+    /// Where the search for a hash begins: its low half, spread over the slots.
+    #[inline(always)]
+    fn home(&self, hash: u64) -> usize {
+        ((hash & 0xffff_ffff) as usize * self.slots.len()) >> 32
     }
 
     /// Of a name in any letter case. The bit that tells small letters from capital ones is set in

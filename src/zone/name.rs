@@ -221,8 +221,11 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in self.0.iter() {
-            state.write_u8(byte.to_ascii_lowercase());
+        let mut lower = [0; MAX_NAME];
+        if let Some(lower) = lower.get_mut(..self.0.len()) {
+            lower.copy_from_slice(&self.0);
+            lower.make_ascii_lowercase();
+            state.write(lower);
         }
     }
 }

@@ -52,7 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("prometheus_client", &["http/"]),
     ("nix", &["dns/", "cli/", "health/probe"]),
-    ("rustix", &["dns/udp"]),
+    ("rustix", &["dns/udp", "cli/priority.rs"]),
 ];
 
 /// Modules that compute from their arguments and wait for nothing.

@@ -48,6 +48,7 @@ impl<'a> Words<'a> {
         self.at
     }
 
+    #[inline(always)]
     pub fn peek(&self) -> Option<Word<'a>> {
         let token = self.tokens.get(self.at)?;
         let text = self.text.get(token.start as usize..token.end as usize)?;
@@ -73,15 +74,25 @@ impl<'a> Words<'a> {
 
     /// The next word; its absence is a fault that says what was `wanted`: a noun, then perhaps
     /// ` such as …` or `, …`.
+    #[inline(always)]
     pub fn want(&mut self, wanted: &str) -> Result<Word<'a>, WordFault> {
-        self.next().ok_or_else(|| WordFault {
+        match self.next() {
+            Some(word) => Ok(word),
+            None => Err(self.missing(wanted)),
+        }
+    }
+
+    #[cold]
+    fn missing(&self, wanted: &str) -> WordFault {
+        WordFault {
             at: self.at,
             message: format!("the line ends before {}", noun(wanted)).into(),
             help: Some(format!("write {wanted}").into()),
-        })
+        }
     }
 
     /// As [`Words::want`], for what is never written in quotes.
+    #[inline(always)]
     pub fn want_plain(&mut self, wanted: &str) -> Result<&'a [u8], WordFault> {
         let word = self.want(wanted)?;
         if word.quoted {
@@ -91,6 +102,7 @@ impl<'a> Words<'a> {
     }
 
     /// The word that was read last is not what was `wanted`.
+    #[cold]
     pub fn unlike(&self, word: Word<'_>, wanted: &str) -> WordFault {
         let quote = if word.quoted { "\"" } else { "" };
         let text = shown(word.text);
@@ -102,6 +114,7 @@ impl<'a> Words<'a> {
 impl<'a> Iterator for Words<'a> {
     type Item = Word<'a>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Word<'a>> {
         let word = self.peek()?;
         self.at += 1;

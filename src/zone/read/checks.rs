@@ -19,7 +19,7 @@ use crate::zone::read::faults::Faults;
 use crate::zone::read::index::{Index, Slot, rrset_of};
 use crate::zone::read::{START, delegation};
 use crate::zone::record::Zone;
-use crate::zone::rtype::{CNAME, DNAME, NS, NSEC, RRSIG, SOA};
+use crate::zone::rtype::{A, AAAA, CNAME, DNAME, NS, NSEC, RRSIG, SOA};
 
 /// Up to this many records are compared each with each, without a table.
 const SMALL_RRSET: usize = 16;
@@ -123,7 +123,13 @@ fn repeated(index: &Index<'_>, rrset: &[Slot]) -> Vec<u32> {
     }
     let same = |a: &Slot, b: &Slot| {
         let (rtype, a, b) = (a.rtype, index.rdata(a), index.rdata(b));
-        a == b || (a.eq_ignore_ascii_case(b) && canonical(rtype, a) == canonical(rtype, b))
+        match rtype {
+            // Most sets are these, and there are no letters in them.
+            A => a.first_chunk::<4>() == b.first_chunk(),
+            AAAA => a.first_chunk::<16>() == b.first_chunk(),
+            _ if a == b => true,
+            _ => a.eq_ignore_ascii_case(b) && canonical(rtype, a) == canonical(rtype, b),
+        }
     };
     let before = |at: usize| rrset.get(..at).unwrap_or_default();
     let again = |(at, slot): (usize, &Slot)| {

@@ -13,7 +13,7 @@
 //!
 //! That the target of an MX has an address is not asked: a pool may answer for it.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 use crate::zone::name::Name;
 use crate::zone::rdata::table::type_name;
@@ -29,9 +29,9 @@ pub const HAS_NO_ADDRESS: &str = "has neither A nor AAAA in this zone";
 
 pub fn check(index: &Index<'_>, all_read: bool, faults: &mut Faults) {
     let apex = &index.zone.apex;
-    let mut cuts = HashSet::new();
-    let mut dnames = HashSet::new();
-    let mut servers = HashSet::new();
+    let mut cuts = FxHashSet::default();
+    let mut dnames = FxHashSet::default();
+    let mut servers = FxHashSet::default();
     for owner in &index.owners {
         let slots = index.slots(owner);
         let servers_here = rrset_of(slots, NS);
@@ -167,10 +167,10 @@ fn check_alias(index: &Index<'_>, slot: &Slot, faults: &mut Faults) {
 }
 
 struct Cover<'c> {
-    cuts: &'c HashSet<&'c Name>,
-    dnames: &'c HashSet<&'c Name>,
+    cuts: &'c FxHashSet<&'c Name>,
+    dnames: &'c FxHashSet<&'c Name>,
     /// Targets of NS.
-    servers: &'c HashSet<Name>,
+    servers: &'c FxHashSet<Name>,
 }
 
 /// What stands at or below a zone cut, or below a DNAME.

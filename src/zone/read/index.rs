@@ -1,8 +1,9 @@
 //! The records of a zone by owner and type, for the rules between records. Built once with one
 //! look-up per run of equal owners, and sorted by number, not by name.
 
-use std::collections::HashMap;
 use std::ops::Range;
+
+use rustc_hash::FxHashMap;
 
 use crate::zone::name::Name;
 use crate::zone::record::{Place, Record, Zone};
@@ -11,7 +12,7 @@ use crate::zone::record::{Place, Record, Zone};
 pub struct Index<'z> {
     pub zone: &'z Zone,
     pub owners: Vec<Owner<'z>>,
-    by_name: HashMap<&'z Name, u32>,
+    by_name: FxHashMap<&'z Name, u32>,
     slots: Vec<Slot>,
 }
 
@@ -33,7 +34,7 @@ pub struct Slot {
 impl<'z> Index<'z> {
     pub fn new(zone: &'z Zone) -> Index<'z> {
         let mut owners: Vec<Owner<'z>> = Vec::new();
-        let mut by_name = HashMap::new();
+        let mut by_name = FxHashMap::default();
         let mut slots = Vec::with_capacity(zone.records.len());
         let mut last: Option<(&Name, u32)> = None;
         for (record, Record { owner: name, rtype, .. }) in (0u32..).zip(&zone.records) {
@@ -48,7 +49,8 @@ impl<'z> Index<'z> {
             last = Some((name, owner));
             slots.push(Slot { owner, rtype: *rtype, record });
         }
-        slots.sort_unstable();
+        // Stable, because that sort is quick where nearly everything is in order, as it is here.
+        slots.sort();
         let mut start = 0;
         for run in slots.chunk_by(|a, b| a.owner == b.owner) {
             let end = start + run.len();

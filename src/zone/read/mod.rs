@@ -26,6 +26,8 @@ pub mod index;
 pub mod lexer;
 pub mod reader;
 
+use std::sync::Arc;
+
 use crate::zone::name::Name;
 use crate::zone::read::faults::Faults;
 use crate::zone::read::reader::Reader;
@@ -40,7 +42,7 @@ type Outcome = Result<(Zone, Vec<ZoneFault>), Vec<ZoneFault>>;
 pub fn read(
     apex: &Name,
     file: &str,
-    include: &mut dyn FnMut(&str) -> Result<String, String>,
+    include: &mut dyn FnMut(&str) -> Result<Arc<String>, String>,
 ) -> Outcome {
     let mut faults = Faults::default();
     let mut reader = Reader::new(apex, include, &mut faults);
@@ -67,7 +69,7 @@ mod tests {
     fn read_files(files: &[(&str, String)]) -> Outcome {
         let apex = Name::parse("example.com.").unwrap();
         let mut give = |name: &str| match files.iter().find(|(file, _)| *file == name) {
-            Some((_, text)) => Ok(text.clone()),
+            Some((_, text)) => Ok(text.clone().into()),
             None => Err("there is no such file".to_owned()),
         };
         read(&apex, "zone", &mut give)

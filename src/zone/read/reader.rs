@@ -40,7 +40,7 @@ pub const MAX_ZONE_RDATA: usize = 1 << 30;
 #[expect(missing_debug_implementations, reason = "holds the caller's closure")]
 pub struct Reader<'i> {
     zone: Zone,
-    include: &'i mut dyn FnMut(&str) -> Result<String, String>,
+    include: &'i mut dyn FnMut(&str) -> Result<Arc<String>, String>,
     faults: &'i mut Faults,
     text_read: usize,
     default_ttl: Option<u32>,
@@ -66,7 +66,7 @@ struct Scope<'a> {
 impl<'i> Reader<'i> {
     pub fn new(
         apex: &Name,
-        include: &'i mut dyn FnMut(&str) -> Result<String, String>,
+        include: &'i mut dyn FnMut(&str) -> Result<Arc<String>, String>,
         faults: &'i mut Faults,
     ) -> Reader<'i> {
         let (records, rdata, files) = (Vec::new(), Vec::new(), Vec::new());
@@ -304,6 +304,9 @@ impl<'i> Reader<'i> {
 }
 
 fn class_number(text: &[u8]) -> Option<u16> {
+    if text == b"IN" {
+        return Some(1);
+    }
     let known: [(&[u8], u16); 6] =
         [(b"IN", 1), (b"CS", 2), (b"CH", 3), (b"CHAOS", 3), (b"HS", 4), (b"HESIOD", 4)];
     let found = known.iter().find(|(name, _)| text.eq_ignore_ascii_case(name));

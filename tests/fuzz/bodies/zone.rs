@@ -26,8 +26,8 @@ pub fn run(octets: &[u8]) {
     let Ok(text) = std::str::from_utf8(octets) else { return };
     let apex = Name::parse("example.com.").expect("a name");
     let include = &mut |name: &str| match name {
-        "zone" | "part" => Ok(text.to_owned()),
-        "parts/hosts.inc" => Ok("included A 192.0.2.9\n".to_owned()),
+        "zone" | "part" => Ok(text.to_owned().into()),
+        "parts/hosts.inc" => Ok("included A 192.0.2.9\n".to_owned().into()),
         _ => Err("there is no such file".to_owned()),
     };
     match read(&apex, "zone", include) {
@@ -60,7 +60,7 @@ fn reads_back(zone: &Zone) {
         let rtype = type_name(record.rtype);
         writeln!(text, "{} {} IN {rtype} {shown}", record.owner, record.ttl).expect("a String");
     }
-    let again = read(&zone.apex, "shown", &mut |_| Ok(text.clone()));
+    let again = read(&zone.apex, "shown", &mut |_| Ok(text.clone().into()));
     let (again, _) = again.unwrap_or_else(|faults| panic!("{faults:?}\n{text}"));
     let row = |zone: &Zone, index: usize| {
         let record = &zone.records[index];
