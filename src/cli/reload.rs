@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::Signal;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use crate::cli::{memory, priority};
 use crate::config::certificate::Certificate;
 use crate::config::{self, Config, Server};
 use crate::control::event::Command;
@@ -149,20 +150,34 @@ struct Fresh {
     certificate: Option<Certificate>,
 }
 
+/// On a thread of its own, which gives way to every other.
 async fn load(path: PathBuf, server: Server) -> Result<Fresh, Vec<String>> {
-    let loading = tokio::task::spawn_blocking(move || {
-        let config::Loaded { config, warnings } = config::load(&path)
-            .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        for warning in &warnings {
-            tracing::warn!("{warning}");
-        }
-        tell_of_restart(&server, &config.server);
-        let loaded = Loaded::build(&config, &path, jiff::Timestamp::now())
-            .map_err(|error| vec![format!("{}: {error}", path.display())])?;
-        let Config { files, certificate, .. } = config;
-        Ok(Fresh { loaded: Box::new(loaded), files, certificate })
-    });
-    loading.await.unwrap_or_else(|panic| Err(vec![format!("loading broke off: {panic}")]))
+    let (done, loaded) = oneshot::channel();
+    let loading = move || {
+        priority::lower(priority::LOAD);
+        // Nobody waits any more: the server stops.
+        let _ = done.send(fresh(&path, &server));
+    };
+    let thread = std::thread::Builder::new().name("load".into()).spawn(loading);
+    match thread {
+        Err(error) => Err(vec![format!("no thread to load with: {error}")]),
+        Ok(_) => loaded.await.unwrap_or_else(|_| Err(vec!["loading broke off".into()])),
+    }
+}
+
+fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
+    let config::Loaded { config, warnings } = config::load(path)
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    tell_of_restart(server, &config.server);
+    let loaded = Loaded::build(&config, path, jiff::Timestamp::now())
+        .map_err(|error| vec![format!("{}: {error}", path.display())])?;
+    let Config { files, certificate, zones, .. } = config;
+    drop(zones);
+    memory::give_back();
+    Ok(Fresh { loaded: Box::new(loaded), files, certificate })
 }
 
 /// Sockets and threads stay as they are over a reload.

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli::reload;
+use crate::cli::{memory, priority, reload};
 use crate::config::{Config, Encrypted};
 use crate::control::loaded::Loaded;
 use crate::control::status::Status;
@@ -68,6 +68,7 @@ pub fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(ASYNC_THREADS)
         .thread_name("async")
+        .on_thread_start(|| priority::lower(priority::ASYNC))
         .enable_all()
         .build()
 }
@@ -136,8 +137,12 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));
     }
     let commands = control.commands.clone();
+    let Config { server, files, zones, .. } = config;
     // What the zone files say is rendered by now; with many names it is most of the memory.
-    let Config { server, files, .. } = config;
+    tasks.spawn_blocking(move || {
+        drop(zones);
+        memory::give_back();
+    });
     let reloading =
         reload::watch(path.to_owned(), server, files, commands, encrypted.clone(), hangup);
     let stopped = stop.clone();
