@@ -187,6 +187,7 @@ fn tell_of_restart(old: &Server, new: &Server) {
         ("dashboard", old.dashboard != new.dashboard),
         ("state", old.state != new.state),
         ("workers", old.workers != new.workers),
+        ("pin", old.pin != new.pin),
         ("tls, server.https or server.quic", old.encrypted != new.encrypted),
     ];
     for (key, _) in changed.iter().filter(|(_, changed)| *changed) {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Pid;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::Signal;
@@ -90,6 +92,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
     let loaded = Loaded::build(&config, path, jiff::Timestamp::now())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.server.workers.unwrap_or(cores);
+    let pinned = if config.server.pin { usable_cores() } else { vec![] };
     let bound: Vec<Bound> = config
         .server
         .listen
@@ -118,7 +121,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
     let tasks = TaskTracker::new();
     tasks.spawn(stop.clone().run_until_cancelled_owned(shared.clock.clone().run()));
     let connections = Connections::new(Limits::default());
-    let threads = answer(bound, &shared, &connections, &tasks, &stop)?;
+    let threads = answer(bound, &pinned, &shared, &connections, &tasks, &stop)?;
     let encrypted = match &config.certificate {
         Some(certificate) => {
             let certificate = Arc::clone(&certificate.certified);
@@ -160,15 +163,23 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
     })
 }
 
+/// The cores that this process may use; none when the system does not say.
+fn usable_cores() -> Vec<usize> {
+    let allowed = sched_getaffinity(Pid::from_raw(0));
+    let is_allowed = |core: &usize| allowed.is_ok_and(|set| set.is_set(*core).unwrap_or(false));
+    (0..CpuSet::count()).filter(is_allowed).collect()
+}
+
 async fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartFault> {
     let fault = |source| StartFault::Dashboard { address, source };
     let listener = TcpListener::bind(address).await.map_err(fault)?;
     Ok((listener.local_addr().map_err(fault)?, listener))
 }
 
-/// UDP threads and TCP tasks of every address.
+/// UDP threads, kept on `cores` in turn, and TCP tasks of every address.
 fn answer(
     bound: Vec<Bound>,
+    cores: &[usize],
     shared: &Shared,
     connections: &Connections,
     tasks: &TaskTracker,
@@ -176,9 +187,10 @@ fn answer(
 ) -> Result<Vec<udp::Worker>, StartFault> {
     let mut threads = vec![];
     for Bound { address, udp, tcp } in bound {
-        for socket in udp {
+        for (socket, number) in udp.into_iter().zip(0..) {
             let worker = threads.len();
-            threads.push(udp::start(socket, address, worker, None, shared.clone())?);
+            let core = cores.get(number % cores.len().max(1)).copied();
+            threads.push(udp::start(socket, address, worker, core, shared.clone())?);
         }
         let listener = TcpListener::from_std(tcp)?;
         let serve = stream::serve(listener, shared.clone(), connections.clone(), stop.clone());

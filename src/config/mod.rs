@@ -139,6 +139,8 @@ pub struct Server {
     pub token_file: Option<PathBuf>,
     /// UDP threads; `None` is one a core.
     pub workers: Option<usize>,
+    /// Each UDP thread stays on one core.
+    pub pin: bool,
     pub nsid: Option<String>,
     /// What `version.bind` is answered with; `None` refuses.
     pub version: Option<String>,

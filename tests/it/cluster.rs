@@ -66,6 +66,7 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
             state: "state".into(),
             token_file: None,
             workers: None,
+            pin: false,
             nsid: Some("ns1".into()),
             version: Some("tiovivo".into()),
             cookie_secret_file: None,

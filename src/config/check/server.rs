@@ -43,6 +43,7 @@ pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server 
         state: state(raw, folder, &path, report),
         token_file: token_file(raw, folder, &path, report),
         workers: raw.workers.map(|workers| workers.0.0 as usize),
+        pin: raw.pin.is_some_and(|pin| pin.0.0),
         nsid,
         version: version(raw, &path, report),
         cookie_secret_file,

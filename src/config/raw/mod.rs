@@ -21,7 +21,7 @@ use crate::cluster::node::Role;
 use crate::cluster::pool::Order;
 use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
 use crate::config::raw::probe::RawCheck;
-use crate::config::raw::scalar::{Scalar, Switchable, Whole};
+use crate::config::raw::scalar::{Scalar, Switch, Switchable, Whole};
 use crate::config::raw::table::Table;
 
 pub type Port = Scalar<Whole<1, 65_535>>;
@@ -64,6 +64,9 @@ pub struct RawServer {
     pub token_file: Option<String>,
     /// UDP threads; one a core when absent.
     pub workers: Option<Scalar<Whole<1, 256>>>,
+    /// Keeps each UDP thread on one core.
+    #[schemars(extend("default" = false))]
+    pub pin: Option<Scalar<Switch>>,
     /// What is told to a client that asks which server answered (RFC 5001), at most 255 octets.
     pub nsid: Option<String>,
     /// What is told to a client that asks for `version.bind` (RFC 4892), at most 255 octets; `off`
