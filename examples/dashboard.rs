@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tiovivo::counters::Counters;
-use tiovivo::http::{Dashboard, server::Limits};
+use tiovivo::http::{Dashboard, auth::Writers, server::Limits};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::interval;
 
 #[tokio::main]
@@ -21,7 +21,10 @@ async fn main() -> io::Result<()> {
     let listener = TcpListener::bind(&address).await?;
     let (publisher, status) = watch::channel(Arc::new(sample::status()));
     let counters = Arc::new(Counters::new(2));
-    let dashboard = Dashboard { status, counters, limits: Limits::default() };
+    // Without a token nobody may give orders.
+    let (commands, writers) = (mpsc::channel(1).0, Writers::default());
+    let limits = Limits::default();
+    let dashboard = Dashboard { status, counters, limits, commands, writers };
     println!("http://{}/", listener.local_addr()?);
     let mut beat = interval(Duration::from_secs(1));
     let life = async {

@@ -124,7 +124,11 @@ fn health(pool: &Pool, down: Down) -> PoolHealth {
         Down::First => Standing::Serving,
         Down::Everybody => Standing::Out,
     };
-    PoolHealth { standings: (0..count).map(standing).collect(), last_enough: (0..count).collect() }
+    PoolHealth {
+        standings: (0..count).map(standing).collect(),
+        withheld: vec![],
+        last_enough: (0..count).collect(),
+    }
 }
 
 /// The other names: which types each has.

@@ -4,11 +4,12 @@
 //! zone. Both must be fine.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::cli::remote::reachable;
 use crate::cli::{failure, faults, query};
 use crate::config::{self, Config};
 use crate::zone::rtype;
@@ -64,14 +65,4 @@ fn answers(config: &Config) -> Result<(), String> {
         Some(flags) => Err(format!("DNS {server}: rcode {} for {} SOA", flags & 15, zone.apex)),
         None => Err(format!("DNS {server}: half a message")),
     }
-}
-
-/// A server on every address is on loopback too.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }

@@ -17,10 +17,12 @@ pub mod faults;
 pub mod health;
 pub mod logging;
 mod memory;
+pub mod operate;
 pub mod present;
 mod priority;
 pub mod query;
 pub mod reload;
+pub mod remote;
 pub mod schema;
 pub mod serve;
 pub mod server;
@@ -55,6 +57,17 @@ enum Command {
     Delegation(delegation::DelegationArgs),
     /// Print what would be answered, from the configuration or from a running server
     Query(query::QueryArgs),
+    /// Take members out of the answers, and see until when resolvers may still send clients
+    Drain(operate::OrderArgs),
+    /// Answer members whatever their health says
+    ForceUp(operate::OrderArgs),
+    /// Take members out of the answers whatever their health says
+    ForceDown(operate::OrderArgs),
+    /// End a drain or a force: health decides again
+    #[command(alias = "undrain")]
+    Release(operate::ReleaseArgs),
+    /// List the orders that are in force
+    Overrides(operate::ServerArgs),
     /// Play a timeline of failures: what would be answered, and what clients would feel
     Simulate(simulate::SimulateArgs),
     /// Try it: a whole cluster on this machine's loopback addresses, without root
@@ -88,6 +101,11 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Delegation(args) => delegation::run(&args),
         Command::Query(args) => query::run(&args),
+        Command::Drain(args) => operate::order("drain", &args),
+        Command::ForceUp(args) => operate::order("force-up", &args),
+        Command::ForceDown(args) => operate::order("force-down", &args),
+        Command::Release(args) => operate::release(&args),
+        Command::Overrides(args) => operate::overrides(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Health(args) => health::run(&args.config),

@@ -117,6 +117,7 @@ fn all_up(config: &Config) -> Result<Snapshot, String> {
         .iter()
         .map(|pool| PoolHealth {
             standings: vec![Standing::Serving; pool.membership.len()],
+            withheld: vec![],
             last_enough: vec![],
         })
         .collect();

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::{memory, priority, reload};
+use crate::config::token::{self, Token};
 use crate::config::{Config, Encrypted};
 use crate::control::loaded::Loaded;
 use crate::control::status::Status;
@@ -31,6 +32,7 @@ use crate::dns::encrypted::{self, Listeners};
 use crate::dns::sockets::{self, BindFault, Bound};
 use crate::dns::stream::{self, Connections, Limits};
 use crate::dns::udp::{self, Shared};
+use crate::http::auth::Writers;
 use crate::http::{self, Dashboard};
 
 /// Threads for everything but UDP: probes, streams, the dashboard.
@@ -103,6 +105,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         Some(address) => Some(listen(address).await?),
         None => None,
     };
+    let writers = writers(config.server.token_file.as_deref());
     let listeners = {
         let Encrypted { tls, https, path, quic } = &config.server.encrypted;
         Listeners::bind(tls, https, path, quic)?
@@ -136,6 +139,8 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
             status: control.status.clone(),
             counters: Arc::clone(&shared.counters),
             limits: http::server::Limits::default(),
+            commands: control.commands.clone(),
+            writers,
         };
         tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));
     }
@@ -168,6 +173,15 @@ fn usable_cores() -> Vec<usize> {
     let allowed = sched_getaffinity(Pid::from_raw(0));
     let is_allowed = |core: &usize| allowed.is_ok_and(|set| set.is_set(*core).unwrap_or(false));
     (0..CpuSet::count()).filter(is_allowed).collect()
+}
+
+/// What loading has checked, unless the file was changed this very moment: then nobody may write.
+fn writers(file: Option<&Path>) -> Writers {
+    let token = file.map_or(Ok(None), token::read).unwrap_or_else(|refused| {
+        tracing::warn!("the token file {}: nobody may give orders", refused.message);
+        None
+    });
+    Writers::new(token.as_ref().map(Token::as_str))
 }
 
 async fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartFault> {

@@ -10,6 +10,7 @@ pub mod check;
 pub mod member;
 pub mod networks;
 pub mod node;
+pub mod operator;
 pub mod pool;
 pub mod selection;
 pub mod standing;

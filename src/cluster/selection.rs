@@ -6,8 +6,13 @@
 //! | `min_serving` or more | failover | the first that serves |
 //! | fewer | any | what `when_short` says; of that, failover takes the first |
 //!
+//! Of what `all` and `last_known` say, only those are taken that the operator holds back least: a
+//! drained member is answered when nobody else is left, and one that is forced down when not even
+//! a drained one is. Only `none` empties a pool.
+//!
 //! Pure: the same pools and standings give the same selection on every server.
 
+use crate::cluster::operator::Withheld;
 use crate::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use crate::cluster::standing::Standing;
 
@@ -35,6 +40,8 @@ pub enum Cause {
 pub struct PoolHealth {
     /// One for each member, in the pool's order.
     pub standings: Vec<Standing>,
+    /// What the operator holds back, in the pool's order; empty when nothing is.
+    pub withheld: Vec<Withheld>,
     /// The serving members of the last time that there were enough.
     pub last_enough: Vec<usize>,
 }
@@ -48,17 +55,35 @@ pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
         return Selection { pool: id, members: ordered(pool, serving), cause: Cause::Enough };
     }
     let cause = Cause::Short { serving: serving.len(), rule: pool.when_short };
-    let all = || (0..own.standings.len()).collect();
+    let all = || own.least_withheld((0..own.standings.len()).collect());
     let members = match pool.when_short {
         WhenShort::All => all(),
-        WhenShort::LastKnown if own.last_enough.is_empty() => all(),
-        WhenShort::LastKnown => own.last_enough.clone(),
+        WhenShort::LastKnown => own.last_known().unwrap_or_else(all),
         WhenShort::None => vec![],
         WhenShort::Pool(fallback) => {
             return Selection { cause, ..select(pools, health, fallback) };
         }
     };
     Selection { pool: id, members: ordered(pool, members), cause }
+}
+
+impl PoolHealth {
+    /// Those of the last time that there were enough, and whom nobody holds back.
+    fn last_known(&self) -> Option<Vec<usize>> {
+        let free = |index: &usize| self.withheld(*index) == Withheld::No;
+        let known: Vec<usize> = self.last_enough.iter().copied().filter(free).collect();
+        (!known.is_empty()).then_some(known)
+    }
+
+    fn least_withheld(&self, mut members: Vec<usize>) -> Vec<usize> {
+        let least = members.iter().map(|index| self.withheld(*index)).min().unwrap_or_default();
+        members.retain(|index| self.withheld(*index) == least);
+        members
+    }
+
+    fn withheld(&self, index: usize) -> Withheld {
+        self.withheld.get(index).copied().unwrap_or_default()
+    }
 }
 
 /// Indices of the members that serve.

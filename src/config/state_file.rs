@@ -7,10 +7,13 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 
 /// Longest file that is read: thousands of pools need less.
 pub const MAX_LENGTH: u64 = 16 << 20;
+
+/// How the names of files begin that are not finished yet.
+const ASIDE: &str = ".tiovivo-";
 
 /// `None` when there is no such file.
 pub fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -33,12 +36,23 @@ pub fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
         _ => Path::new("."),
     };
     fs::create_dir_all(folder)?;
-    let mut aside = NamedTempFile::new_in(folder)?;
+    let mut aside = Builder::new().prefix(ASIDE).tempfile_in(folder)?;
     aside.write_all(content)?;
     aside.as_file().sync_all()?;
     aside.persist(file)?;
     // The new name itself is on the disk only after this.
     File::open(folder)?.sync_all()
+}
+
+/// Removes what writes that never ended have left in the folder. At the start, before any write.
+pub fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(ASIDE.as_bytes()) {
+            // What cannot be removed does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Renames a file that cannot be used to `NAME.broken-MARK`, so that it can be looked at.
@@ -63,6 +77,17 @@ mod tests {
         replace(&file, b"two").unwrap();
         assert_eq!(read(&file).unwrap().unwrap(), b"two");
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_broken_off_write_left_is_swept_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("health.json");
+        replace(&file, b"one").unwrap();
+        fs::write(folder.path().join(".tiovivo-x1"), b"o").unwrap();
+        sweep(folder.path());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(read(&file).unwrap().unwrap(), b"one");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Everything that can change something.
 
+use tokio::sync::oneshot;
+
 use crate::control::loaded::Loaded;
+use crate::control::request::{Request, RequestFault};
+use crate::control::status::OverrideStatus;
 use crate::health::Observation;
 
 /// Closed: whatever is not here changes nothing.
@@ -10,6 +14,8 @@ pub enum Event {
     Command(Command),
     /// The bound of the first round of probes has passed.
     RoundOver,
+    /// The operator's orders are on the disk, or could not be written.
+    Recorded(Result<(), String>),
     /// It is time to tell what observations alone have changed.
     Tick,
 }
@@ -17,6 +23,23 @@ pub enum Event {
 /// Orders from outside.
 #[derive(Debug)]
 pub enum Command {
+    /// The operator's word on some members. Answered when it is on the disk and in the answers, or
+    /// refused.
+    Operate(Request, oneshot::Sender<Result<Acknowledged, Refusal>>),
     /// A new configuration, or every fault that speaks against it.
     Reload(Result<Box<Loaded>, Vec<String>>),
+}
+
+/// What is in force after an order. It was on the disk before this was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    pub overrides: Vec<OverrideStatus>,
+}
+
+/// Why an order changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    Faults(Vec<RequestFault>),
+    /// The disk would not take it.
+    NotKept(String),
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::cluster::operator::{self, InForce, Withheld};
 use crate::cluster::pool::{Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection};
 use crate::cluster::standing::{Standing, State};
@@ -30,6 +31,15 @@ pub fn moved(pool: &Pool, standing: Standing, check: &Watched) -> String {
     }
 }
 
+/// The same of a member for which the operator's word counts.
+pub fn moved_under(order: &InForce, standing: Standing, check: &Watched) -> String {
+    let health = match standing {
+        Standing::Serving => "would serve again",
+        Standing::Out => "would be out",
+    };
+    format!("{health} by its health: {}; it stays {}", check.cause(), order.state())
+}
+
 pub fn deep_moved(standing: Standing, deep: &Watched) -> String {
     match standing {
         Standing::Serving => format!("passes its deep check again: {}", deep.cause()),
@@ -41,7 +51,7 @@ pub fn deep_moved(standing: Standing, deep: &Watched) -> String {
 pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &PoolState) -> String {
     let of = state.members.len();
     let Cause::Short { serving, rule } = selection.cause else {
-        let serves = |member: &&MemberState| member.check.standing() == Standing::Serving;
+        let serves = |member: &&MemberState| member.standing() == Standing::Serving;
         let serving = state.members.iter().filter(serves).count();
         return enough(pool, selection, serving, of);
     };
@@ -50,7 +60,7 @@ pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &Pool
         WhenShort::All if pool.order == Order::Failover => {
             "the first member is answered (when_short: all)".to_owned()
         }
-        WhenShort::All => "all members are answered (when_short: all)".to_owned(),
+        WhenShort::All => all(state, selection),
         WhenShort::LastKnown if state.last_enough.is_empty() => {
             "all members are answered, as there never were enough (when_short: last_known)"
                 .to_owned()
@@ -67,6 +77,14 @@ pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &Pool
     format!("{serving} of {of} serve, at least {least} must: {done}")
 }
 
+fn all(state: &PoolState, selection: &Selection) -> String {
+    let withheld = state.members.iter().any(|member| member.withheld() != Withheld::No);
+    if withheld && selection.members.len() < state.members.len() {
+        return "all are answered whom the operator does not hold back (when_short: all)".into();
+    }
+    "all members are answered (when_short: all)".to_owned()
+}
+
 fn enough(pool: &Pool, selection: &Selection, serving: usize, of: usize) -> String {
     let first = selection.members.first().and_then(|&index| pool.membership.get(index));
     match (pool.order, first) {
@@ -76,6 +94,61 @@ fn enough(pool: &Pool, selection: &Selection, serving: usize, of: usize) -> Stri
         _ if of == 1 => "its only member serves".into(),
         _ if serving == of => format!("all {of} serve"),
         _ => format!("{serving} of {of} serve"),
+    }
+}
+
+/// What another order, or the passing of time, made of a member; `None` when it changed nothing.
+pub fn ordered(old: Option<&InForce>, new: Option<&InForce>, now: Timestamp) -> Option<String> {
+    match (old, new) {
+        (None, None) => None,
+        (Some(old), Some(new)) if old.by == new.by => (old.drained != new.drained)
+            .then(|| "drained: no resolver should hold its address any more".into()),
+        (_, Some(new)) => Some(order(new, now)),
+        (Some(old), None) if old.by.is_over(now) => {
+            let (word, author) = (old.by.order.as_str(), &old.by.author);
+            Some(format!("the time of {author}'s order {word} is over: health decides again"))
+        }
+        (Some(_), None) => Some("released: health decides again".into()),
+    }
+}
+
+/// `draining since 10:02:11 UTC by ana@ns1: kernel update; resolvers may hold its address until …`
+pub fn order(order: &InForce, now: Timestamp) -> String {
+    let by = &order.by;
+    let mut text = format!("{} since {} by {}", order.state(), clock(by.since, now), by.author);
+    if !by.reason.is_empty() {
+        text += &format!(": {}", by.reason);
+    }
+    if let Some(held) = order.held_until.filter(|_| !order.drained) {
+        text += &format!("; resolvers may hold its address until {}", clock(held, now));
+    }
+    if let Some(until) = by.until {
+        text += &format!("; the order ends {}", clock(until, now));
+    }
+    text
+}
+
+/// Why a member is answered or not, while an order counts for it.
+pub fn ordered_member(
+    in_force: &InForce,
+    in_answers: bool,
+    shortage: Option<&str>,
+    now: Timestamp,
+) -> String {
+    let order = order(in_force, now);
+    match (in_force.by.order, in_answers, shortage) {
+        (operator::Order::ForceUp, true, _) => order,
+        (operator::Order::ForceUp, false, None) => {
+            format!("{order}; in reserve, another comes first")
+        }
+        (operator::Order::ForceUp, false, Some(shortage)) => {
+            format!("{order}; not answered: {shortage}")
+        }
+        (operator::Order::Drain | operator::Order::ForceDown, false, _) => order,
+        (operator::Order::Drain | operator::Order::ForceDown, true, _) => format!(
+            "{order}; answered all the same: nobody else is left, and only when_short: none \
+             empties a pool"
+        ),
     }
 }
 

@@ -3,11 +3,13 @@
 //! Making it renders every zone, which takes a while with many names: that is done on a thread that
 //! may block, and the one writer gets the finished thing.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
 use crate::config::{Config, Published, Server};
 use crate::control::status::ZoneStatus;
@@ -25,6 +27,8 @@ pub struct Loaded {
     pub pools: Vec<Pool>,
     /// The DNS names of each pool.
     pub names: Vec<Vec<String>>,
+    /// Of the nodes that have some: orders may mean them by their tags.
+    pub tags: HashMap<NodeName, BTreeSet<String>>,
     pub zones: Vec<ZoneStatus>,
     pub statics: Arc<Statics>,
 }
@@ -40,6 +44,7 @@ impl Loaded {
             nsid: config.server.nsid.clone(),
             pools: config.pools.clone(),
             names: names(config.pools.len(), &config.published),
+            tags: config.nodes.iter().map(|n| (n.name.clone(), n.tags.clone())).collect(),
             zones: zones(&statics),
             statics: Arc::new(statics),
         })

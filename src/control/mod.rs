@@ -7,14 +7,21 @@
 //! | [`state`] | decides: what an event changes, who is answered |
 //! | [`watched`] | decides: one target's part of it |
 //! | [`roster`] | decides: which targets there are, over a reload |
+//! | [`request`] | decides: what an operator asks for, or every fault of it |
+//! | [`orders`] | decides: what the operator's orders make of the members |
 //! | [`store`] | does: what a restart remembers |
+//! | [`overrides`], [`recorder`] | does: the operator's orders on the disk, before they count |
 //! | [`report`], [`explain`] | decides: what is told, and in which words |
 //! | [`loaded`] | a configuration made ready to serve |
 
 pub mod event;
 pub mod explain;
 pub mod loaded;
+pub mod orders;
+pub mod overrides;
+pub mod recorder;
 pub mod report;
+pub mod request;
 pub mod roster;
 pub mod state;
 pub mod status;

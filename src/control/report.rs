@@ -3,13 +3,17 @@
 use jiff::Timestamp;
 
 use crate::cluster::check::Check;
+use crate::cluster::operator::{InForce, Override};
 use crate::cluster::pool::{MemberView, Membership, Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection};
 use crate::cluster::standing::{Standing, State};
 use crate::control::explain;
+use crate::control::orders;
 use crate::control::roster::{MemberState, PoolState};
 use crate::control::state::ControlState;
-use crate::control::status::{CheckStatus, ConfigStatus, MemberStatus, PoolStatus, Status};
+use crate::control::status::{
+    CheckStatus, ConfigStatus, MemberStatus, OperatorStatus, OverrideStatus, PoolStatus, Status,
+};
 use crate::control::watched::Watched;
 use crate::health::probe::describe;
 use crate::snapshot::PoolInput;
@@ -31,6 +35,7 @@ pub fn status(state: &ControlState, now: Timestamp) -> Status {
         },
         zones: loaded.zones.clone(),
         pools: pools.map(|index| pool_status(state, index, now)).collect(),
+        overrides: state.overrides.iter().map(|order| override_status(order, state)).collect(),
         changes: state.changes.iter().cloned().collect(),
     }
 }
@@ -82,9 +87,38 @@ fn member_status(
         addresses: addresses.collect(),
         weight: member.weight,
         in_answers,
-        why: explain::member(&health.check, in_answers, shortage, now),
+        operator: health.operator.as_ref().map(operator_status),
+        why: match &health.operator {
+            Some(order) => explain::ordered_member(order, in_answers, shortage, now),
+            None => explain::member(&health.check, in_answers, shortage, now),
+        },
         check: check_status(member, &pool.check, &health.check),
         deep: deep.map(|(check, watched)| check_status(member, check, watched)),
+    }
+}
+
+fn operator_status(order: &InForce) -> OperatorStatus {
+    OperatorStatus {
+        state: order.state(),
+        target: order.by.target.to_string(),
+        reason: order.by.reason.clone(),
+        author: order.by.author.clone(),
+        since: explain::time(order.by.since),
+        until: order.by.until.map(explain::time),
+        held_until: order.held_until.map(explain::time),
+    }
+}
+
+pub fn override_status(order: &Override, state: &ControlState) -> OverrideStatus {
+    OverrideStatus {
+        order: order.order.as_str(),
+        target: order.target.to_string(),
+        pool: order.pool.clone(),
+        reason: order.reason.clone(),
+        author: order.author.clone(),
+        since: explain::time(order.since),
+        until: order.until.map(explain::time),
+        nodes: orders::meant(order, &state.loaded),
     }
 }
 
@@ -110,7 +144,7 @@ fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> Ch
 }
 
 fn serving(pool: &PoolState) -> usize {
-    let serves = |member: &&MemberState| member.check.standing() == Standing::Serving;
+    let serves = |member: &&MemberState| member.standing() == Standing::Serving;
     pool.members.iter().filter(serves).count()
 }
 

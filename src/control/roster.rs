@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::cluster::check::Check;
+use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
 use crate::cluster::standing::Standing;
 use crate::control::store::KeptPool;
@@ -37,6 +38,8 @@ pub struct MemberState {
     pub check: Watched,
     /// Is shown.
     pub deep: Option<Watched>,
+    /// The order of the operator that counts for it.
+    pub operator: Option<InForce>,
 }
 
 /// What is to be probed.
@@ -145,6 +148,7 @@ impl Maker<'_> {
         MemberState {
             check: self.watched(member, pool, &pool.check, memory),
             deep: pool.deep.as_ref().map(|deep| self.watched(member, pool, deep, None)),
+            operator: None,
         }
     }
 
@@ -164,7 +168,7 @@ impl Maker<'_> {
             (Some(watched), Some(old)) if same(deep, old) => watched,
             _ => self.watched(member, pool, deep, None),
         });
-        MemberState { check, deep }
+        MemberState { check, deep, operator: old.operator }
     }
 
     fn watched(
@@ -191,6 +195,20 @@ fn targets(pools: &[PoolState]) -> impl Iterator<Item = TargetId> {
 }
 
 impl MemberState {
+    /// What counts for the answers: the operator's word, and without one its health.
+    pub fn standing(&self) -> Standing {
+        self.operator.as_ref().map_or_else(|| self.check.standing(), InForce::standing)
+    }
+
+    pub fn withheld(&self) -> Withheld {
+        self.operator.as_ref().map(InForce::withheld).unwrap_or_default()
+    }
+
+    /// Whether its next probe changes nothing.
+    pub fn is_settled(&self) -> bool {
+        self.operator.is_some() || self.check.state().is_settled()
+    }
+
     fn targets(&self) -> impl Iterator<Item = TargetId> + use<> {
         [Some(self.check.target), self.deep.as_ref().map(|deep| deep.target)].into_iter().flatten()
     }

@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
 use crate::cluster::selection::{Cause, PoolHealth, Selection, select, serving};
 use crate::cluster::standing::Standing;
 use crate::control::explain;
 use crate::control::loaded::Loaded;
+use crate::control::orders;
+use crate::control::request::{Request, RequestFault};
 use crate::control::roster::{self, MemberState, Numbers, Plan, PoolState};
 use crate::control::status::{Change, Refused};
 use crate::control::store::{KeptMember, KeptPool};
@@ -38,6 +41,10 @@ pub struct ControlState {
     pub answers: Vec<PoolInput>,
     pub changes: VecDeque<Change>,
     pub refused: Option<Refused>,
+    /// The operator's orders in force, the newest last.
+    pub overrides: Vec<Override>,
+    /// When time alone changes what they do.
+    orders_change: Option<Timestamp>,
     numbers: Numbers,
     places: HashMap<TargetId, Place>,
     /// Targets that the first round waits for; `None` when it is over.
@@ -74,6 +81,8 @@ impl ControlState {
             answers: vec![],
             changes: VecDeque::new(),
             refused: None,
+            overrides: vec![],
+            orders_change: None,
             numbers,
             places: HashMap::new(),
             unheard: Some(unheard),
@@ -137,6 +146,8 @@ impl ControlState {
         self.pools = pools;
         self.refused = None;
         self.find_places();
+        self.put_orders(now);
+        self.warn_of_strangers();
         if let Some(unheard) = &mut self.unheard {
             unheard.retain(|target| self.places.contains_key(target));
             if unheard.is_empty() {
@@ -148,6 +159,59 @@ impl ControlState {
         let text = format!("{} is loaded: {zones} zones, {pools} pools", self.loaded.file);
         self.news.push(News { warning: false, text });
         plan
+    }
+
+    /// The orders that would be in force after that request. Nothing changes yet: they count only
+    /// once they are on the disk, by [`ControlState::put_overrides`].
+    pub fn decide(
+        &self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Vec<Override>, Vec<RequestFault>> {
+        orders::decide(request, &self.overrides, &self.loaded, now)
+    }
+
+    /// Whether an answer changed.
+    pub fn put_overrides(&mut self, overrides: Vec<Override>, now: Timestamp) -> bool {
+        self.overrides = overrides;
+        self.put_orders(now);
+        self.select(now)
+    }
+
+    /// Ends what is over and tells it. Whether something is to be published.
+    pub fn pass(&mut self, now: Timestamp) -> bool {
+        let due = self.orders_change.is_some_and(|at| at <= now);
+        if due {
+            self.overrides.retain(|order| !order.is_over(now));
+            self.put_orders(now);
+            self.select(now);
+        }
+        due
+    }
+
+    fn put_orders(&mut self, now: Timestamp) {
+        for (pool, node, what) in orders::apply(&self.overrides, &self.loaded, &mut self.pools, now)
+        {
+            let pool = &self.loaded.pools[pool];
+            let text = format!("{node} in pool {}: {what}", pool.name);
+            self.news.push(News { warning: false, text });
+            remember(&mut self.changes, pool, &node, what, now);
+        }
+        self.orders_change = orders::next_change(&self.overrides, &self.pools, now);
+    }
+
+    /// Orders outlive the nodes that they mean: one that is away for a while comes back drained.
+    pub fn warn_of_strangers(&mut self) {
+        for order in &self.overrides {
+            if orders::meant(order, &self.loaded).is_empty() {
+                let (word, target, author) = (order.order.as_str(), &order.target, &order.author);
+                let text = format!(
+                    "the order {word} {target} of {author} means no member now; it is kept until \
+                     `tiovivo release {target}`"
+                );
+                self.news.push(News { warning: true, text });
+            }
+        }
     }
 
     /// Keeps everything, and says why.
@@ -170,7 +234,7 @@ impl ControlState {
     fn find_places(&mut self) {
         self.places.clear();
         for (pool, state) in self.pools.iter().enumerate() {
-            for (member, MemberState { check, deep }) in state.members.iter().enumerate() {
+            for (member, MemberState { check, deep, .. }) in state.members.iter().enumerate() {
                 self.places.insert(check.target, Place { pool, member, deep: false });
                 if let Some(deep) = deep {
                     self.places.insert(deep.target, Place { pool, member, deep: true });
@@ -185,7 +249,11 @@ impl ControlState {
         let mut told = vec![];
         for (member, state) in pool.membership.iter().zip(&mut self.pools[index].members) {
             if let Some(standing) = state.check.settle() {
-                told.push((member.node, explain::moved(pool, standing, &state.check)));
+                let what = match &state.operator {
+                    Some(order) => explain::moved_under(order, standing, &state.check),
+                    None => explain::moved(pool, standing, &state.check),
+                };
+                told.push((member.node, what));
             }
             if let Some(deep) = &mut state.deep
                 && let Some(standing) = deep.settle()
@@ -230,9 +298,8 @@ impl ControlState {
     /// answer should not outlive the next possible change.
     fn ttl(&self, id: PoolId, selection: &Selection) -> u32 {
         let configured = self.loaded.pools[id.index()].ttl;
-        let settled = |id: PoolId| {
-            self.pools[id.index()].members.iter().all(|m| m.check.state().is_settled())
-        };
+        let settled =
+            |id: PoolId| self.pools[id.index()].members.iter().all(MemberState::is_settled);
         if settled(id) && settled(selection.pool) {
             configured
         } else {
@@ -261,11 +328,12 @@ fn find(pools: &mut [PoolState], at: Place) -> Option<&mut Watched> {
 }
 
 fn standings(pool: &PoolState) -> Vec<Standing> {
-    pool.members.iter().map(|member| member.check.standing()).collect()
+    pool.members.iter().map(MemberState::standing).collect()
 }
 
 fn health(pool: &PoolState) -> PoolHealth {
-    PoolHealth { standings: standings(pool), last_enough: pool.last_enough.clone() }
+    let withheld = pool.members.iter().map(MemberState::withheld).collect();
+    PoolHealth { standings: standings(pool), withheld, last_enough: pool.last_enough.clone() }
 }
 
 fn remember(changes: &mut VecDeque<Change>, pool: &Pool, node: &str, what: String, now: Timestamp) {

@@ -16,6 +16,8 @@ pub struct Status {
     pub config: ConfigStatus,
     pub zones: Vec<ZoneStatus>,
     pub pools: Vec<PoolStatus>,
+    /// The operator's orders in force, the newest last.
+    pub overrides: Vec<OverrideStatus>,
     /// The newest last; at most 100.
     pub changes: Vec<Change>,
 }
@@ -76,11 +78,43 @@ pub struct MemberStatus {
     pub addresses: Vec<String>,
     pub weight: u8,
     pub in_answers: bool,
+    /// The order that counts for it, instead of its health.
+    pub operator: Option<OperatorStatus>,
     /// One sentence.
     pub why: String,
     pub check: CheckStatus,
     /// Shown and alerted only.
     pub deep: Option<CheckStatus>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct OperatorStatus {
+    /// draining, drained, forced up or forced down.
+    pub state: &'static str,
+    /// Whom the order named: a node, a pattern, a tag or a role.
+    pub target: String,
+    pub reason: String,
+    pub author: String,
+    pub since: String,
+    /// When the order ends by itself.
+    pub until: Option<String>,
+    /// Of a drain: resolvers may hold the address until then.
+    pub held_until: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OverrideStatus {
+    /// drain, force-up or force-down.
+    pub order: &'static str,
+    pub target: String,
+    /// Only as members of this pool.
+    pub pool: Option<String>,
+    pub reason: String,
+    pub author: String,
+    pub since: String,
+    pub until: Option<String>,
+    /// Whom it means now. Empty: nobody, since a reload; the order is kept.
+    pub nodes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]

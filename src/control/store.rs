@@ -87,7 +87,7 @@ pub fn recall(folder: &Path, now: Timestamp) -> Vec<KeptPool> {
     vec![]
 }
 
-fn set_aside(file: &Path, now: Timestamp, what: &str) {
+pub(super) fn set_aside(file: &Path, now: Timestamp, what: &str) {
     let shown = file.display();
     match state_file::set_aside(file, &now.strftime("%Y%m%dT%H%M%SZ").to_string()) {
         Ok(aside) => tracing::warn!("{shown} {what}; it is now {}", aside.display()),

@@ -14,8 +14,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::event::{Command, Event};
+use crate::config::state_file;
+use crate::control::event::{Acknowledged, Command, Event, Refusal};
 use crate::control::loaded::Loaded;
+use crate::control::overrides;
+use crate::control::recorder::Recorder;
 use crate::control::report;
 use crate::control::roster::Plan;
 use crate::control::state::ControlState;
@@ -53,11 +56,14 @@ pub struct Handle {
 
 impl Control {
     /// Reads what an earlier run kept in `folder`, and makes the answers to begin with: those of
-    /// the members that served then, or of all. Blocks.
+    /// the members that served then, or of all, as far as the operator's orders let them. Blocks.
     pub fn new(loaded: Box<Loaded>, folder: PathBuf) -> (Control, Reader) {
         let now = Timestamp::now();
         let kept = store::recall(&folder, now);
-        let (state, plan) = ControlState::new(loaded, &kept, now);
+        state_file::sweep(&folder);
+        let (mut state, plan) = ControlState::new(loaded, &kept, now);
+        state.put_overrides(overrides::recall(&folder, now), now);
+        state.warn_of_strangers();
         let (publisher, reader) = channel(snapshot(&state, None));
         (Control { state, plan, publisher, folder }, reader)
     }
@@ -69,10 +75,12 @@ impl Control {
         let (commands, orders) = mpsc::channel(COMMANDS);
         let (status, told) = watch::channel(Arc::new(report::status(&state, Timestamp::now())));
         let (kept, keepable) = watch::channel(None);
-        let keeper = tokio::spawn(store::keep(folder, keepable));
+        let keeper = tokio::spawn(store::keep(folder.clone(), keepable));
         let stop = CancellationToken::new();
         let round_end = Instant::now() + state.first_round();
-        let mut writer = Writer { state, schedule, publisher, status, kept, stale: false };
+        let recorder = Recorder::new(folder);
+        let mut writer =
+            Writer { state, schedule, publisher, status, kept, recorder, stale: false };
         writer.follow(plan);
         writer.tell_news();
         let ended = CancellationToken::new();
@@ -112,6 +120,7 @@ struct Writer {
     publisher: Publisher,
     status: watch::Sender<Arc<Status>>,
     kept: watch::Sender<Keepable>,
+    recorder: Recorder,
     /// Something was observed that the status does not show yet.
     stale: bool,
 }
@@ -134,10 +143,13 @@ impl Writer {
                     false => sleep_until(round_end).await,
                 }
             };
+            // One order at a time: the next one builds upon what the disk has.
+            let is_free = !self.recorder.is_busy();
             let event = tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.keep(),
-                Some(command) = orders.recv() => Event::Command(command),
+                written = self.recorder.written() => Event::Recorded(written),
+                Some(command) = orders.recv(), if is_free => Event::Command(command),
                 () = round => Event::RoundOver,
                 _ = ticks.tick() => Event::Tick,
                 Some(observation) = observations.recv() => Event::Observation(observation),
@@ -173,14 +185,42 @@ impl Writer {
                 self.state.refuse(faults, now);
                 self.tell(now);
             }
+            Event::Command(Command::Operate(request, reply)) => {
+                match self.state.decide(&request, now) {
+                    Ok(overrides) => self.recorder.begin(overrides, reply),
+                    // Whoever asked may be gone.
+                    Err(faults) => drop(reply.send(Err(Refusal::Faults(faults)))),
+                }
+            }
+            Event::Recorded(written) => self.acknowledge(written, now),
             Event::RoundOver => self.state.end_first_round(),
             Event::Tick => {
                 self.publisher.release();
-                if self.stale {
+                if self.state.pass(now) {
+                    self.publish(now);
+                } else if self.stale {
                     self.tell(now);
                 }
             }
         }
+    }
+
+    /// Only now the order counts; and only when it does, whoever gave it is told so.
+    fn acknowledge(&mut self, written: Result<(), String>, now: Timestamp) {
+        let Some((overrides, reply)) = self.recorder.end() else { return };
+        let result = match written {
+            Ok(()) => {
+                self.state.put_overrides(overrides, now);
+                self.publish(now);
+                Ok(Acknowledged { overrides: self.status.borrow().overrides.clone() })
+            }
+            Err(error) => {
+                tracing::warn!("an operator's order is refused, as it cannot be kept: {error}");
+                Err(Refusal::NotKept(error))
+            }
+        };
+        // Whoever asked may be gone; the order stays.
+        let _ = reply.send(result);
     }
 
     /// Starts and stops timers.

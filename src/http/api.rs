@@ -1,8 +1,9 @@
 //! `/api/v1`: the running server as data.
 //!
-//! Version 1 only reads. Writes come as further routes of [`routes`], `post(…)` beside the `get(…)`
-//! of the same thing, under a layer of their own that asks for the bearer token; reads stay as
-//! they are. Fields may be added to a body, never renamed.
+//! Writes are `post(…)` beside the `get(…)` of the same thing, under the layer of [`auth`] that
+//! asks for the bearer token; reads ask for none. Fields may be added to a body, never renamed.
+//!
+//! [`auth`]: crate::http::auth
 
 use std::sync::Arc;
 
@@ -12,10 +13,11 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 
-use crate::http::Shared;
+use crate::http::auth::Writers;
+use crate::http::{Shared, operator};
 
-pub fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/status", get(status))
+pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
+    Router::new().route("/status", get(status)).merge(operator::routes(writers))
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> impl IntoResponse {

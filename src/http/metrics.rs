@@ -31,6 +31,8 @@ use crate::http::Shared;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The operator's states of a member.
+const OPERATOR_STATES: [&str; 5] = ["none", "draining", "drained", "forced up", "forced down"];
 /// Every state that a check can be in.
 const STATES: [&str; 5] = ["unknown", "up", "falling", "down", "rising"];
 
@@ -207,6 +209,18 @@ fn members(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     };
     let help = "1 while the member is in the answers of its pool";
     out.gauge("member_in_answers", help, each(|member| flag(member.in_answers)))?;
+    let states = pools.iter().flat_map(|pool| {
+        pool.members.iter().flat_map(move |member| {
+            let now = member.operator.as_ref().map_or("none", |order| order.state);
+            OPERATOR_STATES.map(|state| {
+                let mut labels = member_labels(pool, member);
+                labels.push(("state", state));
+                (labels, flag(now == state))
+            })
+        })
+    });
+    let help = "1 for what the operator has ordered of the member, 0 for the others";
+    out.gauge("member_operator_state", help, states)?;
     out.gauge("member_weight", "Weight of the member", each(|member| f64::from(member.weight)))
 }
 

@@ -7,17 +7,20 @@
 //! | `/metrics` | OpenMetrics text |
 //! | `/livez`, `/readyz` | for a supervisor and for a balancer |
 //!
-//! Nothing here can change the server or slow an answer down: it holds one end of a watch channel
-//! and reads counters. Every route names its methods itself and the guard looks at no method, so
-//! writes join [`api`] without moving anything.
+//! Nothing here can slow an answer down: it holds one end of a watch channel, reads counters, and
+//! hands orders to the one writer. Every route names its methods itself; those that write stand
+//! behind the token of [`auth`].
 //!
 //! Deliberately missing: TLS and log-in. The page belongs on a loopback address or behind a proxy
 //! that has both.
 
 pub mod api;
+pub mod auth;
+pub mod faults;
 pub mod guard;
 pub mod liveness;
 pub mod metrics;
+pub mod operator;
 pub mod page;
 pub mod server;
 
@@ -31,13 +34,15 @@ use axum::http::StatusCode;
 use axum::middleware;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::control::event::Command;
 use crate::control::status::Status;
 use crate::counters::Counters;
+use crate::http::auth::Writers;
 use crate::http::server::Limits;
 
-/// Octets of a request body that a handler may ask for. No route reads one yet.
+/// Octets of a request body that a handler may ask for.
 const MAX_BODY: usize = 16 * 1024;
 
 /// What the dashboard is given by the composition root.
@@ -46,6 +51,8 @@ pub struct Dashboard {
     pub status: watch::Receiver<Arc<Status>>,
     pub counters: Arc<Counters>,
     pub limits: Limits,
+    pub commands: mpsc::Sender<Command>,
+    pub writers: Writers,
 }
 
 /// What every handler sees.
@@ -53,6 +60,7 @@ pub struct Dashboard {
 pub struct Shared {
     status: watch::Receiver<Arc<Status>>,
     registry: Registry,
+    commands: mpsc::Sender<Command>,
 }
 
 impl Shared {
@@ -84,12 +92,13 @@ pub async fn serve(
 
 fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
     let registry = metrics::registry(dashboard.status.clone(), dashboard.counters);
-    let shared = Arc::new(Shared { status: dashboard.status, registry });
+    let Dashboard { status, commands, writers, .. } = dashboard;
+    let shared = Arc::new(Shared { status, registry, commands });
     Router::new()
         .merge(page::routes())
         .merge(metrics::routes())
         .merge(liveness::routes())
-        .nest("/api/v1", api::routes())
+        .nest("/api/v1", api::routes(writers))
         .fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the page is at /\n") })
         .method_not_allowed_fallback(|| async {
             (StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method\n")

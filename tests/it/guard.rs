@@ -10,6 +10,15 @@ use hickory_proto::rr::rdata::svcb::SvcParamValue;
 use proptest::prelude::*;
 use tiovivo::cluster::standing::Standing;
 
+use tiovivo::cluster::operator::Withheld;
+use tiovivo::control::loaded::Loaded;
+use tiovivo::control::request;
+use tiovivo::control::state::ControlState;
+use tiovivo::health::probe::failure::Failure;
+use tiovivo::health::probe::{Healthy, Said, Verdict};
+use tiovivo::health::{Observation, TargetId};
+use tiovivo::snapshot::Snapshot;
+
 use crate::world::{Ask, World};
 
 const ZONE: &str = include_str!("../../zones/midominio.com.zone");
@@ -86,6 +95,121 @@ proptest! {
                 prop_assert!(got.iter().all(|a| !guarded.contains(a)), "{name} {rtype}: {got:?}");
                 if (name, rtype) == ("midominio.com", "A") && RULES[rule] != "none" {
                     prop_assert!(!got.is_empty(), "{name} is empty");
+                }
+            }
+        }
+    }
+}
+
+const ORDERS: [&str; 4] = ["drain", "force-up", "force-down", "release"];
+const TARGETS: [&str; 11] = [
+    "server-1",
+    "server-1.1",
+    "server-2",
+    "server-3",
+    "server-4",
+    "*",
+    "server-*",
+    "tag:rack-a",
+    "role:mother",
+    "role:standby",
+    "role:child",
+];
+const POOLS: [Option<&str>; 4] = [None, Some("web"), Some("mother"), Some("reserva")];
+
+/// What happens to a running server.
+#[derive(Debug, Clone)]
+enum Step {
+    Probe(prop::sample::Index, bool),
+    Order { order: &'static str, target: &'static str, pool: Option<&'static str>, lasts: u8 },
+    Wait(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let order = (0..ORDERS.len(), 0..TARGETS.len(), 0..POOLS.len(), any::<u8>());
+    prop_oneof![
+        6 => (any::<prop::sample::Index>(), any::<bool>()).prop_map(|(at, ok)| Step::Probe(at, ok)),
+        2 => order.prop_map(|(order, target, pool, lasts)| Step::Order {
+            order: ORDERS[order],
+            target: TARGETS[target],
+            pool: POOLS[pool],
+            lasts,
+        }),
+        1 => (1i64..120).prop_map(Step::Wait),
+    ]
+}
+
+fn take(state: &mut ControlState, targets: &[TargetId], step: &Step, now: &mut jiff::Timestamp) {
+    *now += jiff::SignedDuration::from_secs(1);
+    match step {
+        Step::Probe(at, ok) => {
+            let healthy =
+                Healthy { said: Said::Status(200), rtt: std::time::Duration::from_millis(1) };
+            let verdict: Verdict = if *ok { Ok(healthy) } else { Err(Failure::Refused) };
+            state.observe(&Observation { target: *at.get(targets), verdict }, *now);
+        }
+        Step::Order { order, target, pool, lasts } => {
+            let lasts = (*lasts > 100 && *order != "release").then(|| format!("{lasts}s"));
+            let body = serde_json::json!({
+                "order": order, "target": target, "pool": pool, "author": "ana", "for": lasts
+            });
+            // Refused ones mean nobody of that pool, or release what is not in force.
+            if let Ok(overrides) = state.decide(&request::read(&body).unwrap(), *now) {
+                state.put_overrides(overrides, *now);
+            }
+        }
+        Step::Wait(seconds) => *now += jiff::SignedDuration::from_secs(*seconds),
+    }
+    state.pass(*now);
+    state.settle(*now);
+}
+
+/// Whom the operator holds back is answered only when nobody is held back less.
+fn obeys(state: &ControlState) -> bool {
+    state.answers.iter().all(|answer| {
+        let members = &state.pools[answer.selection.pool.index()].members;
+        let least = members.iter().map(|member| member.withheld()).min().unwrap();
+        let withheld = |index: &usize| members[*index].withheld();
+        let mut answered = answer.selection.members.iter().map(withheld);
+        answered.all(|withheld| withheld == Withheld::No || withheld == least)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// 40 runs of 128 steps, six questions each, through the real state: over 30,000 answers.
+    #[test]
+    fn no_order_brings_the_mother_into_a_public_answer_or_empties_a_pool(
+        rule in 0..RULES.len(),
+        min_serving in 1usize..=3,
+        steps in prop::collection::vec(step(), 128),
+    ) {
+        let guarded: BTreeSet<IpAddr> = GUARDED.iter().map(|a| a.parse().unwrap()).collect();
+        let mut world = world(RULES[rule], min_serving);
+        let mut now = jiff::Timestamp::UNIX_EPOCH;
+        let loaded = Loaded::build(&world.config, "config.yaml".as_ref(), now).unwrap();
+        let (mut state, plan) = ControlState::new(Box::new(loaded), &[], now);
+        let targets: Vec<TargetId> = plan.start.iter().map(|target| target.id).collect();
+        state.end_first_round();
+        for step in steps {
+            take(&mut state, &targets, &step, &mut now);
+            prop_assert!(obeys(&state), "{step:?}: {:?}", state.answers);
+            let (statics, pools) = (&state.loaded.statics, &state.loaded.pools);
+            world.snapshot = Snapshot::build(statics, pools, &state.answers, Some(&world.snapshot));
+            for (name, rtype) in [
+                ("midominio.com", "A"),
+                ("www.midominio.com", "AAAA"),
+                ("midominio.com", "ANY"),
+                ("www.midominio.com", "HTTPS"),
+                ("madre.midominio.com", "HTTPS"),
+                ("madre.midominio.com", "A"),
+            ] {
+                let reply = world.ask(&Ask::new(name, rtype)).unwrap();
+                let got = addresses(&reply);
+                prop_assert!(got.iter().all(|a| !guarded.contains(a)), "{name} {rtype}: {got:?}");
+                if (name, rtype) == ("midominio.com", "A") && RULES[rule] != "none" {
+                    prop_assert!(!got.is_empty(), "{name} is empty after {step:?}");
                 }
             }
         }

@@ -10,16 +10,18 @@ use std::time::Duration;
 use tiovivo::control::status::Status;
 use tiovivo::counters::Counters;
 use tiovivo::http::Dashboard;
+use tiovivo::http::auth::Writers;
 use tiovivo::http::server::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Nothing here takes this long, unless it is broken. The default limits are longer.
 const SOON: Duration = Duration::from_secs(5);
+const TOKEN: &str = "s3cret";
 const SHORT: Duration = Duration::from_millis(150);
 
 struct Running {
@@ -36,7 +38,10 @@ async fn start(status: Status, limits: Limits) -> Running {
     let (publisher, status) = watch::channel(Arc::new(status));
     let counters = Arc::new(Counters::new(2));
     let stop = CancellationToken::new();
-    let dashboard = Dashboard { status, counters: counters.clone(), limits };
+    let (commands, orders) = mpsc::channel(1);
+    drop(orders);
+    let writers = Writers::new(Some(TOKEN));
+    let dashboard = Dashboard { status, counters: counters.clone(), limits, commands, writers };
     let stopped = stop.clone().cancelled_owned();
     let task = tokio::spawn(tiovivo::http::serve(listener, dashboard, stopped));
     Running { address, publisher, counters, stop, task }

@@ -10,6 +10,7 @@ mod guard;
 mod health;
 mod http;
 mod kept;
+mod orders;
 mod process;
 mod promises;
 mod readme;

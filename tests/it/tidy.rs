@@ -51,6 +51,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["cli/faults.rs"]),
     ("clap", &["cli/"]),
     ("prometheus_client", &["http/"]),
+    ("subtle", &["http/"]),
     ("nix", &["dns/", "cli/", "health/probe"]),
     ("rustix", &["dns/udp", "cli/priority.rs"]),
 ];

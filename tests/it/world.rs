@@ -103,6 +103,7 @@ impl World {
         let statics = Arc::new(Statics::build(&config.zones, published, identity).unwrap());
         let health = config.pools.iter().map(|pool| PoolHealth {
             standings: vec![Standing::Serving; pool.membership.len()],
+            withheld: vec![],
             last_enough: (0..pool.membership.len()).collect(),
         });
         let health: Vec<PoolHealth> = health.collect();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::control::status::{Change, ConfigStatus, Status};
+use crate::control::status::{Change, ConfigStatus, OverrideStatus, Status};
 use crate::http::page::html::Html;
 use crate::http::page::{pool, time};
 
@@ -57,6 +57,7 @@ pub fn write(html: &mut Html, status: &Status, published: bool, now: Timestamp) 
         html.raw("<p class=\"nothing\">No pools: only the records of the zones are answered.</p>");
     }
     html.raw("<div class=\"below\">\n");
+    orders(html, &status.overrides, now);
     changes(html, &status.changes, now);
     zones(html, status);
     html.raw("</div>\n</main>\n");
@@ -97,6 +98,33 @@ fn refused(html: &mut Html, config: &ConfigStatus, now: Timestamp) {
         html.raw("<li>").text(fault).raw("</li>");
     }
     html.raw("</ul></div>\n");
+}
+
+fn orders(html: &mut Html, orders: &[OverrideStatus], now: Timestamp) {
+    if orders.is_empty() {
+        return;
+    }
+    html.raw("<section class=\"changes\" aria-labelledby=\"orders\">\n<h2 id=\"orders\">");
+    html.raw("The operator's orders</h2>\n<ol>\n");
+    for order in orders.iter().rev() {
+        html.raw("<li>");
+        time::ago(html, &order.since, now);
+        html.raw("<b>").text(order.order).raw(" ").text(&order.target).raw("</b> <small>");
+        html.text(order.pool.as_deref().unwrap_or("all pools")).raw("</small> <span>by ");
+        html.text(&order.author);
+        if !order.reason.is_empty() {
+            html.raw(": ").text(&order.reason);
+        }
+        if let Some(until) = &order.until {
+            html.raw("; until <time datetime=\"").text(until).raw("\">").text(until);
+            html.raw("</time>");
+        }
+        if order.nodes.is_empty() {
+            html.raw("; means no member now");
+        }
+        html.raw("</span></li>\n");
+    }
+    html.raw("</ol>\n</section>\n");
 }
 
 fn changes(html: &mut Html, changes: &[Change], now: Timestamp) {

@@ -97,6 +97,9 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
     }
     html.raw("</span></td>");
     state(cell(html, "State"), check);
+    if let Some(order) = &member.operator {
+        html.raw(" <b class=\"order\">").text(order.state).raw("</b>");
+    }
     html.raw("</td>");
     cell(html, "Answers").raw(match member.in_answers {
         true => "<span class=\"in\">in</span></td>",

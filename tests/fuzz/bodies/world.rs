@@ -62,7 +62,7 @@ fn snapshot(statics: &Arc<Statics>, pools: &[Pool], serves: fn(usize) -> bool) -
         let standings: Vec<Standing> = (0..pool.membership.len()).map(standing).collect();
         let serving = serving(&standings);
         let last_enough = if serving.len() < pool.min_serving { vec![] } else { serving };
-        PoolHealth { standings, last_enough }
+        PoolHealth { standings, withheld: vec![], last_enough }
     });
     let health: Vec<PoolHealth> = health.collect();
     let input = |(index, pool): (usize, &Pool)| PoolInput {

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::control::status::{
-    Change, CheckStatus, ConfigStatus, MemberStatus, PoolStatus, Refused, Status, ZoneStatus,
+    Change, CheckStatus, ConfigStatus, MemberStatus, OperatorStatus, OverrideStatus, PoolStatus,
+    Refused, Status, ZoneStatus,
 };
 
 /// What an unescaped page would run.
@@ -31,6 +32,16 @@ pub fn status() -> Status {
             ZoneStatus { apex: "2.0.192.in-addr.arpa".into(), serial: 41, records: 9 },
         ],
         pools: vec![web(), mother(), media()],
+        overrides: vec![OverrideStatus {
+            order: "drain",
+            target: "server-5".into(),
+            pool: Some("web".into()),
+            reason: "kernel update".into(),
+            author: "ana@ns1".into(),
+            since: ago(600),
+            until: Some(ago(-3_000)),
+            nodes: vec!["server-5".into()],
+        }],
         changes: changes(),
     }
 }
@@ -47,6 +58,15 @@ pub fn hostile() -> Status {
         refused: Some(Refused { at: evil(), faults: vec![evil()] }),
     };
     status.zones.iter_mut().for_each(|zone| zone.apex = evil());
+    for order in &mut status.overrides {
+        order.target = evil();
+        order.pool = Some(evil());
+        order.reason = evil();
+        order.author = evil();
+        order.since = evil();
+        order.until = Some(evil());
+        order.nodes = vec![];
+    }
     status.changes.iter_mut().for_each(|change| {
         *change = Change { at: evil(), pool: evil(), node: evil(), what: evil() };
     });
@@ -96,6 +116,15 @@ fn web() -> PoolStatus {
     members[2].why = "out of the answers: connection refused (3/3)".into();
     members[3].check.last_error = Some("503 instead of 200".into());
     members[3].why = "out of the answers; one more success brings it back".into();
+    members[3].operator = Some(OperatorStatus {
+        state: "drained",
+        target: "server-5".into(),
+        reason: "kernel update".into(),
+        author: "ana@ns1".into(),
+        since: ago(600),
+        until: Some(ago(-3_000)),
+        held_until: Some(ago(540)),
+    });
     members[4].check.last_rtt_ms = None;
     members[4].why = "serves until the first probe says otherwise".into();
     PoolStatus {
@@ -183,6 +212,7 @@ fn member(
         addresses: addresses.iter().map(|&address| address.into()).collect(),
         weight: 1,
         in_answers: serves,
+        operator: None,
         why: "serves".into(),
         check: check(&probe, state, progress, 7_500),
         deep: None,

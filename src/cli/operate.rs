@@ -1,0 +1,179 @@
+//! `tiovivo drain`, `force-up`, `force-down`, `release` and `overrides`: the operator's word to a
+//! running server.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Args;
+use nix::sys::utsname::uname;
+use nix::unistd;
+use serde_json::{Value, json};
+
+use crate::cli::columns::columns;
+use crate::cli::remote::{self, Reply};
+use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults};
+use crate::config::{self, token};
+
+const PATH: &str = "/api/v1/operator";
+
+/// Where the server is, and whom is meant.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// A node, a pattern (`server-*`), a tag (`tag:rack-a`) or a role (`role:child`)
+    target: String,
+    /// Only as members of this pool
+    #[arg(long, value_name = "POOL")]
+    pool: Option<String>,
+    /// Who orders it; the user and the machine when absent
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    #[command(flatten)]
+    whom: ReleaseArgs,
+    /// Why; it is shown on the page
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// The order ends after this time: 30m, 2h, 7d
+    #[arg(long = "for", value_name = "TIME")]
+    lasts: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServerArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Where the dashboard of the server is; `server.dashboard` when absent
+    #[arg(long, value_name = "ADDR:PORT")]
+    at: Option<SocketAddr>,
+}
+
+/// `order` as the API names it.
+pub fn order(order: &str, args: &OrderArgs) -> ExitCode {
+    let OrderArgs { whom, reason, lasts } = args;
+    send(whom, json!({ "order": order, "reason": reason, "for": lasts }))
+}
+
+pub fn release(args: &ReleaseArgs) -> ExitCode {
+    send(args, json!({ "order": "release" }))
+}
+
+pub fn overrides(args: &ServerArgs) -> ExitCode {
+    let answered = match reach(args) {
+        Ok((at, _)) => remote::ask(at, PATH, None),
+        Err(code) => return code,
+    };
+    show(answered)
+}
+
+fn send(whom: &ReleaseArgs, mut body: Value) -> ExitCode {
+    let (at, token) = match reach(&whom.server) {
+        Ok(reached) => reached,
+        Err(code) => return code,
+    };
+    let Some(token) = token else {
+        return failure(
+            "there is no token to give orders with; write one into a file that only its owner may \
+             read, name it by server.token_file, and restart the server",
+        );
+    };
+    body["target"] = json!(whom.target);
+    body["pool"] = json!(whom.pool);
+    body["author"] = json!(whom.author.clone().unwrap_or_else(author));
+    show(remote::ask(at, PATH, Some((&body, &token))))
+}
+
+/// Address of the dashboard and the token, as config.yaml has them.
+fn reach(args: &ServerArgs) -> Result<(SocketAddr, Option<String>), ExitCode> {
+    let loaded = config::load(&args.config.config).map_err(|found| faults::refuse(&found))?;
+    let server = loaded.config.server;
+    let Some(at) = args.at.or(server.dashboard) else {
+        return Err(failure("the server has no dashboard to give orders to: set server.dashboard"));
+    };
+    let token = match server.token_file.as_deref().map_or(Ok(None), token::read) {
+        Ok(token) => token.map(|token| token.as_str().to_owned()),
+        Err(refused) => return Err(failure(format!("the token file {}", refused.message))),
+    };
+    Ok((at, token))
+}
+
+/// `ana@ns1`.
+fn author() -> String {
+    let user = std::env::var("USER").unwrap_or_else(|_| format!("uid {}", unistd::getuid()));
+    let host = uname().map(|name| name.nodename().to_string_lossy().into_owned());
+    let host = host.unwrap_or_else(|_| "localhost".into());
+    format!("{user}@{host}")
+}
+
+fn show(answered: Result<Reply, String>) -> ExitCode {
+    let Reply { status, body } = match answered {
+        Ok(reply) => reply,
+        Err(error) => return failure(error),
+    };
+    if status == 200 {
+        print!("{}", table(&body));
+        return ExitCode::SUCCESS;
+    }
+    for fault in body["faults"].as_array().into_iter().flatten() {
+        let [key, what, write] = ["key", "fault", "write"].map(|key| text(&fault[key]));
+        let key = if key.is_empty() { key } else { format!("{key}: ") };
+        eprintln!("tiovivo: {key}{what}\n  write {write}");
+    }
+    if status == 422 { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+}
+
+fn table(body: &Value) -> String {
+    let orders = body["overrides"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if orders.is_empty() {
+        return "no order is in force\n".into();
+    }
+    let head = ["ORDER", "TARGET", "POOL", "NODES", "SINCE", "UNTIL", "BY", "REASON"];
+    let mut rows = vec![head.map(String::from)];
+    for order in orders {
+        let nodes: Vec<String> =
+            order["nodes"].as_array().into_iter().flatten().map(text).collect();
+        let nodes = if nodes.is_empty() { "nobody now".to_owned() } else { nodes.join(" ") };
+        let [word, target, pool, since, until, author, reason] =
+            ["order", "target", "pool", "since", "until", "author", "reason"]
+                .map(|key| text(&order[key]));
+        let or = |text: String, other: &str| if text.is_empty() { other.into() } else { text };
+        rows.push([
+            word,
+            target,
+            or(pool, "all"),
+            nodes,
+            since,
+            or(until, "released"),
+            author,
+            reason,
+        ]);
+    }
+    columns(&rows)
+}
+
+/// Empty for what is no text. A control character would be an order to the terminal.
+fn text(value: &Value) -> String {
+    let text = value.as_str().unwrap_or_default();
+    text.chars().filter(|char| !char.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_stand_in_a_table() {
+        assert_eq!(table(&json!({ "overrides": [] })), "no order is in force\n");
+        let order = json!({ "order": "drain", "target": "server-*", "pool": null, "nodes": ["a"],
+            "since": "2026-03-01T10:02:11Z", "until": null, "author": "ana",
+            "reason": "x\u{1b}y" });
+        let text = table(&json!({ "overrides": [order] }));
+        let cells: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        let at = "2026-03-01T10:02:11Z";
+        assert_eq!(cells, ["drain", "server-*", "all", "a", at, "released", "ana", "xy"]);
+    }
+}

@@ -1,0 +1,21 @@
+//! What is wrong with a request that writes, as JSON: every fault, and what to write instead.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::control::request::{RequestFault, fault};
+
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    faults: &'a [RequestFault],
+}
+
+pub fn many(status: StatusCode, faults: &[RequestFault]) -> Response {
+    (status, Json(Body { faults })).into_response()
+}
+
+pub fn one(status: StatusCode, text: impl Into<String>, write: impl Into<String>) -> Response {
+    many(status, &[fault("", text, write)])
+}

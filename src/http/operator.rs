@@ -1,0 +1,84 @@
+//! `/api/v1/operator`: what the operator has ordered, and further orders.
+//!
+//! | | says or does |
+//! |---|---|
+//! | `GET` | the orders in force |
+//! | `POST` | one order, or the release of one; 200 when it is on the disk and in the answers |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, middleware, routing};
+use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::control::event::{Command, Refusal};
+use crate::control::request;
+use crate::control::status::OverrideStatus;
+use crate::http::auth::{Writers, check_token};
+use crate::http::{Shared, faults};
+
+/// For an order to be on the disk.
+const RECORDING: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Serialize)]
+struct Overrides<'a> {
+    overrides: &'a [OverrideStatus],
+}
+
+pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
+    let guard = middleware::from_fn_with_state(writers, check_token);
+    Router::new().route("/operator", routing::post(order).layer(guard).get(list))
+}
+
+async fn list(State(shared): State<Arc<Shared>>) -> Response {
+    said(&shared.status().overrides)
+}
+
+async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let body = match serde_json::from_slice(&body) {
+        Ok(body) => body,
+        Err(error) => {
+            let write = "a JSON object: {\"order\": …, \"target\": …, \"author\": …}";
+            return faults::one(StatusCode::BAD_REQUEST, format!("no JSON: {error}"), write);
+        }
+    };
+    let request = match request::read(&body) {
+        Ok(request) => request,
+        Err(found) => return faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found),
+    };
+    let (reply, answer) = oneshot::channel();
+    let carried_out = async {
+        shared.commands.send(Command::Operate(request, reply)).await.ok()?;
+        answer.await.ok()
+    };
+    match timeout(RECORDING, carried_out).await {
+        Ok(Some(Ok(acknowledged))) => said(&acknowledged.overrides),
+        Ok(Some(Err(Refusal::Faults(found)))) => {
+            faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found)
+        }
+        Ok(Some(Err(Refusal::NotKept(error)))) => faults::one(
+            StatusCode::INSUFFICIENT_STORAGE,
+            format!("nothing changed, as the order cannot be kept: {error}"),
+            "the same again when the state folder can be written",
+        ),
+        Ok(None) => {
+            faults::one(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping", "it again later")
+        }
+        Err(_) => faults::one(
+            StatusCode::GATEWAY_TIMEOUT,
+            "the disk is slow: the order may yet come into force",
+            "nothing before GET has shown what is in force",
+        ),
+    }
+}
+
+fn said(overrides: &[OverrideStatus]) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(Overrides { overrides })).into_response()
+}
