@@ -11,6 +11,7 @@ mod demo;
 mod descriptors;
 mod failover;
 mod idle;
+mod orders;
 mod reload;
 mod restart;
 mod server;
