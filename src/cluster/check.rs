@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cluster::member::AddressKind;
+use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe};
 use crate::cluster::trust::{Tls, Trust};
 
 /// One `check:` or `deep:` of a pool.
@@ -35,7 +36,13 @@ pub enum Probe {
     /// Up when a command exits with 0.
     Exec(ExecProbe),
     /// Up when the server greets with a MySQL handshake packet. No login, no query.
-    Mysql { port: u16 },
+    Mysql(MysqlProbe),
+    /// Up when a Redis server answers PING.
+    Redis { port: u16 },
+    /// Up when a query has the expected rcode.
+    Dns(DnsProbe),
+    /// Up when the gRPC health service says SERVING.
+    Grpc(GrpcProbe),
 }
 
 impl Probe {
@@ -48,9 +55,10 @@ impl Probe {
             | Probe::Talk(_)
             | Probe::Exec(_)
             | Probe::Icmp { .. }
-            | Probe::Mysql { .. } => {
-                return None;
-            }
+            | Probe::Mysql(_)
+            | Probe::Redis { .. }
+            | Probe::Dns(_)
+            | Probe::Grpc(_) => return None,
         };
         match &tls.trust {
             Trust::Authorities(authorities) => Some(&authorities.file),

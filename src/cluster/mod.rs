@@ -13,6 +13,7 @@ pub mod node;
 pub mod operator;
 pub mod pool;
 pub mod selection;
+pub mod service;
 pub mod standing;
 pub mod trust;
 pub mod validity;

@@ -16,6 +16,9 @@
 //! | TLS | 90 days left | no answer | 90 days left | refused |
 //! | a ping | answered | answered | answered | answered |
 //! | a command | exits with 0 | no answer | exits with 1 | exits with 1 |
+//! | Redis | PONG | no answer | LOADING | refused |
+//! | DNS | expected rcode | no answer | SERVFAIL | refused |
+//! | gRPC | SERVING | no answer | NOT_SERVING | refused |
 //!
 //! A checker that is cut off gets no answer from anybody; clients do not feel it.
 
@@ -24,9 +27,11 @@ use std::time::Duration;
 
 use crate::cluster::check::{Check, Probe};
 use crate::cluster::node::NodeName;
+use crate::cluster::service::Rcode;
 use crate::config::simulation::{Does, Line, What};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::http::ranges;
+use crate::health::probe::service::ServiceFailure;
 use crate::health::probe::{Healthy, Said, Verdict};
 
 /// A healthy answer takes 1 ms to 3 ms.
@@ -37,6 +42,7 @@ const TOO_MANY_CONNECTIONS: u16 = 1040;
 const SERVER_ERROR: u16 = 500;
 /// Of every certificate.
 const DAYS_LEFT: i64 = 90;
+const SERVFAIL: Rcode = Rcode(2);
 const OK: u16 = 200;
 
 /// What happened so far.
@@ -211,7 +217,29 @@ fn manners(probe: &Probe) -> Manners {
             failing: Err(Failure::Exit { code: Some(1), line: String::new() }),
             closed: Err(Failure::Exit { code: Some(1), line: String::new() }),
         },
-        Probe::Mysql { .. } => Manners {
+        Probe::Redis { .. } => Manners {
+            well: Said::Pong,
+            hung: None,
+            failing: Err(ServiceFailure::Redis("LOADING".into()).into()),
+            closed: Err(Failure::Refused),
+        },
+        Probe::Dns(dns) => Manners {
+            well: Said::Rcode(dns.expect),
+            hung: None,
+            failing: Err(ServiceFailure::Rcode { got: SERVFAIL, expected: dns.expect }.into()),
+            closed: Err(Failure::Refused),
+        },
+        Probe::Grpc(_) => Manners {
+            well: Said::Serving,
+            hung: None,
+            failing: Err(ServiceFailure::NotServing("NOT_SERVING").into()),
+            closed: Err(Failure::Refused),
+        },
+        Probe::Mysql(mysql) if mysql.full_is_up => {
+            let closed = Err(Failure::Refused);
+            Manners { well: Said::Greeting, hung: None, failing: Ok(Said::Full), closed }
+        }
+        Probe::Mysql(_) => Manners {
             well: Said::Greeting,
             hung: None,
             failing: Err(Failure::Mysql {
@@ -227,6 +255,7 @@ fn manners(probe: &Probe) -> Manners {
 mod tests {
     use super::*;
     use crate::cluster::check::Thresholds;
+    use crate::cluster::service::MysqlProbe;
 
     fn check(probe: Probe) -> Check {
         Check {
@@ -240,7 +269,14 @@ mod tests {
 
     fn probed(network: &Network, node: Condition, mother: Option<Condition>) -> Verdict {
         let mut luck = fastrand::Rng::with_seed(7);
-        network.probe(node, mother, &check(Probe::Mysql { port: 3306 }), &mut luck).0
+        network
+            .probe(
+                node,
+                mother,
+                &check(Probe::Mysql(MysqlProbe { port: 3306, full_is_up: false })),
+                &mut luck,
+            )
+            .0
     }
 
     const SILENCE: Verdict = Err(Failure::NoAnswer { within: Duration::from_secs(2) });

@@ -16,6 +16,7 @@ use tiovivo::cli::faults;
 use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::node::Role;
 use tiovivo::cluster::pool::{Membership, Order, WhenShort};
+use tiovivo::cluster::service::MysqlProbe;
 use tiovivo::config::fault::Fault;
 use tiovivo::config::schema;
 use tiovivo::config::{self, Config, Loaded};
@@ -81,7 +82,7 @@ fn the_example_loads_as_written() {
     assert_eq!(web.deep.as_ref().unwrap().every, Duration::from_secs(30));
 
     assert_eq!((mother.order, mother.ttl), (Order::Failover, 5));
-    assert_eq!(mother.check.probe, Probe::Mysql { port: 3306 });
+    assert_eq!(mother.check.probe, Probe::Mysql(MysqlProbe { port: 3306, full_is_up: false }));
     let Membership::Only { clients, members } = &mother.membership else { panic!("{mother:?}") };
     assert!(clients.contains("10.77.0.18".parse().unwrap()));
     assert_eq!(members[0].addresses.v4(), Some("10.77.0.17".parse().unwrap()));
@@ -262,7 +263,8 @@ fn every_key_of_the_schema_is_read() {
     let all = "server: { x: 1, tls: { x: 1 }, https: { x: 1 }, quic: { x: 1 }, \
                certificate: { x: 1 } }\nzones: [{ x: 1 }]\nnodes: { n: { x: 1 } }\npools: { p: { x: 1, \
                members: { x: 1 }, https: { x: 1 }, when_short: { x: 1 }, check: { x: 1, \
-               http: { x: 1 }, https: { x: 1 }, tcp: { x: 1 }, tls: { x: 1 }, icmp: { x: 1 }, exec: { x: 1 }, mysql: { x: 1 } } } }\n";
+               http: { x: 1 }, https: { x: 1 }, tcp: { x: 1 }, tls: { x: 1 }, icmp: { x: 1 }, exec: { x: 1 }, mysql: { x: 1 }, \
+               redis: { x: 1 }, dns: { x: 1 }, grpc: { x: 1 } } } }\n";
     let told = faults_of(all);
     for (name, definition) in schema["$defs"].as_object().unwrap() {
         let mut keys: Vec<&str> =

@@ -3,6 +3,7 @@
 mod exec;
 mod http;
 mod icmp;
+mod services;
 mod talk;
 mod tls;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tiovivo::cluster::check::{HttpProbe, Method, Probe};
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
+use tiovivo::cluster::service::MysqlProbe;
 use tiovivo::health::probe::{Prober, Said, Subject, Verdict, describe, judge};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -76,6 +78,10 @@ fn http(port: u16) -> Probe {
         body: None,
         tls: None,
     })
+}
+
+fn mysql(port: u16) -> Probe {
+    Probe::Mysql(MysqlProbe { port, full_is_up: false })
 }
 
 fn prober(probe: &Probe) -> Prober {
@@ -153,7 +159,7 @@ async fn nobody_listens() {
     let port = nobody().await;
     assert_eq!(http_reason(port).await, "connection refused");
     assert_eq!(reason(Probe::Tcp { port }, LONG).await, "connection refused");
-    assert_eq!(reason(Probe::Mysql { port }, LONG).await, "connection refused");
+    assert_eq!(reason(mysql(port), LONG).await, "connection refused");
 }
 
 #[tokio::test]
@@ -164,7 +170,7 @@ async fn a_server_that_hangs_has_until_the_timeout() {
     })
     .await;
     assert_eq!(reason(http(port), SHORT).await, "no answer within 200 ms");
-    assert_eq!(reason(Probe::Mysql { port }, SHORT).await, "no answer within 200 ms");
+    assert_eq!(reason(mysql(port), SHORT).await, "no answer within 200 ms");
     assert_eq!(verdict(&Probe::Tcp { port }, LONG).await.unwrap().said, Said::Accepted);
 }
 
@@ -172,7 +178,7 @@ async fn a_server_that_hangs_has_until_the_timeout() {
 async fn a_server_that_closes_at_once() {
     assert_eq!(http_reason(says(true, b"").await).await, "closed without an answer");
     let port = says(false, b"").await;
-    assert_eq!(reason(Probe::Mysql { port }, LONG).await, "closed without an answer");
+    assert_eq!(reason(mysql(port), LONG).await, "closed without an answer");
 }
 
 #[tokio::test]
@@ -180,7 +186,7 @@ async fn a_server_that_speaks_something_else() {
     let port = says(true, b"220 mail.midominio.com ESMTP\r\n").await;
     assert_eq!(http_reason(port).await, "not an HTTP answer");
     let port = says(false, b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n").await;
-    assert_eq!(reason(Probe::Mysql { port }, LONG).await, "not a MySQL greeting");
+    assert_eq!(reason(mysql(port), LONG).await, "not a MySQL greeting");
 }
 
 #[tokio::test]
@@ -212,16 +218,16 @@ async fn a_trickle_does_not_stretch_the_timeout() {
 #[tokio::test]
 async fn a_database_that_greets_is_healthy_and_one_that_is_full_is_not() {
     let port = says(false, b"\x10\x00\x00\x00\x0a11.4.2-MariaDB\x00").await;
-    assert_eq!(verdict(&Probe::Mysql { port }, LONG).await.unwrap().said, Said::Greeting);
+    assert_eq!(verdict(&mysql(port), LONG).await.unwrap().said, Said::Greeting);
     let port = says(false, b"\x1d\x00\x00\x00\xff\x10\x04#08004Too many connections").await;
     let full = "MySQL error 1040: Too many connections";
-    assert_eq!(reason(Probe::Mysql { port }, LONG).await, full);
+    assert_eq!(reason(mysql(port), LONG).await, full);
 }
 
 #[tokio::test]
 async fn a_database_that_stops_in_the_middle_of_its_greeting() {
     let port = says(false, b"\x10\x00\x00\x00\x0a11.4").await;
-    assert_eq!(reason(Probe::Mysql { port }, LONG).await, "not a MySQL greeting");
+    assert_eq!(reason(mysql(port), LONG).await, "not a MySQL greeting");
 }
 
 /// Ten thousand of them wait at once.
@@ -239,5 +245,5 @@ fn probes_in_words() {
     let six = "2001:db8::20".parse().unwrap();
     assert_eq!(describe(HOME, &http(80)), "GET http://127.0.0.1:80/health?deep=0");
     let address: SocketAddr = "[2001:db8::20]:3306".parse().unwrap();
-    assert_eq!(describe(six, &Probe::Mysql { port: 3306 }), format!("MySQL greeting of {address}"));
+    assert_eq!(describe(six, &mysql(3306)), format!("MySQL greeting of {address}"));
 }

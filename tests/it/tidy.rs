@@ -41,7 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["health/probe"]),
     ("axum", &["http/"]),
     ("hyper", &["http/", "health/probe"]),
-    ("h2", &["dns/encrypted"]),
+    ("h2", &["dns/encrypted", "health/probe/grpc.rs"]),
     ("tokio_rustls", &["dns/encrypted", "health/probe"]),
     ("hickory_server", &["dns/encrypted"]),
     ("hickory_proto", &["dns/encrypted", "cli/present.rs", "cli/delegation/said.rs"]),

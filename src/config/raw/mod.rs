@@ -7,6 +7,7 @@
 pub mod choice;
 pub mod probe;
 pub mod scalar;
+pub mod service;
 pub mod stage;
 pub mod table;
 

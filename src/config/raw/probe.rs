@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::cluster::check::Method;
 use crate::cluster::member::AddressKind;
 use crate::config::raw::scalar::{Scalar, Statuses, Switch, Whole};
+use crate::config::raw::service::{RawDnsProbe, RawGrpc, RawMysql, RawRedis};
 use crate::config::raw::table::Table;
 use crate::config::raw::{Count, Port};
 
@@ -23,6 +24,9 @@ pub struct RawCheck {
     pub icmp: Option<RawIcmp>,
     pub exec: Option<RawExec>,
     pub mysql: Option<RawMysql>,
+    pub redis: Option<RawRedis>,
+    pub dns: Option<RawDnsProbe>,
+    pub grpc: Option<RawGrpc>,
     /// Which address of the member is probed: the one that the pool answers when absent.
     pub address: Option<Scalar<AddressKind>>,
     /// From probe to probe, 100ms to 1d.
@@ -44,7 +48,7 @@ pub struct RawCheck {
 
 impl RawCheck {
     /// The kinds of probe in the order of the manual, and which of them are written.
-    pub fn kinds(&self) -> [(&'static str, bool); 7] {
+    pub fn kinds(&self) -> [(&'static str, bool); 10] {
         [
             ("http", self.http.is_some()),
             ("https", self.https.is_some()),
@@ -53,6 +57,9 @@ impl RawCheck {
             ("icmp", self.icmp.is_some()),
             ("exec", self.exec.is_some()),
             ("mysql", self.mysql.is_some()),
+            ("redis", self.redis.is_some()),
+            ("dns", self.dns.is_some()),
+            ("grpc", self.grpc.is_some()),
         ]
     }
 }
@@ -162,13 +169,4 @@ pub struct RawExec {
     /// A program and its arguments; no shell reads them.
     #[schemars(length(min = 1))]
     pub command: Option<Vec<String>>,
-}
-
-/// Up when the server greets as a MySQL or MariaDB server does. No login, no query.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "the key `port`, or `{}`")]
-#[schemars(rename = "mysql")]
-pub struct RawMysql {
-    #[schemars(extend("default" = 3306))]
-    pub port: Option<Port>,
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::health::probe::service::ServiceFailure;
 use crate::health::probe::trust;
 
 /// Too many open files in this process, or in the whole system (errno of Linux).
@@ -61,6 +62,9 @@ pub enum Failure {
     /// The server greets with an error, such as "Too many connections".
     #[error("MySQL error {code}: {message}")]
     Mysql { code: u16, message: String },
+    /// In the words of another protocol.
+    #[error("{0}")]
+    Service(ServiceFailure),
     #[error("this machine has no socket left for a probe")]
     NoSocket,
     #[error("this machine forbids pings: no group of ours is in net.ipv4.ping_group_range")]
@@ -103,6 +107,7 @@ impl Failure {
             | Failure::Handshake
             | Failure::NotMysql
             | Failure::Mysql { .. }
+            | Failure::Service(_)
             | Failure::Other(_) => false,
         }
     }

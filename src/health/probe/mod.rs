@@ -6,12 +6,16 @@
 //!
 //! Deliberately missing: a login at the database.
 
+pub mod dns;
 pub mod exec;
 pub mod failure;
 pub mod find;
+pub mod grpc;
 pub mod http;
 pub mod icmp;
 pub mod mysql;
+pub mod redis;
+pub mod service;
 pub mod talk;
 pub mod tcp;
 pub mod tls;
@@ -27,11 +31,15 @@ use tokio::time::{Instant, timeout};
 use crate::cluster::check::Probe;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
+use crate::cluster::service::Rcode;
+use crate::health::probe::dns::DnsProber;
 use crate::health::probe::exec::ExecProber;
 use crate::health::probe::failure::Failure;
+use crate::health::probe::grpc::GrpcProber;
 use crate::health::probe::http::HttpProber;
 use crate::health::probe::icmp::IcmpProber;
 use crate::health::probe::mysql::MysqlProber;
+use crate::health::probe::redis::RedisProber;
 use crate::health::probe::talk::TalkProber;
 use crate::health::probe::tcp::TcpProber;
 use crate::health::probe::tls::TlsProber;
@@ -62,6 +70,14 @@ pub enum Said {
     /// What was looked for.
     Expected,
     Greeting,
+    /// A MySQL server greets with "Too many connections", and that was to be up.
+    Full,
+    Pong,
+    /// A Redis server that answers nobody without a password.
+    WantsPassword,
+    Rcode(Rcode),
+    /// The gRPC health service.
+    Serving,
 }
 
 /// Whoever can be asked for a verdict. It need not watch the clock: [`judge`] does.
@@ -103,6 +119,9 @@ pub enum Prober {
     Icmp(IcmpProber),
     Tls(Box<TlsProber>),
     Mysql(MysqlProber),
+    Redis(RedisProber),
+    Dns(Box<DnsProber>),
+    Grpc(GrpcProber),
 }
 
 impl Prober {
@@ -115,7 +134,10 @@ impl Prober {
             Probe::Tls(tls) => Prober::Tls(Box::new(TlsProber::new(address, tls))),
             Probe::Icmp { size } => Prober::Icmp(IcmpProber { address, size: *size }),
             Probe::Exec(exec) => Prober::Exec(Box::new(ExecProber::new(subject, exec))),
-            Probe::Mysql { port } => Prober::Mysql(MysqlProber(SocketAddr::new(address, *port))),
+            Probe::Mysql(mysql) => Prober::Mysql(MysqlProber::new(address, mysql)),
+            Probe::Redis { port } => Prober::Redis(RedisProber(SocketAddr::new(address, *port))),
+            Probe::Dns(dns) => Prober::Dns(Box::new(DnsProber::new(address, dns))),
+            Probe::Grpc(grpc) => Prober::Grpc(GrpcProber::new(address, grpc)),
         }
     }
 }
@@ -139,6 +161,9 @@ impl Ask for Prober {
             Prober::Icmp(prober) => Box::pin(prober.ask()).await,
             Prober::Tls(prober) => Box::pin(prober.ask()).await,
             Prober::Mysql(prober) => prober.ask().await,
+            Prober::Redis(prober) => Box::pin(prober.ask()).await,
+            Prober::Dns(prober) => Box::pin(prober.ask()).await,
+            Prober::Grpc(prober) => Box::pin(prober.ask()).await,
         }
     }
 }
@@ -158,7 +183,19 @@ pub fn describe(address: IpAddr, probe: &Probe) -> String {
         Probe::Tls(tls) => format!("TLS handshake with {}", SocketAddr::new(address, tls.port)),
         Probe::Icmp { .. } => format!("ping of {address}"),
         Probe::Exec(exec) => format!("command {} for {address}", exec.command.join(" ")),
-        Probe::Mysql { port } => format!("MySQL greeting of {}", SocketAddr::new(address, *port)),
+        Probe::Mysql(mysql) => {
+            format!("MySQL greeting of {}", SocketAddr::new(address, mysql.port))
+        }
+        Probe::Redis { port } => format!("Redis PING to {}", SocketAddr::new(address, *port)),
+        Probe::Dns(dns) => {
+            let (over, asked) = (if dns.tcp { "TCP" } else { "UDP" }, &dns.question.text);
+            format!("DNS query {asked} over {over} to {}", SocketAddr::new(address, dns.port))
+        }
+        Probe::Grpc(grpc) => {
+            let of = if grpc.service.is_empty() { "" } else { " of " };
+            let address = SocketAddr::new(address, grpc.port);
+            format!("gRPC health{of}{} at {address}", grpc.service)
+        }
     }
 }
 
@@ -177,6 +214,11 @@ impl fmt::Display for Said {
             Said::Exit => f.write_str("exit status 0"),
             Said::Expected => f.write_str("expected answer"),
             Said::Greeting => f.write_str("MySQL greeting"),
+            Said::Full => f.write_str("MySQL, but too many connections"),
+            Said::Pong => f.write_str("PONG"),
+            Said::WantsPassword => f.write_str("Redis, wants a password"),
+            Said::Rcode(rcode) => write!(f, "{rcode}"),
+            Said::Serving => f.write_str("SERVING"),
         }
     }
 }

@@ -7,16 +7,18 @@
 //!            255: an error instead, code (2 octets, little-endian) and message
 //! ```
 //!
-//! An error in place of the greeting ("Too many connections") is a failure: clients get the same.
+//! An error in place of the greeting is a failure: clients get the same. "Too many connections"
+//! alone may be asked to count as up.
 //! There is no login, so a server counts each probe as an interrupted handshake, and with name
 //! resolution switched on it bars a machine after `max_connect_errors` of them. Such a server
 //! needs `skip_name_resolve`; the failure then names error 1129.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::cluster::service::MysqlProbe;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::{Ask, Said};
 
@@ -24,15 +26,27 @@ use crate::health::probe::{Ask, Said};
 const MAX_PACKET: usize = 1024;
 const PROTOCOL: u8 = 10;
 const ERROR: u8 = 0xff;
+/// "Too many connections".
+const FULL: u16 = 1040;
 /// Characters of the server's message that are shown.
 const MAX_MESSAGE: usize = 200;
 
 #[derive(Debug)]
-pub struct MysqlProber(pub SocketAddr);
+pub struct MysqlProber {
+    socket: SocketAddr,
+    full_is_up: bool,
+}
+
+impl MysqlProber {
+    pub fn new(address: IpAddr, probe: &MysqlProbe) -> MysqlProber {
+        let socket = SocketAddr::new(address, probe.port);
+        MysqlProber { socket, full_is_up: probe.full_is_up }
+    }
+}
 
 impl Ask for MysqlProber {
     async fn ask(&self) -> Result<Said, Failure> {
-        let mut stream = TcpStream::connect(self.0).await?;
+        let mut stream = TcpStream::connect(self.socket).await?;
         let mut header = [0; 4];
         stream.read_exact(&mut header).await?;
         let mut packet = vec![0; packet_length(header)?];
@@ -43,7 +57,10 @@ impl Ask for MysqlProber {
         // All was read, so this ends the connection in order instead of resetting it. Whether the
         // server still listens is of no interest.
         let _ = stream.shutdown().await;
-        greeting(&packet)
+        match greeting(&packet) {
+            Err(Failure::Mysql { code: FULL, .. }) if self.full_is_up => Ok(Said::Full),
+            verdict => verdict,
+        }
     }
 }
 

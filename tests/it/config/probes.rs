@@ -1,6 +1,7 @@
 //! The kinds of probe: what is written, what becomes of it, what is refused.
 
 use tiovivo::cluster::check::{Check, Method, TalkProbe};
+use tiovivo::cluster::service::Rcode;
 use tiovivo::cluster::trust::{Tls, Trust};
 
 use super::*;
@@ -122,6 +123,44 @@ fn a_command_is_a_program_with_its_path() {
     let expected = "probe: there is no such program here; \
                     the probe counts for nothing until it can run";
     assert!(warned[0].ends_with(expected), "{warned:?}");
+}
+
+#[test]
+fn services_and_what_holds_when_little_is_written() {
+    assert_eq!(check("redis: {}").probe, Probe::Redis { port: 6379 });
+    let full = |written: &str| match check(written).probe {
+        Probe::Mysql(mysql) => mysql.full_is_up,
+        other => panic!("{other:?}"),
+    };
+    assert!(!full("mysql: {}") && full("mysql: { too_many_connections: up }"));
+    let Probe::Dns(dns) = check("dns: { name: a.b, type: aaaa, tcp: true, expect: REFUSED }").probe
+    else {
+        unreachable!()
+    };
+    assert_eq!(*dns.question.wire, *b"\x01a\x01b\0\0\x1c\0\x01");
+    assert_eq!((dns.port, dns.tcp, dns.recursion, dns.expect), (53, true, false, Rcode(5)));
+    let Probe::Grpc(grpc) = check("grpc: { port: 50051, service: shop.Basket }").probe else {
+        unreachable!()
+    };
+    assert_eq!((grpc.port, grpc.service.as_str()), (50_051, "shop.Basket"));
+}
+
+#[test]
+fn wrong_services_are_told() {
+    assert_eq!(
+        told("mysql: { too_many_connections: yes }"),
+        [".mysql.too_many_connections: unknown verdict `yes`; write up or down"]
+    );
+    assert_eq!(
+        told("dns: { type: APEX, expect: NO }"),
+        [
+            ".dns: `name` is missing; write a name that every member answers for",
+            ".dns.type: unknown type `APEX`; write one such as SOA, A or TYPE65",
+            ".dns.expect: unknown rcode `NO`; write NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, \
+             REFUSED or NOTAUTH",
+        ]
+    );
+    assert_eq!(told("grpc: {}"), [".grpc: `port` is missing; write the port to connect to"]);
 }
 
 #[test]

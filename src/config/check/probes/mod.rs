@@ -3,6 +3,7 @@
 pub mod exec;
 pub mod http;
 pub mod icmp;
+pub mod service;
 pub mod tcp;
 pub mod tls;
 
@@ -21,7 +22,6 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// Octets of a text that is sent or looked for.
 const MAX_TEXT: usize = 1024;
-const MYSQL_PORT: u16 = 3306;
 const FALL: u32 = 3;
 const RISE: u32 = 2;
 const FORGIVE: u32 = 9;
@@ -122,7 +122,16 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
     if let Some(raw) = &raw.exec {
         return exec::check(raw, folder, &path, report).map(Probe::Exec);
     }
-    raw.mysql.as_ref().map(|raw| Probe::Mysql { port: port(raw.port, MYSQL_PORT) })
+    if let Some(raw) = &raw.mysql {
+        return Some(service::mysql(raw));
+    }
+    if let Some(raw) = &raw.redis {
+        return Some(service::redis(raw));
+    }
+    if let Some(raw) = &raw.dns {
+        return service::dns(raw, &path, report);
+    }
+    raw.grpc.as_ref().and_then(|raw| service::grpc(raw, &path, report))
 }
 
 fn port(written: Option<Port>, default: u16) -> u16 {

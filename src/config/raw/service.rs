@@ -1,0 +1,79 @@
+//! Probes of servers that are no web servers, as they are written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::cluster::service::Rcode;
+use crate::config::raw::Port;
+use crate::config::raw::scalar::{Scalar, Switch, Word};
+
+/// Up when the server greets as a MySQL or MariaDB server does. No login, no query.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `port`, or `{}`")]
+#[schemars(rename = "mysql")]
+pub struct RawMysql {
+    #[schemars(extend("default" = 3306))]
+    pub port: Option<Port>,
+    /// What a server is that takes no more connections.
+    #[schemars(extend("default" = "down"))]
+    pub too_many_connections: Option<Scalar<Counts>>,
+}
+
+/// What an answer counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    Up,
+    Down,
+}
+
+impl Word for Counts {
+    const WHAT: &'static str = "verdict";
+    const WORDS: &'static [(&'static str, Counts)] = &[("up", Counts::Up), ("down", Counts::Down)];
+}
+
+/// Up when PING is answered. No login.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `port`, or `{}`")]
+#[schemars(rename = "redis")]
+pub struct RawRedis {
+    #[schemars(extend("default" = 6379))]
+    pub port: Option<Port>,
+}
+
+/// Up when a query has the expected rcode.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `name`")]
+#[schemars(rename = "dns_probe", extend("required" = ["name"]))]
+pub struct RawDnsProbe {
+    #[schemars(extend("default" = 53))]
+    pub port: Option<Port>,
+    /// Asked for.
+    pub name: Option<String>,
+    #[serde(rename = "type")]
+    #[schemars(extend("default" = "SOA"))]
+    pub rrtype: Option<String>,
+    /// Over TCP instead of UDP.
+    #[schemars(extend("default" = false))]
+    pub tcp: Option<Scalar<Switch>>,
+    /// Whether the query asks for recursion, as one to a resolver must.
+    #[schemars(extend("default" = false))]
+    pub recursion: Option<Scalar<Switch>>,
+    #[schemars(extend("default" = "NOERROR"))]
+    pub expect: Option<Scalar<Rcode>>,
+}
+
+impl Word for Rcode {
+    const WHAT: &'static str = "rcode";
+    const WORDS: &'static [(&'static str, Rcode)] = Rcode::NAMED;
+}
+
+/// Up when `grpc.health.v1.Health` says SERVING, over HTTP/2 without TLS.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `port` and `service`")]
+#[schemars(rename = "grpc", extend("required" = ["port"]))]
+pub struct RawGrpc {
+    pub port: Option<Port>,
+    /// Name of a service; the server as a whole when absent.
+    #[schemars(length(max = 255))]
+    pub service: Option<String>,
+}

@@ -1,0 +1,164 @@
+//! Up when a name server's reply to one question has the expected rcode (RFC 1035 §4.1).
+//!
+//! Twelve octets of header and the question are written and read here: a probe needs no more of
+//! DNS. A reply counts when identifier and question are those of the query; a server that does not
+//! understand a query may leave the question out. What stands behind it is not looked at, so a
+//! reply cut short (TC) is as good as a whole one.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+
+use crate::cluster::service::{DnsProbe, Rcode};
+use crate::health::probe::failure::Failure;
+use crate::health::probe::service::ServiceFailure;
+use crate::health::probe::{Ask, Said};
+
+const HEADER: usize = 12;
+/// Of a message without EDNS over UDP; the kernel cuts off what is longer.
+const MAX_DATAGRAM: usize = 512;
+/// Replies to other queries that are read past.
+const MAX_OTHERS: usize = 16;
+
+#[derive(Debug)]
+pub struct DnsProber {
+    socket: SocketAddr,
+    probe: DnsProbe,
+}
+
+impl DnsProber {
+    pub fn new(address: IpAddr, probe: &DnsProbe) -> DnsProber {
+        DnsProber { socket: SocketAddr::new(address, probe.port), probe: probe.clone() }
+    }
+
+    async fn over_udp(&self, query: &[u8]) -> Result<Rcode, Failure> {
+        let any: IpAddr = match self.socket {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind((any, 0)).await?;
+        // From here on the kernel hands over what comes from this address only, and its refusals.
+        socket.connect(self.socket).await?;
+        socket.send(query).await?;
+        let mut reply = [0; MAX_DATAGRAM];
+        for _ in 0..=MAX_OTHERS {
+            let length = socket.recv(&mut reply).await?;
+            match read(&reply[..length], query) {
+                Reply::Rcode(rcode) => return Ok(rcode),
+                Reply::OfAnother => {}
+                Reply::None => return Err(ServiceFailure::NotDns.into()),
+            }
+        }
+        Err(ServiceFailure::OtherReplies.into())
+    }
+
+    /// RFC 1035 §4.2.2: two octets of length before each message.
+    async fn over_tcp(&self, query: &[u8]) -> Result<Rcode, Failure> {
+        let mut stream = TcpStream::connect(self.socket).await?;
+        let mut sent = (query.len() as u16).to_be_bytes().to_vec();
+        sent.extend_from_slice(query);
+        stream.write_all(&sent).await?;
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).await?;
+        let length = usize::from(u16::from_be_bytes(length)).min(query.len());
+        let mut reply = vec![0; length];
+        stream.read_exact(&mut reply).await.map_err(|error| match Failure::from(error) {
+            Failure::Closed => ServiceFailure::NotDns.into(),
+            failure => failure,
+        })?;
+        match read(&reply, query) {
+            Reply::Rcode(rcode) => Ok(rcode),
+            Reply::OfAnother | Reply::None => Err(ServiceFailure::NotDns.into()),
+        }
+    }
+}
+
+impl Ask for DnsProber {
+    async fn ask(&self) -> Result<Said, Failure> {
+        let query = query(&self.probe, fastrand::u16(..));
+        let got = match self.probe.tcp {
+            true => self.over_tcp(&query).await?,
+            false => self.over_udp(&query).await?,
+        };
+        let expected = self.probe.expect;
+        match got == expected {
+            true => Ok(Said::Rcode(got)),
+            false => Err(ServiceFailure::Rcode { got, expected }.into()),
+        }
+    }
+}
+
+fn query(probe: &DnsProbe, id: u16) -> Vec<u8> {
+    let mut query = id.to_be_bytes().to_vec();
+    query.extend([u8::from(probe.recursion), 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    query.extend_from_slice(&probe.question.wire);
+    query
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Reply {
+    Rcode(Rcode),
+    /// A reply, but not to this query: a late one, or a forged one.
+    OfAnother,
+    None,
+}
+
+fn read(reply: &[u8], query: &[u8]) -> Reply {
+    let Some((header, rest)) = reply.split_at_checked(HEADER) else { return Reply::None };
+    let (is_reply, opcode) = (header[2] & 0x80 != 0, header[2] & 0x78);
+    if !is_reply || opcode != 0 {
+        return Reply::None;
+    }
+    let rcode = Rcode(header[3] & 0x0f);
+    let asked = &query[HEADER..];
+    let same_question = match [header[4], header[5]] {
+        [0, 0] => rcode != Rcode(0),
+        [0, 1] => rest.get(..asked.len()).is_some_and(|got| got.eq_ignore_ascii_case(asked)),
+        _ => false,
+    };
+    match header[..2] == query[..2] && same_question {
+        true => Reply::Rcode(rcode),
+        false => Reply::OfAnother,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::service::Question;
+
+    fn asked() -> Vec<u8> {
+        let question = Question { wire: b"\x01a\0\0\x01\0\x01"[..].into(), text: "a A".into() };
+        let expect = Rcode(0);
+        let probe = DnsProbe { port: 53, question, tcp: false, recursion: false, expect };
+        query(&probe, 0x1234)
+    }
+
+    #[test]
+    fn a_reply_is_to_its_query() {
+        let query = asked();
+        assert_eq!(read(&query, &query), Reply::None, "a query is no reply");
+        let mut reply = query.clone();
+        (reply[2], reply[3]) = (0x84, 3);
+        assert_eq!(read(&reply, &query), Reply::Rcode(Rcode(3)));
+        reply[HEADER + 1] = b'A';
+        assert_eq!(read(&reply, &query), Reply::Rcode(Rcode(3)));
+        reply[HEADER + 1] = b'b';
+        assert_eq!(read(&reply, &query), Reply::OfAnother);
+        reply[HEADER + 1] = b'a';
+        reply[0] ^= 1;
+        assert_eq!(read(&reply, &query), Reply::OfAnother);
+        assert_eq!(read(&reply[..11], &query), Reply::None);
+        assert_eq!(read(b"HTTP/1.1 200 OK\r\n", &query), Reply::None);
+    }
+
+    #[test]
+    fn an_error_may_come_without_the_question() {
+        let query = asked();
+        let refused = [0x12, 0x34, 0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(read(&refused, &query), Reply::Rcode(Rcode(5)));
+        let empty = [0x12, 0x34, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(read(&empty, &query), Reply::OfAnother);
+    }
+}

@@ -1,0 +1,42 @@
+//! What is wrong with servers that are no web servers.
+
+use crate::cluster::service::Rcode;
+use crate::health::probe::failure::Failure;
+
+/// Characters of a server's own words that are shown.
+const MAX_WORDS: usize = 200;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceFailure {
+    #[error("not a Redis answer")]
+    NotRedis,
+    /// Its own words, such as `LOADING Redis is loading the dataset in memory`.
+    #[error("Redis: {0}")]
+    Redis(String),
+    #[error("not a DNS reply")]
+    NotDns,
+    #[error("none of many replies was to this query")]
+    OtherReplies,
+    #[error("{got}, expected {expected}")]
+    Rcode { got: Rcode, expected: Rcode },
+    #[error("not an HTTP/2 answer")]
+    NotHttp2,
+    #[error("not a gRPC answer")]
+    NotGrpc,
+    /// The status of the call itself.
+    #[error("gRPC status {0}")]
+    Grpc(String),
+    #[error("the health service says {0}")]
+    NotServing(&'static str),
+}
+
+impl From<ServiceFailure> for Failure {
+    fn from(failure: ServiceFailure) -> Failure {
+        Failure::Service(failure)
+    }
+}
+
+/// What can be shown of what a server says.
+pub fn words(said: &str) -> String {
+    said.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
+}
