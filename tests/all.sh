@@ -16,12 +16,13 @@ export LC_ALL=C.UTF-8 CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
 export TIOVIVO_FUZZ_SEED=${TIOVIVO_FUZZ_SEED:-20261123}
 
 readonly LOGS=$PWD/target/test-logs
-# A C compiler for ring, the other name servers that ours is compared with, a server to probe, and
+# A C compiler for ring, the other name servers that ours is compared with, servers to probe, and
 # what counts instructions.
 readonly PACKAGES=(
     gcc libc6-dev ca-certificates shellcheck
     nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils
     zonemaster-cli iproute2 util-linux nginx-light
+    mariadb-server redis-server python3-grpcio
     valgrind python3
 )
 # What of a step's output is worth seeing while it runs.

@@ -5,6 +5,7 @@
 //! | differential | made-up zones and questions; every difference is a decision or a fault |
 //! | edns | flags, opcodes and EDNS, case by case |
 //! | nginx | the probes over HTTP, HTTPS, TLS and TCP, against nginx |
+//! | services | the probes of MySQL, Redis, DNS and gRPC, against MariaDB, Redis, Knot and grpcio |
 //! | transports | the repository's own zones, by every transport |
 //! | zonemaster | a delegation from a made-up root, judged by zonemaster |
 
@@ -19,6 +20,7 @@ mod nginx;
 mod queries;
 mod rdata;
 mod server;
+mod services;
 mod transports;
 mod wire;
 mod zone;

@@ -1,0 +1,156 @@
+//! The probes of databases, caches, name servers and gRPC against what Debian has of them.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tiovivo::cluster::check::Probe;
+use tiovivo::cluster::node::NodeName;
+use tiovivo::cluster::pool::PoolName;
+use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode};
+use tiovivo::health::probe::{Prober, Said, Subject, judge};
+
+use crate::server::{free_port, program};
+
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const WITHIN: Duration = Duration::from_secs(10);
+/// MariaDB begins with nothing.
+const START: Duration = Duration::from_secs(60);
+
+/// A running server. Dropping it ends the process.
+struct Service(Child);
+
+impl Service {
+    /// Waits until the port accepts connections.
+    fn start(command: &mut Command, port: u16) -> Service {
+        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut service = Service(quiet.spawn().expect("the server starts"));
+        let began = Instant::now();
+        while TcpStream::connect((HOME, port)).is_err() {
+            assert!(service.0.try_wait().expect("a process").is_none(), "{command:?} has ended");
+            assert!(began.elapsed() < START, "{command:?} does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        service
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn verdict(probe: &Probe) -> Result<Said, String> {
+    let (node, pool) = (NodeName::new("server-1"), PoolName::new("data"));
+    let prober = Prober::new(&Subject { node, pool, address: HOME }, probe);
+    judge(&prober, WITHIN).await.map(|up| up.said).map_err(|failure| failure.to_string())
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[tokio::test]
+async fn redis_with_and_without_a_password() {
+    for (password, said) in [("", Said::Pong), ("secret", Said::WantsPassword)] {
+        let (folder, port) = (folder(), free_port());
+        let mut command = Command::new(program("redis-server"));
+        command.args(["--bind", "127.0.0.1", "--save", "", "--requirepass", password]);
+        command.args(["--port", &port.to_string(), "--dir"]).arg(folder.path());
+        let service = Service::start(&mut command, port);
+        assert_eq!(verdict(&Probe::Redis { port }).await, Ok(said));
+        drop(service);
+        assert_eq!(verdict(&Probe::Redis { port }).await, Err("connection refused".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_full() {
+    let (folder, port) = (folder(), free_port());
+    let data = folder.path().join("data");
+    let installed = Command::new(program("mariadb-install-db"))
+        .args(["--no-defaults", "--user=root", "--skip-test-db"])
+        .args(["--auth-root-authentication-method=normal"])
+        .arg(format!("--datadir={}", data.display()))
+        .output()
+        .expect("mariadb-install-db runs");
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+    let mut command = Command::new(program("mariadbd"));
+    command.args(["--no-defaults", "--user=root", "--skip-name-resolve", "--max-connections=10"]);
+    command.args(["--extra-port=0", "--bind-address=127.0.0.1"]);
+    command.arg(format!("--port={port}"));
+    command.arg(format!("--socket={}", folder.path().join("socket").display()));
+    command.arg(format!("--datadir={}", data.display()));
+    let _service = Service::start(&mut command, port);
+    let probe = |full_is_up| Probe::Mysql(MysqlProbe { port, full_is_up });
+    assert_eq!(verdict(&probe(false)).await, Ok(Said::Greeting));
+    // A connection that has not logged in counts, too: one place more than `max_connections` is
+    // kept for the administrator.
+    let _held: Vec<TcpStream> =
+        (0..11).map(|_| TcpStream::connect((HOME, port)).expect("a connection")).collect();
+    let began = Instant::now();
+    while verdict(&probe(false)).await == Ok(Said::Greeting) && began.elapsed() < WITHIN {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let full = Err("MySQL error 1040: Too many connections".into());
+    assert_eq!(verdict(&probe(false)).await, full);
+    assert_eq!(verdict(&probe(true)).await, Ok(Said::Full));
+}
+
+fn knot(folder: &Path, port: u16) -> Service {
+    let shown = folder.display();
+    let zone = "@ 60 IN SOA ns1 hostmaster 1 14400 3600 1209600 300\n@ 60 IN NS ns1\n\
+                ns1 60 IN A 192.0.2.53\n";
+    fs::write(folder.join("midominio.com.zone"), zone).expect("a file");
+    let config = format!(
+        "server:\n  listen: 127.0.0.1@{port}\n  rundir: {shown}\n\
+         database:\n  storage: {shown}\n\
+         zone:\n  - domain: midominio.com\n    storage: {shown}\n"
+    );
+    fs::write(folder.join("knot.conf"), config).expect("a file");
+    let mut command = Command::new(program("knotd"));
+    command.arg("-c").arg(folder.join("knot.conf"));
+    Service::start(&mut command, port)
+}
+
+#[tokio::test]
+async fn a_name_server_over_udp_and_tcp() {
+    let (folder, port) = (folder(), free_port());
+    let _service = knot(folder.path(), port);
+    for tcp in [false, true] {
+        for (name, expect, is) in [
+            (&b"\x09midominio\x03com\0"[..], 0, Ok(0)),
+            (b"\x04nope\x09midominio\x03com\0", 3, Ok(3)),
+            (b"\x04nope\x09midominio\x03com\0", 0, Err("NXDOMAIN, expected NOERROR")),
+            (b"\x05other\x04test\0", 0, Err("REFUSED, expected NOERROR")),
+        ] {
+            let wire = [name, b"\0\x06\0\x01"].concat().into();
+            let question = Question { wire, text: "a name".into() };
+            let expect = Rcode(expect);
+            let probe = DnsProbe { port, question, tcp, recursion: false, expect };
+            let is = is.map(|rcode| Said::Rcode(Rcode(rcode))).map_err(str::to_owned);
+            assert_eq!(verdict(&Probe::Dns(probe)).await, is, "{name:?}, tcp: {tcp}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn grpc_says_whether_it_serves() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/grpc_health.py");
+    for (status, is) in [("1", Ok(Said::Serving)), ("2", Err("NOT_SERVING"))] {
+        let port = free_port();
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-I", script, &port.to_string(), status]);
+        let _service = Service::start(&mut command, port);
+        let asked = |service: &str| Probe::Grpc(GrpcProbe { port, service: service.into() });
+        let is = is.map_err(|says| format!("the health service says {says}"));
+        assert_eq!(verdict(&asked("")).await, is);
+        assert_eq!(verdict(&asked("shop.Basket")).await, Ok(Said::Serving));
+        let unknown = Err("gRPC status NOT_FOUND: unknown service".into());
+        assert_eq!(verdict(&asked("shop.Nothing")).await, unknown);
+    }
+}
