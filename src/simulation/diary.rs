@@ -225,8 +225,10 @@ fn grouped(names: &[Name], answers: &[Answered]) -> Vec<(Vec<Name>, Answered)> {
 
 /// What the page says of the pool, and of the members that are not simply up.
 fn why(pool: &PoolStatus) -> String {
-    let unsettled: Vec<&MemberStatus> =
-        pool.members.iter().filter(|m| !["up", "unknown"].contains(&m.check.state)).collect();
+    let is_told = |member: &&MemberStatus| {
+        !["up", "unknown"].contains(&member.check.state) || member.operator.is_some()
+    };
+    let unsettled: Vec<&MemberStatus> = pool.members.iter().filter(is_told).collect();
     let shortage = format!("; answered all the same: {}", pool.why);
     let mut why = pool.why.clone();
     for member in unsettled.iter().take(TOLD) {

@@ -72,6 +72,7 @@ impl Network {
                 self.nodes.insert(node.clone(), *does);
             }
             What::Checker(line) => self.is_cut_off = *line == Line::CutOff,
+            What::Operator { .. } => {}
         }
     }
 

@@ -13,11 +13,13 @@ use jiff::Timestamp;
 
 use crate::cluster::check::Check;
 use crate::cluster::node::{NodeName, Role};
+use crate::cluster::operator::{Order, Target};
 use crate::cluster::pool::Membership;
-use crate::config::simulation::{AsksMother, Simulation};
+use crate::config::simulation::{AsksMother, Simulation, What};
 use crate::control::loaded::Loaded;
 use crate::control::report;
-use crate::control::roster::{Plan, Target};
+use crate::control::request::{Request, RequestFault};
+use crate::control::roster::{self, Plan};
 use crate::control::state::ControlState;
 use crate::health::beat::{self, Beat};
 use crate::health::probe::Verdict;
@@ -32,6 +34,10 @@ use crate::zone::store::TooLarge;
 
 /// The time at which every simulation starts: midnight, so that a time of day is time passed.
 const START: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// What an order of the timeline says of itself.
+const REASON: &str = "simulated";
+const AUTHOR: &str = "timeline";
 
 /// Plays it to its end. `file` is shown as the configuration's name.
 pub fn play(simulation: &Simulation, file: &Path, seed: u64) -> Result<Run, TooLarge> {
@@ -65,6 +71,8 @@ struct Player<'a> {
     /// Verdicts that are on their way.
     verdicts: HashMap<TargetId, Verdict>,
     nodes: HashMap<IpAddr, NodeName>,
+    /// An order changed an answer.
+    is_changed: bool,
     asker: Asker,
     turn: u64,
     /// Of the clients' questions.
@@ -111,6 +119,7 @@ impl<'a> Player<'a> {
             targets: HashMap::new(),
             verdicts: HashMap::new(),
             nodes: nodes.collect(),
+            is_changed: false,
             asker: Asker::default(),
             turn: 0,
             rtype: rtype::A,
@@ -146,10 +155,36 @@ impl<'a> Player<'a> {
                     let event = &self.simulation.events[index];
                     self.network.happen(&event.what);
                     self.diary.event(at, &event.what);
+                    if let What::Operator { order, target } = &event.what {
+                        self.operate(*order, target);
+                    }
                 }
                 Due::Probe(target) => self.probe(target),
                 Due::Verdict(target) => self.observe(target),
                 Due::RoundOver => self.state.end_first_round(),
+            }
+        }
+    }
+
+    /// An order that counts at once; one that is refused changes nothing, and says why.
+    fn operate(&mut self, order: Option<Order>, target: &Target) {
+        let request = Request {
+            order,
+            target: target.clone(),
+            pool: None,
+            reason: REASON.into(),
+            author: AUTHOR.into(),
+            lasts: None,
+        };
+        match self.state.decide(&request, at(self.now)) {
+            Ok(overrides) => {
+                self.is_changed |= self.state.put_overrides(overrides, at(self.now));
+            }
+            Err(faults) => {
+                for RequestFault { fault, write, .. } in faults {
+                    let text = format!("the order is refused: {fault}; write {write}");
+                    self.diary.news(self.now, text);
+                }
             }
         }
     }
@@ -160,7 +195,8 @@ impl<'a> Player<'a> {
             self.targets.remove(&target);
         }
         let count = plan.start.len();
-        for (index, Target { id, subject, check }) in plan.start.into_iter().enumerate() {
+        for (index, target) in plan.start.into_iter().enumerate() {
+            let roster::Target { id, subject, check } = target;
             let deep = self.state.pools.iter().flat_map(|pool| &pool.members);
             let mut deep = deep.filter_map(|member| member.deep.as_ref());
             let is_deep = deep.any(|watched| watched.target == id);
@@ -222,7 +258,10 @@ impl<'a> Player<'a> {
 
     /// Lets what happened count, and writes down what that changed.
     fn settle(&mut self) {
-        let changed = self.state.settle(at(self.now));
+        let now = at(self.now);
+        let mut changed = std::mem::take(&mut self.is_changed);
+        changed |= self.state.pass(now);
+        changed |= self.state.settle(now);
         if changed {
             self.snapshot = snapshot(&self.state, Some(&self.snapshot));
         }

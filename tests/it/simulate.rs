@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tiovivo::cli::simulate::{plot, table, title};
 use tiovivo::cluster::node::Role;
-use tiovivo::config::simulation::{self, Does, Simulation, What};
+use tiovivo::config::simulation::{self, Does, Keeps, Simulation, What};
 use tiovivo::simulation::diary::{Run, Said};
 use tiovivo::simulation::player::play;
 
@@ -112,6 +112,26 @@ fn what_everyone_may_ask_names_children_only_and_is_never_empty() {
     assert!(answers > 100);
 }
 
+/// Whoever keeps to the TTL has forgotten a node before it counts as drained.
+#[test]
+fn a_drain_costs_nobody_a_request_who_keeps_to_the_ttl() {
+    for seed in 0..5 {
+        let run = played("rolling-drain.yaml", seed);
+        let told = |text: &str| {
+            run.lines
+                .iter()
+                .filter(|line| matches!(&line.said, Said::News(news) if news.contains(text)))
+                .count()
+        };
+        assert_eq!((told("draining since"), told(": drained: ")), (3, 3), "seed {seed}");
+        for (kind, tally) in run.population.kinds() {
+            if kind.keeps == Keeps::Ttl {
+                assert_eq!(tally.hits, 0, "seed {seed}: {tally:?}");
+            }
+        }
+    }
+}
+
 /// Of `every: 5s ± 10 %`, `timeout: 2s` and `fall: 3` follows when a dead child is out: the second of
 /// its three probes comes ahead of the beat.
 #[test]
@@ -152,6 +172,9 @@ events:
   - { node: server-3, does: dies }
   - { at: 10s, checker: cutoff }
   - { at: 10s }
+  - { at: 10s, operator: drian server-3 }
+  - { at: 10s, operator: drain server-9 }
+  - { at: 10s, operator: release }
 clients:
   asks: example.org
   kinds: [{ share: 60% }, { share: 30%, floor: 30s }, { floor: 1s, pins: 1s }]

@@ -39,6 +39,10 @@ pub fn event(what: &What) -> String {
             };
             text
         }
+        What::Operator { order: Some(order), target } => {
+            format!("operator: {} {target}", order.as_str())
+        }
+        What::Operator { order: None, target } => format!("operator: release {target}"),
         What::Checker(Line::CutOff) => "the checker is cut off".into(),
         What::Checker(Line::Recovers) => "the checker is back".into(),
     }

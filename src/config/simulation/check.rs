@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use crate::cluster::node::NodeName;
+use crate::cluster::operator::Target;
 use crate::cluster::pool::Membership;
 use crate::config::Config;
 use crate::config::check::report::Report;
 use crate::config::raw::scalar::{Scalar, quoted};
-use crate::config::simulation::raw::{RawClients, RawDoes, RawEvent, RawKind, RawSimulation};
+use crate::config::simulation::raw::{
+    RawClients, RawDoes, RawEvent, RawKind, RawOrder, RawSimulation,
+};
 use crate::config::simulation::{Clients, Does, Event, Keeps, Kind, Line, Simulation, What};
 use crate::config::written::KeyPath;
 use crate::zone::name::Name;
@@ -83,6 +86,7 @@ struct Happening {
 enum RawWhat {
     Node(NodeName, RawDoes),
     Checker(Line),
+    Operator(RawOrder),
 }
 
 impl Happening {
@@ -97,6 +101,10 @@ fn events(happenings: &[Happening], until: Duration) -> Vec<Event> {
     for (index, Happening { at, what }) in happenings.iter().enumerate() {
         match what {
             RawWhat::Checker(line) => events.push(Event { at: *at, what: What::Checker(*line) }),
+            RawWhat::Operator(RawOrder { order, target }) => {
+                let what = What::Operator { order: *order, target: target.clone() };
+                events.push(Event { at: *at, what });
+            }
             RawWhat::Node(node, RawDoes::Once(does)) => {
                 events
                     .push(Event { at: *at, what: What::Node { node: node.clone(), does: *does } });
@@ -143,22 +151,29 @@ fn event(
         let help = "write an earlier time, or a later `until`";
         report.error(&path.key("at"), "this is after the end", help);
     }
-    let what = match (&raw.node, raw.does, raw.checker) {
-        (Some(node), Some(Scalar(does)), None) => {
+    let what = match (&raw.node, raw.does, raw.checker, &raw.operator) {
+        (Some(node), Some(Scalar(does)), None, None) => {
             known_node(node, cluster, &path.key("node"), report);
             RawWhat::Node(NodeName::new(node), does)
         }
-        (None, None, Some(Scalar(line))) => RawWhat::Checker(line),
-        (Some(_), None, None) => {
+        (None, None, Some(Scalar(line)), None) => RawWhat::Checker(line),
+        (None, None, None, Some(Scalar(order))) => {
+            known_target(&order.target, cluster, &path.key("operator"), report);
+            RawWhat::Operator(order.clone())
+        }
+        (Some(_), None, None, None) => {
             report.missing(path, "does", "write what becomes of it: `does: dies`");
             return None;
         }
-        _ if ["node", "does", "checker"].iter().any(|key| report.is_told(&path.key(key))) => {
+        _ if ["node", "does", "checker", "operator"]
+            .iter()
+            .any(|key| report.is_told(&path.key(key))) =>
+        {
             return None;
         }
         _ => {
-            let help = "write `{ at: 10s, node: NAME, does: dies }` or \
-                `{ at: 10s, checker: cut-off }`";
+            let help = "write `{ at: 10s, node: NAME, does: dies }`, \
+                `{ at: 10s, checker: cut-off }` or `{ at: 10s, operator: drain NAME }`";
             report.error(path, "it does not say what happens", help);
             return None;
         }
@@ -173,6 +188,19 @@ fn known_node(node: &str, cluster: Option<&Config>, path: &KeyPath, report: &mut
         let meant = report.meant(node, names());
         let help = format!("{meant}write a name of `nodes`");
         report.error(path, format!("there is no node {}", quoted(node)), help);
+    }
+}
+
+fn known_target(
+    target: &Target,
+    cluster: Option<&Config>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) {
+    let Some(cluster) = cluster else { return };
+    if !cluster.nodes.iter().any(|node| target.means(&node.name, node.role, Some(&node.tags))) {
+        let help = "write a name of `nodes`, a tag or a role of some";
+        report.error(path, format!("{target} means no node"), help);
     }
 }
 

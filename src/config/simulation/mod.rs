@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cluster::node::NodeName;
+use crate::cluster::operator::{Order, Target};
 use crate::config::check::report::Report;
 use crate::config::fault::{Fault, Source};
 use crate::config::simulation::raw::RawSimulation;
@@ -46,6 +47,11 @@ pub enum What {
     },
     /// The machine that probes.
     Checker(Line),
+    /// An order; `None` releases.
+    Operator {
+        order: Option<Order>,
+        target: Target,
+    },
 }
 
 /// What becomes of a node, for probes and clients alike.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
+use crate::cluster::operator::{Order, Target};
 use crate::config::raw::scalar::{Scalar, Text, Whole, Word, either, quoted};
 use crate::config::simulation::{AsksMother, Does, Line};
 use crate::config::words;
@@ -28,6 +29,7 @@ pub struct RawEvent {
     pub node: Option<String>,
     pub does: Option<Scalar<RawDoes>>,
     pub checker: Option<Scalar<Line>>,
+    pub operator: Option<Scalar<RawOrder>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -99,6 +101,36 @@ impl Text for RawDoes {
                 Err(format!("a node does not do {}; {help}", quoted(text)))
             }
         }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// `drain server-3`, `release tag:rack-a`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawOrder {
+    /// `None` releases.
+    pub order: Option<Order>,
+    pub target: Target,
+}
+
+impl Text for RawOrder {
+    fn parse(text: &str) -> Result<RawOrder, String> {
+        let (word, target) = text.split_once(' ').unwrap_or((text, ""));
+        let known = || Order::ALL.iter().map(|order| order.as_str()).chain(["release"]);
+        let order = Order::ALL.into_iter().find(|order| order.as_str() == word);
+        if order.is_none() && word != "release" {
+            let meant = words::meant(word, known());
+            let known: Vec<&str> = known().collect();
+            let help = format!("{meant}write {} and a node", either(&known));
+            return Err(format!("an operator does not {}; {help}", quoted(word)));
+        }
+        let target = target.trim();
+        let target = Target::parse(target)
+            .map_err(|help| format!("{} means no node; write {help}", quoted(target)))?;
+        Ok(RawOrder { order, target })
     }
 
     fn schema() -> Schema {
