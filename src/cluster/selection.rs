@@ -16,6 +16,28 @@ use crate::cluster::operator::Withheld;
 use crate::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use crate::cluster::standing::Standing;
 
+/// How much of its full part a member takes in the answers, in percent: 1 to 100. Less than 100
+/// while it starts slowly, or says that it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u8);
+
+impl Share {
+    pub const FULL: Share = Share(100);
+
+    /// The nearest that there is.
+    pub const fn percent(percent: u8) -> Share {
+        match percent {
+            0 => Share(1),
+            1..=100 => Share(percent),
+            _ => Share::FULL,
+        }
+    }
+
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
 /// The answered members of one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
@@ -23,6 +45,8 @@ pub struct Selection {
     pub pool: PoolId,
     /// Indices of members of that pool, ascending.
     pub members: Vec<usize>,
+    /// One for each of `members`. Full while the pool is short: nobody is spared then.
+    pub shares: Vec<Share>,
     pub cause: Cause,
 }
 
@@ -42,6 +66,8 @@ pub struct PoolHealth {
     pub standings: Vec<Standing>,
     /// What the operator holds back, in the pool's order; empty when nothing is.
     pub withheld: Vec<Withheld>,
+    /// One for each member, in the pool's order.
+    pub shares: Vec<Share>,
     /// The serving members of the last time that there were enough.
     pub last_enough: Vec<usize>,
 }
@@ -52,7 +78,10 @@ pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
     let own = &health[id.index()];
     let serving = serving(&own.standings);
     if serving.len() >= pool.min_serving {
-        return Selection { pool: id, members: ordered(pool, serving), cause: Cause::Enough };
+        let members = ordered(pool, serving);
+        let share = |member: &usize| own.shares.get(*member).copied().unwrap_or(Share::FULL);
+        let shares = members.iter().map(share).collect();
+        return Selection { pool: id, members, shares, cause: Cause::Enough };
     }
     let cause = Cause::Short { serving: serving.len(), rule: pool.when_short };
     let all = || own.least_withheld((0..own.standings.len()).collect());
@@ -64,7 +93,8 @@ pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
             return Selection { cause, ..select(pools, health, fallback) };
         }
     };
-    Selection { pool: id, members: ordered(pool, members), cause }
+    let members = ordered(pool, members);
+    Selection { pool: id, shares: vec![Share::FULL; members.len()], members, cause }
 }
 
 impl PoolHealth {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
-use crate::cluster::selection::{Cause, PoolHealth, Selection, select, serving};
+use crate::cluster::selection::{Cause, PoolHealth, Selection, Share, select, serving};
 use crate::cluster::standing::Standing;
 use crate::control::explain;
 use crate::control::loaded::Loaded;
@@ -333,7 +333,9 @@ fn standings(pool: &PoolState) -> Vec<Standing> {
 
 fn health(pool: &PoolState) -> PoolHealth {
     let withheld = pool.members.iter().map(MemberState::withheld).collect();
-    PoolHealth { standings: standings(pool), withheld, last_enough: pool.last_enough.clone() }
+    let shares = vec![Share::FULL; pool.members.len()];
+    let last_enough = pool.last_enough.clone();
+    PoolHealth { standings: standings(pool), withheld, shares, last_enough }
 }
 
 fn remember(changes: &mut VecDeque<Change>, pool: &Pool, node: &str, what: String, now: Timestamp) {

@@ -31,8 +31,8 @@ impl Https {
     pub fn new(
         alpn: &[Alpn],
         ttl: u32,
-        v4: impl Iterator<Item = ([u8; 4], u8)>,
-        v6: impl Iterator<Item = ([u8; 16], u8)>,
+        v4: impl Iterator<Item = ([u8; 4], u32)>,
+        v6: impl Iterator<Item = ([u8; 16], u32)>,
     ) -> Https {
         let mut head = vec![0xc0, 12];
         head.extend_from_slice(&rtype::HTTPS.to_be_bytes());

@@ -4,6 +4,7 @@
 //! one pool answers now. A [`Snapshot`] is both, published in one swap; what did not change is
 //! shared with the snapshot before. Building happens off the answer threads, reading takes no lock.
 
+pub mod drawing;
 pub mod family;
 pub mod https;
 pub mod identity;
@@ -47,7 +48,7 @@ impl Snapshot {
     ) -> Snapshot {
         let answers = pools.iter().zip(inputs).enumerate().map(|(index, (pool, input))| {
             let source = &pools[input.selection.pool.index()];
-            let answer = PoolAnswer::new(pool, source, &input.selection.members, input.ttl);
+            let answer = PoolAnswer::new(pool, source, &input.selection, input.ttl);
             match previous.and_then(|p| p.pools.get(index)) {
                 Some(same) if **same == answer => Arc::clone(same),
                 _ => Arc::new(answer),

@@ -7,13 +7,14 @@ use std::net::IpAddr;
 use crate::cluster::member::{Addresses, Member};
 use crate::cluster::networks::Networks;
 use crate::cluster::pool::{Membership, Order, Pool};
+use crate::cluster::selection::{Selection, Share};
 use crate::snapshot::family::{DoesNotFit, Family, Pick};
 use crate::snapshot::https::Https;
 use crate::zone::rtype;
 use crate::zone::store::RR_HEAD;
 
-/// Most members of a pool, and of an answer.
-pub const MAX_MEMBERS: usize = 256;
+/// Most addresses of a family in an answer.
+pub const MAX_ANSWERS: usize = 256;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct PoolAnswer {
@@ -24,38 +25,37 @@ pub struct PoolAnswer {
     /// Published when the pool says so.
     https: Option<Https>,
     max_answers: usize,
-    weighted: bool,
 }
 
 impl PoolAnswer {
-    /// `members` are members of `source`: of `pool` itself, or of the pool that stands in for it.
+    /// `selection` names members of `source`: of `pool` itself, or of the pool that stands in for
+    /// it.
     ///
     /// The mother guard, once more: for a pool that everyone may ask only addresses that are
     /// public by their type get in. A restricted pool standing in for a public one, which `config`
     /// refuses, would add nothing.
-    pub fn new(pool: &Pool, source: &Pool, members: &[usize], ttl: u32) -> PoolAnswer {
+    pub fn new(pool: &Pool, source: &Pool, selection: &Selection, ttl: u32) -> PoolAnswer {
         let (clients, chosen) = match (&pool.membership, &source.membership) {
             (Membership::Everyone(_), Membership::Everyone(all)) => {
-                (None, pick(all, members, |m| *m.addresses.get()))
+                (None, pick(pool.order, all, selection, |m| *m.addresses.get()))
             }
             (Membership::Everyone(_), Membership::Only { .. }) => (None, vec![]),
             (Membership::Only { clients, .. }, Membership::Everyone(all)) => {
-                (Some(clients), pick(all, members, |m| *m.addresses.get()))
+                (Some(clients), pick(pool.order, all, selection, |m| *m.addresses.get()))
             }
             (Membership::Only { clients, .. }, Membership::Only { members: all, .. }) => {
-                (Some(clients), pick(all, members, |m| m.addresses))
+                (Some(clients), pick(pool.order, all, selection, |m| m.addresses))
             }
         };
-        let v4 = || chosen.iter().filter_map(|(at, weight)| Some((at.v4()?.octets(), *weight)));
-        let v6 = || chosen.iter().filter_map(|(at, weight)| Some((at.v6()?.octets(), *weight)));
+        let v4 = || chosen.iter().filter_map(|(at, part)| Some((at.v4()?.octets(), *part)));
+        let v6 = || chosen.iter().filter_map(|(at, part)| Some((at.v6()?.octets(), *part)));
         let https = pool.https.as_deref().map(|alpn| Https::new(alpn, ttl, v4(), v6()));
         PoolAnswer {
             clients: clients.cloned(),
             a: Family::new(&head(rtype::A, ttl, 4), v4()),
             aaaa: Family::new(&head(rtype::AAAA, ttl, 16), v6()),
             https,
-            max_answers: pool.max_answers.min(MAX_MEMBERS),
-            weighted: pool.order == Order::Weighted,
+            max_answers: pool.max_answers.min(MAX_ANSWERS),
         }
     }
 
@@ -77,7 +77,7 @@ impl PoolAnswer {
         turn: u64,
         room: &mut [u8],
     ) -> Result<(u16, usize), DoesNotFit> {
-        let pick = Pick { max: self.max_answers, weighted: self.weighted, turn };
+        let pick = Pick { max: self.max_answers, turn };
         let family = match qtype {
             rtype::A => &self.a,
             rtype::AAAA => &self.aaaa,
@@ -97,13 +97,24 @@ impl PoolAnswer {
     }
 }
 
+/// The selected members, each with its part of the first places, 1 to 10,000: its share, times its
+/// weight where weights count.
 fn pick<A>(
+    order: Order,
     all: &[Member<A>],
-    members: &[usize],
+    selection: &Selection,
     addresses: impl Fn(&Member<A>) -> Addresses,
-) -> Vec<(Addresses, u8)> {
-    let members = members.iter().filter_map(|index| all.get(*index));
-    members.take(MAX_MEMBERS).map(|member| (addresses(member), member.weight)).collect()
+) -> Vec<(Addresses, u32)> {
+    let selected = selection.members.iter().zip(&selection.shares);
+    let part = |(index, share): (&usize, &Share)| {
+        let member = all.get(*index)?;
+        let weight = match order {
+            Order::Weighted => u32::from(member.weight.max(1)),
+            Order::Rotate | Order::Failover => 1,
+        };
+        Some((addresses(member), weight * u32::from(share.get())))
+    };
+    selected.filter_map(part).collect()
 }
 
 /// A record whose owner is a pointer to the question, up to its RDATA.

@@ -14,26 +14,38 @@ pub fn place(turn: u64, count: usize) -> usize {
     ((spread * count as u64) >> 32) as usize
 }
 
-/// Random numbers of one turn, for choices that must not follow from each other (SplitMix64).
+/// Numbers of one turn. The first one is the turn's place on the circle, so that first choices are
+/// as even over the turns as [`place`] is; the others are random (SplitMix64), for they must follow
+/// neither from the first nor from those of the turns beside.
 #[derive(Debug)]
-pub struct Draw(u64);
+pub struct Draw {
+    next: u64,
+    seed: u64,
+}
 
 impl Draw {
     #[inline]
     pub fn new(turn: u64) -> Draw {
-        Draw(turn.wrapping_mul(GOLDEN))
+        let next = turn.wrapping_mul(GOLDEN);
+        Draw { next, seed: mix(next) }
     }
 
     /// Below `bound`, evenly; 0 when `bound` is 0.
     #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
-        self.0 = self.0.wrapping_add(GOLDEN);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^= word >> 31;
+        let word = self.next;
+        self.seed = self.seed.wrapping_add(GOLDEN);
+        self.next = mix(self.seed);
         (((word >> 32) * u64::from(bound)) >> 32) as u32
     }
+}
+
+/// Every bit of `word` changes half of the bits.
+#[inline]
+pub fn mix(mut word: u64) -> u64 {
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tiovivo::cluster::pool::PoolId;
-use tiovivo::cluster::selection::{PoolHealth, select, serving};
+use tiovivo::cluster::selection::{PoolHealth, Share, select, serving};
 use tiovivo::cluster::standing::Standing;
 use tiovivo::config::{self, Config};
 use tiovivo::control::loaded::identity;
@@ -104,6 +104,7 @@ impl World {
         let health = config.pools.iter().map(|pool| PoolHealth {
             standings: vec![Standing::Serving; pool.membership.len()],
             withheld: vec![],
+            shares: vec![Share::FULL; pool.membership.len()],
             last_enough: (0..pool.membership.len()).collect(),
         });
         let health: Vec<PoolHealth> = health.collect();

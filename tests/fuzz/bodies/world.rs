@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tiovivo::cluster::node::Node;
 use tiovivo::cluster::pool::{Membership, Pool, PoolId};
-use tiovivo::cluster::selection::{PoolHealth, select, serving};
+use tiovivo::cluster::selection::{PoolHealth, Share, select, serving};
 use tiovivo::cluster::standing::Standing;
 use tiovivo::config::Config;
 use tiovivo::snapshot::identity::{CookieSecrets, Identity, SECRET_LEN};
@@ -62,7 +62,10 @@ fn snapshot(statics: &Arc<Statics>, pools: &[Pool], serves: fn(usize) -> bool) -
         let standings: Vec<Standing> = (0..pool.membership.len()).map(standing).collect();
         let serving = serving(&standings);
         let last_enough = if serving.len() < pool.min_serving { vec![] } else { serving };
-        PoolHealth { standings, withheld: vec![], last_enough }
+        // Unequal ones, so that these ways of writing are tried too.
+        let share = |member: usize| Share::percent(100 - (member % 3) as u8);
+        let shares = (0..standings.len()).map(share).collect();
+        PoolHealth { standings, withheld: vec![], shares, last_enough }
     });
     let health: Vec<PoolHealth> = health.collect();
     let input = |(index, pool): (usize, &Pool)| PoolInput {
