@@ -110,7 +110,7 @@ pub struct Member<A> {
     pub role: Role,
     pub addresses: A,
     pub reach: Reach,
-    /// Share in a `weighted` pool, 1 to 100.
+    /// Share in a `weighted` or `sticky` pool, 1 to 100.
     pub weight: u8,
 }
 

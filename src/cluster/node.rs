@@ -16,7 +16,7 @@ pub struct Node {
     /// The address that the other nodes reach.
     pub private: Option<IpAddr>,
     pub tags: BTreeSet<String>,
-    /// Share in the answers of a `weighted` pool, 1 to 100.
+    /// Share in the answers of a `weighted` or `sticky` pool, 1 to 100.
     pub weight: u8,
 }
 

@@ -70,6 +70,9 @@ pub enum Order {
     Weighted,
     /// Only the first serving member of the list.
     Failover,
+    /// For each client network its own, which stays; each serving member first for as many networks
+    /// as its weight says.
+    Sticky,
 }
 
 /// What is answered when fewer than `min_serving` members serve.

@@ -2,7 +2,7 @@
 //!
 //! | serving members | `order` | answered |
 //! |---|---|---|
-//! | `min_serving` or more | rotate, weighted | all that serve |
+//! | `min_serving` or more | rotate, weighted, sticky | all that serve |
 //! | `min_serving` or more | failover | the first that serves |
 //! | fewer | any | what `when_short` says; of that, failover takes the first |
 //!
@@ -124,7 +124,7 @@ pub fn serving(standings: &[Standing]) -> Vec<usize> {
 
 fn ordered(pool: &Pool, mut members: Vec<usize>) -> Vec<usize> {
     match pool.order {
-        Order::Rotate | Order::Weighted => {}
+        Order::Rotate | Order::Weighted | Order::Sticky => {}
         Order::Failover => members.truncate(1),
     }
     members

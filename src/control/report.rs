@@ -166,6 +166,7 @@ fn order(order: Order) -> &'static str {
         Order::Rotate => "rotate",
         Order::Weighted => "weighted",
         Order::Failover => "failover",
+        Order::Sticky => "sticky",
     }
 }
 

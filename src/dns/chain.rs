@@ -183,10 +183,9 @@ impl<'s> Chain<'s, '_> {
             self.body.rcode = REFUSED;
             return Ok(());
         };
-        match self
-            .writer
-            .rows(self.name.as_slice(), |room| pool.write(qtype, turn, room).map_err(|_| Full))?
-        {
+        match self.writer.rows(self.name.as_slice(), |room| {
+            pool.write(qtype, turn, client.address, room).map_err(|_| Full)
+        })? {
             0 => self.negative(zone, Some(POOL_NEGATIVE_TTL)),
             count => {
                 self.body.answer += count;

@@ -256,7 +256,8 @@ fn pooled(
     if pool.refuses(client.address, qtype) {
         return Body { rcode: REFUSED, authoritative: false, ..authoritative };
     }
-    match pool.write(qtype, turn, out.get_mut(start..).unwrap_or_default()) {
+    let room = out.get_mut(start..).unwrap_or_default();
+    match pool.write(qtype, turn, client.address, room) {
         Ok((0, _)) => negative(snapshot, zone, Some(POOL_NEGATIVE_TTL), asked, out, authoritative),
         Ok((answer, len)) => Body { len: start + len, answer, ..authoritative },
         Err(_) => Body { truncated: true, ..authoritative },

@@ -80,12 +80,13 @@ impl<const MOST: usize> Left<'_, MOST> {
         }
         let member = self.line.member(point);
         let range = self.line.range(member);
-        if let Some(behind) = self.drawn.get_mut(at..=self.count) {
-            behind.rotate_right(1);
-            behind[0] = range;
-            self.count += 1;
-            self.len = self.len.saturating_sub(range.1 - range.0);
+        // The place behind the last is free: the ranges behind `at` move there, one by one.
+        let mut held = range;
+        for place in self.drawn.iter_mut().take(self.count + 1).skip(at) {
+            std::mem::swap(place, &mut held);
         }
+        self.count += 1;
+        self.len = self.len.saturating_sub(range.1 - range.0);
         member
     }
 }

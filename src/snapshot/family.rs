@@ -4,21 +4,37 @@
 //! | members, parts | order |
 //! |---|---|
 //! | all of them, equal parts | the row from another place each turn |
+//! | a row that is sticky | that of the client's network |
 //! | some, or unequal parts | drawn one after the other, with the chances of who is left |
 //!
 //! The row stands twice behind itself: any rotation is one copy.
 
+use std::net::IpAddr;
+
 use crate::snapshot::drawing::Line;
 use crate::snapshot::pool::MAX_ANSWERS;
 use crate::snapshot::rotation::{Draw, place};
+use crate::snapshot::sticky::Ranking;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {
     /// `count` blocks, twice.
     row: Box<[u8]>,
     line: Line,
+    ranking: Option<Ranking>,
+    /// Whether all of the members are answered by one copy.
+    is_plain: bool,
     count: usize,
     block: usize,
+}
+
+/// A member's place among the others.
+#[derive(Debug, Clone, Copy)]
+pub struct Seat {
+    /// Its part of the first places, 1 to 10,000.
+    pub part: u32,
+    /// Which it is, where each client network has an order of its own.
+    pub key: Option<u64>,
 }
 
 /// Which blocks this time.
@@ -27,6 +43,8 @@ pub struct Pick {
     /// At most so many.
     pub max: usize,
     pub turn: u64,
+    /// Who asks.
+    pub client: IpAddr,
 }
 
 /// The answer does not fit.
@@ -34,21 +52,26 @@ pub struct Pick {
 pub struct DoesNotFit;
 
 impl Family {
-    /// Each block is `head` and an address; beside each address its part of the first places.
+    /// Each block is `head` and an address; beside each address its member's seat.
     pub fn new<const N: usize>(
         head: &[u8],
-        members: impl Iterator<Item = ([u8; N], u32)>,
+        members: impl Iterator<Item = ([u8; N], Seat)>,
     ) -> Family {
         let mut row = vec![];
         let mut parts = vec![];
-        for (address, part) in members {
+        let mut keys = vec![];
+        for (address, seat) in members {
             row.extend_from_slice(head);
             row.extend_from_slice(&address);
-            parts.push(part);
+            parts.push(seat.part);
+            keys.extend(seat.key);
         }
         row.extend_from_within(..);
         let block = head.len() + N;
-        Family { row: row.into(), count: parts.len(), line: Line::new(&parts), block }
+        let (count, line) = (parts.len(), Line::new(&parts));
+        let ranking = (!keys.is_empty()).then(|| Ranking::new(keys, parts));
+        let is_plain = line.is_even() && ranking.is_none();
+        Family { row: row.into(), line, ranking, is_plain, count, block }
     }
 
     #[inline]
@@ -67,8 +90,8 @@ impl Family {
         let count = self.count.min(pick.max);
         let len = count * self.block;
         let room = room.get_mut(..len).ok_or(DoesNotFit)?;
-        if count < self.count || !self.line.is_even() {
-            self.write_some(pick.turn, room);
+        if count < self.count || !self.is_plain {
+            self.write_some(pick, room);
         } else {
             let start = place(pick.turn, self.count) * self.block;
             room.copy_from_slice(self.row.get(start..start + len).ok_or(DoesNotFit)?);
@@ -78,18 +101,26 @@ impl Family {
 
     /// As many as `room` has place for. Few need no room for many.
     #[inline(never)]
-    fn write_some(&self, turn: u64, room: &mut [u8]) {
+    fn write_some(&self, pick: Pick, room: &mut [u8]) {
         const FEW: usize = 16;
         match room.len() <= FEW * self.block {
-            true => self.write_drawn::<FEW>(turn, room),
-            false => self.write_drawn::<MAX_ANSWERS>(turn, room),
+            true => self.write_chosen::<FEW>(pick, room),
+            false => self.write_chosen::<MAX_ANSWERS>(pick, room),
         }
     }
 
-    fn write_drawn<const MOST: usize>(&self, turn: u64, room: &mut [u8]) {
-        let mut draw = Draw::new(turn);
+    fn write_chosen<const MOST: usize>(&self, pick: Pick, room: &mut [u8]) {
+        let count = room.len() / self.block;
+        let rooms = room.chunks_exact_mut(self.block);
+        if let Some(ranking) = &self.ranking {
+            for (member, to) in ranking.first::<MOST>(pick.client, count).zip(rooms) {
+                self.copy(member, to);
+            }
+            return;
+        }
+        let mut draw = Draw::new(pick.turn);
         let mut left = self.line.all::<MOST>();
-        for to in room.chunks_exact_mut(self.block) {
+        for to in rooms {
             let member = left.take(draw.below(left.len()));
             self.copy(member, to);
         }
@@ -106,14 +137,22 @@ impl Family {
 mod tests {
     use super::*;
 
+    fn seat(part: u32) -> Seat {
+        Seat { part, key: None }
+    }
+
+    fn pick(max: usize, turn: u64) -> Pick {
+        Pick { max, turn, client: IpAddr::from([192, 0, 2, 1]) }
+    }
+
     /// How often each of some members is at each place.
     fn places(parts: &[u32], max: usize, turns: u64) -> Vec<Vec<u32>> {
-        let members = parts.iter().zip(0..).map(|(part, index)| ([index], *part));
+        let members = parts.iter().zip(0..).map(|(part, index)| ([index], seat(*part)));
         let family = Family::new::<1>(&[], members);
         let mut places = vec![vec![0; parts.len()]; max];
         for turn in 0..turns {
             let mut room = [0; 256];
-            let (count, len) = family.write(Pick { max, turn }, &mut room).unwrap();
+            let (count, len) = family.write(pick(max, turn), &mut room).unwrap();
             assert_eq!((usize::from(count), len), (max, max));
             for (place, member) in places.iter_mut().zip(&room[..len]) {
                 place[usize::from(*member)] += 1;
@@ -130,10 +169,13 @@ mod tests {
 
     #[test]
     fn equal_parts_are_the_row_from_another_place() {
-        let row = |part| Family::new::<1>(b"x", [[1], [2], [3]].into_iter().map(|a| (a, part)));
+        let row = |part| {
+            let members = [[1], [2], [3]].map(|address| (address, seat(part)));
+            Family::new::<1>(b"x", members.into_iter())
+        };
         assert_eq!(row(25), row(1));
         let mut room = [0; 6];
-        row(25).write(Pick { max: 8, turn: 0 }, &mut room).unwrap();
+        row(25).write(pick(8, 0), &mut room).unwrap();
         assert_eq!(&room, b"x\x01x\x02x\x03");
     }
 
@@ -146,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let family = Family::new::<1>(b"x", [([1], 1), ([2], 2)].into_iter());
-        assert_eq!(family.write(Pick { max: 2, turn: 0 }, &mut [0; 3]), Err(DoesNotFit));
+        let family = Family::new::<1>(b"x", [([1], seat(1)), ([2], seat(2))].into_iter());
+        assert_eq!(family.write(pick(2, 0), &mut [0; 3]), Err(DoesNotFit));
     }
 }

@@ -10,7 +10,7 @@
 //! address has no record either.
 
 use crate::cluster::pool::Alpn;
-use crate::snapshot::family::{DoesNotFit, Family, Pick};
+use crate::snapshot::family::{DoesNotFit, Family, Pick, Seat};
 use crate::zone::rtype;
 use crate::zone::store::RR_HEAD;
 
@@ -31,8 +31,8 @@ impl Https {
     pub fn new(
         alpn: &[Alpn],
         ttl: u32,
-        v4: impl Iterator<Item = ([u8; 4], u32)>,
-        v6: impl Iterator<Item = ([u8; 16], u32)>,
+        v4: impl Iterator<Item = ([u8; 4], Seat)>,
+        v6: impl Iterator<Item = ([u8; 16], Seat)>,
     ) -> Https {
         let mut head = vec![0xc0, 12];
         head.extend_from_slice(&rtype::HTTPS.to_be_bytes());

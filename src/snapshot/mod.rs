@@ -13,6 +13,7 @@ pub mod pool;
 pub mod publish;
 pub mod rotation;
 pub mod statics;
+pub mod sticky;
 
 use std::sync::Arc;
 

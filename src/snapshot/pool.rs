@@ -8,8 +8,9 @@ use crate::cluster::member::{Addresses, Member};
 use crate::cluster::networks::Networks;
 use crate::cluster::pool::{Membership, Order, Pool};
 use crate::cluster::selection::{Selection, Share};
-use crate::snapshot::family::{DoesNotFit, Family, Pick};
+use crate::snapshot::family::{DoesNotFit, Family, Pick, Seat};
 use crate::snapshot::https::Https;
+use crate::snapshot::sticky;
 use crate::zone::rtype;
 use crate::zone::store::RR_HEAD;
 
@@ -47,8 +48,8 @@ impl PoolAnswer {
                 (Some(clients), pick(pool.order, all, selection, |m| m.addresses))
             }
         };
-        let v4 = || chosen.iter().filter_map(|(at, part)| Some((at.v4()?.octets(), *part)));
-        let v6 = || chosen.iter().filter_map(|(at, part)| Some((at.v6()?.octets(), *part)));
+        let v4 = || chosen.iter().filter_map(|(at, seat)| Some((at.v4()?.octets(), *seat)));
+        let v6 = || chosen.iter().filter_map(|(at, seat)| Some((at.v6()?.octets(), *seat)));
         let https = pool.https.as_deref().map(|alpn| Https::new(alpn, ttl, v4(), v6()));
         PoolAnswer {
             clients: clients.cloned(),
@@ -75,9 +76,10 @@ impl PoolAnswer {
         &self,
         qtype: u16,
         turn: u64,
+        client: IpAddr,
         room: &mut [u8],
     ) -> Result<(u16, usize), DoesNotFit> {
-        let pick = Pick { max: self.max_answers, turn };
+        let pick = Pick { max: self.max_answers, turn, client };
         let family = match qtype {
             rtype::A => &self.a,
             rtype::AAAA => &self.aaaa,
@@ -97,24 +99,25 @@ impl PoolAnswer {
     }
 }
 
-/// The selected members, each with its part of the first places, 1 to 10,000: its share, times its
-/// weight where weights count.
+/// The selected members, each with its part of the first places: its share, times its weight where
+/// weights count.
 fn pick<A>(
     order: Order,
     all: &[Member<A>],
     selection: &Selection,
     addresses: impl Fn(&Member<A>) -> Addresses,
-) -> Vec<(Addresses, u32)> {
+) -> Vec<(Addresses, Seat)> {
     let selected = selection.members.iter().zip(&selection.shares);
-    let part = |(index, share): (&usize, &Share)| {
+    let seat = |(index, share): (&usize, &Share)| {
         let member = all.get(*index)?;
         let weight = match order {
-            Order::Weighted => u32::from(member.weight.max(1)),
+            Order::Weighted | Order::Sticky => u32::from(member.weight.max(1)),
             Order::Rotate | Order::Failover => 1,
         };
-        Some((addresses(member), weight * u32::from(share.get())))
+        let key = (order == Order::Sticky).then(|| sticky::key(member.node.as_str()));
+        Some((addresses(member), Seat { part: weight * u32::from(share.get()), key }))
     };
-    selected.filter_map(part).collect()
+    selected.filter_map(seat).collect()
 }
 
 /// A record whose owner is a pointer to the question, up to its RDATA.

@@ -6,6 +6,7 @@ mod control;
 mod counting;
 mod delegation;
 mod encrypted;
+mod fairness;
 mod guard;
 mod health;
 mod http;

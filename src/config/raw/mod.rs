@@ -193,7 +193,7 @@ pub struct RawNode {
     pub private: Option<Scalar<IpAddr>>,
     /// Words of your own, for `members: { tag: … }`.
     pub tags: Vec<String>,
-    /// Share in the answers of a `weighted` pool.
+    /// Share in the answers of a `weighted` or `sticky` pool.
     #[schemars(extend("default" = 1))]
     pub weight: Option<Count>,
 }

@@ -271,8 +271,12 @@ impl Word for Role {
 
 impl Word for Order {
     const WHAT: &'static str = "order";
-    const WORDS: &'static [(&'static str, Order)] =
-        &[("rotate", Order::Rotate), ("weighted", Order::Weighted), ("failover", Order::Failover)];
+    const WORDS: &'static [(&'static str, Order)] = &[
+        ("rotate", Order::Rotate),
+        ("weighted", Order::Weighted),
+        ("failover", Order::Failover),
+        ("sticky", Order::Sticky),
+    ];
 }
 
 impl Word for AddressKind {

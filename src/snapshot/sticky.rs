@@ -1,0 +1,237 @@
+//! Which members a client network gets: the same ones each time, wherever it asks.
+//!
+//! Rendezvous hashing: network and member give a number, and the members stand in the order of
+//! their numbers. When a member leaves, only the networks that had it move, each to its own next;
+//! when it comes back, they return. Nothing is remembered, and nothing is random: every server that
+//! knows the same members answers alike.
+//!
+//! With unequal parts the number is u^(1/part), compared by its logarithm: a member with a quarter
+//! of the part is first for a quarter as many networks, and no network moves between two others.
+//!
+//! The network is that of the address which the query came from: the resolver's. Client subnets in
+//! queries (RFC 7871) are not looked at.
+
+use std::net::IpAddr;
+
+use siphasher::sip::SipHasher24;
+
+use crate::snapshot::rotation::mix;
+
+/// Bits of an IPv6 address behind those that count: a /56 is what one customer is given.
+const V6_HOST_BITS: u32 = 128 - 56;
+/// Bits of an IPv4 address behind its /24.
+const V4_HOST_BITS: u32 = 8;
+
+/// The members' own half of the numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ranking {
+    keys: Box<[u64]>,
+    /// Empty when all are alike.
+    parts: Box<[u32]>,
+}
+
+/// A member's key: its name's SipHash-2-4 under a fixed key, so that every server has the same.
+pub fn key(name: &str) -> u64 {
+    SipHasher24::new().hash(name.as_bytes())
+}
+
+/// The network that a client belongs to: its /24 or /56.
+fn network(client: IpAddr) -> u64 {
+    match client.to_canonical() {
+        IpAddr::V4(v4) => u64::from(v4.to_bits() >> V4_HOST_BITS),
+        IpAddr::V6(v6) => (v6.to_bits() >> V6_HOST_BITS) as u64 | 1 << 63,
+    }
+}
+
+impl Ranking {
+    /// Of members with these keys and parts.
+    pub fn new(keys: Vec<u64>, parts: Vec<u32>) -> Ranking {
+        let is_even = parts.iter().all(|part| parts.first() == Some(part));
+        let parts = if is_even { vec![] } else { parts };
+        Ranking { keys: keys.into(), parts: parts.into() }
+    }
+
+    /// The first `count` members for a client; `count` is `MOST` at most.
+    pub fn first<const MOST: usize>(
+        &self,
+        client: IpAddr,
+        count: usize,
+    ) -> impl Iterator<Item = usize> + use<MOST> {
+        let client = mix(network(client));
+        let mut best = [(0u64, 0u16); MOST];
+        let mut len = 0;
+        for (member, key) in self.keys.iter().enumerate() {
+            let score = self.score(member, mix(client ^ key));
+            // Most of many are behind the last of the best, and end here.
+            let mut at = match best.get(count.wrapping_sub(1)) {
+                Some((last, _)) if len == count && *last >= score => continue,
+                _ => len.min(count.wrapping_sub(1)),
+            };
+            while let Some(before) = at.checked_sub(1)
+                && let Some(&(other, behind)) = best.get(before)
+                && other < score
+                && let Some(to) = best.get_mut(at)
+            {
+                *to = (other, behind);
+                at = before;
+            }
+            if let Some(to) = best.get_mut(at) {
+                *to = (score, member as u16);
+                len = count.min(len + 1);
+            }
+        }
+        best.into_iter().take(len).map(|(_, member)| usize::from(member))
+    }
+
+    /// The greatest is first.
+    #[inline]
+    fn score(&self, member: usize, number: u64) -> u64 {
+        match self.parts.get(member) {
+            None => number,
+            Some(part) => u64::MAX - (minus_log2(number) << PART_BITS) / u64::from(*part).max(1),
+        }
+    }
+}
+
+/// Room for the quotient by a part: 37 bits and these fit into 64.
+const PART_BITS: u32 = 24;
+/// The unit of logarithms.
+const ONE: u64 = 1 << 32;
+/// log2(1 + i/256).
+const LOG2: [u64; 257] = {
+    let mut table = [0; 257];
+    let mut index = 0;
+    while index < 257 {
+        table[index] = log2(256 + index as u64);
+        index += 1;
+    }
+    table
+};
+
+/// log2 of `numerator`/256, which is 1 to 2, by squaring: one bit a step.
+const fn log2(numerator: u64) -> u64 {
+    const UNIT: u32 = 62;
+    let mut value = (numerator as u128) << (UNIT - 8);
+    if numerator >= 512 {
+        return ONE;
+    }
+    let mut result = 0;
+    let mut bit = ONE >> 1;
+    while bit > 0 {
+        value = (value * value) >> UNIT;
+        if value >> UNIT >= 2 {
+            value >>= 1;
+            result |= bit;
+        }
+        bit >>= 1;
+    }
+    result
+}
+
+/// -log2 of a number between 0 and 1, given as 64 bits behind the point, of which 32 count. In
+/// whole numbers, as the last bits of floating point logarithms differ from machine to machine.
+fn minus_log2(number: u64) -> u64 {
+    let number = (number >> 32) + 1;
+    let whole = number.ilog2();
+    let fraction = (number << (32 - whole)) - ONE;
+    let index = (fraction >> 24) as usize;
+    let (low, high) = (LOG2[index & 255], LOG2[(index & 255) + 1]);
+    let between = ((high - low) * (fraction & 0xff_ffff)) >> 24;
+    32 * ONE - (u64::from(whole) * ONE + low + between)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    const NETWORKS: u32 = 40_000;
+
+    fn ranking(members: &[(usize, u32)]) -> Ranking {
+        let key = |(member, _): &(usize, u32)| key(&format!("server-{member}"));
+        Ranking::new(
+            members.iter().map(key).collect(),
+            members.iter().map(|(_, part)| *part).collect(),
+        )
+    }
+
+    /// The number of the first member for each network.
+    fn firsts(members: &[(usize, u32)]) -> Vec<usize> {
+        let ranking = ranking(members);
+        let client = |network: u32| IpAddr::V4(Ipv4Addr::from_bits(network << 8 | 7));
+        let first = |network| ranking.first::<16>(client(network), 1).next().unwrap();
+        (0..NETWORKS).map(|network| members[first(network)].0).collect()
+    }
+
+    fn all(parts: [u32; 8]) -> Vec<(usize, u32)> {
+        parts.into_iter().enumerate().collect()
+    }
+
+    #[test]
+    fn only_the_networks_of_what_left_move() {
+        let before = firsts(&all([100; 8]));
+        for gone in [vec![3], vec![0, 7], vec![1, 2, 5]] {
+            let mut left = all([100; 8]);
+            left.retain(|(member, _)| !gone.contains(member));
+            let moved = before.iter().zip(firsts(&left)).filter(|(before, after)| *before != after);
+            let moved: Vec<usize> = moved.map(|(before, _)| *before).collect();
+            assert!(moved.iter().all(|before| gone.contains(before)));
+            let fair = NETWORKS as usize * gone.len() / 8;
+            assert!(moved.len().abs_diff(fair) < fair / 20, "{} of {fair}", moved.len());
+        }
+    }
+
+    #[test]
+    fn a_quarter_of_a_part_is_a_quarter_of_the_networks_and_moves_nobody_else() {
+        let before = firsts(&all([100; 8]));
+        let after = firsts(&all([100, 100, 25, 100, 100, 100, 100, 100]));
+        let count = after.iter().filter(|member| **member == 2).count();
+        let fair = NETWORKS as usize * 25 / 725;
+        assert!(count.abs_diff(fair) < fair / 10, "{count} of {fair}");
+        let moved = before.iter().zip(&after).filter(|(before, after)| before != after);
+        assert!(moved.map(|(before, _)| *before).all(|before| before == 2));
+    }
+
+    #[test]
+    fn every_member_has_equally_many_networks() {
+        let firsts = firsts(&all([1; 8]));
+        for member in 0..8 {
+            let count = firsts.iter().filter(|first| **first == member).count();
+            assert!((4_750..5_250).contains(&count), "{member}: {count}");
+        }
+    }
+
+    #[test]
+    fn all_members_follow_each_other_once() {
+        let ranking = ranking(&all([1, 2, 3, 4, 5, 6, 7, 8]));
+        for client in ["192.0.2.1", "2001:db8::1"] {
+            let mut order: Vec<usize> = ranking.first::<16>(client.parse().unwrap(), 8).collect();
+            let three: Vec<usize> = ranking.first::<16>(client.parse().unwrap(), 3).collect();
+            assert_eq!(three, order[..3]);
+            order.sort_unstable();
+            assert_eq!(order, (0..8).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_network_is_a_24_or_a_56() {
+        let of = |client: &str| network(client.parse().unwrap());
+        assert_eq!(of("192.0.2.1"), of("192.0.2.254"));
+        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.9"));
+        assert_ne!(of("192.0.2.1"), of("192.0.3.1"));
+        assert_eq!(of("2001:db8:0:ab00::1"), of("2001:db8:0:abff:1::"));
+        assert_ne!(of("2001:db8:0:ab00::1"), of("2001:db8:0:ac00::1"));
+        assert_ne!(of("::1"), network(Ipv6Addr::from_bits(1 << 72).into()));
+    }
+
+    #[test]
+    fn logarithms_are_near_enough() {
+        for number in [1u64 << 32, 1 << 50, 1 << 62, 0x8000_0000_0000_0000, 0xc123_4567_89ab_cdef] {
+            let exact = -(((number >> 32) + 1) as f64 / ONE as f64).log2();
+            let got = minus_log2(number) as f64 / ONE as f64;
+            assert!((got - exact).abs() < 4e-6, "{number:x}: {got} for {exact}");
+        }
+        assert_eq!(minus_log2(u64::MAX), 0);
+    }
+}
