@@ -23,8 +23,8 @@ async fn main() -> io::Result<()> {
     let counters = Arc::new(Counters::new(2));
     // Without a token nobody may give orders.
     let (commands, writers) = (mpsc::channel(1).0, Writers::default());
-    let limits = Limits::default();
-    let dashboard = Dashboard { status, counters, limits, commands, writers };
+    let (limits, hooks) = (Limits::default(), Default::default());
+    let dashboard = Dashboard { status, counters, hooks, limits, commands, writers };
     println!("http://{}/", listener.local_addr()?);
     let mut beat = interval(Duration::from_secs(1));
     let life = async {

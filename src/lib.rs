@@ -12,6 +12,7 @@
 //! | [`snapshot`] | immutable answers, built aside and swapped in whole |
 //! | [`control`] | the one writer: events → state → snapshot; status out |
 //! | [`dns`] | bytes → bytes, over UDP and streams |
+//! | [`hooks`] | changes of standing, told to others |
 //! | [`http`] | API, page, metrics |
 //! | [`simulation`] | a timeline played through all of it, without clock and network |
 //! | [`counters`] | written by `dns`, read by `http` |
@@ -24,6 +25,7 @@ pub mod control;
 pub mod counters;
 pub mod dns;
 pub mod health;
+pub mod hooks;
 pub mod http;
 pub mod simulation;
 pub mod snapshot;

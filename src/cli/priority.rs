@@ -3,7 +3,7 @@
 //! | thread | nice | because |
 //! |---|---|---|
 //! | UDP workers | as started | they answer |
-//! | `async`: probes, the writer, streams, the page | +5 | a quarter of a core that is full of queries |
+//! | `async`: probes, the writer, streams, the page | +5 | a quarter is left of a full core |
 //! | `load`: reads and renders a changed configuration | +19 | nobody waits for it |
 //!
 //! Nice values go up only, as an unprivileged process may.

@@ -13,11 +13,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::cli::{memory, priority};
+use crate::cluster::hook::Hook;
 use crate::config::certificate::Certificate;
 use crate::config::{self, Config, Server};
 use crate::control::event::Command;
 use crate::control::loaded::Loaded;
 use crate::dns::encrypted;
+use crate::hooks;
 
 const LOOK: Duration = Duration::from_secs(1);
 /// While the newest is refused: what was missing may have come, where nobody looks for it yet.
@@ -30,6 +32,7 @@ pub async fn watch(
     files: Vec<PathBuf>,
     commands: mpsc::Sender<Command>,
     encrypted: Option<encrypted::Handle>,
+    hooks: hooks::Handle,
     hangup: Signal,
 ) -> std::io::Result<()> {
     let loaded = marks(&files);
@@ -42,7 +45,8 @@ pub async fn watch(
         // Before reading: what changes while it is read will be read again.
         let before = marks(&watch.files);
         let reload = match load(path.clone(), server.clone()).await {
-            Ok(Fresh { loaded, files, certificate }) => {
+            Ok(Fresh { loaded, files, certificate, hooks: fresh }) => {
+                hooks.follow(&fresh);
                 if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
                     encrypted.present(certificate.certified);
                 }
@@ -148,6 +152,7 @@ struct Fresh {
     /// To be looked at from now on.
     files: Vec<PathBuf>,
     certificate: Option<Certificate>,
+    hooks: Vec<Hook>,
 }
 
 /// On a thread of its own, which gives way to every other.
@@ -174,10 +179,10 @@ fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
     tell_of_restart(server, &config.server);
     let loaded = Loaded::build(&config, path, jiff::Timestamp::now())
         .map_err(|error| vec![format!("{}: {error}", path.display())])?;
-    let Config { files, certificate, zones, .. } = config;
+    let Config { files, certificate, hooks, zones, .. } = config;
     drop(zones);
     memory::give_back();
-    Ok(Fresh { loaded: Box::new(loaded), files, certificate })
+    Ok(Fresh { loaded: Box::new(loaded), files, certificate, hooks })
 }
 
 /// Sockets and threads stay as they are over a reload.

@@ -32,6 +32,7 @@ use crate::dns::encrypted::{self, Listeners};
 use crate::dns::sockets::{self, BindFault, Bound};
 use crate::dns::stream::{self, Connections, Limits};
 use crate::dns::udp::{self, Shared};
+use crate::hooks;
 use crate::http::auth::Writers;
 use crate::http::{self, Dashboard};
 
@@ -66,6 +67,7 @@ pub struct Running {
     stop: CancellationToken,
     tasks: TaskTracker,
     control: Handle,
+    hooks: hooks::Handle,
 }
 
 pub fn runtime() -> std::io::Result<Runtime> {
@@ -110,7 +112,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         let Encrypted { tls, https, path, quic } = &config.server.encrypted;
         Listeners::bind(tls, https, path, quic)?
     };
-    let (control, reader) = Control::new(Box::new(loaded), config.server.state.clone());
+    let (mut control, reader) = Control::new(Box::new(loaded), config.server.state.clone());
     let stop = CancellationToken::new();
     let stop_workers = Arc::new(AtomicBool::new(false));
     let shared = Shared {
@@ -132,12 +134,14 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         }
         None => None,
     };
+    let hooks = hooks::start(&config.hooks, control.turns());
     let control = control.start();
     let dashboard_address = dashboard.as_ref().map(|(address, _)| *address);
     if let Some((_, listener)) = dashboard {
         let dashboard = Dashboard {
             status: control.status.clone(),
             counters: Arc::clone(&shared.counters),
+            hooks: hooks.clone(),
             limits: http::server::Limits::default(),
             commands: control.commands.clone(),
             writers,
@@ -151,8 +155,15 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         drop(zones);
         memory::give_back();
     });
-    let reloading =
-        reload::watch(path.to_owned(), server, files, commands, encrypted.clone(), hangup);
+    let reloading = reload::watch(
+        path.to_owned(),
+        server,
+        files,
+        commands,
+        encrypted.clone(),
+        hooks.clone(),
+        hangup,
+    );
     let stopped = stop.clone();
     tasks.spawn(async move { stopped.run_until_cancelled(reloading).await });
     Ok(Running {
@@ -165,6 +176,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         stop,
         tasks,
         control,
+        hooks,
     })
 }
 
@@ -240,6 +252,7 @@ impl Running {
             tracing::warn!("connections were still open after {STOP_LIMIT:?}");
         }
         self.control.stop().await;
+        self.hooks.stop().await;
         self.workers.into_iter().for_each(udp::Worker::join);
     }
 }

@@ -28,6 +28,22 @@ pub enum Standing {
     Out,
 }
 
+impl Standing {
+    pub fn other(self) -> Standing {
+        match self {
+            Standing::Serving => Standing::Out,
+            Standing::Out => Standing::Serving,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::Serving => "serving",
+            Standing::Out => "out",
+        }
+    }
+}
+
 impl State {
     /// A member that nobody has seen yet serves: a start must not empty the answers.
     pub fn standing(self) -> Standing {

@@ -27,6 +27,7 @@ pub mod state_file;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::cluster::hook::Hook;
 use crate::cluster::node::Node;
 use crate::cluster::pool::{Pool, PoolId};
 use crate::config::certificate::Certificate;
@@ -122,6 +123,8 @@ pub struct Config {
     /// Which names answer from which pool. Each name once, inside one of the zones.
     pub published: Vec<Published>,
     pub zones: Vec<Zone>,
+    /// Who is told of changes of standing. Their names are distinct.
+    pub hooks: Vec<Hook>,
     /// Of the encrypted transports; `None` while they are off.
     pub certificate: Option<Certificate>,
     /// Every file that was read: a change of one of them asks for a reload.

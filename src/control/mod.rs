@@ -12,6 +12,7 @@
 //! | [`store`] | does: what a restart remembers |
 //! | [`overrides`], [`recorder`] | does: the operator's orders on the disk, before they count |
 //! | [`report`], [`explain`] | decides: what is told, and in which words |
+//! | [`turns`] | changes of standing, on their way to the hooks |
 //! | [`loaded`] | a configuration made ready to serve |
 
 pub mod event;
@@ -26,5 +27,6 @@ pub mod roster;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod turns;
 pub mod watched;
 pub mod writer;

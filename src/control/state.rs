@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::cluster::hook::Scope;
 use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
 use crate::cluster::selection::{Cause, PoolHealth, Selection, Share, select, serving};
@@ -21,6 +22,7 @@ use crate::control::request::{Request, RequestFault};
 use crate::control::roster::{self, MemberState, Numbers, Plan, PoolState};
 use crate::control::status::{Change, Refused};
 use crate::control::store::{KeptMember, KeptPool};
+use crate::control::turns::Turn;
 use crate::control::watched::Watched;
 use crate::health::{Observation, TargetId};
 use crate::snapshot::PoolInput;
@@ -52,6 +54,7 @@ pub struct ControlState {
     /// A state changed since the pools were last settled.
     unsettled: bool,
     news: Vec<News>,
+    turns: Vec<Turn>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +91,7 @@ impl ControlState {
             unheard: Some(unheard),
             unsettled: false,
             news: vec![],
+            turns: vec![],
         };
         state.find_places();
         state.select(now);
@@ -225,6 +229,11 @@ impl ControlState {
         std::mem::take(&mut self.news)
     }
 
+    /// The changes of standing since the last call.
+    pub fn take_turns(&mut self) -> Vec<Turn> {
+        std::mem::take(&mut self.turns)
+    }
+
     /// What a restart is to remember.
     pub fn kept(&self) -> Vec<KeptPool> {
         let pools = self.loaded.pools.iter().zip(&self.pools);
@@ -249,10 +258,22 @@ impl ControlState {
         let mut told = vec![];
         for (member, state) in pool.membership.iter().zip(&mut self.pools[index].members) {
             if let Some(standing) = state.check.settle() {
-                let what = match &state.operator {
-                    Some(order) => explain::moved_under(order, standing, &state.check),
-                    None => explain::moved(pool, standing, &state.check),
+                let (what, cause) = match &state.operator {
+                    Some(order) => {
+                        let what = explain::moved_under(order, standing, &state.check);
+                        (what.clone(), what)
+                    }
+                    None => (explain::moved(pool, standing, &state.check), state.check.cause()),
                 };
+                self.turns.push(Turn {
+                    at: now,
+                    scope: Scope::Node,
+                    pool: pool.name.to_string(),
+                    node: Some(member.node.to_string()),
+                    old: standing.other().as_str(),
+                    new: standing.as_str(),
+                    cause,
+                });
                 told.push((member.node, what));
             }
             if let Some(deep) = &mut state.deep
@@ -318,6 +339,16 @@ impl ControlState {
         let what = explain::answered(&self.loaded.pools, pool, selection, &self.pools[index]);
         let text = format!("pool {}: {what}", pool.name);
         self.news.push(News { warning: short, text });
+        let (old, new) = if short { ("enough", "short") } else { ("short", "enough") };
+        self.turns.push(Turn {
+            at: now,
+            scope: Scope::Pool,
+            pool: pool.name.to_string(),
+            node: None,
+            old,
+            new,
+            cause: what.clone(),
+        });
         remember(&mut self.changes, pool, "", what, now);
     }
 }

@@ -24,6 +24,7 @@ use crate::control::roster::Plan;
 use crate::control::state::ControlState;
 use crate::control::status::Status;
 use crate::control::store::{self, Keepable};
+use crate::control::turns::{self, Teller, Turns};
 use crate::health::Observation;
 use crate::health::probe::Prober;
 use crate::health::schedule::{Job, QUEUE, Schedule};
@@ -42,6 +43,7 @@ pub struct Control {
     plan: Plan,
     publisher: Publisher,
     folder: PathBuf,
+    teller: Option<Teller>,
 }
 
 /// The running task, from the outside.
@@ -65,12 +67,19 @@ impl Control {
         state.put_overrides(overrides::recall(&folder, now), now);
         state.warn_of_strangers();
         let (publisher, reader) = channel(snapshot(&state, None));
-        (Control { state, plan, publisher, folder }, reader)
+        (Control { state, plan, publisher, folder, teller: None }, reader)
+    }
+
+    /// Every change of standing from now on.
+    pub fn turns(&mut self) -> Turns {
+        let (teller, turns) = turns::channel();
+        self.teller = Some(teller);
+        turns
     }
 
     /// Starts the first round of probes and everything after it. Within a tokio runtime.
     pub fn start(self) -> Handle {
-        let Control { state, plan, publisher, folder } = self;
+        let Control { state, plan, publisher, folder, teller } = self;
         let (schedule, observations) = Schedule::new();
         let (commands, orders) = mpsc::channel(COMMANDS);
         let (status, told) = watch::channel(Arc::new(report::status(&state, Timestamp::now())));
@@ -80,7 +89,7 @@ impl Control {
         let round_end = Instant::now() + state.first_round();
         let recorder = Recorder::new(folder);
         let mut writer =
-            Writer { state, schedule, publisher, status, kept, recorder, stale: false };
+            Writer { state, schedule, publisher, status, kept, recorder, teller, stale: false };
         writer.follow(plan);
         writer.tell_news();
         let ended = CancellationToken::new();
@@ -121,6 +130,8 @@ struct Writer {
     status: watch::Sender<Arc<Status>>,
     kept: watch::Sender<Keepable>,
     recorder: Recorder,
+    /// Where changes of standing go.
+    teller: Option<Teller>,
     /// Something was observed that the status does not show yet.
     stale: bool,
 }
@@ -269,6 +280,10 @@ impl Writer {
                 true => tracing::warn!("{}", news.text),
                 false => tracing::info!("{}", news.text),
             }
+        }
+        let turns = self.state.take_turns();
+        if let Some(teller) = &self.teller {
+            turns.into_iter().for_each(|turn| teller.tell(turn));
         }
     }
 }

@@ -17,9 +17,14 @@ use crate::http::auth::Writers;
 use crate::http::{Shared, operator};
 
 pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
-    Router::new().route("/status", get(status)).merge(operator::routes(writers))
+    let reads = Router::new().route("/status", get(status)).route("/hooks", get(hooks));
+    reads.merge(operator::routes(writers))
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     ([(CACHE_CONTROL, "no-store")], Json(shared.status()))
+}
+
+async fn hooks(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], Json(shared.hooks()))
 }

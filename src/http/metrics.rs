@@ -27,6 +27,7 @@ use tokio::sync::watch;
 
 use crate::control::status::{CheckStatus, MemberStatus, PoolStatus, Status};
 use crate::counters::{Block, Counters, QTYPES, RCODES};
+use crate::hooks::{Handle, HookStatus};
 use crate::http::Shared;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -50,9 +51,13 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-pub fn registry(status: watch::Receiver<Arc<Status>>, counters: Arc<Counters>) -> Registry {
+pub fn registry(
+    status: watch::Receiver<Arc<Status>>,
+    counters: Arc<Counters>,
+    hooks: Handle,
+) -> Registry {
     let mut registry = Registry::with_prefix("tiovivo");
-    registry.register_collector(Box::new(Exposition { status, counters }));
+    registry.register_collector(Box::new(Exposition { status, counters, hooks }));
     registry
 }
 
@@ -60,6 +65,7 @@ pub fn registry(status: watch::Receiver<Arc<Status>>, counters: Arc<Counters>) -
 struct Exposition {
     status: watch::Receiver<Arc<Status>>,
     counters: Arc<Counters>,
+    hooks: Handle,
 }
 
 impl Collector for Exposition {
@@ -71,7 +77,8 @@ impl Collector for Exposition {
         connections(&mut out, &self.counters)?;
         pools(&mut out, &status.pools)?;
         members(&mut out, &status.pools)?;
-        checks(&mut out, &status.pools)
+        checks(&mut out, &status.pools)?;
+        hooks(&mut out, &self.hooks.status())
     }
 }
 
@@ -257,6 +264,19 @@ fn checks(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     let trips = each().filter_map(|(labels, check)| Some((labels, seconds(check.last_rtt_ms?))));
     let help = "Of the newest probe that had a verdict from the node";
     out.seconds("probe_round_trip", help, trips)
+}
+
+fn hooks(out: &mut Families<'_>, hooks: &[HookStatus]) -> fmt::Result {
+    let each = |of: fn(&HookStatus) -> u64| {
+        hooks.iter().map(move |hook| (vec![("hook", hook.name.as_str())], of(hook)))
+    };
+    out.counter("hook_delivered", "Events that the hook took", each(|hook| hook.delivered))?;
+    let help = "Attempts that failed; each is made again";
+    out.counter("hook_failed", help, each(|hook| hook.failed))?;
+    let help = "Events that were dropped, as the queue was full";
+    out.counter("hook_dropped", help, each(|hook| hook.dropped))?;
+    let waiting = each(|hook| hook.waiting as u64).map(|(labels, n)| (labels, n as f64));
+    out.gauge("hook_waiting", "Events that are not delivered yet", waiting)
 }
 
 fn member_labels<'a>(pool: &'a PoolStatus, member: &'a MemberStatus) -> Labels<'a> {

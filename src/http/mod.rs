@@ -39,6 +39,7 @@ use tokio::sync::{mpsc, watch};
 use crate::control::event::Command;
 use crate::control::status::Status;
 use crate::counters::Counters;
+use crate::hooks;
 use crate::http::auth::Writers;
 use crate::http::server::Limits;
 
@@ -50,6 +51,7 @@ const MAX_BODY: usize = 16 * 1024;
 pub struct Dashboard {
     pub status: watch::Receiver<Arc<Status>>,
     pub counters: Arc<Counters>,
+    pub hooks: hooks::Handle,
     pub limits: Limits,
     pub commands: mpsc::Sender<Command>,
     pub writers: Writers,
@@ -59,11 +61,16 @@ pub struct Dashboard {
 #[derive(Debug)]
 pub struct Shared {
     status: watch::Receiver<Arc<Status>>,
+    hooks: hooks::Handle,
     registry: Registry,
     commands: mpsc::Sender<Command>,
 }
 
 impl Shared {
+    pub fn hooks(&self) -> Vec<hooks::HookStatus> {
+        self.hooks.status()
+    }
+
     pub fn status(&self) -> Arc<Status> {
         self.status.borrow().clone()
     }
@@ -91,9 +98,10 @@ pub async fn serve(
 }
 
 fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
-    let registry = metrics::registry(dashboard.status.clone(), dashboard.counters);
-    let Dashboard { status, commands, writers, .. } = dashboard;
-    let shared = Arc::new(Shared { status, registry, commands });
+    let registry =
+        metrics::registry(dashboard.status.clone(), dashboard.counters, dashboard.hooks.clone());
+    let Dashboard { status, hooks, commands, writers, .. } = dashboard;
+    let shared = Arc::new(Shared { status, hooks, registry, commands });
     Router::new()
         .merge(page::routes())
         .merge(metrics::routes())

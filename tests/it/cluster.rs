@@ -78,6 +78,7 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
         pools,
         zones: vec![zone()],
         certificate: None,
+        hooks: vec![],
         files: vec![],
     };
     Box::new(Loaded::build(&config, Path::new("config.yaml"), jiff::Timestamp::UNIX_EPOCH).unwrap())

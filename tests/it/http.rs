@@ -41,7 +41,8 @@ async fn start(status: Status, limits: Limits) -> Running {
     let (commands, orders) = mpsc::channel(1);
     drop(orders);
     let writers = Writers::new(Some(TOKEN));
-    let dashboard = Dashboard { status, counters: counters.clone(), limits, commands, writers };
+    let (told, hooks) = (counters.clone(), Default::default());
+    let dashboard = Dashboard { status, counters: told, hooks, limits, commands, writers };
     let stopped = stop.clone().cancelled_owned();
     let task = tokio::spawn(tiovivo::http::serve(listener, dashboard, stopped));
     Running { address, publisher, counters, stop, task }

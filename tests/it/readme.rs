@@ -78,7 +78,9 @@ fn metrics_are_listed(demo: &Demo) {
         (name, "info") => format!("{name}_info"),
         (name, _) => name.to_owned(),
     });
-    let listed = rows(&page("docs/operations.md"), "## Metrics");
+    let mut listed = rows(&page("docs/operations.md"), "## Metrics");
+    // The demo has no hooks; the test of the hooks looks for theirs.
+    listed.retain(|row| !row[0].starts_with("`tiovivo_hook_"));
     assert_eq!(set(listed.iter().map(|row| row[0].trim_matches('`'))), set(names));
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may name whom. The table of ARCHITECTURE.md, and closed: a module that is not here fails.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("counters", &[]),
     ("cluster", &[]),
     ("zone", &[]),
@@ -17,7 +17,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("snapshot", &["cluster", "zone"]),
     ("control", &["config", "cluster", "zone", "health", "snapshot"]),
     ("dns", &["snapshot", "counters", "zone"]),
-    ("http", &["cluster", "control", "snapshot", "counters"]),
+    ("hooks", &["cluster", "health", "control"]),
+    ("http", &["cluster", "control", "snapshot", "counters", "hooks"]),
     ("simulation", &["config", "cluster", "zone", "health", "snapshot", "control", "dns"]),
     (
         "cli",
@@ -30,6 +31,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "snapshot",
             "control",
             "dns",
+            "hooks",
             "http",
             "simulation",
         ],
@@ -38,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
 
 /// Where a foreign crate may be named, by the start of the path below `src`.
 const HOMES: &[(&str, &[&str])] = &[
-    ("reqwest", &["health/probe"]),
+    ("reqwest", &["health/probe", "hooks/webhook.rs"]),
     ("axum", &["http/"]),
     ("hyper", &["http/", "health/probe"]),
     ("h2", &["dns/encrypted", "health/probe/grpc.rs"]),
@@ -52,7 +54,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("prometheus_client", &["http/"]),
     ("subtle", &["http/"]),
-    ("nix", &["dns/", "cli/", "health/probe"]),
+    ("nix", &["dns/", "cli/", "health/probe", "hooks/command.rs"]),
     ("rustix", &["dns/udp", "cli/priority.rs"]),
 ];
 

@@ -6,6 +6,7 @@
 //! | [`encrypted`] | `server.tls`, `https`, `quic` and `certificate` |
 //! | [`nodes`] | `nodes:` |
 //! | [`pools`], [`members`], [`probes`] | `pools:`, and with [`members`] the mother guard |
+//! | [`hooks`] | `hooks:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
 //! | [`names`] | the names of the pools against the zones |
 //! | [`records`] | the records of the zones against pools and nodes: the rest of the mother guard |
@@ -14,6 +15,7 @@
 
 pub mod encrypted;
 pub mod fallbacks;
+pub mod hooks;
 pub mod members;
 pub mod names;
 pub mod nodes;
@@ -37,6 +39,7 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let inventory = nodes::check(&raw.nodes, report);
     let pools = pools::check(&raw.pools, &inventory, folder, report);
     fallbacks::check(&raw.pools, report);
+    let (hooks, hook_files) = hooks::check(&raw.hooks, &raw.pools, folder, report);
     let zones = zones::read(&raw.zones, folder, report);
     let published = names::check(&raw.pools, &zones, report);
     records::check(&published, &inventory.nodes, &zones, report);
@@ -50,13 +53,18 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let mut probe_files: Vec<_> = checks.filter_map(|check| check.probe.file().cloned()).collect();
     probe_files.sort_unstable();
     probe_files.dedup();
-    let files = files.chain(server.cookie_secret_file.clone()).chain(probe_files).collect();
+    let files = files
+        .chain(server.cookie_secret_file.clone())
+        .chain(probe_files)
+        .chain(hook_files)
+        .collect();
     Some(Config {
         server,
         nodes: inventory.nodes,
         pools,
         published: published.into_iter().map(|named| named.published).collect(),
         zones: zones.loaded.into_iter().map(|loaded| loaded.zone).collect(),
+        hooks,
         certificate,
         files,
     })

@@ -5,6 +5,7 @@
 //! operator.
 
 pub mod choice;
+pub mod hook;
 pub mod probe;
 pub mod scalar;
 pub mod service;
@@ -21,6 +22,7 @@ use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::Order;
 use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
+use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{Scalar, Switch, Switchable, Whole};
 use crate::config::raw::table::Table;
@@ -32,7 +34,7 @@ pub type Count = Scalar<Whole<1, 100>>;
 /// One file describes the cluster: the DNS server, the dashboard and the provisioning all read it.
 /// Paths are relative to its folder.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "the keys server, zones, pools and nodes")]
+#[serde(deny_unknown_fields, default, expecting = "the keys server, zones, pools, nodes and hooks")]
 #[schemars(rename = "tiovivo", extend("required" = ["zones"]))]
 pub struct RawConfig {
     pub server: RawServer,
@@ -43,6 +45,9 @@ pub struct RawConfig {
     pub pools: Table<RawPool>,
     /// The machines of the cluster. A name is made of letters, digits, `-`, `_` and `.`.
     pub nodes: Table<RawNode>,
+    /// Who is told when a standing changes.
+    #[schemars(length(max = 32))]
+    pub hooks: Vec<RawHook>,
 }
 
 /// How this server is reached, and where it keeps what it knows.

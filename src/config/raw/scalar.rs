@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::cluster::check::Method;
+use crate::cluster::hook::Scope;
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::{Alpn, Order};
@@ -283,6 +284,12 @@ impl Word for AddressKind {
     const WHAT: &'static str = "kind of address";
     const WORDS: &'static [(&'static str, AddressKind)] =
         &[("public", AddressKind::Public), ("private", AddressKind::Private)];
+}
+
+impl Word for Scope {
+    const WHAT: &'static str = "scope";
+    const WORDS: &'static [(&'static str, Scope)] =
+        &[(Scope::Node.as_str(), Scope::Node), (Scope::Pool.as_str(), Scope::Pool)];
 }
 
 impl Word for Alpn {

@@ -10,6 +10,7 @@ mod commands;
 mod demo;
 mod descriptors;
 mod failover;
+mod hooks;
 mod idle;
 mod orders;
 mod reload;

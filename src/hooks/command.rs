@@ -1,0 +1,46 @@
+//! A program that gets the event on its standard input. No shell; its whole process group is
+//! killed when it takes too long or the server stops.
+
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+pub async fn run(words: &[String], body: &[u8]) -> Result<(), String> {
+    let Some((program, arguments)) = words.split_first() else { return Ok(()) };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("{program} cannot be started: {error}"))?;
+    let mut group = Group(child.id());
+    if let Some(mut input) = child.stdin.take() {
+        // A program that does not read its input is not at fault: its exit code counts.
+        let _ = input.write_all(body).await;
+        let _ = input.write_all(b"\n").await;
+    }
+    let status = child.wait().await;
+    group.0 = None;
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{program} ended with {status}")),
+        Err(error) => Err(format!("{program} cannot be waited for: {error}")),
+    }
+}
+
+/// Killed when it is dropped, unless its leader has ended.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0.and_then(|id| i32::try_from(id).ok()) {
+            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+        }
+    }
+}
