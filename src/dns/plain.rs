@@ -1,6 +1,6 @@
 //! The short way of nearly every query: a plain question for a name that is there.
 //!
-//! | plain | otherwise [`respond::whole`] |
+//! | plain | otherwise `respond::whole` |
 //! |---|---|
 //! | opcode QUERY, one question, class IN, a data type below 128 | anything else |
 //! | behind it nothing, or OPT of version 0 without options | cookies, NSID, other records |

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`event`] | decides: what is told |
 //! | [`queue`] | decides: what waits, and what is dropped |
-//! | [`line`] | does: one hook, one delivery after the other |
+//! | `line` | does: one hook, one delivery after the other |
 //! | [`webhook`], [`command`] | do: one attempt |
 //!
 //! Deliberately missing: a memory. What is not delivered when the server stops is lost.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! There is no shell: the command is a list of arguments. It runs in `/`, without input, and knows
-//! nothing of this process's environment but what [`environment`] says. Standard output and errors
+//! nothing of this process's environment but what `environment` says. Standard output and errors
 //! are one stream, whose first line is the reason that is shown. What the command leaves running in
 //! its group does not outlive it; a process that makes a group or session of its own does, and is
 //! for the command to end.
