@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::zone::index::Index;
 use crate::zone::name::{MAX_NAME, Name};
@@ -61,11 +61,12 @@ impl Builder {
             apexes
                 .insert(zone.apex.to_lower(), ZoneId(u16::try_from(index).map_err(|_| TooLarge)?));
         }
+        let runs = zones.iter().map(Zone::runs).sum();
         let records = Vec::with_capacity(zones.iter().map(|zone| zone.records.len()).sum());
         Ok(Builder {
             apexes,
-            names: FxHashMap::default(),
-            owners: vec![],
+            names: FxHashMap::with_capacity_and_hasher(runs, FxBuildHasher),
+            owners: Vec::with_capacity(runs),
             records,
             has_cuts: false,
             has_dnames: false,

@@ -59,6 +59,13 @@ pub enum Severity {
 }
 
 impl Zone {
+    /// Runs of records with the very same owner: as many as owners or a few more, and known without
+    /// a table, so that tables can be made as large as they will be.
+    pub fn runs(&self) -> usize {
+        let same = |a: &Record, b: &Record| std::ptr::eq(a.owner.as_wire(), b.owner.as_wire());
+        self.records.chunk_by(same).count()
+    }
+
     pub fn rdata(&self, record: &Record) -> &[u8] {
         &self.rdata[record.rdata.start as usize..record.rdata.end as usize]
     }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::zone::name::Name;
 use crate::zone::record::{Place, Record, Zone};
@@ -33,8 +33,9 @@ pub struct Slot {
 
 impl<'z> Index<'z> {
     pub fn new(zone: &'z Zone) -> Index<'z> {
-        let mut owners: Vec<Owner<'z>> = Vec::new();
-        let mut by_name = FxHashMap::default();
+        let runs = zone.runs();
+        let mut owners: Vec<Owner<'z>> = Vec::with_capacity(runs);
+        let mut by_name = FxHashMap::with_capacity_and_hasher(runs, FxBuildHasher);
         let mut slots = Vec::with_capacity(zone.records.len());
         let mut last: Option<(&Name, u32)> = None;
         for (record, Record { owner: name, rtype, .. }) in (0u32..).zip(&zone.records) {
