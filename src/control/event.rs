@@ -16,6 +16,8 @@ pub enum Event {
     RoundOver,
     /// The operator's orders are on the disk, or could not be written.
     Recorded(Result<(), String>),
+    /// Time alone changes something now.
+    Due,
     /// It is time to tell what observations alone have changed.
     Tick,
 }

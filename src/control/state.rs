@@ -182,9 +182,14 @@ impl ControlState {
         self.select(now)
     }
 
+    /// When time alone changes something next: [`ControlState::pass`] is to be called then.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.orders_change
+    }
+
     /// Ends what is over and tells it. Whether something is to be published.
     pub fn pass(&mut self, now: Timestamp) -> bool {
-        let due = self.orders_change.is_some_and(|at| at <= now);
+        let due = self.due().is_some_and(|at| at <= now);
         if due {
             self.overrides.retain(|order| !order.is_over(now));
             self.put_orders(now);

@@ -1,7 +1,8 @@
 //! The task that owns the state: takes events in, publishes what they change.
 //!
 //! A burst of observations is joined into one snapshot. The status follows a changed answer at
-//! once, and what observations alone change within `TELL`.
+//! once, and what observations alone change within `TELL`. What time alone changes is done when it
+//! is due; when the clock of the machine was set, within `TELL`.
 
 use std::future;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::state_file;
@@ -35,6 +36,9 @@ use crate::snapshot::publish::{Publisher, Reader, channel};
 const COMMANDS: usize = 16;
 /// How old a status gets while only observations come in.
 const TELL: Duration = Duration::from_secs(1);
+
+/// What time it is.
+pub type Clock = Box<dyn Fn() -> Timestamp + Send>;
 
 /// Ready to begin: the first snapshot is there, no probe has been sent.
 #[derive(Debug)]
@@ -79,17 +83,31 @@ impl Control {
 
     /// Starts the first round of probes and everything after it. Within a tokio runtime.
     pub fn start(self) -> Handle {
+        self.start_by(Box::new(Timestamp::now))
+    }
+
+    /// The same by another clock.
+    pub fn start_by(self, clock: Clock) -> Handle {
         let Control { state, plan, publisher, folder, teller } = self;
         let (schedule, observations) = Schedule::new();
         let (commands, orders) = mpsc::channel(COMMANDS);
-        let (status, told) = watch::channel(Arc::new(report::status(&state, Timestamp::now())));
+        let (status, told) = watch::channel(Arc::new(report::status(&state, clock())));
         let (kept, keepable) = watch::channel(None);
         let keeper = tokio::spawn(store::keep(folder.clone(), keepable));
         let stop = CancellationToken::new();
         let round_end = Instant::now() + state.first_round();
         let recorder = Recorder::new(folder);
-        let mut writer =
-            Writer { state, schedule, publisher, status, kept, recorder, teller, stale: false };
+        let mut writer = Writer {
+            state,
+            clock,
+            schedule,
+            publisher,
+            status,
+            kept,
+            recorder,
+            teller,
+            stale: false,
+        };
         writer.follow(plan);
         writer.tell_news();
         let ended = CancellationToken::new();
@@ -125,6 +143,7 @@ impl Handle {
 
 struct Writer {
     state: ControlState,
+    clock: Clock,
     schedule: Schedule,
     publisher: Publisher,
     status: watch::Sender<Arc<Status>>,
@@ -154,6 +173,13 @@ impl Writer {
                     false => sleep_until(round_end).await,
                 }
             };
+            let due = self.state.due().map(|at| at.duration_since((self.clock)()));
+            let due = async {
+                match due {
+                    None => future::pending().await,
+                    Some(wait) => sleep(wait.try_into().unwrap_or_default()).await,
+                }
+            };
             // One order at a time: the next one builds upon what the disk has.
             let is_free = !self.recorder.is_busy();
             let event = tokio::select! {
@@ -162,17 +188,19 @@ impl Writer {
                 written = self.recorder.written() => Event::Recorded(written),
                 Some(command) = orders.recv(), if is_free => Event::Command(command),
                 () = round => Event::RoundOver,
+                () = due => Event::Due,
                 _ = ticks.tick() => Event::Tick,
                 Some(observation) = observations.recv() => Event::Observation(observation),
             };
-            let now = Timestamp::now();
+            let now = (self.clock)();
             self.take(event, now);
             // What waits behind it belongs to the same burst.
             for _ in 0..QUEUE {
                 let Ok(observation) = observations.try_recv() else { break };
                 self.take(Event::Observation(observation), now);
             }
-            if self.state.settle(now) {
+            let passed = self.state.pass(now);
+            if self.state.settle(now) || passed {
                 self.publish(now);
             } else if self.state.is_ready() != was_ready {
                 self.tell(now);
@@ -205,11 +233,10 @@ impl Writer {
             }
             Event::Recorded(written) => self.acknowledge(written, now),
             Event::RoundOver => self.state.end_first_round(),
+            Event::Due => {}
             Event::Tick => {
                 self.publisher.release();
-                if self.state.pass(now) {
-                    self.publish(now);
-                } else if self.stale {
+                if self.stale {
                     self.tell(now);
                 }
             }

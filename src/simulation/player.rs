@@ -140,8 +140,11 @@ impl<'a> Player<'a> {
 
     /// When something happens next, if that is before the end.
     fn next(&self) -> Option<Duration> {
-        let Reverse((at, ..)) = self.queue.peek()?;
-        (*at <= self.simulation.until).then_some(*at)
+        let queued = self.queue.peek().map(|Reverse((at, ..))| *at);
+        let due = self.state.due().map(|at| at.duration_since(START));
+        let due = due.map(|after| after.try_into().unwrap_or_default());
+        let at = queued.into_iter().chain(due).min()?;
+        (at <= self.simulation.until).then_some(at)
     }
 
     /// Everything that is due now.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use tiovivo::control::state::ControlState;
 use tiovivo::control::status::{MemberStatus, Status};
 use tiovivo::control::writer::Control;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
 
 use crate::cluster::{loaded, pool};
 
@@ -78,8 +80,10 @@ fn a_drain_has_an_end_in_sight() {
         member.why.starts_with("draining since 10:00:00 UTC by ana@ns1: kernel; resolvers may")
     );
 
+    assert_eq!(run.state.due(), Some(held));
     assert!(!run.after(ttl + 29), "nothing is to be told yet");
     assert!(run.after(1));
+    assert_eq!(run.state.due(), None);
     assert_eq!(run.member(1).operator.unwrap().state, "drained");
     assert_eq!(run.newest(), "drained: no resolver should hold its address any more");
     run.order(json!({"order": "release", "target": "server-3"})).unwrap();
@@ -208,4 +212,28 @@ async fn an_order_is_acknowledged_when_it_is_on_the_disk_and_answered() {
 
     let (_, reader) = start();
     assert_eq!(reader.load().pool(0).unwrap().count(1), 1, "obeyed before the first probe");
+}
+
+/// The clock of the machine follows tokio's, which stands still while something is to be done.
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_on_its_millisecond() {
+    let folder = tempfile::tempdir().unwrap();
+    let (control, _reader) = Control::new(loaded(vec![pool("web", &[2, 3])]), folder.path().into());
+    let (start, since) = (Timestamp::now(), Instant::now());
+    let clock = move || start + since.elapsed();
+    let mut handle = control.start_by(Box::new(clock));
+    // Not with the ticks of the writer.
+    sleep(Duration::from_millis(437)).await;
+    let drain = json!({"order": "drain", "target": "server-3", "author": "ana"});
+    let (reply, answer) = oneshot::channel();
+    let command = Command::Operate(request::read(&drain).unwrap(), reply);
+    handle.commands.send(command).await.unwrap();
+    answer.await.unwrap().unwrap();
+
+    let order = |status: &Status| status.pools[0].members[1].operator.clone().unwrap();
+    let held: Timestamp = order(&handle.status.borrow()).held_until.unwrap().parse().unwrap();
+    handle.status.wait_for(|status| order(status).state == "drained").await.unwrap();
+    let late = clock().duration_since(held);
+    assert!((0..=1).contains(&late.as_millis()), "{late:?} late");
+    handle.stop().await;
 }

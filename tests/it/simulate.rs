@@ -117,13 +117,14 @@ fn what_everyone_may_ask_names_children_only_and_is_never_empty() {
 fn a_drain_costs_nobody_a_request_who_keeps_to_the_ttl() {
     for seed in 0..5 {
         let run = played("rolling-drain.yaml", seed);
-        let told = |text: &str| {
-            run.lines
-                .iter()
-                .filter(|line| matches!(&line.said, Said::News(news) if news.contains(text)))
-                .count()
+        let told = |text: &str| -> Vec<Duration> {
+            let told = |said: &Said| matches!(said, Said::News(news) if news.contains(text));
+            run.lines.iter().filter(|line| told(&line.said)).map(|line| line.at).collect()
         };
-        assert_eq!((told("draining since"), told(": drained: ")), (3, 3), "seed {seed}");
+        let (begun, ended) = (told("draining since"), told(": drained: "));
+        assert_eq!(begun.len(), 3, "seed {seed}");
+        // A TTL of 30 s, and the grace.
+        assert!(begun.iter().map(|at| *at + Duration::from_secs(60)).eq(ended), "seed {seed}");
         for (kind, tally) in run.population.kinds() {
             if kind.keeps == Keeps::Ttl {
                 assert_eq!(tally.hits, 0, "seed {seed}: {tally:?}");
