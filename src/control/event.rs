@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::control::loaded::Loaded;
+use crate::control::recorder::Recorded;
 use crate::control::request::{Request, RequestFault};
 use crate::control::status::OverrideStatus;
 use crate::health::Observation;
@@ -14,8 +15,8 @@ pub enum Event {
     Command(Command),
     /// The bound of the first round of probes has passed.
     RoundOver,
-    /// The operator's orders are on the disk, or could not be written.
-    Recorded(Result<(), String>),
+    /// The operator's orders are on the disk, or could not be written; or could be read at last.
+    Recorded(Recorded),
     /// Time alone changes something now.
     Due,
     /// It is time to tell what observations alone have changed.
@@ -42,6 +43,6 @@ pub struct Acknowledged {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     Faults(Vec<RequestFault>),
-    /// The disk would not take it.
+    /// The disk would not take it, or does not let earlier orders be read.
     NotKept(String),
 }

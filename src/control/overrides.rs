@@ -1,7 +1,16 @@
 //! The operator's orders on the disk: `overrides.json` of the state folder.
 //!
 //! An order is acknowledged when this file has it. It has no age: orders count until they are
-//! released or their time is over. One that is broken is renamed aside, and stops no start.
+//! released or their time is over.
+//!
+//! | the file | at the start |
+//! |---|---|
+//! | missing | no order is in force |
+//! | broken, or of another version | the same, and it is renamed aside |
+//! | there, but not readable | the same, and no order is taken until it can be read |
+//!
+//! What cannot be read is not renamed: the orders in it are whole, and count as soon as its mode
+//! or its disk is mended. A new order would write over them.
 
 use std::path::Path;
 
@@ -36,25 +45,13 @@ struct Kept {
     until: Option<Timestamp>,
 }
 
-/// The orders of earlier runs, without those whose time is over. Blocks.
-pub fn recall(folder: &Path, now: Timestamp) -> Vec<Override> {
-    let file = folder.join(FILE);
-    let shown = file.display();
-    let content = match state_file::read(&file) {
-        Ok(Some(content)) => content,
-        Ok(None) => return vec![],
-        Err(error) => {
-            tracing::warn!("{shown} cannot be read, so no operator's order is known: {error}");
-            return vec![];
-        }
-    };
-    match parse(&content) {
-        Ok(overrides) => overrides.into_iter().filter(|order| !order.is_over(now)).collect(),
-        Err(what) => {
-            store::set_aside(&file, now, &format!("{what}, so no operator's order is known"));
-            vec![]
-        }
-    }
+/// The orders of earlier runs, without those whose time is over. The error says why they cannot be
+/// read. Blocks.
+pub fn recall(folder: &Path, now: Timestamp) -> Result<Vec<Override>, String> {
+    let consequence = "so no operator's order is known";
+    let recalled = store::recalled(&folder.join(FILE), now, consequence, parse)?;
+    let in_force = |order: &Override| !order.is_over(now);
+    Ok(recalled.unwrap_or_default().into_iter().filter(in_force).collect())
 }
 
 /// Returns when they are on the disk. Blocks.

@@ -64,35 +64,57 @@ struct Content<P> {
 /// What an earlier run kept, if it is of use. Blocks.
 pub fn recall(folder: &Path, now: Timestamp) -> Vec<KeptPool> {
     let file = folder.join(FILE);
-    let shown = file.display();
-    let content = match state_file::read(&file) {
+    let content = match recalled(&file, now, "so nothing is remembered", parse) {
         Ok(Some(content)) => content,
         Ok(None) => return vec![],
         Err(error) => {
-            tracing::warn!("{shown} cannot be read, so nothing is remembered: {error}");
+            tracing::warn!("{error}, so nothing is remembered");
             return vec![];
         }
     };
-    match serde_json::from_slice::<Content<Vec<KeptPool>>>(&content) {
-        Ok(Content { version: VERSION, written, pools }) => {
-            let age = now.duration_since(written);
-            if age < YOUNG && age > -AHEAD {
-                return pools;
-            }
-            tracing::info!("{shown} is from {written:.0}, so nothing is remembered");
-        }
-        Ok(Content { version, .. }) => set_aside(&file, now, &format!("has version {version}")),
-        Err(error) => set_aside(&file, now, &format!("is broken: {error}")),
+    let age = now.duration_since(content.written);
+    if age >= YOUNG || age <= -AHEAD {
+        let (shown, written) = (file.display(), content.written);
+        tracing::info!("{shown} is from {written:.0}, so nothing is remembered");
+        return vec![];
     }
-    vec![]
+    content.pools
 }
 
-pub(super) fn set_aside(file: &Path, now: Timestamp, what: &str) {
-    let shown = file.display();
-    match state_file::set_aside(file, &now.strftime("%Y%m%dT%H%M%SZ").to_string()) {
-        Ok(aside) => tracing::warn!("{shown} {what}; it is now {}", aside.display()),
-        Err(error) => tracing::warn!("{shown} {what}, and cannot be renamed: {error}"),
+fn parse(content: &[u8]) -> Result<Content<Vec<KeptPool>>, String> {
+    let content: Content<_> =
+        serde_json::from_slice(content).map_err(|error| format!("is broken: {error}"))?;
+    match content.version {
+        VERSION => Ok(content),
+        version => Err(format!("has version {version}")),
     }
+}
+
+/// What `parse` reads in a file of the state folder; `None` when it is missing, or was of no use
+/// and is renamed aside, with a warning that ends in `consequence`. The error is that of a file
+/// which is there and cannot be read: nothing is done to it.
+pub(super) fn recalled<T>(
+    file: &Path,
+    now: Timestamp,
+    consequence: &str,
+    parse: impl FnOnce(&[u8]) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    let shown = file.display();
+    let content =
+        state_file::read(file).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let Some(parsed) = content.as_deref().map(parse) else { return Ok(None) };
+    if let Err(what) = &parsed {
+        let mark = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+        match state_file::set_aside(file, &mark) {
+            Ok(aside) => {
+                tracing::warn!("{shown} {what}, {consequence}; it is now {}", aside.display());
+            }
+            Err(error) => {
+                tracing::warn!("{shown} {what}, {consequence}; it cannot be renamed: {error}");
+            }
+        }
+    }
+    Ok(parsed.ok())
 }
 
 /// Writes whatever `kept` shows until its sender is gone, and then once more.

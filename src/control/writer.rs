@@ -18,8 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::state_file;
 use crate::control::event::{Acknowledged, Command, Event, Refusal};
 use crate::control::loaded::Loaded;
-use crate::control::overrides;
-use crate::control::recorder::Recorder;
+use crate::control::recorder::{Recorded, Recorder};
 use crate::control::report;
 use crate::control::roster::Plan;
 use crate::control::state::ControlState;
@@ -47,6 +46,7 @@ pub struct Control {
     plan: Plan,
     publisher: Publisher,
     folder: PathBuf,
+    recorder: Recorder,
     teller: Option<Teller>,
 }
 
@@ -68,10 +68,11 @@ impl Control {
         let kept = store::recall(&folder, now);
         state_file::sweep(&folder);
         let (mut state, plan) = ControlState::new(loaded, &kept, now);
-        state.put_overrides(overrides::recall(&folder, now), now);
+        let (recorder, overrides) = Recorder::new(folder.clone(), now);
+        state.put_overrides(overrides, now);
         state.warn_of_strangers();
         let (publisher, reader) = channel(snapshot(&state, None));
-        (Control { state, plan, publisher, folder, teller: None }, reader)
+        (Control { state, plan, publisher, folder, recorder, teller: None }, reader)
     }
 
     /// Every change of standing from now on.
@@ -88,15 +89,14 @@ impl Control {
 
     /// The same by another clock.
     pub fn start_by(self, clock: Clock) -> Handle {
-        let Control { state, plan, publisher, folder, teller } = self;
+        let Control { state, plan, publisher, folder, recorder, teller } = self;
         let (schedule, observations) = Schedule::new();
         let (commands, orders) = mpsc::channel(COMMANDS);
         let (status, told) = watch::channel(Arc::new(report::status(&state, clock())));
         let (kept, keepable) = watch::channel(None);
-        let keeper = tokio::spawn(store::keep(folder.clone(), keepable));
+        let keeper = tokio::spawn(store::keep(folder, keepable));
         let stop = CancellationToken::new();
         let round_end = Instant::now() + state.first_round();
-        let recorder = Recorder::new(folder);
         let mut writer = Writer {
             state,
             clock,
@@ -185,7 +185,7 @@ impl Writer {
             let event = tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.keep(),
-                written = self.recorder.written() => Event::Recorded(written),
+                recorded = self.recorder.done() => Event::Recorded(recorded),
                 Some(command) = orders.recv(), if is_free => Event::Command(command),
                 () = round => Event::RoundOver,
                 () = due => Event::Due,
@@ -225,17 +225,29 @@ impl Writer {
                 self.tell(now);
             }
             Event::Command(Command::Operate(request, reply)) => {
-                match self.state.decide(&request, now) {
-                    Ok(overrides) => self.recorder.begin(overrides, reply),
+                let decided = match self.recorder.unread() {
+                    Some(error) => Err(Refusal::NotKept(error.into())),
+                    None => self.state.decide(&request, now).map_err(Refusal::Faults),
+                };
+                match decided {
+                    Ok(overrides) => self.recorder.write(overrides, reply),
                     // Whoever asked may be gone.
-                    Err(faults) => drop(reply.send(Err(Refusal::Faults(faults)))),
+                    Err(refusal) => drop(reply.send(Err(refusal))),
                 }
             }
-            Event::Recorded(written) => self.acknowledge(written, now),
+            Event::Recorded(Recorded::Written(written)) => self.acknowledge(written, now),
+            Event::Recorded(Recorded::Read(Err(_))) => {}
+            Event::Recorded(Recorded::Read(Ok(overrides))) => {
+                tracing::info!("the file of the operator's orders can be read: they count");
+                self.state.put_overrides(overrides, now);
+                self.state.warn_of_strangers();
+                self.publish(now);
+            }
             Event::RoundOver => self.state.end_first_round(),
             Event::Due => {}
             Event::Tick => {
                 self.publisher.release();
+                self.recorder.read_again(now);
                 if self.stale {
                     self.tell(now);
                 }

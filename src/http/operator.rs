@@ -66,7 +66,7 @@ async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         Ok(Some(Err(Refusal::NotKept(error)))) => faults::one(
             StatusCode::INSUFFICIENT_STORAGE,
             format!("nothing changed, as the order cannot be kept: {error}"),
-            "the same again when the state folder can be written",
+            "the same again when the state folder can be read and written",
         ),
         Ok(None) => {
             faults::one(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping", "it again later")

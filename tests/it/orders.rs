@@ -1,12 +1,15 @@
 //! The operator's orders: decided, in force, over; kept from run to run.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tiovivo::cluster::operator::Override;
+use tiovivo::config::state_file;
 use tiovivo::control::event::{Command, Refusal};
 use tiovivo::control::overrides;
 use tiovivo::control::report;
@@ -15,9 +18,11 @@ use tiovivo::control::state::ControlState;
 use tiovivo::control::status::{MemberStatus, Status};
 use tiovivo::control::writer::Control;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::{loaded, pool};
+
+const SOON: Duration = Duration::from_secs(20);
 
 struct Run {
     state: ControlState,
@@ -150,7 +155,7 @@ fn a_reload_keeps_orders_also_for_nodes_that_are_gone() {
 }
 
 fn recall(folder: &Path) -> Vec<Override> {
-    overrides::recall(folder, Timestamp::now())
+    overrides::recall(folder, Timestamp::now()).unwrap()
 }
 
 #[test]
@@ -174,9 +179,9 @@ fn orders_are_kept_without_age_until_their_end() {
     run.order(json!({"order": "drain", "target": "server-3", "reason": "ä\"x"})).unwrap();
     run.order(json!({"order": "force-up", "target": "role:child", "for": "1h"})).unwrap();
     overrides::write(folder.path(), &run.state.overrides).unwrap();
-    assert_eq!(overrides::recall(folder.path(), run.now), run.state.overrides);
+    assert_eq!(overrides::recall(folder.path(), run.now).unwrap(), run.state.overrides);
     let later = run.now + SignedDuration::from_hours(24 * 300);
-    assert_eq!(overrides::recall(folder.path(), later), run.state.overrides[..1]);
+    assert_eq!(overrides::recall(folder.path(), later).unwrap(), run.state.overrides[..1]);
 }
 
 #[tokio::test]
@@ -235,5 +240,42 @@ async fn a_drain_ends_on_its_millisecond() {
     handle.status.wait_for(|status| order(status).state == "drained").await.unwrap();
     let late = clock().duration_since(held);
     assert!((0..=1).contains(&late.as_millis()), "{late:?} late");
+    handle.stop().await;
+}
+
+/// Root reads whatever its mode, so the file is one that nobody can read: it is too long.
+#[tokio::test]
+async fn a_file_of_orders_that_cannot_be_read_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(overrides::FILE);
+    let mut run = run();
+    run.order(json!({"order": "drain", "target": "server-3", "reason": "kernel"})).unwrap();
+    overrides::write(folder.path(), &run.state.overrides).unwrap();
+    let whole = fs::read(&file).unwrap();
+    File::options().write(true).open(&file).unwrap().set_len(state_file::MAX_LENGTH + 1).unwrap();
+
+    let (control, reader) = Control::new(loaded(vec![pool("web", &[2, 3])]), folder.path().into());
+    let mut handle = control.start();
+    let body = json!({"order": "drain", "target": "server-2", "author": "ana"});
+    let (reply, answer) = oneshot::channel();
+    let command = Command::Operate(request::read(&body).unwrap(), reply);
+    handle.commands.send(command).await.unwrap();
+    let Err(Refusal::NotKept(why)) = answer.await.unwrap() else { panic!("it was taken") };
+    assert!(why.contains("overrides.json cannot be read: longer than 16 MiB"), "{why}");
+    assert_eq!(reader.load().pool(0).unwrap().count(1), 2, "and nothing changed");
+    let mut start = vec![0; whole.len()];
+    File::open(&file).unwrap().read_exact(&mut start).unwrap();
+    assert_eq!(start, whole, "the orders are still there");
+
+    // Once it can be read, its orders count without a restart, and others are taken again.
+    File::options().write(true).open(&file).unwrap().set_len(whole.len() as u64).unwrap();
+    let drained = |status: &Arc<Status>| status.overrides.len() == 1;
+    timeout(SOON, handle.status.wait_for(drained)).await.expect("in time").unwrap();
+    assert_eq!(reader.load().pool(0).unwrap().count(1), 1);
+    let (reply, answer) = oneshot::channel();
+    let body = json!({"order": "release", "target": "server-3", "author": "ana"});
+    let command = Command::Operate(request::read(&body).unwrap(), reply);
+    handle.commands.send(command).await.unwrap();
+    assert!(answer.await.unwrap().unwrap().overrides.is_empty());
     handle.stop().await;
 }
