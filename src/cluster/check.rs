@@ -46,6 +46,22 @@ pub enum Probe {
 }
 
 impl Probe {
+    /// The key of config.yaml.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Probe::Http(http) if http.tls.is_some() => "https",
+            Probe::Http(_) => "http",
+            Probe::Tcp { .. } | Probe::Talk(_) => "tcp",
+            Probe::Tls(_) => "tls",
+            Probe::Icmp { .. } => "icmp",
+            Probe::Exec(_) => "exec",
+            Probe::Mysql(_) => "mysql",
+            Probe::Redis { .. } => "redis",
+            Probe::Dns(_) => "dns",
+            Probe::Grpc(_) => "grpc",
+        }
+    }
+
     /// The file of its own that config.yaml names, if it was read.
     pub fn file(&self) -> Option<&PathBuf> {
         let tls = match self {

@@ -7,6 +7,7 @@
 //! [`member::PublicAddresses`], and only a child can give one.
 
 pub mod check;
+pub mod checks;
 pub mod hook;
 pub mod member;
 pub mod networks;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cluster::check::Check;
+use crate::cluster::checks::Checks;
 use crate::cluster::member::{Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{NodeName, Role};
@@ -22,8 +23,8 @@ pub struct Pool {
     /// Fewer serving members than this and `when_short` decides. At least 1.
     pub min_serving: usize,
     pub when_short: WhenShort,
-    /// Decides the rotation.
-    pub check: Check,
+    /// Decide the rotation.
+    pub checks: Checks,
     /// Shown and alerted, never decides the rotation.
     pub deep: Option<Check>,
     /// What the members speak on port 443, the best first: published beside their addresses. Not

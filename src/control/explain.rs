@@ -7,6 +7,7 @@ use crate::cluster::operator::{self, InForce, Withheld};
 use crate::cluster::pool::{Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection};
 use crate::cluster::standing::{Standing, State};
+use crate::control::checks::Checked;
 use crate::control::roster::{MemberState, PoolState};
 use crate::control::watched::Watched;
 
@@ -23,7 +24,7 @@ pub fn clock(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// A member's standing changed.
-pub fn moved(pool: &Pool, standing: Standing, check: &Watched) -> String {
+pub fn moved(pool: &Pool, standing: Standing, check: &Checked) -> String {
     let (name, cause) = (&pool.name, check.cause());
     match standing {
         Standing::Serving => format!("back in the answers of {name}: {cause}"),
@@ -32,7 +33,7 @@ pub fn moved(pool: &Pool, standing: Standing, check: &Watched) -> String {
 }
 
 /// The same of a member for which the operator's word counts.
-pub fn moved_under(order: &InForce, standing: Standing, check: &Watched) -> String {
+pub fn moved_under(order: &InForce, standing: Standing, check: &Checked) -> String {
     let health = match standing {
         Standing::Serving => "would serve again",
         Standing::Out => "would be out",
@@ -153,7 +154,7 @@ pub fn ordered_member(
 }
 
 /// Why a member is answered or not. `shortage` is what [`answered`] says, while the pool is short.
-pub fn member(check: &Watched, in_answers: bool, shortage: Option<&str>, now: Timestamp) -> String {
+pub fn member(check: &Checked, in_answers: bool, shortage: Option<&str>, now: Timestamp) -> String {
     let health = health(check, now);
     match (check.standing(), in_answers, shortage) {
         (Standing::Serving, true, _) | (Standing::Out, false, _) => health,
@@ -172,12 +173,10 @@ pub fn member(check: &Watched, in_answers: bool, shortage: Option<&str>, now: Ti
 /// | serving | down, rising | the first round is not over |
 /// | out | down, rising, unknown | out since, with the newest failure or what is awaited |
 /// | out | up, falling | the first round is not over |
-fn health(check: &Watched, now: Timestamp) -> String {
+fn health(check: &Checked, now: Timestamp) -> String {
     let since = clock(check.since, now);
-    let failure = check.last_failure.as_ref().map_or("no failure".into(), ToString::to_string);
-    let healthy = check.last_healthy.map_or("healthy".into(), |healthy| {
-        format!("{} in {:.1} ms", healthy.said, healthy.rtt.as_secs_f64() * 1000.0)
-    });
+    let failure = check.failure().unwrap_or_else(|| "no failure".into());
+    let healthy = check.answer().unwrap_or_else(|| "healthy".into());
     match (check.standing(), check.state()) {
         (Standing::Serving, State::Up) => format!("serving: {healthy}"),
         (Standing::Serving, State::Falling { count, of }) => {

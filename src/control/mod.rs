@@ -6,6 +6,7 @@
 //! | [`writer`] | does: takes events in, publishes snapshots and status |
 //! | [`state`] | decides: what an event changes, who is answered |
 //! | [`watched`] | decides: one target's part of it |
+//! | [`checks`] | decides: one verdict of a member's checks |
 //! | [`roster`] | decides: which targets there are, over a reload |
 //! | [`request`] | decides: what an operator asks for, or every fault of it |
 //! | [`orders`] | decides: what the operator's orders make of the members |
@@ -15,6 +16,7 @@
 //! | [`turns`] | changes of standing, on their way to the hooks |
 //! | [`loaded`] | a configuration made ready to serve |
 
+pub mod checks;
 pub mod event;
 pub mod explain;
 pub mod loaded;

@@ -3,16 +3,19 @@
 use jiff::Timestamp;
 
 use crate::cluster::check::Check;
+use crate::cluster::checks::Checks;
 use crate::cluster::operator::{InForce, Override};
 use crate::cluster::pool::{MemberView, Membership, Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection};
 use crate::cluster::standing::{Standing, State};
+use crate::control::checks::Checked;
 use crate::control::explain;
 use crate::control::orders;
 use crate::control::roster::{MemberState, PoolState};
 use crate::control::state::ControlState;
 use crate::control::status::{
-    CheckStatus, ConfigStatus, MemberStatus, OperatorStatus, OverrideStatus, PoolStatus, Status,
+    CheckStatus, ConfigStatus, MemberStatus, NamedCheckStatus, OperatorStatus, OverrideStatus,
+    PoolStatus, Status,
 };
 use crate::control::watched::Watched;
 use crate::health::probe::describe;
@@ -92,7 +95,11 @@ fn member_status(
             Some(order) => explain::ordered_member(order, in_answers, shortage, now),
             None => explain::member(&health.check, in_answers, shortage, now),
         },
-        check: check_status(member, &pool.check, &health.check),
+        check: rotation(member, &pool.checks, &health.check),
+        checks: match pool.checks.are_several() {
+            true => each(member, &pool.checks, &health.check),
+            false => vec![],
+        },
         deep: deep.map(|(check, watched)| check_status(member, check, watched)),
     }
 }
@@ -122,17 +129,55 @@ pub fn override_status(order: &Override, state: &ControlState) -> OverrideStatus
     }
 }
 
+/// What decides the rotation, whether it is one check or the verdict of several.
+fn rotation(member: &MemberView<'_>, checks: &Checks, checked: &Checked) -> CheckStatus {
+    let all = checked.list();
+    if let ([of], [only]) = (checks.list(), all) {
+        return check_status(member, &of.check, &only.watched);
+    }
+    let names: Vec<&str> = all.iter().map(|check| check.name.as_str()).collect();
+    let need = match (checks.least(), all.len()) {
+        (least, of) if least == of => "all of".to_owned(),
+        (1, _) => "any of".to_owned(),
+        (least, of) => format!("{least} of {of}:"),
+    };
+    let watched = || all.iter().map(|check| &check.watched);
+    CheckStatus {
+        probe: format!("{need} {}", names.join(", ")),
+        state: checked.state().as_str(),
+        progress: progress(checked.state()),
+        since: explain::time(checked.since),
+        probes: watched().map(|watched| watched.probes).sum(),
+        failures: watched().map(|watched| watched.failures).sum(),
+        last_probe: watched().filter_map(|watched| watched.last_probe).max().map(explain::time),
+        last_rtt_ms: None,
+        last_answer: checked.answer(),
+        last_error: checked.failure(),
+    }
+}
+
+fn each(member: &MemberView<'_>, checks: &Checks, checked: &Checked) -> Vec<NamedCheckStatus> {
+    let checks = checks.list().iter().zip(checked.list());
+    let status = checks.map(|(of, check)| NamedCheckStatus {
+        name: check.name.clone(),
+        check: check_status(member, &of.check, &check.watched),
+    });
+    status.collect()
+}
+
+fn progress(state: State) -> Option<String> {
+    match state {
+        State::Falling { count, of } | State::Rising { count, of } => Some(format!("{count}/{of}")),
+        State::Unknown { .. } | State::Up | State::Down => None,
+    }
+}
+
 fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> CheckStatus {
     let state = watched.state();
     CheckStatus {
         probe: describe(member.probed(check), &check.probe),
         state: state.as_str(),
-        progress: match state {
-            State::Falling { count, of } | State::Rising { count, of } => {
-                Some(format!("{count}/{of}"))
-            }
-            State::Unknown { .. } | State::Up | State::Down => None,
-        },
+        progress: progress(state),
         since: explain::time(watched.since),
         probes: watched.probes,
         failures: watched.failures,

@@ -3,7 +3,7 @@
 //! | a member of the new configuration | its standing |
 //! |---|---|
 //! | same pool, node, addresses and check | goes on, with its account and its timer |
-//! | same, but for the check | is remembered until the new check has decided |
+//! | same, but for a check | is remembered until the new check has decided; the others go on |
 //! | new, in a pool where others go on | out until it has risen: it must not be answered untried |
 //! | new, in a pool where nobody goes on | unknown: it serves until its first probe |
 //!
@@ -17,6 +17,7 @@ use crate::cluster::check::Check;
 use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
 use crate::cluster::standing::Standing;
+use crate::control::checks::Checked;
 use crate::control::store::KeptPool;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
@@ -34,8 +35,8 @@ pub struct PoolState {
 
 #[derive(Debug)]
 pub struct MemberState {
-    /// Decides the rotation.
-    pub check: Watched,
+    /// Decide the rotation.
+    pub check: Checked,
     /// Is shown.
     pub deep: Option<Watched>,
     /// The order of the operator that counts for it.
@@ -146,7 +147,7 @@ impl Maker<'_> {
         memory: Option<Memory>,
     ) -> MemberState {
         MemberState {
-            check: self.watched(member, pool, &pool.check, memory),
+            check: self.checked(member, pool, memory),
             deep: pool.deep.as_ref().map(|deep| self.watched(member, pool, deep, None)),
             operator: None,
         }
@@ -160,15 +161,32 @@ impl Maker<'_> {
     ) -> MemberState {
         let same =
             |new: &Check, old: &Check| new == old && member.probed(new) == old_member.probed(old);
-        let check = match old.check {
-            check if same(&pool.check, &old_pool.check) => check,
-            check => self.watched(member, pool, &pool.check, check.memory()),
-        };
+        let (memory, since) = (old.check.memory(), old.check.since);
+        let before = old_pool.checks.list().iter();
+        let mut before: Vec<_> = before.zip(old.check.into_list()).collect();
+        let mut watched = vec![];
+        for new in pool.checks.list() {
+            let kept = before
+                .iter()
+                .position(|(old, _)| new.name == old.name && same(&new.check, &old.check));
+            watched.push(match kept {
+                Some(index) => before.swap_remove(index).1.watched,
+                None => self.watched(member, pool, &new.check, memory),
+            });
+        }
+        let mut check = Checked::new(&pool.checks, watched, memory, self.now);
+        check.since = since;
         let deep = pool.deep.as_ref().map(|deep| match (old.deep, &old_pool.deep) {
             (Some(watched), Some(old)) if same(deep, old) => watched,
             _ => self.watched(member, pool, deep, None),
         });
         MemberState { check, deep, operator: old.operator }
+    }
+
+    fn checked(&mut self, member: &MemberView<'_>, pool: &Pool, memory: Option<Memory>) -> Checked {
+        let checks = pool.checks.list().iter();
+        let watched = checks.map(|of| self.watched(member, pool, &of.check, memory)).collect();
+        Checked::new(&pool.checks, watched, memory, self.now)
     }
 
     fn watched(
@@ -209,8 +227,8 @@ impl MemberState {
         self.operator.is_some() || self.check.state().is_settled()
     }
 
-    fn targets(&self) -> impl Iterator<Item = TargetId> + use<> {
-        [Some(self.check.target), self.deep.as_ref().map(|deep| deep.target)].into_iter().flatten()
+    fn targets(&self) -> impl Iterator<Item = TargetId> {
+        self.check.targets().chain(self.deep.as_ref().map(|deep| deep.target))
     }
 }
 

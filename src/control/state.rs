@@ -23,7 +23,6 @@ use crate::control::roster::{self, MemberState, Numbers, Plan, PoolState};
 use crate::control::status::{Change, Refused};
 use crate::control::store::{KeptMember, KeptPool};
 use crate::control::turns::Turn;
-use crate::control::watched::Watched;
 use crate::health::{Observation, TargetId};
 use crate::snapshot::PoolInput;
 
@@ -61,7 +60,8 @@ pub struct ControlState {
 struct Place {
     pool: usize,
     member: usize,
-    deep: bool,
+    /// `None`: the deep one.
+    check: Option<usize>,
 }
 
 /// A line for the log.
@@ -76,7 +76,8 @@ impl ControlState {
     pub fn new(loaded: Box<Loaded>, kept: &[KeptPool], now: Timestamp) -> (ControlState, Plan) {
         let mut numbers = Numbers::default();
         let (pools, plan) = roster::first(&loaded.pools, kept, &mut numbers, now);
-        let unheard = pools.iter().flat_map(|p| &p.members).map(|m| m.check.target).collect();
+        let unheard =
+            pools.iter().flat_map(|p| &p.members).flat_map(|m| m.check.targets()).collect();
         let mut state = ControlState {
             started: now,
             loaded,
@@ -100,7 +101,8 @@ impl ControlState {
 
     /// How long the first round may take.
     pub fn first_round(&self) -> Duration {
-        let slowest = self.loaded.pools.iter().map(|pool| pool.check.timeout).max();
+        let checks = self.loaded.pools.iter().flat_map(|pool| pool.checks.list());
+        let slowest = checks.map(|of| of.check.timeout).max();
         slowest.unwrap_or_default() + FIRST_ROUND_SLACK
     }
 
@@ -111,11 +113,14 @@ impl ControlState {
     /// Counts one result. That of a target that is gone changes nothing.
     pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
         let Observation { target, verdict } = observation;
-        let Some(watched) = self.places.get(target).and_then(|&at| find(&mut self.pools, at))
-        else {
-            return;
+        let Some(&Place { pool, member, check }) = self.places.get(target) else { return };
+        let member = self.pools.get_mut(pool).and_then(|pool| pool.members.get_mut(member));
+        let Some(member) = member else { return };
+        self.unsettled |= match (check, &mut member.deep) {
+            (Some(index), _) => member.check.observe(index, verdict, now),
+            (None, Some(deep)) => deep.observe(verdict, now),
+            (None, None) => false,
         };
-        self.unsettled |= watched.observe(verdict, now);
         if let Some(unheard) = &mut self.unheard {
             unheard.remove(target);
             if unheard.is_empty() {
@@ -158,6 +163,8 @@ impl ControlState {
                 self.end_first_round();
             }
         }
+        // What the checks say together may be another thing now.
+        self.unsettled = true;
         self.select(now);
         let (zones, pools) = (self.loaded.zones.len(), self.pools.len());
         let text = format!("{} is loaded: {zones} zones, {pools} pools", self.loaded.file);
@@ -249,9 +256,11 @@ impl ControlState {
         self.places.clear();
         for (pool, state) in self.pools.iter().enumerate() {
             for (member, MemberState { check, deep, .. }) in state.members.iter().enumerate() {
-                self.places.insert(check.target, Place { pool, member, deep: false });
+                for (index, target) in check.targets().enumerate() {
+                    self.places.insert(target, Place { pool, member, check: Some(index) });
+                }
                 if let Some(deep) = deep {
-                    self.places.insert(deep.target, Place { pool, member, deep: true });
+                    self.places.insert(deep.target, Place { pool, member, check: None });
                 }
             }
         }
@@ -356,11 +365,6 @@ impl ControlState {
         });
         remember(&mut self.changes, pool, "", what, now);
     }
-}
-
-fn find(pools: &mut [PoolState], at: Place) -> Option<&mut Watched> {
-    let member = pools.get_mut(at.pool)?.members.get_mut(at.member)?;
-    if at.deep { member.deep.as_mut() } else { Some(&mut member.check) }
 }
 
 fn standings(pool: &PoolState) -> Vec<Standing> {

@@ -82,7 +82,10 @@ pub struct MemberStatus {
     pub operator: Option<OperatorStatus>,
     /// One sentence.
     pub why: String,
+    /// What decides the rotation: the verdict of all of `checks`, where there are several.
     pub check: CheckStatus,
+    /// Each of several checks; empty when there is one.
+    pub checks: Vec<NamedCheckStatus>,
     /// Shown and alerted only.
     pub deep: Option<CheckStatus>,
 }
@@ -115,6 +118,13 @@ pub struct OverrideStatus {
     pub until: Option<String>,
     /// Whom it means now. Empty: nobody, since a reload; the order is kept.
     pub nodes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct NamedCheckStatus {
+    pub name: String,
+    #[serde(flatten)]
+    pub check: CheckStatus,
 }
 
 #[derive(Debug, Clone, Serialize)]

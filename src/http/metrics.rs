@@ -231,23 +231,28 @@ fn members(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     out.gauge("member_weight", "Weight of the member", each(|member| f64::from(member.weight)))
 }
 
-/// `check="rotation"` decides who is answered, `check="deep"` is shown and alerted only.
+/// `check="rotation"` decides who is answered, `check="deep"` is shown and alerted only. Of several
+/// checks each has its name, and `rotation` is their verdict: that has a state, and no probes of
+/// its own, so that a sum counts each probe once.
 fn checks(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
-    let all: Vec<(Labels<'_>, &CheckStatus)> = pools
-        .iter()
-        .flat_map(|pool| pool.members.iter().map(move |member| (pool, member)))
-        .flat_map(|(pool, member)| {
-            [("rotation", Some(&member.check)), ("deep", member.deep.as_ref())]
-                .into_iter()
-                .filter_map(move |(kind, check)| {
-                    let mut labels = member_labels(pool, member);
-                    labels.push(("check", kind));
-                    check.map(|check| (labels, check))
-                })
+    let members =
+        || pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
+    let verdicts: Vec<(Labels<'_>, &CheckStatus)> = members()
+        .filter(|(_, member)| !member.checks.is_empty())
+        .map(|of| (labelled(of, "rotation"), &of.1.check))
+        .collect();
+    let all: Vec<(Labels<'_>, &CheckStatus)> = members()
+        .flat_map(|of| {
+            let only = of.1.checks.is_empty().then_some(("rotation", &of.1.check));
+            let several = of.1.checks.iter().map(|check| (check.name.as_str(), &check.check));
+            let deep = of.1.deep.as_ref().map(|check| ("deep", check));
+            let checks = only.into_iter().chain(several).chain(deep);
+            checks.map(move |(name, check)| (labelled(of, name), check))
         })
         .collect();
     let each = || all.iter().map(|(labels, check)| (labels.clone(), *check));
-    let states = each().flat_map(|(labels, check)| {
+    let stateful = || verdicts.iter().map(|(labels, check)| (labels.clone(), *check)).chain(each());
+    let states = stateful().flat_map(|(labels, check)| {
         STATES.map(|state| {
             let mut labels = labels.clone();
             labels.push(("state", state));
@@ -255,7 +260,8 @@ fn checks(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
         })
     });
     out.gauge("check_state", "1 for the state that the check is in, 0 for the others", states)?;
-    let since = each().filter_map(|(labels, check)| Some((labels, unix_seconds(&check.since)?)));
+    let since =
+        stateful().filter_map(|(labels, check)| Some((labels, unix_seconds(&check.since)?)));
     let help = "When the member last became up or down, since 1970";
     out.seconds("check_since_time", help, since)?;
     out.counter("probes", "Probes with a result", each().map(|(l, check)| (l, check.probes)))?;
@@ -277,6 +283,12 @@ fn hooks(out: &mut Families<'_>, hooks: &[HookStatus]) -> fmt::Result {
     out.counter("hook_dropped", help, each(|hook| hook.dropped))?;
     let waiting = each(|hook| hook.waiting as u64).map(|(labels, n)| (labels, n as f64));
     out.gauge("hook_waiting", "Events that are not delivered yet", waiting)
+}
+
+fn labelled<'a>(of: (&'a PoolStatus, &'a MemberStatus), check: &'a str) -> Labels<'a> {
+    let mut labels = member_labels(of.0, of.1);
+    labels.push(("check", check));
+    labels
 }
 
 fn member_labels<'a>(pool: &'a PoolStatus, member: &'a MemberStatus) -> Labels<'a> {

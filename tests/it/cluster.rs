@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tiovivo::cluster::check::{Check, Probe, Thresholds};
+use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
@@ -39,7 +40,7 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
         max_answers: 8,
         min_serving: 1,
         when_short: WhenShort::All,
-        check: check(80),
+        checks: Checks::one(check(80)),
         deep: None,
         https: None,
     }

@@ -79,12 +79,17 @@ fn the_example_loads_as_written() {
     assert_eq!(members, ["server-2", "server-3", "server-4"]);
     assert!(web.membership.iter().all(|member| member.role == Role::Child));
     assert!(matches!(web.membership, Membership::Everyone(_)));
-    let Probe::Http(http) = &web.check.probe else { panic!("{:?}", web.check) };
+    let Probe::Http(http) = &web.checks.list()[0].check.probe else {
+        panic!("{:?}", web.checks.list()[0].check)
+    };
     assert_eq!((http.path.as_str(), http.expect.as_slice()), ("/health", &[(200, 200)][..]));
     assert_eq!(web.deep.as_ref().unwrap().every, Duration::from_secs(30));
 
     assert_eq!((mother.order, mother.ttl), (Order::Failover, 5));
-    assert_eq!(mother.check.probe, Probe::Mysql(MysqlProbe { port: 3306, full_is_up: false }));
+    assert_eq!(
+        mother.checks.list()[0].check.probe,
+        Probe::Mysql(MysqlProbe { port: 3306, full_is_up: false })
+    );
     let Membership::Only { clients, members } = &mother.membership else { panic!("{mother:?}") };
     assert!(clients.contains("10.77.0.18".parse().unwrap()));
     assert_eq!(members[0].addresses.v4(), Some("10.77.0.17".parse().unwrap()));
@@ -108,10 +113,15 @@ fn what_is_left_out_has_the_defaults_of_the_manual() {
     let seconds = |check: &tiovivo::cluster::check::Check| {
         (check.every.as_secs(), check.timeout.as_secs(), check.thresholds.forgive)
     };
-    assert_eq!(seconds(&pool.check), (5, 2, 9));
-    assert_eq!((pool.check.thresholds.fall, pool.check.thresholds.rise), (3, 2));
+    assert_eq!(seconds(&pool.checks.list()[0].check), (5, 2, 9));
+    assert_eq!(
+        (pool.checks.list()[0].check.thresholds.fall, pool.checks.list()[0].check.thresholds.rise),
+        (3, 2)
+    );
     assert_eq!(seconds(pool.deep.as_ref().unwrap()), (30, 5, 9));
-    let Probe::Http(http) = &pool.check.probe else { panic!("{:?}", pool.check) };
+    let Probe::Http(http) = &pool.checks.list()[0].check.probe else {
+        panic!("{:?}", pool.checks.list()[0].check)
+    };
     assert_eq!((http.port, http.path.as_str(), &http.host), (80, "/", &None));
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::cluster::check::Check;
+use tiovivo::cluster::checks::{Checks, NamedCheck};
 use tiovivo::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use tiovivo::control::report;
 use tiovivo::control::roster::Plan;
@@ -20,7 +21,8 @@ use crate::cluster::{check, loaded, pool};
 const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
 const REFUSED: Verdict = Err(Failure::Refused);
 
-/// A run, the targets of which go by the last octet of their address; deep ones by that + 100.
+/// A run, the targets of which go by the last octet of their address; deep ones by that + 100, those
+/// on port 443 by that + 50.
 struct Run {
     state: ControlState,
     targets: HashMap<u8, TargetId>,
@@ -52,7 +54,8 @@ impl Run {
         for target in plan.start {
             let std::net::IpAddr::V4(address) = target.subject.address else { unreachable!() };
             let deep = if target.check == deep() { 100 } else { 0 };
-            self.targets.insert(address.octets()[3] + deep, target.id);
+            let second = if target.check == check(443) { 50 } else { 0 };
+            self.targets.insert(address.octets()[3] + deep + second, target.id);
         }
         started
     }
@@ -269,7 +272,8 @@ fn a_reload_keeps_the_account_of_nodes_that_did_not_change() {
 fn a_reload_with_another_check_remembers_until_that_has_decided() {
     let mut run = Run::ready(vec![pool("web", &[2, 3])]);
     run.fall(&[2]);
-    let started = run.reload(vec![Pool { check: check(8080), ..pool("web", &[2, 3]) }]);
+    let started =
+        run.reload(vec![Pool { checks: Checks::one(check(8080)), ..pool("web", &[2, 3]) }]);
     assert_eq!((started, run.stopped), (2, 2));
     assert_eq!(run.pool().answering, ["server-3"]);
     run.see(3, &REFUSED);
@@ -325,4 +329,86 @@ fn the_status_names_zones_and_pools_as_config_yaml_does() {
     assert_eq!(status.pools[0].names, ["web.midominio.com"]);
     assert_eq!(status.pools[0].members[0].check.probe, "TCP connection to 127.0.0.2:80");
     assert_eq!(status.started, "2026-03-01T10:02:00.000Z");
+}
+
+/// Two checks at the same address: the second, on port 443, goes by the last octet + 50.
+fn two(least: usize, hosts: &[u8]) -> Pool {
+    let named = |name: &str, port| NamedCheck { name: name.into(), check: check(port) };
+    let checks = Checks::new(vec![named("http", 80), named("tls", 443)], least).unwrap();
+    Pool { checks, ..pool("web", hosts) }
+}
+
+#[test]
+fn of_several_checks_the_failing_one_is_named() {
+    let mut run = Run::ready(vec![two(2, &[2, 3])]);
+    assert_eq!(run.member(0).why, "serving: 2 of 2 checks pass");
+    assert!(run.see(52, &REFUSED), "the TTL is halved");
+    assert_eq!(run.member(0).why, "serving, but falling (1 of 3): tls: connection refused");
+    run.see(52, &REFUSED);
+    assert!(run.see(52, &REFUSED));
+    assert_eq!(run.pool().answering, ["server-3"]);
+    let member = run.member(0);
+    assert_eq!(
+        member.why,
+        "out since 10:02:07 UTC: 1 of 2 checks pass, all must: tls: connection refused"
+    );
+    assert_eq!((member.check.state, member.check.probe.as_str()), ("down", "all of http, tls"));
+    let states: Vec<(&str, &str)> =
+        member.checks.iter().map(|of| (of.name.as_str(), of.check.state)).collect();
+    assert_eq!(states, [("http", "up"), ("tls", "down")]);
+    assert_eq!((member.check.probes, member.check.failures), (5, 3));
+    run.see(52, &OK);
+    run.see(52, &OK);
+    assert_eq!(
+        run.changes(),
+        [
+            "server-2 out of the answers of web: 1 of 2 checks pass, all must: \
+             tls: connection refused (3/3)",
+            "server-2 back in the answers of web: 2 of 2 checks pass"
+        ]
+    );
+}
+
+#[test]
+fn a_check_that_cannot_change_the_verdict_shortens_no_ttl() {
+    let mut run = Run::ready(vec![two(1, &[2, 3])]);
+    run.fall(&[52]);
+    assert_eq!((run.pool().serving, run.pool().ttl), (2, 30));
+    assert_eq!(run.member(0).why, "serving: 1 of 2 checks pass, one must: tls: connection refused");
+    run.see(2, &REFUSED);
+    assert_eq!(run.pool().ttl, 15);
+    run.see(2, &REFUSED);
+    run.see(2, &REFUSED);
+    assert_eq!(run.pool().answering, ["server-3"]);
+}
+
+#[test]
+fn a_reload_goes_on_with_the_checks_that_stay() {
+    let mut run = Run::ready(vec![two(2, &[2, 3])]);
+    run.fall(&[52]);
+    let (http, tls) = (run.targets[&2], run.targets[&52]);
+    let started = run.reload(vec![two(1, &[2, 3])]);
+    assert_eq!((started, run.targets[&2], run.targets[&52]), (0, http, tls));
+    assert!(run.state.settle(run.now), "the rule is another one");
+    assert_eq!(run.pool().answering, ["server-2", "server-3"]);
+
+    let one = Pool { checks: Checks::one(check(443)), ..pool("web", &[2, 3]) };
+    assert_eq!(run.reload(vec![one]), 2, "another name is another check");
+    assert_eq!(run.pool().answering, ["server-2", "server-3"], "until it has decided");
+}
+
+#[test]
+fn what_several_checks_said_together_is_remembered() {
+    let mut before = Run::ready(vec![two(2, &[2, 3])]);
+    before.fall(&[52]);
+    let mut run = Run::new(vec![two(2, &[2, 3])], &before.state.kept());
+    assert_eq!(run.pool().answering, ["server-3"]);
+    for host in [2, 3, 52, 53] {
+        run.see(host, &OK);
+    }
+    assert_eq!(run.pool().answering, ["server-3"], "1 of 2 each");
+    run.see(2, &OK);
+    assert_eq!(run.pool().answering, ["server-3"], "one of them is not yet back");
+    run.see(52, &OK);
+    assert_eq!(run.pool().answering, ["server-2", "server-3"]);
 }

@@ -151,6 +151,7 @@ async fn the_page_shows_every_pool_and_member_and_why() {
             wanted.extend([member.node.as_str(), &member.why, &member.check.probe]);
             wanted.extend(member.addresses.iter().map(String::as_str));
             wanted.extend(member.check.last_error.as_deref());
+            wanted.extend(member.checks.iter().map(|of| of.check.probe.as_str()));
         }
     }
     wanted.extend(["2/3", "1/2", "0.84 ms", "2026010203", "connection refused (3/3)"]);
@@ -368,6 +369,16 @@ async fn metrics_are_well_formed_and_count_each_thing_once() {
     ] {
         assert!(said.body.lines().any(|got| got == line), "{line} is not in\n{}", said.body);
     }
+    // Of several checks each has its own probes, and `rotation` is their verdict.
+    let node = r#"pool="web",node="server-6",role="child",check="#;
+    for line in [
+        format!(r#"tiovivo_check_state{{{node}"rotation",state="unknown"}} 1.0"#),
+        format!(r#"tiovivo_check_state{{{node}"http",state="up"}} 1.0"#),
+        format!(r#"tiovivo_probes_total{{{node}"tls"}} 51840"#),
+    ] {
+        assert!(said.body.lines().any(|got| got == line), "{line} is not in\n{}", said.body);
+    }
+    assert!(!said.body.contains(&format!(r#"tiovivo_probes_total{{{node}"rotation"}}"#)));
 }
 
 /// The rules of OpenMetrics that a scraper trips over: each family once, described before its

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::cluster::check::{Check, Thresholds};
-use tiovivo::cluster::pool::Pool;
+use tiovivo::cluster::checks::{Checks, NamedCheck};
+use tiovivo::cluster::pool::{Pool, PoolName};
 use tiovivo::control::event::Command;
 use tiovivo::control::status::Status;
 use tiovivo::control::store::{self, KeptPool};
@@ -74,7 +75,7 @@ fn quick(port: u16, hosts: &[u8]) -> Pool {
         thresholds: Thresholds { fall: 2, rise: 2, forgive: 10 },
         ..check(port)
     };
-    Pool { check, ..pool("web", hosts) }
+    Pool { checks: Checks::one(check), ..pool("web", hosts) }
 }
 
 async fn until(handle: &mut Handle, what: impl FnMut(&Status) -> bool) -> Status {
@@ -134,5 +135,40 @@ async fn a_reload_arrives_and_a_refused_one_is_told() {
     until(&mut handle, |status| status.pools.len() == 2).await;
     assert_eq!(reader.load().pool(1).unwrap().count(1), 2);
     assert!(timeout(Duration::ZERO, handle.ended()).await.is_err());
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn two_checks_of_a_real_server_fail_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Ipv4Addr::new(127, 0, 0, 2);
+    let web = TcpListener::bind((host, 0)).await.unwrap();
+    let tls = TcpListener::bind((host, 0)).await.unwrap();
+    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+    let named = |name: &str, port| {
+        let check = quick(port, &[2]).checks.list()[0].check.clone();
+        NamedCheck { name: name.into(), check }
+    };
+    let two = |least| {
+        let list = vec![named("web", port(&web)), named("tls", port(&tls))];
+        let checks = Checks::new(list, least).unwrap();
+        Pool { checks, ..pool("web", &[2]) }
+    };
+    let all = two(2);
+    let any = Pool { name: PoolName::new("any"), ..two(1) };
+    let (control, _) = Control::new(loaded(vec![all, any]), folder.path().into());
+    let mut handle = control.start();
+    let serving = |status: &Status| {
+        let serving: Vec<usize> = status.pools.iter().map(|pool| pool.serving).collect();
+        serving
+    };
+    until(&mut handle, |status| status.ready && serving(status) == [1, 1]).await;
+    drop(tls);
+    let status = until(&mut handle, |status| serving(status) == [0, 1]).await;
+    let why = &status.pools[0].members[0].why;
+    let wanted = "1 of 2 checks pass, all must: tls: connection refused";
+    assert!(why.contains(wanted), "{why}");
+    drop(web);
+    until(&mut handle, |status| serving(status) == [0, 0]).await;
     handle.stop().await;
 }

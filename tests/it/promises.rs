@@ -83,7 +83,9 @@ impl Server {
     /// Those that serve and those that do not, by their checks.
     fn standings(&self) -> HashMap<TargetId, Standing> {
         let members = self.state.pools.iter().flat_map(|pool| &pool.members);
-        members.map(|member| (member.check.target, member.check.standing())).collect()
+        members
+            .map(|member| (member.check.list()[0].watched.target, member.check.standing()))
+            .collect()
     }
 
     /// Goes on until nobody is falling or rising, with the standings of now.

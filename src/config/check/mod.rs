@@ -5,7 +5,8 @@
 //! | [`server`] | `server:` |
 //! | [`encrypted`] | `server.tls`, `https`, `quic` and `certificate` |
 //! | [`nodes`] | `nodes:` |
-//! | [`pools`], [`members`], [`probes`] | `pools:`, and with [`members`] the mother guard |
+//! | [`pools`], [`members`] | `pools:`, and with [`members`] the mother guard |
+//! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
 //! | [`hooks`] | `hooks:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
 //! | [`names`] | the names of the pools against the zones |
@@ -13,6 +14,7 @@
 //!
 //! One fault is told once: what only follows from a fault that is told already is kept back.
 
+pub mod checks;
 pub mod encrypted;
 pub mod fallbacks;
 pub mod hooks;
@@ -49,7 +51,9 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let (certificate, certificate_files) = certificate.unzip();
     let zone_files = zones.loaded.iter().flat_map(|zone| zone.paths.iter().cloned());
     let files = zone_files.chain(certificate_files.into_iter().flatten());
-    let checks = pools.iter().flat_map(|pool| std::iter::once(&pool.check).chain(&pool.deep));
+    let checks = pools
+        .iter()
+        .flat_map(|pool| pool.checks.list().iter().map(|of| &of.check).chain(&pool.deep));
     let mut probe_files: Vec<_> = checks.filter_map(|check| check.probe.file().cloned()).collect();
     probe_files.sort_unstable();
     probe_files.dedup();

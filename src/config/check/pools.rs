@@ -7,14 +7,13 @@ use ipnet::IpNet;
 
 use crate::cluster::networks::Networks;
 use crate::cluster::pool::{Alpn, Pool, PoolId, PoolName, WhenShort};
+use crate::config::check::checks;
 use crate::config::check::members::{self, Audience};
 use crate::config::check::nodes::{self, Inventory};
-use crate::config::check::probes::{self, DEEP, SHALLOW};
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawHttpsRecord, RawWhenShort};
-use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{ShortWord, quoted};
 use crate::config::raw::table::Table;
 use crate::config::written::KeyPath;
@@ -64,21 +63,9 @@ fn pool(
     }
     let when_short = when_short(raw, ids, path, report);
     let https = https(raw, path, report);
-    let shallow = raw.check.as_ref();
-    if shallow.is_none() {
-        let help = "write how a member is probed: `check: { http: { path: /health } }`";
-        report.missing(path, "check", help);
-    }
-    let mut checked = |raw: Option<&RawCheck>, key, defaults| {
-        raw.map(|raw| probes::check(raw, defaults, folder, &path.key(key), report))
-    };
-    let check = checked(shallow, "check", SHALLOW);
-    let deep = checked(raw.deep.as_ref(), "deep", DEEP);
-    for (key, check) in [("check", check.as_ref()), ("deep", deep.as_ref())] {
-        if let (Some(membership), Some(Some(check))) = (&membership, check) {
-            members::check_reach(membership, check, &path.key(key), report);
-        }
-    }
+    let context = checks::Context { membership: membership.as_ref(), folder };
+    let checks = checks::check(raw, &context, path, report);
+    let deep = raw.deep.as_ref().map(|deep| checks::deep(deep, &context, path, report));
     Some(Pool {
         name: PoolName::new(name),
         membership: membership?,
@@ -87,7 +74,7 @@ fn pool(
         max_answers: raw.max_answers.map_or(MAX_ANSWERS, |max| max.0.0) as usize,
         min_serving,
         when_short: when_short?,
-        check: check??,
+        checks: checks?,
         deep: match deep {
             Some(deep) => Some(deep?),
             None => None,

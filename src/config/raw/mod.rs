@@ -24,7 +24,7 @@ use crate::cluster::pool::Order;
 use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
 use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::RawCheck;
-use crate::config::raw::scalar::{Scalar, Switch, Switchable, Whole};
+use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
 use crate::config::raw::table::Table;
 
 pub type Port = Scalar<Whole<1, 65_535>>;
@@ -141,7 +141,8 @@ pub struct RawZone {
 /// A set of nodes that is answered under one or more names.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "keys such as `names`, `members` and `check`")]
-#[schemars(rename = "pool", extend("required" = ["names", "members", "check"]))]
+#[schemars(rename = "pool", extend("required" = ["names", "members"],
+    "oneOf" = [{ "required": ["check"] }, { "required": ["checks"] }]))]
 pub struct RawPool {
     /// Domain names that are answered from the pool. The zone file has no address there.
     #[schemars(length(min = 1))]
@@ -173,6 +174,12 @@ pub struct RawPool {
     pub when_short: Option<RawWhenShort>,
     /// Decides which members are answered.
     pub check: Option<RawCheck>,
+    /// Instead of `check`: several of them decide together.
+    #[schemars(length(min = 1, max = 8))]
+    pub checks: Option<Vec<RawCheck>>,
+    /// Which of `checks` must pass: `all`, `any`, or at least so many.
+    #[schemars(extend("default" = "all"))]
+    pub need: Option<Scalar<Need>>,
     /// Shown and alerted, never decides the rotation. Every 30s with a timeout of 5s when absent
     /// there.
     pub deep: Option<RawCheck>,

@@ -27,6 +27,8 @@ pub struct RawCheck {
     pub redis: Option<RawRedis>,
     pub dns: Option<RawDnsProbe>,
     pub grpc: Option<RawGrpc>,
+    /// In a list of checks: what page, metrics and log call it; the kind of the probe when absent.
+    pub name: Option<String>,
     /// Which address of the member is probed: the one that the pool answers when absent.
     pub address: Option<Scalar<AddressKind>>,
     /// From probe to probe, 100ms to 1d.

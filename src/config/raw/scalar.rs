@@ -1,6 +1,7 @@
 //! Single values as they are written: each type says itself what to write instead.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -9,11 +10,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::cluster::check::Method;
+use crate::cluster::checks::MAX_CHECKS;
 use crate::cluster::hook::Scope;
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::{Alpn, Order};
 use crate::config::words;
+
+const MOST_CHECKS: u32 = MAX_CHECKS as u32;
 
 /// A value of type `T` that is written in the way `T` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,6 +218,43 @@ impl Text for Statuses {
             { "type": "integer", "minimum": 100, "maximum": 599 },
             { "type": "string", "pattern": "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$" },
         ] })
+    }
+}
+
+/// How many of a list: `all`, `any` or a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    All,
+    Any,
+    Least(u32),
+}
+
+impl Text for Need {
+    fn parse(text: &str) -> Result<Need, String> {
+        match text {
+            "all" => Ok(Need::All),
+            "any" => Ok(Need::Any),
+            text => Whole::<1, MOST_CHECKS>::parse(text)
+                .map(|least| Need::Least(least.0))
+                .map_err(|told| format!("{told}, or all or any")),
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "anyOf": [
+            { "type": "string", "enum": ["all", "any"] },
+            { "type": "integer", "minimum": 1, "maximum": MOST_CHECKS },
+        ] })
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Need::All => f.write_str("all"),
+            Need::Any => f.write_str("any"),
+            Need::Least(least) => write!(f, "{least}"),
+        }
     }
 }
 

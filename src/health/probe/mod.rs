@@ -54,6 +54,13 @@ pub struct Healthy {
     pub rtt: Duration,
 }
 
+/// `200 in 1.3 ms`.
+impl fmt::Display for Healthy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {:.1} ms", self.said, self.rtt.as_secs_f64() * 1000.0)
+    }
+}
+
 /// The healthy answer of each kind of probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {

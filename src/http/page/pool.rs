@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use jiff::Timestamp;
 
-use crate::control::status::{CheckStatus, MemberStatus, PoolStatus};
+use crate::control::status::{CheckStatus, MemberStatus, NamedCheckStatus, PoolStatus};
 use crate::http::page::html::Html;
 use crate::http::page::time;
 
@@ -107,14 +107,26 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
     });
     cell(html, "Why").raw("<span>").text(&member.why);
     error(html, check);
-    html.raw("<small class=\"probe\">").text(&check.probe).raw(" · ").text(check.failures);
-    html.raw(" of ").text(check.probes).raw(" failed</small></span></td>");
+    probes(html, check);
+    for NamedCheckStatus { name, check } in &member.checks {
+        html.raw("<span class=\"named\"><b>").text(name).raw("</b> ");
+        state(html, check);
+        error(html, check);
+        probes(html, check);
+        html.raw("</span>");
+    }
+    html.raw("</span></td>");
     round_trip(cell(html, "Round trip"), check);
     html.raw("</td>");
     time::ago(cell(html, "Since"), &check.since, now);
     html.raw("</td>");
     deep(cell(html, "Deep check"), member.deep.as_ref(), now);
     html.raw("</td></tr>\n");
+}
+
+fn probes(html: &mut Html, check: &CheckStatus) {
+    html.raw("<small class=\"probe\">").text(&check.probe).raw(" · ").text(check.failures);
+    html.raw(" of ").text(check.probes).raw(" failed</small>");
 }
 
 fn cell<'a>(html: &'a mut Html, column: &'static str) -> &'a mut Html {

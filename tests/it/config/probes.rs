@@ -15,7 +15,7 @@ fn with_check(check: &str) -> String {
 }
 
 fn check(check: &str) -> Check {
-    loaded(&with_check(check)).pools.remove(0).check
+    loaded(&with_check(check)).pools.remove(0).checks.list()[0].check.clone()
 }
 
 /// What is told of the check, without its place.
@@ -52,7 +52,7 @@ fn authorities_are_read_from_their_file_which_asks_for_a_reload() {
     let file = dir.path().join("ca.pem");
     fs::write(&file, authority.pem()).unwrap();
     let config = config::load(&dir.path().join("config.yaml")).unwrap().config;
-    let Probe::Http(http) = &config.pools[0].check.probe else { unreachable!() };
+    let Probe::Http(http) = &config.pools[0].checks.list()[0].check.probe else { unreachable!() };
     let Trust::Authorities(authorities) = &http.tls.as_ref().unwrap().trust else { panic!() };
     assert_eq!((&authorities.file, authorities.roots.len()), (&file, 1));
     assert!(config.files.contains(&file));
@@ -176,7 +176,10 @@ fn a_check_probes_the_address_that_it_names() {
     let probed = |written: &str| {
         let pool = loaded(&with_check(written)).pools.remove(0);
         let member = pool.membership.get(0).unwrap();
-        (member.probed(&pool.check).to_string(), member.addresses.probed().to_string())
+        (
+            member.probed(&pool.checks.list()[0].check).to_string(),
+            member.addresses.probed().to_string(),
+        )
     };
     let public = "192.0.2.1".to_owned();
     assert_eq!(probed("http: {}"), (public.clone(), public.clone()));
@@ -187,4 +190,24 @@ fn a_check_probes_the_address_that_it_names() {
     let expected =
         "pools.web.check.address: `a` has no private address; write `private:` at the node";
     assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn several_checks_have_names_and_a_rule() {
+    let written = |rest: &str| {
+        let text = format!(
+            "{ZONES}nodes: {{ a: {{ role: child, address: 192.0.2.1 }} }}\n\
+             pools: {{ web: {{ names: [midominio.com], members: [a], checks: [{{ https: {{}} }}, \
+             {{ tls: {{}}, every: 1m, fall: 1 }}, {{ name: db, mysql: {{}} }}]{rest} }} }}\n"
+        );
+        loaded(&text).pools.remove(0).checks
+    };
+    let checks = written("");
+    let names: Vec<&str> = checks.list().iter().map(|of| of.name.as_str()).collect();
+    assert_eq!((names, checks.least()), (vec!["https", "tls", "db"], 3));
+    let tls = &checks.list()[1].check;
+    assert_eq!((tls.every.as_secs(), tls.timeout.as_secs(), tls.thresholds.fall), (60, 2, 1));
+    for (need, least) in [("all", 3), ("any", 1), ("2", 2)] {
+        assert_eq!(written(&format!(", need: {need}")).least(), least, "{need}");
+    }
 }

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::control::status::{
-    Change, CheckStatus, ConfigStatus, MemberStatus, OperatorStatus, OverrideStatus, PoolStatus,
-    Refused, Status, ZoneStatus,
+    Change, CheckStatus, ConfigStatus, MemberStatus, NamedCheckStatus, OperatorStatus,
+    OverrideStatus, PoolStatus, Refused, Status, ZoneStatus,
 };
 
 /// What an unescaped page would run.
@@ -81,7 +81,11 @@ pub fn hostile() -> Status {
             member.node = evil();
             member.addresses = vec![evil()];
             member.why = evil();
-            for check in [Some(&mut member.check), member.deep.as_mut()].into_iter().flatten() {
+            let several = member.checks.iter_mut().map(|of| {
+                of.name = evil();
+                &mut of.check
+            });
+            for check in several.chain([&mut member.check]).chain(&mut member.deep) {
                 check.probe = evil();
                 check.progress = Some(evil());
                 check.since = evil();
@@ -126,6 +130,11 @@ fn web() -> PoolStatus {
         held_until: Some(ago(540)),
     });
     members[4].check.last_rtt_ms = None;
+    members[4].check.probe = "all of http, tls".into();
+    members[4].checks = vec![
+        named("http", check("GET http://192.0.2.22:80/health", "up", None, 7_500)),
+        named("tls", check("TLS handshake with 192.0.2.22:443", "unknown", None, 7_500)),
+    ];
     members[4].why = "serves until the first probe says otherwise".into();
     PoolStatus {
         name: "web".into(),
@@ -215,6 +224,7 @@ fn member(
         operator: None,
         why: "serves".into(),
         check: check(&probe, state, progress, 7_500),
+        checks: vec![],
         deep: None,
     }
 }
@@ -232,6 +242,10 @@ fn check(probe: &str, state: &'static str, progress: Option<&str>, since: i64) -
         last_answer: (state == "up").then(|| "TLS, certificate expires in 12 days".into()),
         last_error: None,
     }
+}
+
+fn named(name: &str, check: CheckStatus) -> NamedCheckStatus {
+    NamedCheckStatus { name: name.into(), check }
 }
 
 /// Oldest first, as the server tells them.

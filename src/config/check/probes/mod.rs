@@ -1,4 +1,4 @@
-//! `check:` and `deep:` of a pool: the times here, each kind of probe in a file of its own.
+//! One check of a pool: the times here, each kind of probe in a file of its own.
 
 pub mod exec;
 pub mod http;

@@ -1,0 +1,160 @@
+//! `check:`, or `checks:` with `need:`, and `deep:` of a pool.
+
+use std::path::Path;
+
+use crate::cluster::check::Check;
+use crate::cluster::checks::{Checks, MAX_CHECKS, NamedCheck};
+use crate::cluster::pool::Membership;
+use crate::config::check::members;
+use crate::config::check::nodes;
+use crate::config::check::probes::{self, DEEP, SHALLOW, Times};
+use crate::config::check::report::Report;
+use crate::config::check::server::has_items;
+use crate::config::raw::RawPool;
+use crate::config::raw::probe::RawCheck;
+use crate::config::raw::scalar::{Need, quoted};
+use crate::config::written::KeyPath;
+
+/// What metrics call the verdict of all checks together, and the deep one.
+const TAKEN: [&str; 2] = ["rotation", "deep"];
+
+/// What the pool's checks are read beside.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// `None` when it is faulty itself.
+    pub membership: Option<&'a Membership>,
+    pub folder: &'a Path,
+}
+
+/// What decides the rotation.
+pub fn check(
+    raw: &RawPool,
+    context: &Context<'_>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Checks> {
+    let list = path.key("checks");
+    if let Some(need) = raw.need.filter(|_| raw.checks.is_none() && !report.is_told(&list)) {
+        let message = format!("`{}` of what is no list", need.0);
+        report.error(&path.key("need"), message, "write the list as `checks:`, or take this out");
+    }
+    match (&raw.check, &raw.checks) {
+        (Some(_), Some(_)) => {
+            let help = "put that check into the list, or take the list out";
+            let check = path.key("check");
+            report.clash(&list, "`check` is there, too", help, (&check, "this one"));
+            None
+        }
+        (None, None) => {
+            if !report.is_told(&list) {
+                let help = "write how a member is probed: `check: { http: { path: /health } }`, \
+                            or several of them as `checks:`";
+                report.missing(path, "check", help);
+            }
+            None
+        }
+        (Some(check), None) => {
+            single(check, SHALLOW, context, &path.key("check"), report).map(Checks::one)
+        }
+        (None, Some(checks)) => several(raw, checks, context, path, report),
+    }
+}
+
+pub fn deep(
+    raw: &RawCheck,
+    context: &Context<'_>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    single(raw, DEEP, context, &path.key("deep"), report)
+}
+
+fn single(
+    raw: &RawCheck,
+    times: Times,
+    context: &Context<'_>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    if raw.name.is_some() {
+        let help = "take it out: names tell the checks of a list apart";
+        report.error(&path.key("name"), "a name for the only one", help);
+    }
+    one(raw, times, context, path, report)
+}
+
+fn one(
+    raw: &RawCheck,
+    times: Times,
+    context: &Context<'_>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Check> {
+    let check = probes::check(raw, times, context.folder, path, report)?;
+    if let Some(membership) = context.membership {
+        members::check_reach(membership, &check, path, report);
+    }
+    Some(check)
+}
+
+fn several(
+    raw: &RawPool,
+    checks: &[RawCheck],
+    context: &Context<'_>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Checks> {
+    let list = path.key("checks");
+    if checks.is_empty() && !has_items(&list, report) {
+        let help = "write at least one, such as `- http: { path: /health }`";
+        report.error(&list, "nothing to probe", help);
+    }
+    if checks.len() > MAX_CHECKS {
+        let message = format!("{} checks", checks.len());
+        report.error(&list, message, format!("write at most {MAX_CHECKS}"));
+        return None;
+    }
+    let least = match raw.need.map(|need| need.0) {
+        None | Some(Need::All) => checks.len(),
+        Some(Need::Any) => 1,
+        Some(Need::Least(least)) => least as usize,
+    };
+    if least > checks.len() && !checks.is_empty() && !report.is_told(&list) {
+        let message = format!("{least} of {} checks can never pass", checks.len());
+        let help = format!("write all, any, or a number up to {}", checks.len());
+        report.error(&path.key("need"), message, help);
+    }
+    let mut named: Vec<Option<NamedCheck>> = vec![];
+    for (index, raw) in checks.iter().enumerate() {
+        let path = list.index(index);
+        let check = one(raw, SHALLOW, context, &path, report);
+        let name = name(raw, check.as_ref(), &path, report);
+        let is_same = |earlier: &Option<NamedCheck>| {
+            earlier.as_ref().map(|of| &of.name) == name.as_ref() && name.is_some()
+        };
+        if let (Some(first), Some(name)) = (named.iter().position(is_same), &name) {
+            let message = format!("there is a check {} already", quoted(name));
+            let help = "write a `name:` of its own here";
+            report.clash(&path, message, help, (&list.index(first), "this one"));
+        }
+        named.push(name.zip(check).map(|(name, check)| NamedCheck { name, check }));
+    }
+    Checks::new(named.into_iter().collect::<Option<_>>()?, least)
+}
+
+/// As it is written, or else the kind of the probe.
+fn name(
+    raw: &RawCheck,
+    check: Option<&Check>,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<String> {
+    let Some(name) = &raw.name else { return check.map(|check| check.probe.kind().to_owned()) };
+    let path = path.key("name");
+    nodes::check_name("check", name, &path, report);
+    if TAKEN.contains(&name.as_str()) {
+        let message = format!("{} is what metrics call another one", quoted(name));
+        report.error(&path, message, "write another name");
+    }
+    Some(name.clone())
+}
