@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::cluster::trust::Trust;
+
 /// What a change is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -43,8 +45,8 @@ impl Hook {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// An http or https URL, and what signs the body.
-    Webhook { url: String, secret: Option<Secret> },
+    /// An http or https URL, what signs the body, and who may vouch for an https receiver.
+    Webhook { url: String, secret: Option<Secret>, trust: Trust },
     /// A program and its arguments. Never empty.
     Command(Vec<String>),
 }

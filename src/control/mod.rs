@@ -14,6 +14,7 @@
 //! | [`overrides`], [`recorder`] | does: the operator's orders on the disk, before they count |
 //! | [`report`], [`explain`] | decides: what is told, and in which words |
 //! | [`turns`] | changes of standing, on their way to the hooks |
+//! | [`versioned`] | does: what others keep in the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
 
 pub mod checks;
@@ -30,5 +31,6 @@ pub mod state;
 pub mod status;
 pub mod store;
 pub mod turns;
+pub mod versioned;
 pub mod watched;
 pub mod writer;

@@ -8,7 +8,12 @@ use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-pub async fn run(words: &[String], body: &[u8]) -> Result<(), String> {
+use crate::hooks::attempt::Failed;
+
+/// Exit code of a program that will never take this event: EX_DATAERR of sysexits(3).
+const REFUSED: i32 = 65;
+
+pub async fn run(words: &[String], body: &str) -> Result<(), Failed> {
     let Some((program, arguments)) = words.split_first() else { return Ok(()) };
     let mut child = Command::new(program)
         .args(arguments)
@@ -18,19 +23,22 @@ pub async fn run(words: &[String], body: &[u8]) -> Result<(), String> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| format!("{program} cannot be started: {error}"))?;
+        .map_err(|error| Failed::now(format!("{program} cannot be started: {error}")))?;
     let mut group = Group(child.id());
     if let Some(mut input) = child.stdin.take() {
         // A program that does not read its input is not at fault: its exit code counts.
-        let _ = input.write_all(body).await;
+        let _ = input.write_all(body.as_bytes()).await;
         let _ = input.write_all(b"\n").await;
     }
     let status = child.wait().await;
     group.0 = None;
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{program} ended with {status}")),
-        Err(error) => Err(format!("{program} cannot be waited for: {error}")),
+        Ok(status) if status.code() == Some(REFUSED) => {
+            Err(Failed::for_good(format!("{program} refuses it with exit code {REFUSED}")))
+        }
+        Ok(status) => Err(Failed::now(format!("{program} ended with {status}"))),
+        Err(error) => Err(Failed::now(format!("{program} cannot be waited for: {error}"))),
     }
 }
 

@@ -1,51 +1,121 @@
 //! What a receiver is told.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::control::turns::Turn;
 
+/// Cheap to copy: hooks share the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Grows from event to event, also over a restart while the clock does not go back.
+    /// Grows from event to event, also over a restart.
     pub id: u64,
     pub at: Timestamp,
-    pub what: What,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    Turn(Box<Turn>),
-    /// So many events before this one are missing.
-    Dropped(u64),
+    /// So many events before this one are missing, and that is all that it says. 0: a change of
+    /// standing.
+    pub missing: u64,
+    body: Arc<str>,
 }
 
 impl Event {
-    /// One JSON object, the same at each attempt.
-    pub fn body(&self) -> Vec<u8> {
-        let time = format!("{:.3}", self.at);
-        let body = match &self.what {
-            What::Turn(turn) => json!({
-                "id": self.id,
-                "type": "standing",
-                "time": time,
-                "scope": turn.scope.as_str(),
-                "pool": turn.pool,
-                "node": turn.node,
-                "old": turn.old,
-                "new": turn.new,
-                "cause": turn.cause,
-            }),
-            What::Dropped(count) => {
-                json!({ "id": self.id, "type": "dropped", "time": time, "count": count })
-            }
-        };
-        body.to_string().into_bytes()
+    pub fn of(id: u64, turn: &Turn) -> Event {
+        let body = json!({
+            "id": id,
+            "type": "standing",
+            "time": time(turn.at),
+            "scope": turn.scope.as_str(),
+            "pool": turn.pool,
+            "node": turn.node,
+            "old": turn.old,
+            "new": turn.new,
+            "cause": turn.cause,
+        });
+        Event { id, at: turn.at, missing: 0, body: body.to_string().into() }
     }
+
+    /// Stands where `missing` events were.
+    pub fn dropped(id: u64, at: Timestamp, missing: u64) -> Event {
+        let body = json!({ "id": id, "type": "dropped", "time": time(at), "count": missing });
+        Event { id, at, missing, body: body.to_string().into() }
+    }
+
+    /// Of a body that an earlier run made; `None` when it is none.
+    pub fn recalled(body: &Value) -> Option<Event> {
+        let id = body.get("id")?.as_u64()?;
+        let at = body.get("time")?.as_str()?.parse().ok()?;
+        let missing = match body.get("type")?.as_str()? {
+            "standing" => 0,
+            "dropped" => body.get("count")?.as_u64().filter(|count| *count > 0)?,
+            _ => return None,
+        };
+        Some(Event { id, at, missing, body: body.to_string().into() })
+    }
+
+    /// One JSON object: the same octets at each attempt, also after a restart.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+}
+
+fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
 }
 
 /// The id of an event at `at` that comes after the one with the id `last`: the time in
 /// milliseconds since 1970, or one more than the last.
 pub fn next_id(last: u64, at: Timestamp) -> u64 {
-    u64::try_from(at.as_millisecond()).unwrap_or(0).max(last + 1)
+    u64::try_from(at.as_millisecond()).unwrap_or(0).max(last.saturating_add(1))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::cluster::hook::Scope;
+
+    pub fn event(id: u64) -> Event {
+        with_cause(id, "\"ä\\\u{1}\u{2028}\" is not expected (3/3)".into())
+    }
+
+    pub fn long_event(id: u64, cause: usize) -> Event {
+        with_cause(id, "x".repeat(cause))
+    }
+
+    fn with_cause(id: u64, cause: String) -> Event {
+        let at = Timestamp::UNIX_EPOCH;
+        let turn = Turn {
+            at,
+            scope: Scope::Node,
+            pool: "web".into(),
+            node: Some("server-2".into()),
+            old: "serving",
+            new: "out",
+            cause,
+        };
+        Event::of(id, &turn)
+    }
+
+    #[test]
+    fn an_event_is_recalled_octet_by_octet() {
+        for event in [event(u64::MAX), Event::dropped(7, Timestamp::UNIX_EPOCH, 12)] {
+            let body: Value = serde_json::from_str(event.body()).unwrap();
+            assert_eq!(Event::recalled(&body), Some(event));
+        }
+        for none in [
+            json!({}),
+            json!({ "id": 1, "type": "standing" }),
+            json!({ "id": -1, "type": "standing", "time": "2026-03-01T10:02:11.500Z" }),
+            json!({ "id": 1, "type": "other", "time": "2026-03-01T10:02:11.500Z" }),
+            json!({ "id": 1, "type": "dropped", "time": "2026-03-01T10:02:11.500Z", "count": 0 }),
+        ] {
+            assert_eq!(Event::recalled(&none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn ids_grow_also_when_the_clock_goes_back() {
+        let at = Timestamp::from_millisecond(1000).unwrap();
+        assert_eq!((next_id(0, at), next_id(1000, at), next_id(5000, at)), (1000, 1001, 5001));
+    }
 }

@@ -1,17 +1,18 @@
 //! One hook: its queue, and the task that delivers from it one after the other.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::cluster::hook::{Action, Hook};
-use crate::hooks::command;
-use crate::hooks::event::{Event, What};
+use crate::cluster::hook::Hook;
+use crate::hooks::attempt::{Failed, MAX_REFUSALS, Way};
+use crate::hooks::event::Event;
 use crate::hooks::queue::Queue;
-use crate::hooks::webhook::Webhook;
+use crate::hooks::status::{Failure, HookStatus, Trouble};
 
 /// The pause after a failure doubles so often: with a `retry` of 1 s it grows to 64 s.
 const DOUBLINGS: u32 = 6;
@@ -19,52 +20,78 @@ const DOUBLINGS: u32 = 6;
 #[derive(Debug)]
 pub struct Line {
     pub hook: Hook,
-    queue: Mutex<Queue>,
+    inner: Mutex<Inner>,
     arrived: Notify,
     closed: AtomicBool,
-    pub counts: Counts,
-    error: Mutex<Option<String>>,
+    counts: Counts,
+    /// Told when the queue is another one than before.
+    changed: Arc<Notify>,
+}
+
+/// What a line that takes its place goes on with.
+#[derive(Debug, Default)]
+pub struct Inner {
+    pub queue: Queue,
+    trouble: Trouble,
+}
+
+impl Inner {
+    /// With what an earlier run did not deliver.
+    pub fn of(events: Vec<Event>) -> Inner {
+        Inner { queue: Queue::recalled(events), trouble: Trouble::default() }
+    }
 }
 
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Events.
-    pub delivered: AtomicU64,
+    delivered: AtomicU64,
     /// Attempts.
-    pub failed: AtomicU64,
+    failed: AtomicU64,
     /// Events.
-    pub dropped: AtomicU64,
+    dropped: AtomicU64,
+    /// Events.
+    refused: AtomicU64,
 }
 
 impl Line {
-    pub fn new(hook: Hook, queue: Queue, counts: Counts) -> Line {
+    pub fn new(hook: Hook, inner: Inner, counts: Counts, changed: Arc<Notify>) -> Line {
         Line {
             hook,
-            queue: Mutex::new(queue),
+            inner: Mutex::new(inner),
             arrived: Notify::new(),
             closed: AtomicBool::new(false),
             counts,
-            error: Mutex::new(None),
+            changed,
         }
     }
 
     /// Its queue and counts, for the line that takes its place.
-    pub fn hand_over(&self) -> (Queue, Counts) {
+    pub fn hand_over(&self) -> (Inner, Counts) {
         let taken = |count: &AtomicU64| AtomicU64::new(count.load(Ordering::Relaxed));
-        let Counts { delivered, failed, dropped } = &self.counts;
-        let counts =
-            Counts { delivered: taken(delivered), failed: taken(failed), dropped: taken(dropped) };
-        (std::mem::take(&mut *lock(&self.queue)), counts)
+        let Counts { delivered, failed, dropped, refused } = &self.counts;
+        let counts = Counts {
+            delivered: taken(delivered),
+            failed: taken(failed),
+            dropped: taken(dropped),
+            refused: taken(refused),
+        };
+        (std::mem::take(&mut *self.inner()), counts)
     }
 
-    /// Never waits. What the hook did not ask for is left out.
+    /// Never waits.
     pub fn push(&self, event: &Event) {
-        if let What::Turn(turn) = &event.what
-            && !self.hook.wants(turn.scope, &turn.pool)
-        {
-            return;
-        }
-        let dropped = lock(&self.queue).push(event.clone());
+        let dropped = self.inner().queue.push(event.clone());
+        self.arrived(dropped);
+    }
+
+    /// Older than what waits.
+    pub fn put_first(&self, events: Vec<Event>) {
+        let dropped = self.inner().queue.put_first(events);
+        self.arrived(dropped);
+    }
+
+    fn arrived(&self, dropped: u64) {
         if dropped > 0 && self.counts.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
             tracing::warn!(
                 "hook {}: its queue is full, the oldest events are dropped",
@@ -72,6 +99,7 @@ impl Line {
             );
         }
         self.arrived.notify_one();
+        self.changed.notify_one();
     }
 
     /// Nothing comes any more: [`Line::deliver`] ends when all is delivered.
@@ -81,12 +109,20 @@ impl Line {
     }
 
     pub fn waiting(&self) -> usize {
-        lock(&self.queue).len()
+        self.inner().queue.len()
     }
 
-    /// Why the newest attempt failed; `None` when it did not.
-    pub fn error(&self) -> Option<String> {
-        lock(&self.error).clone()
+    /// What is not delivered yet, oldest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.inner().queue.events().cloned().collect()
+    }
+
+    pub fn status(&self) -> HookStatus {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts { delivered, failed, dropped, refused } = &self.counts;
+        let counts = [read(delivered), read(failed), read(dropped), read(refused)];
+        let inner = self.inner();
+        HookStatus::of(&self.hook, inner.queue.len(), counts, &inner.trouble)
     }
 
     pub fn name(&self) -> &str {
@@ -94,32 +130,29 @@ impl Line {
     }
 
     pub async fn deliver(&self) {
-        let way = match &self.hook.action {
-            Action::Webhook { url, secret } => Way::Post(Webhook::new(url, secret.as_ref())),
-            Action::Command(words) => Way::Run(words),
-        };
+        let way = Way::of(&self.hook.action);
         while let Some(event) = self.next().await {
-            let mut failures = 0;
-            while let Err(told) = self.attempt(&way, &event).await {
-                self.counts.failed.fetch_add(1, Ordering::Relaxed);
-                if lock(&self.error).replace(told.clone()).is_none() {
-                    tracing::warn!("hook {}: {told}; it is tried again", self.name());
+            let (mut failures, mut refusals) = (0, 0);
+            let end = loop {
+                let Err(failed) = way.tell(&self.hook, &event).await else { break End::Taken };
+                refusals += u32::from(failed.refused);
+                if refusals >= MAX_REFUSALS {
+                    self.failed(&failed, None);
+                    break End::GivenUp(failed);
                 }
-                sleep(pause(self.hook.retry, failures)).await;
+                let pause = pause(self.hook.retry, failures);
+                self.failed(&failed, Some(pause));
+                sleep(pause).await;
                 failures += 1;
-            }
-            lock(&self.queue).done();
-            self.counts.delivered.fetch_add(1, Ordering::Relaxed);
-            if lock(&self.error).take().is_some() {
-                tracing::info!("hook {}: delivers again", self.name());
-            }
+            };
+            self.done(&event, end);
         }
     }
 
     async fn next(&self) -> Option<Event> {
         loop {
             let closed = self.closed.load(Ordering::Acquire);
-            match lock(&self.queue).take() {
+            match self.inner().queue.take() {
                 Some(event) => return Some(event),
                 None if closed => return None,
                 None => {}
@@ -128,32 +161,55 @@ impl Line {
         }
     }
 
-    async fn attempt(&self, way: &Way<'_>, event: &Event) -> Result<(), String> {
-        let body = event.body();
-        let attempt = async {
-            match way {
-                Way::Post(Some(webhook)) => webhook.post(event, body).await,
-                Way::Post(None) => Err("no TLS client can be made".into()),
-                Way::Run(words) => command::run(words, &body).await,
+    /// One line when it begins to fail; the page has the newest.
+    fn failed(&self, failed: &Failed, pause: Option<Duration>) {
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        let now = Timestamp::now();
+        let mut inner = self.inner();
+        if inner.trouble.in_a_row == 0 {
+            tracing::warn!("hook {}: {}; it is tried again", self.name(), failed.told);
+        }
+        inner.trouble.in_a_row += 1;
+        inner.trouble.newest = Some(Failure { at: now, error: failed.told.clone() });
+        inner.trouble.next = pause.and_then(|pause| now.checked_add(pause).ok());
+    }
+
+    fn done(&self, event: &Event, end: End) {
+        let mut inner = self.inner();
+        inner.queue.done();
+        match end {
+            End::Taken => {
+                self.counts.delivered.fetch_add(1, Ordering::Relaxed);
+                if std::mem::take(&mut inner.trouble.in_a_row) > 0 {
+                    tracing::info!("hook {}: delivers again", self.name());
+                }
             }
-        };
-        let limit = self.hook.timeout;
-        timeout(limit, attempt).await.unwrap_or_else(|_| Err(format!("not done within {limit:?}")))
+            End::GivenUp(Failed { told, .. }) => {
+                self.counts.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    "hook {}: an event is given up after {MAX_REFUSALS} refusals ({told}): {}",
+                    self.name(),
+                    event.body()
+                );
+            }
+        }
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// Nothing panics while it is held, and no await lies in between.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-enum Way<'a> {
-    Post(Option<Webhook>),
-    Run(&'a [String]),
+enum End {
+    Taken,
+    GivenUp(Failed),
 }
 
 fn pause(retry: Duration, failures: u32) -> Duration {
     retry * 2u32.pow(failures.min(DOUBLINGS))
-}
-
-/// Nothing panics while it is held, and no await lies in between.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -165,5 +221,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let pauses: Vec<u64> = (0..9).map(|n| pause(second, n).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+        let minutes: u64 = (0..MAX_REFUSALS - 1).map(|n| pause(second, n).as_secs()).sum();
+        assert_eq!(minutes, 255, "as the documentation says");
     }
 }

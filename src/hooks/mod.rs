@@ -1,44 +1,55 @@
-//! Changes of standing, told to others: each hook in order, at least once while the server runs,
-//! and nobody waits for it.
+//! Changes of standing, told to others: each hook in order, at least once, and nobody waits for it.
 //!
 //! | file | does or decides |
 //! |---|---|
 //! | [`event`] | decides: what is told |
 //! | [`queue`] | decides: what waits, and what is dropped |
-//! | `line` | does: one hook, one delivery after the other |
-//! | [`webhook`], [`command`] | do: one attempt |
-//!
-//! Deliberately missing: a memory. What is not delivered when the server stops is lost.
+//! | [`line`] | does: one hook, one delivery after the other |
+//! | [`attempt`] | does: one attempt, and decides what its failure means |
+//! | [`webhook`], [`command`] | do: the two kinds of it |
+//! | [`kept`] | does: what a restart delivers |
+//! | [`status`] | decides: what is told of a hook |
 
+pub mod attempt;
 pub mod command;
 pub mod event;
+pub mod kept;
 pub mod line;
 pub mod queue;
+pub mod status;
 pub mod webhook;
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cluster::hook::Hook;
-use crate::control::turns::Turns;
-use crate::hooks::event::{Event, What, next_id};
-use crate::hooks::line::{Counts, Line};
-use crate::hooks::queue::Queue;
+use crate::control::turns::{Turn, Turns};
+use crate::hooks::event::{Event, next_id};
+use crate::hooks::kept::{Keepable, Keeper, Kept};
+use crate::hooks::line::{Counts, Inner, Line};
+use crate::hooks::status::HookStatus;
 
-/// How long a stop waits for what is not delivered yet.
+/// How long a stop waits for what is not delivered yet, and then for the disk.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// The running hooks, from the outside.
 #[derive(Debug, Clone, Default)]
 pub struct Handle {
     running: Arc<Mutex<Vec<Running>>>,
-    tasks: TaskTracker,
+    last_id: Arc<AtomicU64>,
+    changed: Arc<Notify>,
+    deliveries: TaskTracker,
+    keeper: TaskTracker,
+    /// All queues are as the next start shall find them.
+    ended: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -47,40 +58,32 @@ struct Running {
     stop: CancellationToken,
 }
 
-/// What the world is told of a hook.
-#[derive(Debug, Clone, Serialize)]
-pub struct HookStatus {
-    pub name: String,
-    /// Events.
-    pub waiting: usize,
-    pub delivered: u64,
-    /// Attempts.
-    pub failed: u64,
-    /// Events.
-    pub dropped: u64,
-    /// Of the newest attempt, when it failed.
-    pub last_error: Option<String>,
-}
-
-/// Within a tokio runtime. Ends when the writer has and all is delivered.
-pub fn start(hooks: &[Hook], turns: Turns) -> Handle {
+/// Within a tokio runtime. What an earlier run did not deliver, by the file in `folder`, comes
+/// first. Ends when the writer has and all is delivered. Blocks.
+pub fn start(hooks: &[Hook], turns: Turns, folder: &Path) -> Handle {
     let handle = Handle::default();
-    handle.follow(hooks);
-    handle.tasks.spawn(pass_on(handle.clone(), turns));
+    let recalled = kept::recall(folder, Timestamp::now());
+    if let Err(error) = &recalled {
+        tracing::warn!("{error}; until it can, what waits for hooks is not kept");
+    }
+    let on_disk = recalled.ok();
+    handle.take_over(hooks, on_disk.clone().unwrap_or_default());
+    let (folder, of) = (folder.to_owned(), handle.clone());
+    let (changed, ended) = (handle.changed.clone(), handle.ended.clone());
+    handle.keeper.spawn(Keeper { folder, of, changed, ended, on_disk }.keep());
+    handle.deliveries.spawn(pass_on(handle.clone(), turns));
     handle
 }
 
 async fn pass_on(handle: Handle, mut turns: Turns) {
-    let mut id = 0;
     while let Some((turn, lost)) = turns.next().await {
         let at = turn.at;
         if lost > 0 {
             tracing::warn!("{lost} changes of standing came too fast for the hooks");
-            id = next_id(id, at);
-            handle.push(&Event { id, at, what: What::Dropped(lost) });
+            let dropped = Event::dropped(handle.next_id(at), at, lost);
+            handle.each(|running| running.line.push(&dropped));
         }
-        id = next_id(id, at);
-        handle.push(&Event { id, at, what: What::Turn(Box::new(turn)) });
+        handle.push(&Event::of(handle.next_id(at), &turn), &turn);
     }
     handle.each(|running| running.line.close());
 }
@@ -89,7 +92,14 @@ impl Handle {
     /// Takes another configuration over. A hook that did not change goes on; one that did keeps
     /// what waits for it.
     pub fn follow(&self, hooks: &[Hook]) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take_over(hooks, Kept::default());
+    }
+
+    /// `kept` is what waits for hooks that are not running yet.
+    fn take_over(&self, hooks: &[Hook], kept: Kept) {
+        self.last_id.fetch_max(kept.last_id, Ordering::Relaxed);
+        let mut kept = kept.hooks;
+        let mut running = self.running();
         let mut old = std::mem::take(&mut *running);
         for hook in hooks {
             let place = old.iter().position(|old| old.line.name() == hook.name);
@@ -98,53 +108,104 @@ impl Handle {
                 Some(same) if same.line.hook == *hook => same,
                 Some(other) => {
                     other.stop.cancel();
-                    let (queue, counts) = other.line.hand_over();
-                    self.run(Line::new(hook.clone(), queue, counts))
+                    let (inner, counts) = other.line.hand_over();
+                    self.run(hook, inner, counts)
                 }
-                None => self.run(Line::new(hook.clone(), Queue::default(), Counts::default())),
+                None => {
+                    let place = kept.iter().position(|(name, _)| *name == hook.name);
+                    let events = place.map(|place| kept.swap_remove(place).1);
+                    self.run(hook, Inner::of(events.unwrap_or_default()), Counts::default())
+                }
             });
         }
-        old.iter().for_each(|gone| gone.stop.cancel());
+        for gone in old {
+            gone.stop.cancel();
+            kept.push((gone.line.name().to_owned(), gone.line.events()));
+        }
+        kept.iter().for_each(|(name, events)| tell_gone(name, events.len()));
+        self.changed.notify_one();
     }
 
-    fn run(&self, line: Line) -> Running {
-        let (line, stop) = (Arc::new(line), CancellationToken::new());
+    fn run(&self, hook: &Hook, inner: Inner, counts: Counts) -> Running {
+        let line = Arc::new(Line::new(hook.clone(), inner, counts, self.changed.clone()));
+        let stop = CancellationToken::new();
         let (its, stopped) = (Arc::clone(&line), stop.clone());
-        self.tasks.spawn(async move { stopped.run_until_cancelled(its.deliver()).await });
+        self.deliveries.spawn(async move { stopped.run_until_cancelled(its.deliver()).await });
         Running { line, stop }
     }
 
-    fn push(&self, event: &Event) {
-        self.each(|running| running.line.push(event));
+    fn next_id(&self, at: Timestamp) -> u64 {
+        let mut id = 0;
+        let next = |last| {
+            id = next_id(last, at);
+            Some(id)
+        };
+        // It never fails, as there always is a next one.
+        let _ = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        id
+    }
+
+    /// To those who asked for it.
+    fn push(&self, event: &Event, turn: &Turn) {
+        self.each(|running| {
+            if running.line.hook.wants(turn.scope, &turn.pool) {
+                running.line.push(event);
+            }
+        });
     }
 
     fn each(&self, order: impl Fn(&Running)) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(order);
+        self.running().iter().for_each(order);
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn status(&self) -> Vec<HookStatus> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = |running: &Running| {
-            let (line, counts) = (&running.line, &running.line.counts);
-            HookStatus {
-                name: line.name().to_owned(),
-                waiting: line.waiting(),
-                delivered: counts.delivered.load(Ordering::Relaxed),
-                failed: counts.failed.load(Ordering::Relaxed),
-                dropped: counts.dropped.load(Ordering::Relaxed),
-                last_error: line.error(),
-            }
-        };
-        running.iter().map(status).collect()
+        self.running().iter().map(|running| running.line.status()).collect()
     }
 
-    /// After the writer has ended: waits a bounded time for what is not delivered yet.
+    /// After the writer has ended: waits a bounded time for what is not delivered yet, and keeps
+    /// the rest.
     pub async fn stop(self) {
-        self.tasks.close();
-        if timeout(STOP_LIMIT, self.tasks.wait()).await.is_err() {
-            let waiting: usize = self.status().iter().map(|hook| hook.waiting).sum();
-            tracing::warn!("{waiting} events for hooks are not delivered");
+        self.deliveries.close();
+        if timeout(STOP_LIMIT, self.deliveries.wait()).await.is_err() {
+            let waiting: usize = self.running().iter().map(|running| running.line.waiting()).sum();
+            tracing::warn!("{waiting} events for hooks are not delivered; the next start does it");
             self.each(|running| running.stop.cancel());
+            self.deliveries.wait().await;
         }
+        self.ended.cancel();
+        self.keeper.close();
+        if timeout(STOP_LIMIT, self.keeper.wait()).await.is_err() {
+            tracing::warn!("the disk is slow: what waits for hooks may not be kept");
+        }
+    }
+}
+
+impl Keepable for Handle {
+    fn waiting(&self) -> Kept {
+        let running = self.running();
+        let waits = |running: &Running| (running.line.name().to_owned(), running.line.events());
+        let hooks = running.iter().map(waits).filter(|(_, events)| !events.is_empty());
+        Kept { last_id: self.last_id.load(Ordering::Relaxed), hooks: hooks.collect() }
+    }
+
+    fn put_first(&self, kept: Kept) {
+        self.last_id.fetch_max(kept.last_id, Ordering::Relaxed);
+        let running = self.running();
+        for (name, events) in kept.hooks {
+            match running.iter().find(|running| running.line.name() == name) {
+                Some(running) => running.line.put_first(events),
+                None => tell_gone(&name, events.len()),
+            }
+        }
+    }
+}
+
+fn tell_gone(name: &str, events: usize) {
+    if events > 0 {
+        tracing::warn!("there is no hook {name} any more: {events} events for it are dropped");
     }
 }

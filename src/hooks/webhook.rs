@@ -7,15 +7,21 @@ use data_encoding::BASE64;
 use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, retry};
+use reqwest::{Client, StatusCode, retry};
 use ring::hmac;
 
 use crate::cluster::hook::Secret;
 use crate::cluster::trust::Trust;
-use crate::health::probe::trust;
+use crate::health::probe::failure::Failure;
+use crate::health::probe::{http, trust};
+use crate::hooks::attempt::Failed;
 use crate::hooks::event::Event;
 
 const USER_AGENT: &str = concat!("tiovivo/", env!("CARGO_PKG_VERSION"));
+
+/// Of the 4xx, those that ask for patience.
+const LATER: [StatusCode; 3] =
+    [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
 
 #[derive(Debug)]
 pub struct Webhook {
@@ -26,7 +32,7 @@ pub struct Webhook {
 
 impl Webhook {
     /// `None` when there is no client to be had; each attempt then says so.
-    pub fn new(url: &str, secret: Option<&Secret>) -> Option<Webhook> {
+    pub fn new(url: &str, secret: Option<&Secret>, trust: &Trust) -> Option<Webhook> {
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .no_proxy()
@@ -34,15 +40,16 @@ impl Webhook {
             .retry(retry::never())
             .pool_max_idle_per_host(0)
             .referer(false)
-            .tls_backend_preconfigured(trust::client_config(&Trust::Public)?)
+            .tls_backend_preconfigured(trust::client_config(trust)?)
             .build()
             .ok()?;
         let key = secret.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret.0));
         Some(Webhook { client, url: url.to_owned(), key })
     }
 
-    pub async fn post(&self, event: &Event, body: Vec<u8>) -> Result<(), String> {
+    pub async fn post(&self, event: &Event) -> Result<(), Failed> {
         let time = Timestamp::now().as_second();
+        let body = event.body();
         let mut request = self
             .client
             .post(&self.url)
@@ -50,27 +57,57 @@ impl Webhook {
             .header("webhook-id", event.id)
             .header("webhook-timestamp", time);
         if let Some(key) = &self.key {
-            request = request.header("webhook-signature", signature(key, event.id, time, &body));
+            let signature = signature(key, event.id, time, body);
+            request = request.header("webhook-signature", signature);
         }
-        let response = request.body(body).send().await.map_err(|error| reason(&error))?;
-        match response.status() {
-            status if status.is_success() => Ok(()),
-            status => Err(format!("HTTP {}, expected 2xx", status.as_u16())),
-        }
+        let sent = request.body(body.to_owned()).send().await;
+        judge(sent.map_err(|error| Failed::now(reason(&error)))?.status())
     }
 }
 
-fn signature(key: &hmac::Key, id: u64, time: i64, body: &[u8]) -> String {
-    let mut signed = format!("{id}.{time}.").into_bytes();
-    signed.extend_from_slice(body);
-    format!("v1,{}", BASE64.encode(hmac::sign(key, &signed).as_ref()))
+fn judge(status: StatusCode) -> Result<(), Failed> {
+    if status.is_success() {
+        return Ok(());
+    }
+    let refused = status.is_client_error() && !LATER.contains(&status);
+    Err(Failed { told: format!("HTTP {}, expected 2xx", status.as_u16()), refused })
 }
 
-/// The innermost cause says most; the URL is not told, as it may hold a secret.
+fn signature(key: &hmac::Key, id: u64, time: i64, body: &str) -> String {
+    let signed = format!("{id}.{time}.{body}");
+    format!("v1,{}", BASE64.encode(hmac::sign(key, signed.as_bytes()).as_ref()))
+}
+
+/// In the words of a probe where it has some. The innermost cause says most; the URL is not told,
+/// as it may hold a secret.
 fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    match http::reason(error) {
+        Failure::Other(_) => {
+            let mut cause: &dyn std::error::Error = error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            cause.to_string()
+        }
+        known => known.to_string(),
     }
-    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_asks_for_no_patience_is_a_refusal() {
+        let refused = |code| judge(StatusCode::from_u16(code).unwrap()).map_err(|f| f.refused);
+        for code in [200, 204, 299] {
+            assert_eq!(refused(code), Ok(()));
+        }
+        for code in [301, 308, 408, 425, 429, 500, 502, 503, 504] {
+            assert_eq!(refused(code), Err(false), "{code}");
+        }
+        for code in [400, 401, 403, 404, 409, 410, 413, 422, 451] {
+            assert_eq!(refused(code), Err(true), "{code}");
+        }
+    }
 }

@@ -27,7 +27,8 @@ use tokio::sync::watch;
 
 use crate::control::status::{CheckStatus, MemberStatus, PoolStatus, Status};
 use crate::counters::{Block, Counters, QTYPES, RCODES};
-use crate::hooks::{Handle, HookStatus};
+use crate::hooks::Handle;
+use crate::hooks::status::HookStatus;
 use crate::http::Shared;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -281,6 +282,8 @@ fn hooks(out: &mut Families<'_>, hooks: &[HookStatus]) -> fmt::Result {
     out.counter("hook_failed", help, each(|hook| hook.failed))?;
     let help = "Events that were dropped, as the queue was full";
     out.counter("hook_dropped", help, each(|hook| hook.dropped))?;
+    let help = "Events that were given up, as the hook refused them";
+    out.counter("hook_refused", help, each(|hook| hook.refused))?;
     let waiting = each(|hook| hook.waiting as u64).map(|(labels, n)| (labels, n as f64));
     out.gauge("hook_waiting", "Events that are not delivered yet", waiting)
 }

@@ -67,7 +67,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn hooks(&self) -> Vec<hooks::HookStatus> {
+    pub fn hooks(&self) -> Vec<hooks::status::HookStatus> {
         self.hooks.status()
     }
 

@@ -5,7 +5,7 @@ mod http;
 mod icmp;
 mod services;
 mod talk;
-mod tls;
+pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -9,6 +9,7 @@ mod encrypted;
 mod fairness;
 mod guard;
 mod health;
+mod hooks;
 mod http;
 mod kept;
 mod orders;

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cluster::hook::{Action, Hook, Scope, Secret};
+use crate::cluster::trust::Trust;
 use crate::config::check::nodes;
+use crate::config::check::probes::tls;
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
 use crate::config::raw::RawPool;
@@ -162,7 +164,29 @@ fn webhook_action(
         let message = "no URL that a POST can be sent to";
         report.error(&path.key("url"), message, "write http://… or https://… with a host");
     }
-    Some(Action::Webhook { url, secret })
+    let trust = match &raw.ca_file {
+        Some(written) => authorities(written, &url, folder, path, files, report)?,
+        None => Trust::Public,
+    };
+    Some(Action::Webhook { url, secret, trust })
+}
+
+fn authorities(
+    written: &str,
+    url: &str,
+    folder: &Path,
+    path: &KeyPath,
+    files: &mut Vec<PathBuf>,
+    report: &mut Report<'_>,
+) -> Option<Trust> {
+    if !url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+        let help = "write an https URL, or take `ca_file` out";
+        report.error(&path.key("ca_file"), "nothing is verified by these authorities", help);
+        return None;
+    }
+    let file = folder.join(written);
+    files.push(file.clone());
+    tls::authorities(&file, path, report).map(Trust::Authorities)
 }
 
 fn is_http(url: &str) -> bool {

@@ -35,11 +35,14 @@ pub struct RawHook {
 
 /// Gets a POST with JSON.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "the keys `url` and `secret_file`")]
+#[serde(deny_unknown_fields, default, expecting = "the keys `url`, `secret_file` and `ca_file`")]
 #[schemars(rename = "webhook", extend("required" = ["url"]))]
 pub struct RawWebhook {
     /// http or https.
     pub url: Option<String>,
     /// A file with the secret that signs, which only its owner may read.
     pub secret_file: Option<String>,
+    /// Certificates of the authorities that an https receiver's is trusted by, in PEM; Mozilla's
+    /// list when absent.
+    pub ca_file: Option<String>,
 }

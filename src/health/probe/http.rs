@@ -131,7 +131,7 @@ static NO_TLS: LazyLock<Option<ClientConfig>> = LazyLock::new(|| {
 /// | an error of the socket | its kind |
 /// | an answer that ends early | closed without an answer |
 /// | an answer that cannot be read | not an HTTP answer, or one without an end |
-fn reason(error: &reqwest::Error) -> Failure {
+pub fn reason(error: &reqwest::Error) -> Failure {
     let whole: &(dyn Error + 'static) = error;
     let chain = || std::iter::successors(Some(whole), |&error| error.source());
     if let Some(error) = chain().find_map(|error| error.downcast_ref::<io::Error>()) {

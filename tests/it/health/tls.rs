@@ -35,7 +35,7 @@ impl Authority {
     }
 
     /// A server that presents a certificate for `name`, changed by `change`.
-    fn acceptor(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> TlsAcceptor {
+    pub fn acceptor(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> TlsAcceptor {
         let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
         change(&mut parameters);
         let key = KeyPair::generate().unwrap();

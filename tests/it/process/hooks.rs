@@ -1,107 +1,22 @@
 //! A receiver of webhooks that fails, hangs and is gone: nobody waits for it, and when it returns
 //! it gets every event in order.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use data_encoding::BASE64;
-use ring::hmac;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::hooks::receiver::{Manner, Nobody, Receiver, SECRET};
 use crate::process::child::Mood;
 use crate::process::client;
 use crate::process::server::Server;
 use crate::process::site::{Plan, QUICK, Site};
 use crate::process::until;
 
-const SECRET: &str = "a-secret-of-the-test";
 /// Far above what a busy machine needs for one answer, far below the timeout of the hook.
 const SLOW: Duration = Duration::from_millis(250);
-
-#[derive(Clone, Copy)]
-#[repr(u8)]
-enum Manner {
-    Takes,
-    Fails,
-    Hangs,
-}
-
-/// Its connections share what it got.
-#[derive(Clone, Default)]
-struct Receiver {
-    manner: Arc<AtomicU8>,
-    /// Bodies that it took.
-    got: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Receiver {
-    /// Until the next connection after `gone`.
-    fn listen(&self, listener: TcpListener) {
-        let its = self.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let its = its.clone();
-                std::thread::spawn(move || its.converse(stream));
-            }
-        });
-    }
-
-    fn is(&self, manner: Manner) {
-        self.manner.store(manner as u8, Ordering::SeqCst);
-    }
-
-    fn converse(&self, mut stream: TcpStream) -> Option<()> {
-        let mut reader = BufReader::new(stream.try_clone().ok()?);
-        let (mut length, mut id, mut time, mut signature) = (0, String::new(), String::new(), None);
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).ok()?;
-            let Some((name, value)) = line.trim().split_once(": ") else {
-                if line.starts_with("POST ") {
-                    continue;
-                }
-                break;
-            };
-            match name {
-                "content-length" => length = value.parse().ok()?,
-                "webhook-id" => id = value.to_owned(),
-                "webhook-timestamp" => time = value.to_owned(),
-                "webhook-signature" => signature = value.strip_prefix("v1,").map(str::to_owned),
-                _ => {}
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        let manner = self.manner.load(Ordering::SeqCst);
-        if manner == Manner::Hangs as u8 {
-            // Until the other side gives up.
-            let _ = reader.read(&mut [0]);
-            return None;
-        }
-        if manner == Manner::Fails as u8 {
-            return stream.write_all(b"HTTP/1.1 500 Ill\r\ncontent-length: 0\r\n\r\n").ok();
-        }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-        let signed = [format!("{id}.{time}.").as_bytes(), &body].concat();
-        let tag = BASE64.decode(signature?.as_bytes()).ok()?;
-        hmac::verify(&key, &signed, &tag).ok()?;
-        let body: Value = serde_json::from_slice(&body).ok()?;
-        assert_eq!(body["id"].to_string(), id);
-        self.got.lock().unwrap().push(body);
-        stream.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").ok()
-    }
-
-    /// What it took, each event once.
-    fn events(&self) -> Vec<Value> {
-        let mut events = self.got.lock().unwrap().clone();
-        events.dedup();
-        events
-    }
-}
 
 /// How long one answer takes.
 fn ask(server: SocketAddr) -> Duration {
@@ -115,14 +30,18 @@ fn ask(server: SocketAddr) -> Duration {
     begin.elapsed()
 }
 
-#[test]
-fn a_receiver_that_is_away_delays_nobody_and_then_gets_every_event_in_order() {
-    let site = Site::new(2, QUICK);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+fn write_secret(site: &Site) {
     let secret = site.folder.path().join("hook-secret");
     std::fs::write(&secret, SECRET).unwrap();
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_receiver_that_is_away_delays_nobody_and_then_gets_every_event_in_order() {
+    let site = Site::new(2, QUICK);
+    let nobody = Nobody::new();
+    let address = nobody.address();
+    write_secret(&site);
     let hooks = format!(
         "hooks:
   - name: pager
@@ -137,8 +56,6 @@ fn a_receiver_that_is_away_delays_nobody_and_then_gets_every_event_in_order() {
         site.folder.path().join("noted").display()
     );
     site.write_config(&(site.config(&Plan::new(0..2)) + &hooks));
-    // Nobody listens yet.
-    drop(listener);
     let receiver = Receiver::default();
     let server = Server::start(&site);
     server.until_ready();
@@ -152,10 +69,10 @@ fn a_receiver_that_is_away_delays_nobody_and_then_gets_every_event_in_order() {
     };
     flip(Mood::Ill, &["server-3"]);
     receiver.is(Manner::Hangs);
-    receiver.listen(TcpListener::bind(address).unwrap());
+    receiver.listen(nobody.listen());
     flip(Mood::Well, &["server-2", "server-3"]);
     flip(Mood::Ill, &["server-3"]);
-    receiver.is(Manner::Fails);
+    receiver.is(Manner::Answers(500));
     flip(Mood::Well, &["server-2", "server-3"]);
     assert!(receiver.events().is_empty());
     let took = begin.elapsed().as_secs_f64();
@@ -196,4 +113,53 @@ fn a_receiver_that_is_away_delays_nobody_and_then_gets_every_event_in_order() {
     let noted = std::fs::read_to_string(site.folder.path().join("noted")).unwrap();
     let noted: Vec<Value> = noted.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(noted, events);
+}
+
+/// Killed with events that wait: the next start delivers them, and the change that came while no
+/// server was there after them. A hook that is gone by then is told of.
+#[test]
+fn a_killed_server_delivers_after_its_start_what_it_had_not() {
+    let site = Site::new(2, QUICK);
+    let nobody = Nobody::new();
+    write_secret(&site);
+    let hook = |name: &str| {
+        let address = nobody.address();
+        format!(
+            "  - name: {name}
+    webhook: {{ url: \"http://{address}/hook\", secret_file: hook-secret }}
+    on: [node]
+    retry: 10ms
+"
+        )
+    };
+    let config = site.config(&Plan::new(0..2));
+    site.write_config(&format!("{config}hooks:\n{}{}", hook("pager"), hook("old")));
+    let mut server = Server::start(&site);
+    server.until_ready();
+    site.children[0].is(Mood::Ill);
+    server.until_answering(&["server-3"]);
+    site.children[0].is(Mood::Well);
+    server.until_answering(&["server-2", "server-3"]);
+    let file = site.folder.path().join("state/hooks.json");
+    let kept = until("both changes are kept for both hooks", || {
+        let kept: Value = serde_json::from_slice(&std::fs::read(&file).ok()?).ok()?;
+        let events = |index: usize| kept["hooks"][index]["events"].as_array().cloned();
+        (events(0)?.len() == 2 && events(1)?.len() == 2).then(|| events(0)).flatten()
+    });
+    server.end(Signal::SIGKILL);
+
+    site.children[1].is(Mood::Ill);
+    let config = format!("{config}hooks:\n{}", hook("pager"));
+    site.write_config(&config);
+    let receiver = Receiver::default();
+    receiver.is(Manner::Takes);
+    receiver.listen(nobody.listen());
+    let server = Server::start(&site);
+    server.until_answering(&["server-2"]);
+    let events = until("the third event", || Some(receiver.events()).filter(|got| got.len() >= 3));
+    assert_eq!(events[..2], kept);
+    assert_eq!((&events[2]["node"], &events[2]["new"]), (&"server-3".into(), &"out".into()));
+    assert!(receiver.ids().is_sorted_by(|a, b| a < b));
+    assert_eq!(server.logged("there is no hook old any more: 2 events for it are dropped"), 1);
+    assert_eq!(server.logged("hook pager: "), 0, "{:?}", receiver.ids());
 }

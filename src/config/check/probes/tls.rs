@@ -63,7 +63,8 @@ pub fn check(
     (!is_wrong).then(|| Tls { name: name.cloned(), trust })
 }
 
-fn authorities(file: &Path, path: &KeyPath, report: &mut Report<'_>) -> Option<Authorities> {
+/// `path` is above the key `ca_file`.
+pub fn authorities(file: &Path, path: &KeyPath, report: &mut Report<'_>) -> Option<Authorities> {
     match certificate::authorities(file) {
         Ok(roots) => Some(Authorities { file: file.to_owned(), roots: roots.into() }),
         Err(fault) => {

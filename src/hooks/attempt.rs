@@ -1,0 +1,69 @@
+//! One attempt to tell a hook of one event, and what its failure means.
+//!
+//! | failure | then |
+//! |---|---|
+//! | no connection, a timeout, 3xx, 5xx, 408, 425, 429, most exit codes | tried again, for ever |
+//! | any other 4xx, exit code 65 | a refusal: tried [`MAX_REFUSALS`] times in all |
+//!
+//! 410 Gone is a refusal like the others: only config.yaml ends a hook.
+
+use tokio::time::timeout;
+
+use crate::cluster::hook::{Action, Hook};
+use crate::hooks::command;
+use crate::hooks::event::Event;
+use crate::hooks::webhook::Webhook;
+
+/// Refusals of one event after which it is given up, so that the next ones get their turn. With a
+/// `retry` of 1 s that takes four minutes.
+pub const MAX_REFUSALS: u32 = 10;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// In the operator's words.
+    pub told: String,
+    /// The receiver looked at this event and does not want it.
+    pub refused: bool,
+}
+
+impl Failed {
+    pub fn now(told: String) -> Failed {
+        Failed { told, refused: false }
+    }
+
+    pub fn for_good(told: String) -> Failed {
+        Failed { told, refused: true }
+    }
+}
+
+/// How a hook is told.
+#[derive(Debug)]
+pub enum Way<'a> {
+    Post(Option<Webhook>),
+    Run(&'a [String]),
+}
+
+impl Way<'_> {
+    pub fn of(action: &Action) -> Way<'_> {
+        match action {
+            Action::Webhook { url, secret, trust } => {
+                Way::Post(Webhook::new(url, secret.as_ref(), trust))
+            }
+            Action::Command(words) => Way::Run(words),
+        }
+    }
+
+    /// Within the hook's timeout.
+    pub async fn tell(&self, hook: &Hook, event: &Event) -> Result<(), Failed> {
+        let attempt = async {
+            match self {
+                Way::Post(Some(webhook)) => webhook.post(event).await,
+                Way::Post(None) => Err(Failed::now("no TLS client can be made".into())),
+                Way::Run(words) => command::run(words, event.body()).await,
+            }
+        };
+        let limit = hook.timeout;
+        let late = |_| Err(Failed::now(format!("not done within {limit:?}")));
+        timeout(limit, attempt).await.unwrap_or_else(late)
+    }
+}

@@ -1,0 +1,144 @@
+//! What the world is told of a hook.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::cluster::hook::{Action, Hook};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct HookStatus {
+    pub name: String,
+    /// `webhook` or `command`.
+    pub kind: &'static str,
+    /// Scheme and host, or the program: neither has a secret in it.
+    pub target: String,
+    /// Events.
+    pub waiting: usize,
+    pub delivered: u64,
+    /// Attempts.
+    pub failed: u64,
+    /// Events.
+    pub dropped: u64,
+    /// Events that were given up, as the receiver refused them.
+    pub refused: u64,
+    /// Of the newest attempt, when it failed.
+    pub last_error: Option<String>,
+    /// The newest failure, also when it is over.
+    pub last_failure: Option<LastFailure>,
+    /// One sentence.
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct LastFailure {
+    pub at: String,
+    pub error: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub at: Timestamp,
+    pub error: String,
+}
+
+/// What went wrong, and whether it still does.
+#[derive(Debug, Default)]
+pub struct Trouble {
+    pub newest: Option<Failure>,
+    /// Attempts that failed since the last success. 0: all is well.
+    pub in_a_row: u32,
+    /// The next attempt, when the newest failed and its event is not given up.
+    pub next: Option<Timestamp>,
+}
+
+impl HookStatus {
+    /// `counts`: delivered, failed, dropped and refused.
+    pub fn of(hook: &Hook, waiting: usize, counts: [u64; 4], trouble: &Trouble) -> HookStatus {
+        let [delivered, failed, dropped, refused] = counts;
+        let (kind, target) = match &hook.action {
+            Action::Webhook { url, .. } => ("webhook", origin(url)),
+            Action::Command(words) => ("command", words.first().cloned().unwrap_or_default()),
+        };
+        let newest = trouble.newest.as_ref();
+        let current = newest.filter(|_| trouble.in_a_row > 0);
+        HookStatus {
+            name: hook.name.clone(),
+            kind,
+            target,
+            waiting,
+            delivered,
+            failed,
+            dropped,
+            refused,
+            last_error: current.map(|failure| failure.error.clone()),
+            last_failure: newest.map(|failure| LastFailure {
+                at: format!("{:.3}", failure.at),
+                error: failure.error.clone(),
+            }),
+            why: why(waiting, delivered, trouble),
+        }
+    }
+}
+
+/// Without user, path and query.
+fn origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}")
+}
+
+fn why(waiting: usize, delivered: u64, trouble: &Trouble) -> String {
+    let events = match waiting {
+        0 => "no event waits".to_owned(),
+        1 => "1 event waits".to_owned(),
+        more => format!("{more} events wait"),
+    };
+    match (&trouble.newest, trouble.in_a_row) {
+        (Some(failure), in_a_row @ 1..) => {
+            let attempts = match in_a_row {
+                1 => "the newest attempt failed".to_owned(),
+                more => format!("the newest {more} attempts failed"),
+            };
+            let next = trouble.next.filter(|_| waiting > 0);
+            let next = next.map(|at| format!("; the next is at {}", at.strftime("%H:%M:%S UTC")));
+            format!("{attempts}: {}; {events}{}", failure.error, next.unwrap_or_default())
+        }
+        _ if waiting > 0 => format!("{events} for the receiver to take it"),
+        _ if delivered == 0 => "nothing was to be told yet".to_owned(),
+        _ => "every event is delivered".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        assert_eq!(
+            origin("https://u:p@ops.example.org:8443/T0/B1?k=v"),
+            "https://ops.example.org:8443"
+        );
+        assert_eq!(origin("http://[2001:db8::1]"), "http://[2001:db8::1]");
+        assert_eq!(origin("http://h?x@y"), "http://h");
+    }
+
+    #[test]
+    fn one_sentence_says_how_it_stands() {
+        let at: Timestamp = "2026-03-01T10:02:11Z".parse().unwrap();
+        let mut trouble = Trouble::default();
+        assert_eq!(why(0, 0, &trouble), "nothing was to be told yet");
+        assert_eq!(why(0, 3, &trouble), "every event is delivered");
+        assert_eq!(why(1, 3, &trouble), "1 event waits for the receiver to take it");
+        let newest = Some(Failure { at, error: "connection refused".into() });
+        trouble = Trouble { newest, in_a_row: 2, next: Some(at) };
+        assert_eq!(
+            why(5, 3, &trouble),
+            "the newest 2 attempts failed: connection refused; 5 events wait; the next is at \
+             10:02:11 UTC"
+        );
+        trouble.in_a_row = 0;
+        assert_eq!(why(0, 4, &trouble), "every event is delivered");
+    }
+}
