@@ -17,5 +17,6 @@ pub mod pool;
 pub mod selection;
 pub mod service;
 pub mod standing;
+pub mod steadiness;
 pub mod trust;
 pub mod validity;

@@ -9,6 +9,7 @@ use crate::cluster::checks::Checks;
 use crate::cluster::member::{Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{NodeName, Role};
+use crate::cluster::steadiness::Steadiness;
 
 /// One pool of `pools:`. The names that it is published under are `config`'s: this is no DNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct Pool {
     /// What the members speak on port 443, the best first: published beside their addresses. Not
     /// published when `None`; otherwise never empty.
     pub https: Option<Vec<Alpn>>,
+    pub steadiness: Steadiness,
 }
 
 /// A protocol inside TLS (RFC 7301), by its name there.

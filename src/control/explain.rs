@@ -1,5 +1,7 @@
 //! Every decision in one sentence, in the operator's words.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -8,6 +10,7 @@ use crate::cluster::pool::{Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection};
 use crate::cluster::standing::{Standing, State};
 use crate::control::checks::Checked;
+use crate::control::damping::Falls;
 use crate::control::roster::{MemberState, PoolState};
 use crate::control::watched::Watched;
 
@@ -39,6 +42,36 @@ pub fn moved_under(order: &InForce, standing: Standing, check: &Checked) -> Stri
         Standing::Out => "would be out",
     };
     format!("{health} by its health: {}; it stays {}", check.cause(), order.state())
+}
+
+/// The same of a member that is held out whatever its health says.
+pub fn moved_while_held(
+    standing: Standing,
+    check: &Checked,
+    until: Timestamp,
+    now: Timestamp,
+) -> String {
+    let (cause, until) = (check.cause(), clock(until, now));
+    match standing {
+        Standing::Serving => format!("is well again: {cause}; it is held out until {until}"),
+        Standing::Out => format!("is not well again: {cause}; it is held out until {until}"),
+    }
+}
+
+/// Why a member stays out although it may be well.
+pub fn hold(pool: &Pool, falls: &Falls, now: Timestamp) -> Option<String> {
+    let (until, rule) = (falls.held_until()?, pool.steadiness.damping.as_ref()?);
+    let (count, within) = (falls.count(rule, now), span(rule.within));
+    Some(format!("held out until {}: {count} falls within {within}", clock(until, now)))
+}
+
+/// `90 s`, `10 min`, `1 h`.
+fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ => format!("{} s", duration.as_secs_f64()),
+    }
 }
 
 pub fn deep_moved(standing: Standing, deep: &Watched) -> String {
@@ -154,9 +187,22 @@ pub fn ordered_member(
 }
 
 /// Why a member is answered or not. `shortage` is what [`answered`] says, while the pool is short.
-pub fn member(check: &Checked, in_answers: bool, shortage: Option<&str>, now: Timestamp) -> String {
-    let health = health(check, now);
-    match (check.standing(), in_answers, shortage) {
+pub fn member(
+    pool: &Pool,
+    member: &MemberState,
+    in_answers: bool,
+    shortage: Option<&str>,
+    now: Timestamp,
+) -> String {
+    let health = match (member.check.standing(), hold(pool, &member.falls, now)) {
+        (_, None) => health(&member.check, now),
+        (Standing::Out, Some(hold)) => format!("{}; {hold}", health(&member.check, now)),
+        (Standing::Serving, Some(hold)) => {
+            let health = member.check.answer().unwrap_or_else(|| "healthy".into());
+            format!("{hold}; its check passes: {health}")
+        }
+    };
+    match (member.standing(), in_answers, shortage) {
         (Standing::Serving, true, _) | (Standing::Out, false, _) => health,
         (Standing::Serving, false, None) => format!("{health}; in reserve, another comes first"),
         (Standing::Serving, false, Some(shortage)) => format!("{health}; not answered: {shortage}"),

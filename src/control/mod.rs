@@ -7,6 +7,8 @@
 //! | [`state`] | decides: what an event changes, who is answered |
 //! | [`watched`] | decides: one target's part of it |
 //! | [`checks`] | decides: one verdict of a member's checks |
+//! | [`moves`] | decides: which changes of standing clients feel |
+//! | [`damping`] | decides: how long a member that falls often is held out |
 //! | [`roster`] | decides: which targets there are, over a reload |
 //! | [`request`] | decides: what an operator asks for, or every fault of it |
 //! | [`orders`] | decides: what the operator's orders make of the members |
@@ -18,9 +20,11 @@
 //! | [`loaded`] | a configuration made ready to serve |
 
 pub mod checks;
+pub mod damping;
 pub mod event;
 pub mod explain;
 pub mod loaded;
+pub mod moves;
 pub mod orders;
 pub mod overrides;
 pub mod recorder;

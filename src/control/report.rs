@@ -83,6 +83,7 @@ fn member_status(
 ) -> MemberStatus {
     let (v4, v6) = (member.addresses.v4(), member.addresses.v6());
     let addresses = v4.map(|a| a.to_string()).into_iter().chain(v6.map(|a| a.to_string()));
+    let falls = pool.steadiness.damping.map(|rule| health.falls.count(&rule, now));
     let deep = pool.deep.as_ref().zip(health.deep.as_ref());
     MemberStatus {
         node: member.node.to_string(),
@@ -93,8 +94,10 @@ fn member_status(
         operator: health.operator.as_ref().map(operator_status),
         why: match &health.operator {
             Some(order) => explain::ordered_member(order, in_answers, shortage, now),
-            None => explain::member(&health.check, in_answers, shortage, now),
+            None => explain::member(pool, health, in_answers, shortage, now),
         },
+        falls: falls.unwrap_or_default(),
+        held_until: health.falls.held_until().map(explain::time),
         check: rotation(member, &pool.checks, &health.check),
         checks: match pool.checks.are_several() {
             true => each(member, &pool.checks, &health.check),

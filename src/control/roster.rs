@@ -18,6 +18,7 @@ use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
 use crate::cluster::standing::Standing;
 use crate::control::checks::Checked;
+use crate::control::damping::Falls;
 use crate::control::store::KeptPool;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
@@ -41,6 +42,7 @@ pub struct MemberState {
     pub deep: Option<Watched>,
     /// The order of the operator that counts for it.
     pub operator: Option<InForce>,
+    pub falls: Falls,
 }
 
 /// What is to be probed.
@@ -82,12 +84,20 @@ pub fn first(
 }
 
 fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> PoolState {
+    let of = |node: &str| kept?.members.iter().find(|member| member.node == node);
     let memory = |node: &str| {
-        let member = kept?.members.iter().find(|member| member.node == node)?;
+        let member = of(node)?;
         let standing = if member.serving { Standing::Serving } else { Standing::Out };
         Some(Memory { standing, since: member.since })
     };
-    let members = pool.membership.iter().map(|m| maker.member(&m, pool, memory(m.node.as_str())));
+    let members = pool.membership.iter().map(|member| {
+        let node = member.node.as_str();
+        let mut state = maker.member(&member, pool, memory(node));
+        if let (Some(_), Some(kept)) = (pool.steadiness.damping, of(node)) {
+            state.falls = kept.falls.clone();
+        }
+        state
+    });
     let members = members.collect();
     let enough = |node: &str| kept.is_some_and(|kept| kept.last_enough.iter().any(|n| n == node));
     PoolState { members, last_enough: indices(pool, enough), short: false }
@@ -150,6 +160,7 @@ impl Maker<'_> {
             check: self.checked(member, pool, memory),
             deep: pool.deep.as_ref().map(|deep| self.watched(member, pool, deep, None)),
             operator: None,
+            falls: Falls::default(),
         }
     }
 
@@ -180,7 +191,11 @@ impl Maker<'_> {
             (Some(watched), Some(old)) if same(deep, old) => watched,
             _ => self.watched(member, pool, deep, None),
         });
-        MemberState { check, deep, operator: old.operator }
+        let mut falls = old.falls;
+        if pool.steadiness.damping.is_none() {
+            falls = Falls::default();
+        }
+        MemberState { check, deep, operator: old.operator, falls }
     }
 
     fn checked(&mut self, member: &MemberView<'_>, pool: &Pool, memory: Option<Memory>) -> Checked {
@@ -213,9 +228,13 @@ fn targets(pools: &[PoolState]) -> impl Iterator<Item = TargetId> {
 }
 
 impl MemberState {
-    /// What counts for the answers: the operator's word, and without one its health.
+    /// What counts for the answers: the operator's word, then a hold, then its health.
     pub fn standing(&self) -> Standing {
-        self.operator.as_ref().map_or_else(|| self.check.standing(), InForce::standing)
+        match &self.operator {
+            Some(order) => order.standing(),
+            None if self.falls.held_until().is_some() => Standing::Out,
+            None => self.check.standing(),
+        }
     }
 
     pub fn withheld(&self) -> Withheld {
@@ -224,7 +243,8 @@ impl MemberState {
 
     /// Whether its next probe changes nothing.
     pub fn is_settled(&self) -> bool {
-        self.operator.is_some() || self.check.state().is_settled()
+        let is_held = self.operator.is_some() || self.falls.held_until().is_some();
+        is_held || self.check.state().is_settled()
     }
 
     fn targets(&self) -> impl Iterator<Item = TargetId> {

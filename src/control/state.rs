@@ -17,6 +17,7 @@ use crate::cluster::selection::{Cause, PoolHealth, Selection, Share, select, ser
 use crate::cluster::standing::Standing;
 use crate::control::explain;
 use crate::control::loaded::Loaded;
+use crate::control::moves::{self, Move};
 use crate::control::orders;
 use crate::control::request::{Request, RequestFault};
 use crate::control::roster::{self, MemberState, Numbers, Plan, PoolState};
@@ -46,6 +47,7 @@ pub struct ControlState {
     pub overrides: Vec<Override>,
     /// When time alone changes what they do.
     orders_change: Option<Timestamp>,
+    due: Option<Timestamp>,
     numbers: Numbers,
     places: HashMap<TargetId, Place>,
     /// Targets that the first round waits for; `None` when it is over.
@@ -87,6 +89,7 @@ impl ControlState {
             refused: None,
             overrides: vec![],
             orders_change: None,
+            due: None,
             numbers,
             places: HashMap::new(),
             unheard: Some(unheard),
@@ -140,9 +143,7 @@ impl ControlState {
         if !self.is_ready() || !std::mem::take(&mut self.unsettled) {
             return false;
         }
-        for pool in 0..self.pools.len() {
-            self.take_over(pool, now);
-        }
+        self.each_pool(now, moves::take_over);
         self.select(now)
     }
 
@@ -191,13 +192,14 @@ impl ControlState {
 
     /// When time alone changes something next: [`ControlState::pass`] is to be called then.
     pub fn due(&self) -> Option<Timestamp> {
-        self.orders_change
+        self.due
     }
 
     /// Ends what is over and tells it. Whether something is to be published.
     pub fn pass(&mut self, now: Timestamp) -> bool {
         let due = self.due().is_some_and(|at| at <= now);
         if due {
+            self.each_pool(now, moves::end_holds);
             self.overrides.retain(|order| !order.is_over(now));
             self.put_orders(now);
             self.select(now);
@@ -266,45 +268,39 @@ impl ControlState {
         }
     }
 
-    /// Takes the trackers' standings over and tells what changed.
-    fn take_over(&mut self, index: usize, now: Timestamp) {
-        let pool = &self.loaded.pools[index];
-        let mut told = vec![];
-        for (member, state) in pool.membership.iter().zip(&mut self.pools[index].members) {
-            if let Some(standing) = state.check.settle() {
-                let (what, cause) = match &state.operator {
-                    Some(order) => {
-                        let what = explain::moved_under(order, standing, &state.check);
-                        (what.clone(), what)
-                    }
-                    None => (explain::moved(pool, standing, &state.check), state.check.cause()),
-                };
-                self.turns.push(Turn {
-                    at: now,
-                    scope: Scope::Node,
-                    pool: pool.name.to_string(),
-                    node: Some(member.node.to_string()),
-                    old: standing.other().as_str(),
-                    new: standing.as_str(),
-                    cause,
-                });
-                told.push((member.node, what));
-            }
-            if let Some(deep) = &mut state.deep
-                && let Some(standing) = deep.settle()
-            {
-                told.push((member.node, explain::deep_moved(standing, deep)));
-            }
+    fn each_pool(
+        &mut self,
+        now: Timestamp,
+        change: impl Fn(&Pool, &mut PoolState, Timestamp) -> Vec<Move>,
+    ) {
+        for index in 0..self.pools.len() {
+            let moves = change(&self.loaded.pools[index], &mut self.pools[index], now);
+            self.tell(index, moves, now);
         }
-        for (node, what) in told {
+    }
+
+    /// Log, page and hooks.
+    fn tell(&mut self, index: usize, moves: Vec<Move>, now: Timestamp) {
+        let pool = &self.loaded.pools[index];
+        for Move { node, what, turn } in moves {
             let text = format!("{node} {what}");
             self.news.push(News { warning: false, text });
+            self.turns.extend(turn.map(|(standing, cause)| Turn {
+                at: now,
+                scope: Scope::Node,
+                pool: pool.name.to_string(),
+                node: Some(node.to_string()),
+                old: standing.other().as_str(),
+                new: standing.as_str(),
+                cause,
+            }));
             remember(&mut self.changes, pool, node.as_str(), what, now);
         }
     }
 
     /// Decides all answers anew. Whether one of them changed.
     fn select(&mut self, now: Timestamp) -> bool {
+        self.each_pool(now, |pool, state, _| moves::release_holds(pool, state));
         let pools = &self.loaded.pools;
         for (pool, state) in pools.iter().zip(&mut self.pools) {
             let serving = serving(&standings(state));
@@ -326,6 +322,9 @@ impl ControlState {
         for index in 0..self.answers.len() {
             self.tell_shortage(index, now);
         }
+        let members = self.pools.iter().flat_map(|pool| &pool.members);
+        let holds = members.filter_map(|member| member.falls.held_until());
+        self.due = holds.chain(self.orders_change).min();
         changed
     }
 
@@ -391,7 +390,8 @@ fn kept(pool: &Pool, state: &PoolState) -> KeptPool {
     let members = pool.membership.iter().zip(&state.members).filter_map(|(member, state)| {
         let memory = state.check.memory()?;
         let serving = memory.standing == Standing::Serving;
-        Some(KeptMember { node: member.node.to_string(), serving, since: memory.since })
+        let (node, falls) = (member.node.to_string(), state.falls.clone());
+        Some(KeptMember { node, serving, since: memory.since, falls })
     });
     KeptPool {
         name: pool.name.to_string(),

@@ -82,6 +82,10 @@ pub struct MemberStatus {
     pub operator: Option<OperatorStatus>,
     /// One sentence.
     pub why: String,
+    /// Falls that its damping remembers.
+    pub falls: usize,
+    /// It fell so often that it stays out until then, whatever its health says.
+    pub held_until: Option<String>,
     /// What decides the rotation: the verdict of all of `checks`, where there are several.
     pub check: CheckStatus,
     /// Each of several checks; empty when there is one.

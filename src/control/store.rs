@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::config::state_file;
+use crate::control::damping::Falls;
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "health.json";
@@ -51,6 +52,8 @@ pub struct KeptMember {
     pub node: String,
     pub serving: bool,
     pub since: Timestamp,
+    #[serde(default, skip_serializing_if = "Falls::is_none")]
+    pub falls: Falls,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -217,6 +217,10 @@ fn members(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     };
     let help = "1 while the member is in the answers of its pool";
     out.gauge("member_in_answers", help, each(|member| flag(member.in_answers)))?;
+    let help = "1 while the member stays out because it fell often, whatever its health says";
+    out.gauge("member_held_out", help, each(|member| flag(member.held_until.is_some())))?;
+    let help = "Falls of the member that its damping remembers";
+    out.gauge("member_remembered_falls", help, each(|member| member.falls as f64))?;
     let states = pools.iter().flat_map(|pool| {
         pool.members.iter().flat_map(move |member| {
             let now = member.operator.as_ref().map_or("none", |order| order.state);

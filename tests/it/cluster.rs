@@ -9,6 +9,7 @@ use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
+use tiovivo::cluster::steadiness::Steadiness;
 use tiovivo::config::{Config, Encrypted, Published, Server};
 use tiovivo::control::loaded::Loaded;
 use tiovivo::zone::name::Name;
@@ -43,6 +44,7 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
         checks: Checks::one(check(80)),
         deep: None,
         https: None,
+        steadiness: Steadiness::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tiovivo::cluster::check::Check;
 use tiovivo::cluster::checks::{Checks, NamedCheck};
 use tiovivo::cluster::pool::{Order, Pool, PoolId, WhenShort};
+use tiovivo::control::damping::Falls;
 use tiovivo::control::report;
 use tiovivo::control::roster::Plan;
 use tiovivo::control::state::ControlState;
@@ -317,7 +318,8 @@ fn only_what_is_known_is_kept() {
     assert_eq!(run.state.kept()[0].members, []);
     let run = Run::ready(vec![pool("web", &[2])]);
     let since = "2026-03-01T10:02:00Z".parse().unwrap();
-    let member = KeptMember { node: "server-2".into(), serving: true, since };
+    let member =
+        KeptMember { node: "server-2".into(), serving: true, since, falls: Falls::default() };
     assert_eq!(run.state.kept()[0].members, [member]);
 }
 

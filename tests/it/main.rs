@@ -7,6 +7,7 @@ mod counting;
 mod delegation;
 mod encrypted;
 mod fairness;
+mod flapping;
 mod guard;
 mod health;
 mod hooks;

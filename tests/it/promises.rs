@@ -1,22 +1,26 @@
 //! The rules that never bend, over long random weather: observations go through the real state, what
 //! it selects through the real snapshot, and clients ask all the while.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::standing::Standing;
+use tiovivo::cluster::steadiness::{Damping, Steadiness};
 use tiovivo::control::loaded::Loaded;
 use tiovivo::control::roster::Plan;
 use tiovivo::control::state::ControlState;
 use tiovivo::control::store::KeptPool;
+use tiovivo::control::turns::Turn;
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
 
+use crate::cluster::{loaded, pool};
 use crate::guard::{GUARDED, addresses, world};
 use crate::world::{Ask, World};
 
@@ -69,7 +73,8 @@ impl Server {
     fn see(&mut self, target: TargetId, verdict: &Verdict) -> bool {
         self.now += SignedDuration::from_millis(100);
         self.state.observe(&Observation { target, verdict: verdict.clone() }, self.now);
-        let changed = self.state.settle(self.now);
+        let mut changed = self.state.pass(self.now);
+        changed |= self.state.settle(self.now);
         if changed {
             self.publish();
         }
@@ -193,4 +198,62 @@ fn nobody_is_answered_when_none_serve_and_the_rule_says_so() {
 #[test]
 fn a_fallback_pool_is_answered_when_too_few_serve() {
     keep_promises("{ pool: reserva }", 1, 4);
+}
+
+const DAMPING: Damping = Damping {
+    falls: 3,
+    within: Duration::from_secs(60),
+    hold: Duration::from_secs(5),
+    most: Duration::from_secs(20),
+};
+
+/// The most falls of a member within any minute. An end of a hold because too few serve begins the
+/// count anew: there the rule promises nothing.
+fn most_falls(damping: Option<Damping>, seed: u64) -> usize {
+    let steadiness = Steadiness { damping };
+    let pool = Pool { steadiness, min_serving: 2, ..pool("web", &[2, 3, 4, 5, 6]) };
+    let (mut state, plan) = ControlState::new(loaded(vec![pool]), &[], Timestamp::UNIX_EPOCH);
+    let targets: Vec<TargetId> = plan.start.into_iter().map(|target| target.id).collect();
+    let mut luck = fastrand::Rng::with_seed(seed);
+    let (mut now, mut most, mut released) = (Timestamp::UNIX_EPOCH, 0, 0);
+    let mut weather = [0.0; 5];
+    let mut falls: HashMap<String, VecDeque<Timestamp>> = HashMap::new();
+    for _ in 0..STEPS {
+        now += SignedDuration::from_millis(100);
+        let member = luck.usize(..targets.len());
+        if luck.u32(..200) == 0 {
+            weather[member] = WEATHER[luck.usize(..WEATHER.len())];
+        }
+        let lost = luck.f64() < weather[member];
+        let verdict = if lost { REFUSED } else { OK };
+        state.observe(&Observation { target: targets[member], verdict }, now);
+        state.pass(now);
+        state.settle(now);
+        for Turn { node, new, cause, .. } in state.take_turns() {
+            let Some(node) = node else { continue };
+            let of = falls.entry(node).or_default();
+            if cause.starts_with("too few serve") {
+                of.clear();
+                released += 1;
+            }
+            if new == "out" {
+                of.retain(|at| now.duration_since(*at) < SignedDuration::from_secs(60));
+                of.push_back(now);
+                most = most.max(of.len());
+            }
+        }
+    }
+    assert_eq!(released > 0, damping.is_some(), "{released} holds that ended early");
+    most
+}
+
+#[test]
+fn the_number_of_falls_is_bounded_by_the_damping_rule() {
+    let bound = DAMPING.bound() as usize;
+    for seed in 0..4 {
+        let (damped, free) = (most_falls(Some(DAMPING), seed), most_falls(None, seed));
+        assert!(damped <= bound, "{damped} falls within a minute, at most {bound} may be");
+        // The rule had something to do, and lets happen what it may.
+        assert!(damped > bound - 3 && free > bound, "{damped}, {free} without damping");
+    }
 }

@@ -7,6 +7,7 @@
 //! | [`nodes`] | `nodes:` |
 //! | [`pools`], [`members`] | `pools:`, and with [`members`] the mother guard |
 //! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
+//! | [`steadiness`] | `damping` of a pool |
 //! | [`hooks`] | `hooks:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
 //! | [`names`] | the names of the pools against the zones |
@@ -26,6 +27,7 @@ pub mod probes;
 pub mod records;
 pub mod report;
 pub mod server;
+pub mod steadiness;
 
 use std::path::Path;
 

@@ -12,6 +12,7 @@ use crate::config::check::members::{self, Audience};
 use crate::config::check::nodes::{self, Inventory};
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
+use crate::config::check::steadiness;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawHttpsRecord, RawWhenShort};
 use crate::config::raw::scalar::{ShortWord, quoted};
@@ -80,6 +81,7 @@ fn pool(
             None => None,
         },
         https,
+        steadiness: steadiness::check(raw, path, report),
     })
 }
 

@@ -10,6 +10,7 @@ pub mod probe;
 pub mod scalar;
 pub mod service;
 pub mod stage;
+pub mod steadiness;
 pub mod table;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -25,6 +26,7 @@ use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
 use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
+use crate::config::raw::steadiness::RawDamping;
 use crate::config::raw::table::Table;
 
 pub type Port = Scalar<Whole<1, 65_535>>;
@@ -188,6 +190,10 @@ pub struct RawPool {
     /// HTTP/2 on port 443; other protocols are listed.
     #[schemars(extend("default" = false))]
     pub https: Option<RawHttpsRecord>,
+    /// A member that falls often is held out for a growing time, although it is well again; unless
+    /// the pool would be short without it.
+    #[schemars(extend("default" = "on"))]
+    pub damping: Option<RawDamping>,
 }
 
 /// A machine. It has `address`, `address6` or both.

@@ -100,6 +100,9 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
     if let Some(order) = &member.operator {
         html.raw(" <b class=\"order\">").text(order.state).raw("</b>");
     }
+    if member.held_until.is_some() {
+        html.raw(" <b class=\"order\">held out</b>");
+    }
     html.raw("</td>");
     cell(html, "Answers").raw(match member.in_answers {
         true => "<span class=\"in\">in</span></td>",

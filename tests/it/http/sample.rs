@@ -81,6 +81,7 @@ pub fn hostile() -> Status {
             member.node = evil();
             member.addresses = vec![evil()];
             member.why = evil();
+            member.held_until = Some(evil());
             let several = member.checks.iter_mut().map(|of| {
                 of.name = evil();
                 &mut of.check
@@ -120,6 +121,8 @@ fn web() -> PoolStatus {
     members[2].why = "out of the answers: connection refused (3/3)".into();
     members[3].check.last_error = Some("503 instead of 200".into());
     members[3].why = "out of the answers; one more success brings it back".into();
+    members[3].falls = 5;
+    members[3].held_until = Some(ago(-74));
     members[3].operator = Some(OperatorStatus {
         state: "drained",
         target: "server-5".into(),
@@ -223,6 +226,8 @@ fn member(
         in_answers: serves,
         operator: None,
         why: "serves".into(),
+        falls: 0,
+        held_until: None,
         check: check(&probe, state, progress, 7_500),
         checks: vec![],
         deep: None,

@@ -1,0 +1,84 @@
+//! What keeps the answers of a pool steady while its members do not: rules that go by time.
+
+use std::time::Duration;
+
+/// Each of them is off when `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Steadiness {
+    pub damping: Option<Damping>,
+}
+
+/// Flap damping: the `falls`th fall within `within` holds a member out for `hold`, also when it has
+/// risen before; each further one twice as long, up to `most`. A fall is forgotten after `within`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damping {
+    /// 2 to 20.
+    pub falls: u32,
+    /// 1 s to 1 day.
+    pub within: Duration,
+    /// From the fall on. 1 s to `most`.
+    pub hold: Duration,
+    /// At most 1 day.
+    pub most: Duration,
+}
+
+impl Damping {
+    pub const DEFAULT: Damping = Damping {
+        falls: 4,
+        within: Duration::from_secs(3600),
+        hold: Duration::from_secs(60),
+        most: Duration::from_secs(1800),
+    };
+
+    /// How long a fall holds the member out that is the `count`th within the window.
+    pub fn hold(&self, count: u32) -> Option<Duration> {
+        let doublings = count.checked_sub(self.falls)?;
+        let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
+        Some(self.hold.saturating_mul(factor).min(self.most))
+    }
+
+    /// More falls than this need not be remembered: the hold does not grow any more.
+    pub fn remembered(&self) -> u32 {
+        let mut count = self.falls;
+        while self.hold(count) < Some(self.most) {
+            count += 1;
+        }
+        count
+    }
+
+    /// Most falls in any span as long as the window. Of the falls in it the `i`th is the `i`th
+    /// within its own window at least, so the next one is `hold(i)` later at least, and the holds
+    /// between the first and the last fall have to fit into the span.
+    pub fn bound(&self) -> u32 {
+        let (mut count, mut held) = (self.falls, Duration::ZERO);
+        while let Some(hold) = self.hold(count)
+            && held + hold < self.within
+        {
+            held += hold;
+            count += 1;
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hold_doubles_up_to_the_most() {
+        let minutes: Vec<Option<u64>> =
+            (3..=12).map(|n| Damping::DEFAULT.hold(n).map(|hold| hold.as_secs() / 60)).collect();
+        let holds = [1, 2, 4, 8, 16, 30, 30, 30, 30].map(Some);
+        assert_eq!(minutes, [&[None], &holds[..]].concat());
+        assert_eq!(Damping::DEFAULT.hold(u32::MAX), Some(Damping::DEFAULT.most));
+        assert_eq!(Damping::DEFAULT.remembered(), 9);
+    }
+
+    #[test]
+    fn by_default_a_member_falls_nine_times_an_hour_at_most() {
+        assert_eq!(Damping::DEFAULT.bound(), 9);
+        let short = Damping { within: Duration::from_secs(60), ..Damping::DEFAULT };
+        assert_eq!(short.bound(), 4);
+    }
+}

@@ -1,0 +1,88 @@
+//! What keeps a pool steady, as it is written.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+use crate::config::raw::scalar::{Scalar, Whole, quoted};
+
+/// `damping:` of a pool.
+#[derive(Debug)]
+pub enum RawDamping {
+    Off,
+    Rule(RawRule),
+}
+
+/// How often a member may fall, and how long it is held out when it falls more often.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "damping")]
+pub struct RawRule {
+    /// This fall within `within` is the first that holds the member out.
+    #[schemars(extend("default" = 4))]
+    pub falls: Option<Scalar<Whole<2, 20>>>,
+    /// How long a fall is remembered, 1s to 1d.
+    #[schemars(extend("default" = "1h"))]
+    pub within: Option<Scalar<Duration>>,
+    /// How long it is held out from that fall on; twice as long from the next. 1s to `most`.
+    #[schemars(extend("default" = "1m"))]
+    pub hold: Option<Scalar<Duration>>,
+    /// No hold is longer. At most 1d.
+    #[schemars(extend("default" = "30m"))]
+    pub most: Option<Scalar<Duration>>,
+}
+
+impl<'de> Deserialize<'de> for RawDamping {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawDamping, D::Error> {
+        deserializer.deserialize_any(DampingVisitor)
+    }
+}
+
+struct DampingVisitor;
+
+impl<'de> Visitor<'de> for DampingVisitor {
+    type Value = RawDamping;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("off or { falls: 4, within: 1h, hold: 1m, most: 30m }")
+    }
+
+    fn visit_bool<E: Error>(self, switch: bool) -> Result<RawDamping, E> {
+        self.visit_str(if switch { "on" } else { "off" })
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<RawDamping, E> {
+        match word {
+            "off" | "false" => Ok(RawDamping::Off),
+            "on" | "true" => Ok(RawDamping::Rule(RawRule::default())),
+            word => {
+                let help = "write off or { falls: 4, within: 1h, hold: 1m, most: 30m }";
+                Err(E::custom(format!("unknown value {}; {help}", quoted(word))))
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, rule: A) -> Result<RawDamping, A::Error> {
+        Deserialize::deserialize(MapAccessDeserializer::new(rule)).map(RawDamping::Rule)
+    }
+}
+
+impl JsonSchema for RawDamping {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "damping".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = json_schema!({ "enum": ["on", "off", true, false] });
+        json_schema!({ "anyOf": [word, generator.subschema_for::<RawRule>()] })
+    }
+}

@@ -1,0 +1,117 @@
+//! Flap damping: how often a member fell, and until when it is held out for that.
+//!
+//! | event | | clients feel |
+//! |---|---|---|
+//! | it falls | counts; the `falls`th within the window and all further ones hold | it is out |
+//! | it rises within the hold | | nothing |
+//! | it falls again within the hold | does not count: nobody felt it return | nothing |
+//! | the hold is over | | it is back, if it is well |
+//! | too few serve without it | the hold is over | the same |
+//!
+//! Holds count from the fall, so a member that is down for longer anyway is not held beyond that.
+//! [`Damping`] has the arithmetic, and how many falls follow from it at most.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::steadiness::Damping;
+
+/// The past of one member.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Falls {
+    /// The oldest first; at most [`Damping::remembered`].
+    times: VecDeque<Timestamp>,
+    held_until: Option<Timestamp>,
+}
+
+impl Falls {
+    /// Counts a fall that clients feel.
+    pub fn fall(&mut self, rule: &Damping, now: Timestamp) {
+        self.times.retain(|at| is_within(rule, *at, now));
+        self.times.push_back(now);
+        let count = self.times.len() as u32;
+        if count > rule.remembered() {
+            self.times.pop_front();
+        }
+        self.held_until = rule.hold(count).and_then(|hold| now.checked_add(hold).ok());
+    }
+
+    /// Nothing is remembered of it.
+    pub fn is_none(&self) -> bool {
+        self.times.is_empty() && self.held_until.is_none()
+    }
+
+    /// Those within the window that ends now.
+    pub fn count(&self, rule: &Damping, now: Timestamp) -> usize {
+        self.times.iter().filter(|at| is_within(rule, **at, now)).count()
+    }
+
+    /// The end of the hold, while there is one.
+    pub fn held_until(&self) -> Option<Timestamp> {
+        self.held_until
+    }
+
+    /// Whether a hold is over now.
+    pub fn end(&mut self, now: Timestamp) -> bool {
+        self.held_until.take_if(|until| *until <= now).is_some()
+    }
+
+    /// Ends the hold before its time; the falls stay on the account.
+    pub fn release(&mut self) {
+        self.held_until = None;
+    }
+}
+
+fn is_within(rule: &Damping, at: Timestamp, now: Timestamp) -> bool {
+    let window = SignedDuration::try_from(rule.within).unwrap_or(SignedDuration::MAX);
+    now.duration_since(at) < window
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: Damping = Damping::DEFAULT;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).unwrap()
+    }
+
+    fn fallen(minutes: &[i64]) -> Falls {
+        let mut falls = Falls::default();
+        minutes.iter().for_each(|minute| falls.fall(&RULE, at(*minute)));
+        falls
+    }
+
+    #[test]
+    fn three_falls_are_forgiven_and_the_fourth_is_not() {
+        assert_eq!(fallen(&[0, 1, 2]).held_until(), None);
+        assert_eq!(fallen(&[0, 1, 2, 3]).held_until(), Some(at(4)));
+        assert_eq!(fallen(&[0, 1, 2, 3, 5]).held_until(), Some(at(7)));
+    }
+
+    #[test]
+    fn a_fall_is_forgotten_when_its_window_is_over() {
+        assert_eq!(fallen(&[0, 1, 2, 60]).held_until(), None, "that of minute 0 is an hour ago");
+        let falls = fallen(&[0, 1, 2, 59]);
+        assert_eq!(falls.held_until(), Some(at(60)));
+        assert_eq!([59, 60, 61, 119].map(|now| falls.count(&RULE, at(now))), [4, 3, 2, 0]);
+    }
+
+    #[test]
+    fn a_hold_ends_once() {
+        let mut falls = fallen(&[0, 1, 2, 3]);
+        assert!(!falls.end(at(3)));
+        assert!(falls.end(at(4)) && !falls.end(at(4)));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let falls = fallen(&(0..50).collect::<Vec<i64>>());
+        assert_eq!(falls.count(&RULE, at(50)), RULE.remembered() as usize);
+        assert_eq!(falls.held_until(), Some(at(49 + 30)));
+    }
+}
