@@ -23,8 +23,9 @@ async fn main() -> io::Result<()> {
     let counters = Arc::new(Counters::new(2));
     // Without a token nobody may give orders.
     let (commands, writers) = (mpsc::channel(1).0, Writers::default());
+    let reports = mpsc::channel(1).0;
     let (limits, hooks) = (Limits::default(), Default::default());
-    let dashboard = Dashboard { status, counters, hooks, limits, commands, writers };
+    let dashboard = Dashboard { status, counters, hooks, limits, commands, reports, writers };
     println!("http://{}/", listener.local_addr()?);
     let mut beat = interval(Duration::from_secs(1));
     let life = async {

@@ -23,6 +23,7 @@ mod priority;
 pub mod query;
 pub mod reload;
 pub mod remote;
+pub mod report;
 pub mod schema;
 pub mod serve;
 pub mod server;
@@ -68,6 +69,8 @@ enum Command {
     Release(operate::ReleaseArgs),
     /// List the orders that are in force
     Overrides(operate::ServerArgs),
+    /// Tell the server how a node is, for checks that wait for reports
+    Report(report::ReportArgs),
     /// Play a timeline of failures: what would be answered, and what clients would feel
     Simulate(simulate::SimulateArgs),
     /// Try it: a whole cluster on this machine's loopback addresses, without root
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::ForceDown(args) => operate::order("force-down", &args),
         Command::Release(args) => operate::release(&args),
         Command::Overrides(args) => operate::overrides(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Health(args) => health::run(&args.config),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::columns::columns;
 use crate::cli::remote::{self, Reply};
 use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults};
-use crate::config::{self, token};
+use crate::config::{self, Config, token};
 
 const PATH: &str = "/api/v1/operator";
 
@@ -64,33 +64,35 @@ pub fn release(args: &ReleaseArgs) -> ExitCode {
 
 pub fn overrides(args: &ServerArgs) -> ExitCode {
     let answered = match reach(args) {
-        Ok((at, _)) => remote::ask(at, PATH, None),
+        Ok((_, at, _)) => remote::ask(at, PATH, None),
         Err(code) => return code,
     };
     show(answered)
 }
 
 fn send(whom: &ReleaseArgs, mut body: Value) -> ExitCode {
-    let (at, token) = match reach(&whom.server) {
+    let (_, at, token) = match reach(&whom.server) {
         Ok(reached) => reached,
         Err(code) => return code,
     };
-    let Some(token) = token else {
-        return failure(
-            "there is no token to give orders with; write one into a file that only its owner may \
-             read, name it by server.token_file, and restart the server",
-        );
-    };
+    let Some(token) = token else { return no_token() };
     body["target"] = json!(whom.target);
     body["pool"] = json!(whom.pool);
     body["author"] = json!(whom.author.clone().unwrap_or_else(author));
     show(remote::ask(at, PATH, Some((&body, &token))))
 }
 
-/// Address of the dashboard and the token, as config.yaml has them.
-fn reach(args: &ServerArgs) -> Result<(SocketAddr, Option<String>), ExitCode> {
-    let loaded = config::load(&args.config.config).map_err(|found| faults::refuse(&found))?;
-    let server = loaded.config.server;
+pub fn no_token() -> ExitCode {
+    failure(
+        "there is no token to give orders with; write one into a file that only its owner may \
+         read, name it by server.token_file, and restart the server",
+    )
+}
+
+/// The configuration; address of the dashboard and the token, as it has them.
+pub fn reach(args: &ServerArgs) -> Result<(Config, SocketAddr, Option<String>), ExitCode> {
+    let config = config::load(&args.config.config).map_err(|found| faults::refuse(&found))?.config;
+    let server = &config.server;
     let Some(at) = args.at.or(server.dashboard) else {
         return Err(failure("the server has no dashboard to give orders to: set server.dashboard"));
     };
@@ -98,7 +100,7 @@ fn reach(args: &ServerArgs) -> Result<(SocketAddr, Option<String>), ExitCode> {
         Ok(token) => token.map(|token| token.as_str().to_owned()),
         Err(refused) => return Err(failure(format!("the token file {}", refused.message))),
     };
-    Ok((at, token))
+    Ok((config, at, token))
 }
 
 /// `ana@ns1`.
@@ -110,20 +112,24 @@ fn author() -> String {
 }
 
 fn show(answered: Result<Reply, String>) -> ExitCode {
-    let Reply { status, body } = match answered {
-        Ok(reply) => reply,
-        Err(error) => return failure(error),
-    };
-    if status == 200 {
-        print!("{}", table(&body));
-        return ExitCode::SUCCESS;
+    match answered {
+        Ok(Reply { status: 200, body }) => {
+            print!("{}", table(&body));
+            ExitCode::SUCCESS
+        }
+        Ok(reply) => refused(&reply),
+        Err(error) => failure(error),
     }
+}
+
+/// Prints every fault that the server found.
+pub fn refused(Reply { status, body }: &Reply) -> ExitCode {
     for fault in body["faults"].as_array().into_iter().flatten() {
         let [key, what, write] = ["key", "fault", "write"].map(|key| text(&fault[key]));
         let key = if key.is_empty() { key } else { format!("{key}: ") };
         eprintln!("tiovivo: {key}{what}\n  write {write}");
     }
-    if status == 422 { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+    if *status == 422 { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
 }
 
 fn table(body: &Value) -> String {

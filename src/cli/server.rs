@@ -144,6 +144,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
             hooks: hooks.clone(),
             limits: http::server::Limits::default(),
             commands: control.commands.clone(),
+            reports: control.reports.clone(),
             writers,
         };
         tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));

@@ -13,9 +13,10 @@ pub struct Check {
     pub probe: Probe,
     /// Which address of the member is probed; `None` is the one that the pool answers.
     pub address: Option<AddressKind>,
-    /// From the start of one probe to the start of the next, before jitter. 100 ms to 1 day.
+    /// From the start of one probe to the start of the next, before jitter. 100 ms to 1 day. Of a
+    /// push, when it expires.
     pub every: Duration,
-    /// A probe without a verdict after this long has failed. Shorter than `every`.
+    /// A probe without a verdict after this long has failed. Shorter than `every`; zero of a push.
     pub timeout: Duration,
     pub thresholds: Thresholds,
 }
@@ -43,6 +44,8 @@ pub enum Probe {
     Dns(DnsProbe),
     /// Up when the gRPC health service says SERVING.
     Grpc(GrpcProbe),
+    /// Up when somebody reports that it is. Nothing is sent.
+    Push(PushProbe),
 }
 
 impl Probe {
@@ -59,6 +62,7 @@ impl Probe {
             Probe::Redis { .. } => "redis",
             Probe::Dns(_) => "dns",
             Probe::Grpc(_) => "grpc",
+            Probe::Push(_) => "push",
         }
     }
 
@@ -74,7 +78,8 @@ impl Probe {
             | Probe::Mysql(_)
             | Probe::Redis { .. }
             | Probe::Dns(_)
-            | Probe::Grpc(_) => return None,
+            | Probe::Grpc(_)
+            | Probe::Push(_) => return None,
         };
         match &tls.trust {
             Trust::Authorities(authorities) => Some(&authorities.file),
@@ -144,6 +149,13 @@ pub struct TlsProbe {
 pub struct ExecProbe {
     /// An absolute path, then arguments. At most 64, each of 4096 octets.
     pub command: Vec<String>,
+}
+
+/// Reports that come by the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PushProbe {
+    /// Without a report for so long it is a failure, and another one each time. 1 s to 1 day.
+    pub expires: Duration,
 }
 
 /// When results change the verdict.

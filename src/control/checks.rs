@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 
+use crate::cluster::check::Probe;
 use crate::cluster::checks::{self, Checks};
 use crate::cluster::standing::{Standing, State};
 use crate::control::watched::{Memory, Watched};
@@ -27,6 +28,8 @@ pub struct Checked {
 pub struct Named {
     pub name: String,
     pub watched: Watched,
+    /// It is not probed, it reports.
+    is_pushed: bool,
 }
 
 impl Checked {
@@ -38,7 +41,11 @@ impl Checked {
         now: Timestamp,
     ) -> Checked {
         let named = checks.list().iter().zip(watched);
-        let list = named.map(|(of, watched)| Named { name: of.name.clone(), watched });
+        let list = named.map(|(of, watched)| Named {
+            name: of.name.clone(),
+            watched,
+            is_pushed: matches!(of.check.probe, Probe::Push(_)),
+        });
         let mut checked = Checked {
             list: list.collect(),
             least: checks.least(),
@@ -60,6 +67,17 @@ impl Checked {
 
     pub fn targets(&self) -> impl Iterator<Item = TargetId> {
         self.list.iter().map(|check| check.watched.target)
+    }
+
+    /// Those that are probed: a start waits for them, and not for reports.
+    pub fn asked(&self) -> impl Iterator<Item = TargetId> {
+        let asked = self.list.iter().filter(|check| !check.is_pushed);
+        asked.map(|check| check.watched.target)
+    }
+
+    /// What would say something of a member that nobody has seen.
+    pub fn awaited(&self) -> &'static str {
+        if self.list.iter().all(|check| check.is_pushed) { "it reports" } else { "it is probed" }
     }
 
     /// Counts a result of the `index`th check. Whether its state changed.
@@ -168,7 +186,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cluster::check::{Check, Probe, Thresholds};
+    use crate::cluster::check::{Check, Thresholds};
     use crate::cluster::checks::NamedCheck;
     use crate::health::probe::failure::Failure;
     use crate::health::probe::{Healthy, Said};

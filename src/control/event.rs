@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::control::loaded::Loaded;
+use crate::control::push::{NotTaken, Push};
 use crate::control::recorder::Recorded;
 use crate::control::request::{Request, RequestFault};
 use crate::control::status::OverrideStatus;
@@ -13,6 +14,7 @@ use crate::health::Observation;
 pub enum Event {
     Observation(Observation),
     Command(Command),
+    Report(Report),
     /// The bound of the first round of probes has passed.
     RoundOver,
     /// The operator's orders are on the disk, or could not be written; or could be read at last.
@@ -21,6 +23,13 @@ pub enum Event {
     Due,
     /// It is time to tell what observations alone have changed.
     Tick,
+}
+
+/// What somebody says of a member. Answered when it is on its way to be observed.
+#[derive(Debug)]
+pub struct Report {
+    pub push: Push,
+    pub reply: oneshot::Sender<Result<(), NotTaken>>,
 }
 
 /// Orders from outside.

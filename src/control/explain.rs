@@ -220,7 +220,7 @@ pub fn member(
 /// | out | down, rising, unknown | out since, with the newest failure or what is awaited |
 /// | out | up, falling | the first round is not over |
 fn health(check: &Checked, now: Timestamp) -> String {
-    let since = clock(check.since, now);
+    let (since, awaited) = (clock(check.since, now), check.awaited());
     let failure = check.failure().unwrap_or_else(|| "no failure".into());
     let healthy = check.answer().unwrap_or_else(|| "healthy".into());
     match (check.standing(), check.state()) {
@@ -228,9 +228,9 @@ fn health(check: &Checked, now: Timestamp) -> String {
         (Standing::Serving, State::Falling { count, of }) => {
             format!("serving, but falling ({count} of {of}): {failure}")
         }
-        (Standing::Serving, State::Unknown { last: None }) => "serving until it is probed".into(),
+        (Standing::Serving, State::Unknown { last: None }) => format!("serving until {awaited}"),
         (Standing::Serving, State::Unknown { last: Some(_) }) => {
-            "serving until it is probed, as it did before".into()
+            format!("serving until {awaited}, as it did before")
         }
         (Standing::Serving, State::Down | State::Rising { .. }) => {
             format!("serving until the first round is over: {failure}")
@@ -239,7 +239,7 @@ fn health(check: &Checked, now: Timestamp) -> String {
         (Standing::Out, State::Rising { count, of }) => {
             format!("out since {since}, rising ({count} of {of}): {healthy}")
         }
-        (Standing::Out, State::Unknown { .. }) => format!("out since {since}, until it is probed"),
+        (Standing::Out, State::Unknown { .. }) => format!("out since {since}, until {awaited}"),
         (Standing::Out, State::Up | State::Falling { .. }) => {
             format!("out until the first round is over: {healthy}")
         }

@@ -11,6 +11,7 @@
 //! | [`damping`] | decides: how long a member that falls often is held out |
 //! | [`roster`] | decides: which targets there are, over a reload |
 //! | [`request`] | decides: what an operator asks for, or every fault of it |
+//! | [`push`] | decides: what is reported of a member, and to which check |
 //! | [`orders`] | decides: what the operator's orders make of the members |
 //! | [`store`] | does: what a restart remembers |
 //! | [`overrides`], [`recorder`] | does: the operator's orders on the disk, before they count |
@@ -27,6 +28,7 @@ pub mod loaded;
 pub mod moves;
 pub mod orders;
 pub mod overrides;
+pub mod push;
 pub mod recorder;
 pub mod report;
 pub mod request;

@@ -185,7 +185,10 @@ fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> Ch
         probes: watched.probes,
         failures: watched.failures,
         last_probe: watched.last_probe.map(explain::time),
-        last_rtt_ms: watched.last_healthy.map(|healthy| healthy.rtt.as_secs_f64() * 1000.0),
+        last_rtt_ms: watched
+            .last_healthy
+            .and_then(|healthy| healthy.took())
+            .map(|took| took.as_secs_f64() * 1000.0),
         last_answer: watched.last_healthy.as_ref().map(|healthy| healthy.said.to_string()),
         last_error: watched.last_failure.as_ref().map(ToString::to_string),
     }

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::cluster::operator::{Order, Target};
 
 /// Octets of a target, a pool's name or an author.
-const MAX_NAME: usize = 128;
+pub const MAX_NAME: usize = 128;
 /// Octets of a reason.
-const MAX_REASON: usize = 400;
+pub const MAX_REASON: usize = 400;
 /// Longest time that an order may be given for.
 const MAX_FOR: Duration = Duration::from_secs(366 * 86_400);
 const KEYS: [&str; 6] = ["order", "target", "pool", "reason", "author", "for"];
@@ -37,8 +37,9 @@ pub struct RequestFault {
     pub write: String,
 }
 
-/// Gathers what is wrong.
-struct Reader<'a> {
+/// Reads a body, and gathers what is wrong with it.
+#[derive(Debug)]
+pub struct Reader<'a> {
     body: &'a Map<String, Value>,
     faults: Vec<RequestFault>,
 }
@@ -52,20 +53,14 @@ pub fn fault(
 }
 
 pub fn read(body: &Value) -> Result<Request, Vec<RequestFault>> {
-    let Value::Object(body) = body else {
-        return Err(vec![fault("", "the body is no JSON object", "{\"order\": …, \"target\": …}")]);
-    };
-    let mut reader = Reader { body, faults: vec![] };
-    for key in body.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-        reader.fault("", format!("there is no key {key:?}"), format!("one of {}", KEYS.join(", ")));
-    }
+    let mut reader = Reader::new(body, &KEYS, "{\"order\": …, \"target\": …}")?;
     let order = reader.order();
     let target = reader.target();
     let pool = reader.text("pool", MAX_NAME);
     let reason = reader.text("reason", MAX_REASON).unwrap_or_default();
     let author = reader.text("author", MAX_NAME);
     let lasts = reader.lasts();
-    if author.is_none() && !body.contains_key("author") {
+    if author.is_none() && !reader.has("author") {
         reader.fault("author", "is missing", "who orders it: name@machine");
     }
     match (order, target, author, reader.faults) {
@@ -76,8 +71,57 @@ pub fn read(body: &Value) -> Result<Request, Vec<RequestFault>> {
     }
 }
 
-impl Reader<'_> {
-    fn fault(&mut self, key: &'static str, what: impl Into<String>, write: impl Into<String>) {
+/// A name that nothing has.
+pub fn unknown(key: &'static str, what: &str, name: &str, known: &[&str]) -> Vec<RequestFault> {
+    /// Names that are told.
+    const SHOWN: usize = 20;
+    let mut write = format!("one of {}", known[..known.len().min(SHOWN)].join(", "));
+    if known.len() > SHOWN {
+        write += &format!(" and {} more", known.len() - SHOWN);
+    }
+    vec![fault(key, format!("there is no {what} {name:?}"), write)]
+}
+
+impl<'a> Reader<'a> {
+    /// `example` is a body with what it needs.
+    pub fn new(
+        body: &'a Value,
+        keys: &[&str],
+        example: &str,
+    ) -> Result<Reader<'a>, Vec<RequestFault>> {
+        let Value::Object(body) = body else {
+            return Err(vec![fault("", "the body is no JSON object", example)]);
+        };
+        let mut reader = Reader { body, faults: vec![] };
+        for key in body.keys().filter(|key| !keys.contains(&key.as_str())) {
+            let write = format!("one of {}", keys.join(", "));
+            reader.fault("", format!("there is no key {key:?}"), write);
+        }
+        Ok(reader)
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.body.contains_key(key)
+    }
+
+    /// Every fault that was found.
+    pub fn end(self) -> Result<(), Vec<RequestFault>> {
+        if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
+    }
+
+    /// `true` or `false`; `null` is as good as nothing.
+    pub fn flag(&mut self, key: &'static str) -> Option<bool> {
+        match self.body.get(key) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(_) => {
+                self.fault(key, "is neither true nor false", "true or false");
+                None
+            }
+        }
+    }
+
+    pub fn fault(&mut self, key: &'static str, what: impl Into<String>, write: impl Into<String>) {
         self.faults.push(fault(key, what, write));
     }
 
@@ -124,7 +168,7 @@ impl Reader<'_> {
     }
 
     /// A string without control characters; `null` is as good as nothing.
-    fn text(&mut self, key: &'static str, most: usize) -> Option<String> {
+    pub fn text(&mut self, key: &'static str, most: usize) -> Option<String> {
         match self.body.get(key) {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) if text.len() > most => {

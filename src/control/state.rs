@@ -78,8 +78,7 @@ impl ControlState {
     pub fn new(loaded: Box<Loaded>, kept: &[KeptPool], now: Timestamp) -> (ControlState, Plan) {
         let mut numbers = Numbers::default();
         let (pools, plan) = roster::first(&loaded.pools, kept, &mut numbers, now);
-        let unheard =
-            pools.iter().flat_map(|p| &p.members).flat_map(|m| m.check.targets()).collect();
+        let unheard = pools.iter().flat_map(|p| &p.members).flat_map(|m| m.check.asked()).collect();
         let mut state = ControlState {
             started: now,
             loaded,

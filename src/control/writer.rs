@@ -15,9 +15,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::check::{Check, Probe};
 use crate::config::state_file;
-use crate::control::event::{Acknowledged, Command, Event, Refusal};
+use crate::control::event::{Acknowledged, Command, Event, Refusal, Report};
 use crate::control::loaded::Loaded;
+use crate::control::push::NotTaken;
 use crate::control::recorder::{Recorded, Recorder};
 use crate::control::report;
 use crate::control::roster::Plan;
@@ -33,6 +35,8 @@ use crate::snapshot::publish::{Publisher, Reader, channel};
 
 /// Commands that wait.
 const COMMANDS: usize = 16;
+/// Reports that wait; more are refused.
+const REPORTS: usize = 256;
 /// How old a status gets while only observations come in.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -55,6 +59,7 @@ pub struct Control {
 pub struct Handle {
     pub status: watch::Receiver<Arc<Status>>,
     pub commands: mpsc::Sender<Command>,
+    pub reports: mpsc::Sender<Report>,
     stop: CancellationToken,
     ended: CancellationToken,
     task: JoinHandle<()>,
@@ -92,6 +97,7 @@ impl Control {
         let Control { state, plan, publisher, folder, recorder, teller } = self;
         let (schedule, observations) = Schedule::new();
         let (commands, orders) = mpsc::channel(COMMANDS);
+        let (reports, reported) = mpsc::channel(REPORTS);
         let (status, told) = watch::channel(Arc::new(report::status(&state, clock())));
         let (kept, keepable) = watch::channel(None);
         let keeper = tokio::spawn(store::keep(folder, keepable));
@@ -114,12 +120,12 @@ impl Control {
         let (stopped, end) = (stop.clone(), ended.clone().drop_guard());
         let task = tokio::spawn(async move {
             let _end = end;
-            writer.run(observations, orders, round_end, stopped).await;
+            writer.run(observations, (orders, reported), round_end, stopped).await;
             // Without the sender the keeper writes once more and ends.
             drop(writer);
             let _ = keeper.await;
         });
-        Handle { status: told, commands, stop, ended, task }
+        Handle { status: told, commands, reports, stop, ended, task }
     }
 }
 
@@ -159,7 +165,7 @@ impl Writer {
     async fn run(
         &mut self,
         mut observations: mpsc::Receiver<Observation>,
-        mut orders: mpsc::Receiver<Command>,
+        (mut orders, mut reports): (mpsc::Receiver<Command>, mpsc::Receiver<Report>),
         round_end: Instant,
         stop: CancellationToken,
     ) {
@@ -189,6 +195,7 @@ impl Writer {
                 Some(command) = orders.recv(), if is_free => Event::Command(command),
                 () = round => Event::RoundOver,
                 () = due => Event::Due,
+                Some(report) = reports.recv() => Event::Report(report),
                 _ = ticks.tick() => Event::Tick,
                 Some(observation) = observations.recv() => Event::Observation(observation),
             };
@@ -215,6 +222,7 @@ impl Writer {
                 self.state.observe(&observation, now);
                 self.stale = true;
             }
+            Event::Report(report) => self.report(report),
             Event::Command(Command::Reload(Ok(loaded))) => {
                 let plan = self.state.reload(loaded, now);
                 self.follow(plan);
@@ -273,16 +281,31 @@ impl Writer {
         let _ = reply.send(result);
     }
 
+    /// Brings it to whoever waits for it, without waiting.
+    fn report(&self, Report { push, reply }: Report) {
+        let target = push.find(&self.state.loaded, &self.state.pools).map_err(NotTaken::Faults);
+        let taken = target.and_then(|target| match self.schedule.report(target, push.verdict()) {
+            true => Ok(()),
+            false => Err(NotTaken::Busy),
+        });
+        // Whoever reported may be gone.
+        let _ = reply.send(taken);
+    }
+
     /// Starts and stops timers.
     fn follow(&mut self, plan: Plan) {
         for target in plan.stop {
             self.schedule.stop(target);
         }
-        self.schedule.start(plan.start.into_iter().map(|target| Job {
-            target: target.id,
-            every: target.check.every,
-            timeout: target.check.timeout,
-            ask: Prober::new(&target.subject, &target.check.probe),
+        for target in &plan.start {
+            if let Probe::Push(push) = &target.check.probe {
+                self.schedule.listen(target.id, push.expires);
+            }
+        }
+        self.schedule.start(plan.start.into_iter().filter_map(|target| {
+            let ask = Prober::new(&target.subject, &target.check.probe)?;
+            let Check { every, timeout, .. } = target.check;
+            Some(Job { target: target.id, every, timeout, ask })
         }));
     }
 

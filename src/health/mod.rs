@@ -8,10 +8,12 @@
 //! | [`tracker`] | decides: results → up, falling, down, rising |
 //! | [`probe`] | does: one connection, one verdict |
 //! | [`beat`] | decides: when a target is probed next |
+//! | [`reports`] | does: waits for those who report by themselves |
 //! | [`schedule`] | does: one task for each target |
 
 pub mod beat;
 pub mod probe;
+pub mod reports;
 pub mod schedule;
 pub mod tracker;
 

@@ -23,7 +23,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::health::beat::{self, Beat};
-use crate::health::probe::{Ask, judge};
+use crate::health::probe::{Ask, Verdict, judge};
+use crate::health::reports;
 use crate::health::{Observation, TargetId};
 
 /// Probes in flight, over all targets.
@@ -48,6 +49,8 @@ pub struct Job<A> {
 #[derive(Debug)]
 pub struct Schedule {
     tasks: HashMap<TargetId, AbortOnDropHandle<()>>,
+    /// To the tasks of those who report by themselves.
+    reports: HashMap<TargetId, mpsc::Sender<Verdict>>,
     observations: mpsc::Sender<Observation>,
     slots: Arc<Semaphore>,
     again: Arc<Semaphore>,
@@ -59,7 +62,8 @@ impl Schedule {
         let (observations, receiver) = mpsc::channel(QUEUE);
         let slots = Arc::new(Semaphore::new(CONCURRENT));
         let again = Arc::new(Semaphore::new(AGAIN));
-        (Schedule { tasks: HashMap::new(), observations, slots, again }, receiver)
+        let (tasks, reports) = Default::default();
+        (Schedule { tasks, reports, observations, slots, again }, receiver)
     }
 
     pub fn start<A: Ask>(&mut self, jobs: impl IntoIterator<Item = Job<A>>) {
@@ -74,9 +78,23 @@ impl Schedule {
         }
     }
 
+    /// Waits for reports of `target`; without one for `expires` that is observed as a failure.
+    pub fn listen(&mut self, target: TargetId, expires: Duration) {
+        let (sender, receiver) = mpsc::channel(reports::WAITING);
+        self.reports.insert(target, sender);
+        let task = reports::listen(target, expires, receiver, self.observations.clone());
+        self.tasks.insert(target, AbortOnDropHandle::new(tokio::spawn(task)));
+    }
+
+    /// Whether there was room for it. Nobody waits for that.
+    pub fn report(&self, target: TargetId, verdict: Verdict) -> bool {
+        self.reports.get(&target).is_some_and(|reports| reports.try_send(verdict).is_ok())
+    }
+
     /// A probe in flight ends without a verdict; one that waits in the queue may still come out.
     pub fn stop(&mut self, target: TargetId) {
         self.tasks.remove(&target);
+        self.reports.remove(&target);
     }
 
     pub fn len(&self) -> usize {

@@ -14,11 +14,11 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use crate::http::auth::Writers;
-use crate::http::{Shared, operator};
+use crate::http::{Shared, operator, push};
 
 pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
     let reads = Router::new().route("/status", get(status)).route("/hooks", get(hooks));
-    reads.merge(operator::routes(writers))
+    reads.merge(operator::routes(writers.clone())).merge(push::routes(writers))
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> impl IntoResponse {

@@ -22,6 +22,7 @@ pub mod liveness;
 pub mod metrics;
 pub mod operator;
 pub mod page;
+pub mod push;
 pub mod server;
 
 use std::future::Future;
@@ -36,7 +37,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::control::event::Command;
+use crate::control::event::{Command, Report};
 use crate::control::status::Status;
 use crate::counters::Counters;
 use crate::hooks;
@@ -54,6 +55,7 @@ pub struct Dashboard {
     pub hooks: hooks::Handle,
     pub limits: Limits,
     pub commands: mpsc::Sender<Command>,
+    pub reports: mpsc::Sender<Report>,
     pub writers: Writers,
 }
 
@@ -64,6 +66,7 @@ pub struct Shared {
     hooks: hooks::Handle,
     registry: Registry,
     commands: mpsc::Sender<Command>,
+    reports: mpsc::Sender<Report>,
 }
 
 impl Shared {
@@ -100,8 +103,8 @@ pub async fn serve(
 fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
     let registry =
         metrics::registry(dashboard.status.clone(), dashboard.counters, dashboard.hooks.clone());
-    let Dashboard { status, hooks, commands, writers, .. } = dashboard;
-    let shared = Arc::new(Shared { status, hooks, registry, commands });
+    let Dashboard { status, hooks, commands, reports, writers, .. } = dashboard;
+    let shared = Arc::new(Shared { status, hooks, registry, commands, reports });
     Router::new()
         .merge(page::routes())
         .merge(metrics::routes())

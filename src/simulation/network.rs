@@ -19,6 +19,9 @@
 //! | Redis | PONG | no answer | LOADING | refused |
 //! | DNS | expected rcode | no answer | SERVFAIL | refused |
 //! | gRPC | SERVING | no answer | NOT_SERVING | refused |
+//! | a push | reported healthy | no report | reported unhealthy | no report |
+//!
+//! A push is looked for once in its `expires`, in the place of a probe.
 //!
 //! A checker that is cut off gets no answer from anybody; clients do not feel it.
 
@@ -107,6 +110,11 @@ impl Network {
             },
             failed => failed,
         };
+        if let Probe::Push(push) = &check.probe {
+            let silence = || Failure::NoReport { within: push.expires };
+            let verdict = answer.map(Healthy::reported);
+            return (verdict.map_err(|failure| failure.unwrap_or_else(silence)), took);
+        }
         match answer {
             Ok(said) if took < check.timeout => (Ok(Healthy { said, rtt: took }), took),
             Err(Some(failure)) if took < check.timeout => (Err(failure), took),
@@ -235,6 +243,12 @@ fn manners(probe: &Probe) -> Manners {
             hung: None,
             failing: Err(ServiceFailure::NotServing("NOT_SERVING").into()),
             closed: Err(Failure::Refused),
+        },
+        Probe::Push(push) => Manners {
+            well: Said::Reported,
+            hung: None,
+            failing: Err(Failure::Reported("".into())),
+            closed: Err(Failure::NoReport { within: push.expires }),
         },
         Probe::Mysql(mysql) if mysql.full_is_up => {
             let closed = Err(Failure::Refused);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cluster::check::Check;
+use crate::cluster::check::{Check, Probe};
 use crate::cluster::node::{NodeName, Role};
 use crate::cluster::operator::{Order, Target};
 use crate::cluster::pool::Membership;
@@ -230,9 +230,10 @@ impl<'a> Player<'a> {
         else {
             return;
         };
+        let is_asked = !matches!(target.check.probe, Probe::Push(_));
         if let Some(beat) = &mut target.beat {
             let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
-            let soon = beat.again(self.now, failed);
+            let soon = beat.again(self.now, failed).filter(|_| is_asked);
             let next = soon.unwrap_or_else(|| beat.next(self.now, target.luck.f64()));
             self.queue(next, Due::Probe(id));
         }

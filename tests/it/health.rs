@@ -86,7 +86,7 @@ fn mysql(port: u16) -> Probe {
 
 fn prober(probe: &Probe) -> Prober {
     let (node, pool) = (NodeName::new("server-2"), PoolName::new("web"));
-    Prober::new(&Subject { node, pool, address: HOME }, probe)
+    Prober::new(&Subject { node, pool, address: HOME }, probe).unwrap()
 }
 
 async fn verdict(probe: &Probe, within: Duration) -> Verdict {

@@ -39,10 +39,11 @@ async fn start(status: Status, limits: Limits) -> Running {
     let counters = Arc::new(Counters::new(2));
     let stop = CancellationToken::new();
     let (commands, orders) = mpsc::channel(1);
-    drop(orders);
+    let (reports, reported) = mpsc::channel(1);
+    drop((orders, reported));
     let writers = Writers::new(Some(TOKEN));
     let (told, hooks) = (counters.clone(), Default::default());
-    let dashboard = Dashboard { status, counters: told, hooks, limits, commands, writers };
+    let dashboard = Dashboard { status, counters: told, hooks, limits, commands, reports, writers };
     let stopped = stop.clone().cancelled_owned();
     let task = tokio::spawn(tiovivo::http::serve(listener, dashboard, stopped));
     Running { address, publisher, counters, stop, task }

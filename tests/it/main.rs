@@ -16,6 +16,7 @@ mod kept;
 mod orders;
 mod process;
 mod promises;
+mod push;
 mod readme;
 mod scenario;
 mod schedule;

@@ -142,7 +142,7 @@ fn http(port: u16, path: &str) -> HttpProbe {
 /// What is said in the end: the healthy answer or the reason.
 async fn said(probe: Probe) -> String {
     let (node, pool) = (NodeName::new("server-2"), PoolName::new("web"));
-    let prober = Prober::new(&Subject { node, pool, address: HOME }, &probe);
+    let prober = Prober::new(&Subject { node, pool, address: HOME }, &probe).unwrap();
     match judge(&prober, WITHIN).await {
         Ok(healthy) => healthy.said.to_string(),
         Err(failure) => failure.to_string(),

@@ -46,7 +46,7 @@ impl Drop for Service {
 
 async fn verdict(probe: &Probe) -> Result<Said, String> {
     let (node, pool) = (NodeName::new("server-1"), PoolName::new("data"));
-    let prober = Prober::new(&Subject { node, pool, address: HOME }, probe);
+    let prober = Prober::new(&Subject { node, pool, address: HOME }, probe).unwrap();
     judge(&prober, WITHIN).await.map(|up| up.said).map_err(|failure| failure.to_string())
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::cluster::check::Method;
 use crate::cluster::member::AddressKind;
 use crate::config::raw::scalar::{Scalar, Statuses, Switch, Whole};
-use crate::config::raw::service::{RawDnsProbe, RawGrpc, RawMysql, RawRedis};
+use crate::config::raw::service::{RawDnsProbe, RawGrpc, RawMysql, RawPush, RawRedis};
 use crate::config::raw::table::Table;
 use crate::config::raw::{Count, Port};
 
@@ -27,6 +27,7 @@ pub struct RawCheck {
     pub redis: Option<RawRedis>,
     pub dns: Option<RawDnsProbe>,
     pub grpc: Option<RawGrpc>,
+    pub push: Option<RawPush>,
     /// In a list of checks: what page, metrics and log call it; the kind of the probe when absent.
     pub name: Option<String>,
     /// Which address of the member is probed: the one that the pool answers when absent.
@@ -37,10 +38,10 @@ pub struct RawCheck {
     /// Shorter than `every`.
     #[schemars(extend("default" = "2s"))]
     pub timeout: Option<Scalar<Duration>>,
-    /// Down when so many failures are on the account.
+    /// Down when so many failures are on the account; 1 for a push.
     #[schemars(extend("default" = 3))]
     pub fall: Option<Count>,
-    /// Up after so many successes in a row.
+    /// Up after so many successes in a row; 1 for a push.
     #[schemars(extend("default" = 2))]
     pub rise: Option<Count>,
     /// So many successes make up for one failure.
@@ -50,7 +51,7 @@ pub struct RawCheck {
 
 impl RawCheck {
     /// The kinds of probe in the order of the manual, and which of them are written.
-    pub fn kinds(&self) -> [(&'static str, bool); 10] {
+    pub fn kinds(&self) -> [(&'static str, bool); 11] {
         [
             ("http", self.http.is_some()),
             ("https", self.https.is_some()),
@@ -62,6 +63,7 @@ impl RawCheck {
             ("redis", self.redis.is_some()),
             ("dns", self.dns.is_some()),
             ("grpc", self.grpc.is_some()),
+            ("push", self.push.is_some()),
         ]
     }
 }

@@ -1,5 +1,7 @@
 //! Probes of servers that are no web servers, as they are written.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -76,4 +78,14 @@ pub struct RawGrpc {
     /// Name of a service; the server as a whole when absent.
     #[schemars(length(max = 255))]
     pub service: Option<String>,
+}
+
+/// Up when somebody reports so, by the API of the dashboard. Nothing is sent.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the key `expires`, or `{}`")]
+#[schemars(rename = "push")]
+pub struct RawPush {
+    /// Without a report for so long the check has failed, 1s to 1d.
+    #[schemars(extend("default" = "60s"))]
+    pub expires: Option<Scalar<Duration>>,
 }

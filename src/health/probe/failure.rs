@@ -65,6 +65,11 @@ pub enum Failure {
     /// In the words of another protocol.
     #[error("{0}")]
     Service(ServiceFailure),
+    #[error("no report for {}", duration(*within))]
+    NoReport { within: Duration },
+    /// What was reported; empty when nothing was said.
+    #[error("{}", reported(.0))]
+    Reported(Arc<str>),
     #[error("this machine has no socket left for a probe")]
     NoSocket,
     #[error("this machine forbids pings: no group of ours is in net.ipv4.ping_group_range")]
@@ -108,6 +113,8 @@ impl Failure {
             | Failure::NotMysql
             | Failure::Mysql { .. }
             | Failure::Service(_)
+            | Failure::NoReport { .. }
+            | Failure::Reported(_)
             | Failure::Other(_) => false,
         }
     }
@@ -147,7 +154,7 @@ impl From<io::Error> for Failure {
 }
 
 /// `2 s`, `500 ms`: as it would be written in config.yaml, with a space.
-fn duration(duration: Duration) -> String {
+pub fn duration(duration: Duration) -> String {
     match duration.subsec_millis() {
         0 => format!("{} s", duration.as_secs()),
         _ => format!("{} ms", duration.as_millis()),
@@ -159,6 +166,13 @@ fn exit(code: Option<i32>, line: &str) -> String {
     match line {
         "" => format!("{how}, without a word"),
         line => format!("{how}: {line}"),
+    }
+}
+
+fn reported(reason: &str) -> String {
+    match reason {
+        "" => "reported unhealthy".into(),
+        reason => format!("reported: {reason}"),
     }
 }
 

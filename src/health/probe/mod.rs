@@ -57,7 +57,22 @@ pub struct Healthy {
 /// `200 in 1.3 ms`.
 impl fmt::Display for Healthy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {:.1} ms", self.said, self.rtt.as_secs_f64() * 1000.0)
+        match self.took() {
+            Some(took) => write!(f, "{} in {:.1} ms", self.said, took.as_secs_f64() * 1000.0),
+            None => self.said.fmt(f),
+        }
+    }
+}
+
+impl Healthy {
+    /// Of one that was not asked.
+    pub fn reported(said: Said) -> Healthy {
+        Healthy { said, rtt: Duration::ZERO }
+    }
+
+    /// `None` of one that was not asked.
+    pub fn took(&self) -> Option<Duration> {
+        (self.said != Said::Reported).then_some(self.rtt)
     }
 }
 
@@ -85,6 +100,8 @@ pub enum Said {
     Rcode(Rcode),
     /// The gRPC health service.
     Serving,
+    /// By itself, or by an outside system.
+    Reported,
 }
 
 /// Whoever can be asked for a verdict. It need not watch the clock: [`judge`] does.
@@ -132,9 +149,10 @@ pub enum Prober {
 }
 
 impl Prober {
-    pub fn new(subject: &Subject, probe: &Probe) -> Prober {
+    /// `None` of a push: nothing is sent.
+    pub fn new(subject: &Subject, probe: &Probe) -> Option<Prober> {
         let address = subject.address;
-        match probe {
+        Some(match probe {
             Probe::Http(http) => Prober::Http(Box::new(HttpProber::new(address, http))),
             Probe::Tcp { port } => Prober::Tcp(TcpProber(SocketAddr::new(address, *port))),
             Probe::Talk(talk) => Prober::Talk(TalkProber::new(address, talk)),
@@ -145,7 +163,8 @@ impl Prober {
             Probe::Redis { port } => Prober::Redis(RedisProber(SocketAddr::new(address, *port))),
             Probe::Dns(dns) => Prober::Dns(Box::new(DnsProber::new(address, dns))),
             Probe::Grpc(grpc) => Prober::Grpc(GrpcProber::new(address, grpc)),
-        }
+            Probe::Push(_) => return None,
+        })
     }
 }
 
@@ -203,6 +222,7 @@ pub fn describe(address: IpAddr, probe: &Probe) -> String {
             let address = SocketAddr::new(address, grpc.port);
             format!("gRPC health{of}{} at {address}", grpc.service)
         }
+        Probe::Push(push) => format!("reports, one in {}", failure::duration(push.expires)),
     }
 }
 
@@ -226,6 +246,7 @@ impl fmt::Display for Said {
             Said::WantsPassword => f.write_str("Redis, wants a password"),
             Said::Rcode(rcode) => write!(f, "{rcode}"),
             Said::Serving => f.write_str("SERVING"),
+            Said::Reported => f.write_str("reported healthy"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The kinds of probe: what is written, what becomes of it, what is refused.
 
-use tiovivo::cluster::check::{Check, Method, TalkProbe};
+use tiovivo::cluster::check::{Check, Method, PushProbe, TalkProbe};
 use tiovivo::cluster::service::Rcode;
 use tiovivo::cluster::trust::{Tls, Trust};
 
@@ -210,4 +210,13 @@ fn several_checks_have_names_and_a_rule() {
     for (need, least) in [("all", 3), ("any", 1), ("2", 2)] {
         assert_eq!(written(&format!(", need: {need}")).least(), least, "{need}");
     }
+}
+
+#[test]
+fn a_push_is_a_verdict_at_once() {
+    let check = check("push: { expires: 30s }");
+    assert_eq!(check.probe, Probe::Push(PushProbe { expires: Duration::from_secs(30) }));
+    assert_eq!((check.thresholds.fall, check.thresholds.rise), (1, 1));
+    let thresholds = self::check("push: {}, fall: 2, rise: 3").thresholds;
+    assert_eq!((thresholds.fall, thresholds.rise), (2, 3));
 }

@@ -15,7 +15,7 @@ const TEST: &str = "health::icmp::an_echo_is_healthy_in_both_families";
 async fn ping(address: IpAddr, size: usize) -> Verdict {
     let (node, pool) = (NodeName::new("server-2"), PoolName::new("web"));
     let subject = Subject { node, pool, address };
-    judge(&Prober::new(&subject, &Probe::Icmp { size }), SHORT).await
+    judge(&Prober::new(&subject, &Probe::Icmp { size }).unwrap(), SHORT).await
 }
 
 #[tokio::test]

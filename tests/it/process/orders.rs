@@ -119,6 +119,32 @@ fn only_whoever_has_the_token_gives_orders() {
     assert_eq!(at(&server, Some(TOKEN), body).0, 200);
 }
 
+#[test]
+fn a_node_reports_from_the_shell() {
+    let site = Site::new(2, QUICK);
+    write_config(&site, &Plan::new(0..2));
+    let text = fs::read_to_string(site.path()).unwrap();
+    let port = site.children[0].address.port();
+    let http = format!("http: {{ port: {port}, path: /health }}, {QUICK}");
+    assert!(text.contains(&http));
+    site.write_config(&text.replace(&http, "push: { expires: 1h }"));
+    let server = Server::start(&site);
+    server.until_ready();
+    let (code, said) =
+        run(&site, server.dashboard, &["report", "server-3", "down", "--reason", "disk full"]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    server.until_answering(&["server-2"]);
+    let why = &server.status()["pools"][0]["members"][1]["why"];
+    assert!(why.as_str().unwrap().ends_with("reported: disk full"), "{why}");
+    assert_eq!(run(&site, server.dashboard, &["report", "server-3", "up"]).0, Some(0));
+    server.until_answering(&["server-2", "server-3"]);
+    let (code, said) = run(&site, server.dashboard, &["report", "server-1", "up"]);
+    assert!(code == Some(1) && said.contains("no pool waits for reports of server-1"), "{said}");
+    let pool = ["report", "server-9", "up", "--pool", "web"];
+    let (code, said) = run(&site, server.dashboard, &pool);
+    assert!(code == Some(2) && said.contains("there is no member \"server-9\""), "{said}");
+}
+
 const KILLS: usize = 100;
 /// From the start of a run's orders to its end, at most (milliseconds).
 const LIFE: u64 = 900;

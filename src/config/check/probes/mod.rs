@@ -3,6 +3,7 @@
 pub mod exec;
 pub mod http;
 pub mod icmp;
+pub mod push;
 pub mod service;
 pub mod tcp;
 pub mod tls;
@@ -44,11 +45,15 @@ pub fn check(
     report: &mut Report<'_>,
 ) -> Option<Check> {
     let probe = probe(raw, folder, path, report);
-    let Times { every, timeout } = times(raw, defaults, path, report);
+    let (times, counts) = match &probe {
+        Some(Probe::Push(push)) => (push::times(raw, push, path, report), push::COUNTS),
+        _ => (times(raw, defaults, path, report), (FALL, RISE)),
+    };
+    let Times { every, timeout } = times;
     let count = |count: Option<Scalar<Whole<1, 100>>>, default| count.map_or(default, |c| c.0.0);
     let thresholds = Thresholds {
-        fall: count(raw.fall, FALL),
-        rise: count(raw.rise, RISE),
+        fall: count(raw.fall, counts.0),
+        rise: count(raw.rise, counts.1),
         forgive: raw.forgive.map_or(FORGIVE, |forgive| forgive.0.0),
     };
     let address = raw.address.map(|address| address.0);
@@ -130,6 +135,9 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
     }
     if let Some(raw) = &raw.dns {
         return service::dns(raw, &path, report);
+    }
+    if let Some(raw) = &raw.push {
+        return push::check(raw, &path, report);
     }
     raw.grpc.as_ref().and_then(|raw| service::grpc(raw, &path, report))
 }

@@ -1,0 +1,70 @@
+//! `POST /api/v1/push/POOL/NODE`: what a node or an outside system says of a member.
+//!
+//! The report is handed to the one writer if there is room for it, and otherwise refused: whoever
+//! reports does so again soon, and nobody waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router, middleware, routing};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::control::event::Report;
+use crate::control::push::{self, NotTaken};
+use crate::http::auth::{Writers, check_token};
+use crate::http::{Shared, faults};
+
+/// For the writer to take a report.
+const TAKING: Duration = Duration::from_secs(2);
+
+pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
+    let guard = middleware::from_fn_with_state(writers, check_token);
+    Router::new().route("/push/{pool}/{node}", routing::post(report).layer(guard))
+}
+
+async fn report(
+    State(shared): State<Arc<Shared>>,
+    Path((pool, node)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let body = match serde_json::from_slice(&body) {
+        Ok(body) => body,
+        Err(error) => {
+            let write = "a JSON object: {\"healthy\": true}";
+            return faults::one(StatusCode::BAD_REQUEST, format!("no JSON: {error}"), write);
+        }
+    };
+    let push = match push::read(&pool, &node, &body) {
+        Ok(push) => push,
+        Err(found) => return faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found),
+    };
+    let (reply, answer) = oneshot::channel();
+    if shared.reports.try_send(Report { push, reply }).is_err() {
+        return busy();
+    }
+    match timeout(TAKING, answer).await {
+        Ok(Ok(Ok(()))) => {
+            let taken = Json(json!({ "taken": true }));
+            (StatusCode::ACCEPTED, [(CACHE_CONTROL, "no-store")], taken).into_response()
+        }
+        Ok(Ok(Err(NotTaken::Faults(found)))) => {
+            faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found)
+        }
+        Ok(Ok(Err(NotTaken::Busy)) | Err(_)) | Err(_) => busy(),
+    }
+}
+
+fn busy() -> Response {
+    faults::one(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many reports wait, or the server is stopping",
+        "it again in a second",
+    )
+}
