@@ -100,7 +100,9 @@ def tiovivo(folder, site, address, dashboard="off", server=""):
         members = ", ".join(map(name, pool.members))
         lines += [f"  p{index}:", f"    names: [{', '.join(pool.names)}]",
                   f"    members: [{members}]", f"    ttl: {TTL}",
-                  f"    max_answers: {pool.max_answers}", f"    check: {{ {probe}, {counts} }}"]
+                  f"    max_answers: {pool.max_answers}",
+                  # Rounds of the same harm are no flapping.
+                  "    damping: off", f"    check: {{ {probe}, {counts} }}"]
     lines += ["nodes:"]
     lines += [f"  {name(node)}: {{ role: child, address: {node} }}" for node in nodes]
     lines += ["  ns1: { role: dns, address: 127.0.0.53 }"]

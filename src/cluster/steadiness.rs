@@ -6,6 +6,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Steadiness {
     pub damping: Option<Damping>,
+    /// So long after its return a member has its full part of the first places. 1 s to 1 h.
+    pub slow_start: Option<Duration>,
 }
 
 /// Flap damping: the `falls`th fall within `within` holds a member out for `hold`, also when it has

@@ -65,6 +65,14 @@ pub fn hold(pool: &Pool, falls: &Falls, now: Timestamp) -> Option<String> {
     Some(format!("held out until {}: {count} falls within {within}", clock(until, now)))
 }
 
+/// What a member takes that returned.
+fn start(pool: &Pool, member: &MemberState, now: Timestamp) -> Option<String> {
+    let (since, over) = (member.comeback.since()?, pool.steadiness.slow_start?);
+    let full = clock(since.checked_add(over).ok()?, now);
+    let share = member.comeback.share().get();
+    Some(format!("; starts slowly: {share} % of its part, all of it from {full}"))
+}
+
 /// `90 s`, `10 min`, `1 h`.
 fn span(duration: Duration) -> String {
     match duration.as_secs() {
@@ -202,6 +210,7 @@ pub fn member(
             format!("{hold}; its check passes: {health}")
         }
     };
+    let health = health + &start(pool, member, now).unwrap_or_default();
     match (member.standing(), in_answers, shortage) {
         (Standing::Serving, true, _) | (Standing::Out, false, _) => health,
         (Standing::Serving, false, None) => format!("{health}; in reserve, another comes first"),

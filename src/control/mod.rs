@@ -9,6 +9,7 @@
 //! | [`checks`] | decides: one verdict of a member's checks |
 //! | [`moves`] | decides: which changes of standing clients feel |
 //! | [`damping`] | decides: how long a member that falls often is held out |
+//! | [`slow_start`] | decides: what part of the answers a member has that returned |
 //! | [`roster`] | decides: which targets there are, over a reload |
 //! | [`request`] | decides: what an operator asks for, or every fault of it |
 //! | [`push`] | decides: what is reported of a member, and to which check |
@@ -33,6 +34,7 @@ pub mod recorder;
 pub mod report;
 pub mod request;
 pub mod roster;
+pub mod slow_start;
 pub mod state;
 pub mod status;
 pub mod store;

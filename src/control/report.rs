@@ -96,6 +96,7 @@ fn member_status(
             Some(order) => explain::ordered_member(order, in_answers, shortage, now),
             None => explain::member(pool, health, in_answers, shortage, now),
         },
+        share: health.comeback.share().get(),
         falls: falls.unwrap_or_default(),
         held_until: health.falls.held_until().map(explain::time),
         check: rotation(member, &pool.checks, &health.check),

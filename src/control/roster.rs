@@ -19,6 +19,7 @@ use crate::cluster::pool::{MemberView, Pool};
 use crate::cluster::standing::Standing;
 use crate::control::checks::Checked;
 use crate::control::damping::Falls;
+use crate::control::slow_start::Comeback;
 use crate::control::store::KeptPool;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
@@ -43,6 +44,7 @@ pub struct MemberState {
     /// The order of the operator that counts for it.
     pub operator: Option<InForce>,
     pub falls: Falls,
+    pub comeback: Comeback,
 }
 
 /// What is to be probed.
@@ -161,6 +163,7 @@ impl Maker<'_> {
             deep: pool.deep.as_ref().map(|deep| self.watched(member, pool, deep, None)),
             operator: None,
             falls: Falls::default(),
+            comeback: Comeback::default(),
         }
     }
 
@@ -195,7 +198,7 @@ impl Maker<'_> {
         if pool.steadiness.damping.is_none() {
             falls = Falls::default();
         }
-        MemberState { check, deep, operator: old.operator, falls }
+        MemberState { check, deep, operator: old.operator, falls, comeback: old.comeback }
     }
 
     fn checked(&mut self, member: &MemberView<'_>, pool: &Pool, memory: Option<Memory>) -> Checked {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::cluster::hook::Scope;
 use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
-use crate::cluster::selection::{Cause, PoolHealth, Selection, Share, select, serving};
+use crate::cluster::selection::{Cause, PoolHealth, Selection, select, serving};
 use crate::cluster::standing::Standing;
 use crate::control::explain;
 use crate::control::loaded::Loaded;
@@ -21,6 +21,7 @@ use crate::control::moves::{self, Move};
 use crate::control::orders;
 use crate::control::request::{Request, RequestFault};
 use crate::control::roster::{self, MemberState, Numbers, Plan, PoolState};
+use crate::control::slow_start;
 use crate::control::status::{Change, Refused};
 use crate::control::store::{KeptMember, KeptPool};
 use crate::control::turns::Turn;
@@ -301,7 +302,9 @@ impl ControlState {
     fn select(&mut self, now: Timestamp) -> bool {
         self.each_pool(now, |pool, state, _| moves::release_holds(pool, state));
         let pools = &self.loaded.pools;
+        let mut steps = vec![];
         for (pool, state) in pools.iter().zip(&mut self.pools) {
+            steps.extend(slow_start::step(pool, state, now));
             let serving = serving(&standings(state));
             if serving.len() >= pool.min_serving {
                 state.last_enough = serving;
@@ -323,7 +326,7 @@ impl ControlState {
         }
         let members = self.pools.iter().flat_map(|pool| &pool.members);
         let holds = members.filter_map(|member| member.falls.held_until());
-        self.due = holds.chain(self.orders_change).min();
+        self.due = holds.chain(self.orders_change).chain(steps).min();
         changed
     }
 
@@ -371,7 +374,7 @@ fn standings(pool: &PoolState) -> Vec<Standing> {
 
 fn health(pool: &PoolState) -> PoolHealth {
     let withheld = pool.members.iter().map(MemberState::withheld).collect();
-    let shares = vec![Share::FULL; pool.members.len()];
+    let shares = pool.members.iter().map(|member| member.comeback.share()).collect();
     let last_enough = pool.last_enough.clone();
     PoolHealth { standings: standings(pool), withheld, shares, last_enough }
 }

@@ -82,6 +82,8 @@ pub struct MemberStatus {
     pub operator: Option<OperatorStatus>,
     /// One sentence.
     pub why: String,
+    /// Percent of its part of the first places: below 100 while it starts slowly.
+    pub share: u8,
     /// Falls that its damping remembers.
     pub falls: usize,
     /// It fell so often that it stays out until then, whatever its health says.

@@ -217,6 +217,8 @@ fn members(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     };
     let help = "1 while the member is in the answers of its pool";
     out.gauge("member_in_answers", help, each(|member| flag(member.in_answers)))?;
+    let help = "Part of its first places that the member takes, 1 but while it starts slowly";
+    out.gauge("member_share", help, each(|member| f64::from(member.share) / 100.0))?;
     let help = "1 while the member stays out because it fell often, whatever its health says";
     out.gauge("member_held_out", help, each(|member| flag(member.held_until.is_some())))?;
     let help = "Falls of the member that its damping remembers";

@@ -93,7 +93,7 @@ impl Server {
             .collect()
     }
 
-    /// Goes on until nobody is falling or rising, with the standings of now.
+    /// Goes on until nobody is falling, rising or starting slowly, with the standings of now.
     fn calm(&mut self) {
         for (target, standing) in self.standings() {
             match standing {
@@ -107,6 +107,9 @@ impl Server {
                 }
             }
         }
+        self.now += SignedDuration::from_secs(60);
+        self.state.pass(self.now);
+        self.publish();
     }
 }
 
@@ -210,7 +213,7 @@ const DAMPING: Damping = Damping {
 /// The most falls of a member within any minute. An end of a hold because too few serve begins the
 /// count anew: there the rule promises nothing.
 fn most_falls(damping: Option<Damping>, seed: u64) -> usize {
-    let steadiness = Steadiness { damping };
+    let steadiness = Steadiness { damping, ..Steadiness::default() };
     let pool = Pool { steadiness, min_serving: 2, ..pool("web", &[2, 3, 4, 5, 6]) };
     let (mut state, plan) = ControlState::new(loaded(vec![pool]), &[], Timestamp::UNIX_EPOCH);
     let targets: Vec<TargetId> = plan.start.into_iter().map(|target| target.id).collect();

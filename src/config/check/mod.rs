@@ -7,7 +7,7 @@
 //! | [`nodes`] | `nodes:` |
 //! | [`pools`], [`members`] | `pools:`, and with [`members`] the mother guard |
 //! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
-//! | [`steadiness`] | `damping` of a pool |
+//! | [`steadiness`] | `damping` and `slow_start` of a pool |
 //! | [`hooks`] | `hooks:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
 //! | [`names`] | the names of the pools against the zones |

@@ -1,4 +1,4 @@
-//! `damping` of a pool: what keeps its answers steady.
+//! `damping` and `slow_start` of a pool: what keeps its answers steady.
 
 use std::time::Duration;
 
@@ -12,9 +12,25 @@ use crate::config::written::KeyPath;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
+/// As long as the TTL is by default: resolvers that hold the addresses without it forget them by
+/// then, so its load rises at most twice as long as it would by itself.
+const SLOW_START: Duration = Duration::from_secs(30);
 
 pub fn check(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Steadiness {
-    Steadiness { damping: damping(raw, &path.key("damping"), report) }
+    Steadiness {
+        damping: damping(raw, &path.key("damping"), report),
+        slow_start: slow_start(raw, &path.key("slow_start"), report),
+    }
+}
+
+fn slow_start(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_secs(3600);
+    let over = raw.slow_start.map_or(Some(SLOW_START), |written| written.0.0)?;
+    if !(SHORTEST..=LONGEST).contains(&over) {
+        let message = format!("{} is out of range", written(over));
+        report.error(path, message, "write 1s to 1h, or off");
+    }
+    Some(over)
 }
 
 fn damping(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Damping> {

@@ -26,7 +26,7 @@ use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
 use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
-use crate::config::raw::steadiness::RawDamping;
+use crate::config::raw::steadiness::{RawDamping, Spell};
 use crate::config::raw::table::Table;
 
 pub type Port = Scalar<Whole<1, 65_535>>;
@@ -194,6 +194,9 @@ pub struct RawPool {
     /// the pool would be short without it.
     #[schemars(extend("default" = "on"))]
     pub damping: Option<RawDamping>,
+    /// How long a member that returns takes a rising part of the first places, 1s to 1h, or `off`.
+    #[schemars(extend("default" = "30s"))]
+    pub slow_start: Option<Scalar<Spell>>,
 }
 
 /// A machine. It has `address`, `address6` or both.

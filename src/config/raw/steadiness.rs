@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::config::raw::scalar::{Scalar, Whole, quoted};
+use crate::config::raw::scalar::{Scalar, Text, Whole, quoted};
 
 /// `damping:` of a pool.
 #[derive(Debug)]
@@ -35,6 +35,25 @@ pub struct RawRule {
     /// No hold is longer. At most 1d.
     #[schemars(extend("default" = "30m"))]
     pub most: Option<Scalar<Duration>>,
+}
+
+/// A duration, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spell(pub Option<Duration>);
+
+impl Text for Spell {
+    fn parse(text: &str) -> Result<Spell, String> {
+        match text {
+            "off" => Ok(Spell(None)),
+            text => Duration::parse(text)
+                .map(|spell| Spell(Some(spell)))
+                .map_err(|told| format!("{told}, or `off`")),
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(off|[0-9]+(ms|s|m|h|d))$" })
+    }
 }
 
 impl<'de> Deserialize<'de> for RawDamping {

@@ -90,6 +90,9 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
     if member.weight != 1 {
         html.raw(" · weight ").text(member.weight);
     }
+    if member.share != 100 {
+        html.raw(" · starts: ").text(member.share).raw(" %");
+    }
     html.raw("</small></th>");
     cell(html, "Address").raw("<span class=\"addresses\">");
     for address in &member.addresses {

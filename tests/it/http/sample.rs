@@ -113,6 +113,7 @@ fn web() -> PoolStatus {
     ];
     members[0].deep = deep("up", None);
     members[1].weight = 2;
+    members[1].share = 37;
     members[1].deep = deep("down", Some("503 instead of 200"));
     members[1].check.last_error = Some("no answer within 2 s".into());
     members[1].why = "serves; one more failure takes it out of the answers".into();
@@ -226,6 +227,7 @@ fn member(
         in_answers: serves,
         operator: None,
         why: "serves".into(),
+        share: 100,
         falls: 0,
         held_until: None,
         check: check(&probe, state, progress, 7_500),

@@ -2,21 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::steadiness::{Damping, Steadiness};
-use tiovivo::control::report;
-use tiovivo::control::state::ControlState;
-use tiovivo::control::status::{MemberStatus, PoolStatus};
-use tiovivo::control::store::KeptPool;
-use tiovivo::health::probe::failure::Failure;
-use tiovivo::health::probe::{Healthy, Said, Verdict};
-use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::{loaded, pool};
-
-const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
-const REFUSED: Verdict = Err(Failure::Refused);
+use crate::steadiness::{OK, REFUSED, Run};
 
 /// The second fall within a minute holds.
 const RULE: Damping = Damping {
@@ -26,64 +16,9 @@ const RULE: Damping = Damping {
     most: Duration::from_secs(30),
 };
 
-struct Run {
-    state: ControlState,
-    /// In the order of the members.
-    targets: Vec<TargetId>,
-    now: Timestamp,
-}
-
 fn damped(hosts: &[u8]) -> Pool {
-    let steadiness = Steadiness { damping: Some(RULE) };
+    let steadiness = Steadiness { damping: Some(RULE), ..Steadiness::default() };
     Pool { steadiness, ..pool("web", hosts) }
-}
-
-impl Run {
-    fn new(pool: Pool, kept: &[KeptPool]) -> Run {
-        let now = "2026-03-01T10:00:00Z".parse().unwrap();
-        let (state, plan) = ControlState::new(loaded(vec![pool]), kept, now);
-        let targets = plan.start.iter().map(|target| target.id).collect();
-        let mut run = Run { state, targets, now };
-        for member in 0..run.targets.len() {
-            run.see(member, &OK, 1);
-        }
-        run.state.take_turns();
-        run
-    }
-
-    /// So many results, and time does not pass.
-    fn see(&mut self, member: usize, verdict: &Verdict, count: u32) {
-        for _ in 0..count {
-            let observation =
-                Observation { target: self.targets[member], verdict: verdict.clone() };
-            self.state.observe(&observation, self.now);
-            self.state.settle(self.now);
-        }
-    }
-
-    fn flap(&mut self, member: usize) {
-        self.see(member, &REFUSED, 3);
-        self.see(member, &OK, 2);
-    }
-
-    fn wait(&mut self, seconds: i64) {
-        self.now += SignedDuration::from_secs(seconds);
-        self.state.pass(self.now);
-    }
-
-    fn pool(&self) -> PoolStatus {
-        report::status(&self.state, self.now).pools.swap_remove(0)
-    }
-
-    fn member(&self, index: usize) -> MemberStatus {
-        self.pool().members.swap_remove(index)
-    }
-
-    /// What the hooks were told since the last call.
-    fn told(&mut self) -> Vec<String> {
-        let turns = self.state.take_turns().into_iter();
-        turns.map(|t| format!("{} {}: {}", t.node.unwrap(), t.new, t.cause)).collect()
-    }
 }
 
 #[test]
