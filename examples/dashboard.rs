@@ -9,11 +9,46 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tiovivo::cluster::hook::{Action, Hook, Scope};
+use tiovivo::cluster::trust::Trust;
+use tiovivo::control::turns::{self, Turn};
 use tiovivo::counters::Counters;
+use tiovivo::hooks;
 use tiovivo::http::{Dashboard, auth::Writers, server::Limits};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::interval;
+
+/// One that takes everything, one whose receiver is gone, and one that refuses.
+fn sample_hooks() -> [Hook; 3] {
+    let hook = |name: &str, action| Hook {
+        name: name.into(),
+        action,
+        on: vec![Scope::Node],
+        pools: vec![],
+        timeout: Duration::from_secs(5),
+        retry: Duration::from_millis(100),
+    };
+    let sh = |script: &str| Action::Command(["/bin/sh", "-c", script].map(str::to_owned).to_vec());
+    let (url, trust) = ("https://127.0.0.1:9/T0/B1".into(), Trust::Public);
+    [
+        hook("pager", Action::Webhook { url, secret: None, trust }),
+        hook("journal", sh("cat >/dev/null")),
+        hook("tickets", sh("exit 65")),
+    ]
+}
+
+fn turn() -> Turn {
+    Turn {
+        at: jiff::Timestamp::now(),
+        scope: Scope::Node,
+        pool: "web".into(),
+        node: Some("server-3".into()),
+        old: "serving",
+        new: "out",
+        cause: "connection refused (3/3)".into(),
+    }
+}
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -23,8 +58,10 @@ async fn main() -> io::Result<()> {
     let counters = Arc::new(Counters::new(2));
     // Without a token nobody may give orders.
     let (commands, writers) = (mpsc::channel(1).0, Writers::default());
-    let reports = mpsc::channel(1).0;
-    let (limits, hooks) = (Limits::default(), Default::default());
+    let (teller, turns) = turns::channel();
+    let folder = tempfile::tempdir()?;
+    let hooks = hooks::start(&sample_hooks(), turns, folder.path());
+    let (limits, reports) = (Limits::default(), mpsc::channel(1).0);
     let dashboard = Dashboard { status, counters, hooks, limits, commands, reports, writers };
     println!("http://{}/", listener.local_addr()?);
     let mut beat = interval(Duration::from_secs(1));
@@ -32,6 +69,9 @@ async fn main() -> io::Result<()> {
         for second in 0u64.. {
             beat.tick().await;
             let mut status = sample::status();
+            if second % 5 == 0 {
+                teller.tell(turn());
+            }
             status.ready = second % 20 > 3;
             if second % 20 > 10 {
                 status.config.refused = None;

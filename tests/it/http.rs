@@ -7,8 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use serde_json::Value;
+use tiovivo::cluster::hook::{Action, Hook, Scope, Secret};
+use tiovivo::cluster::trust::Trust;
 use tiovivo::control::status::Status;
+use tiovivo::control::turns::{self, Turn};
 use tiovivo::counters::Counters;
+use tiovivo::hooks;
 use tiovivo::http::Dashboard;
 use tiovivo::http::auth::Writers;
 use tiovivo::http::server::Limits;
@@ -18,6 +23,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use crate::hooks::receiver::{Manner, Nobody, Receiver, SECRET};
 
 /// Nothing here takes this long, unless it is broken. The default limits are longer.
 const SOON: Duration = Duration::from_secs(5);
@@ -33,6 +40,10 @@ struct Running {
 }
 
 async fn start(status: Status, limits: Limits) -> Running {
+    start_with(status, limits, hooks::Handle::default()).await
+}
+
+async fn start_with(status: Status, limits: Limits, hooks: hooks::Handle) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (publisher, status) = watch::channel(Arc::new(status));
@@ -42,7 +53,7 @@ async fn start(status: Status, limits: Limits) -> Running {
     let (reports, reported) = mpsc::channel(1);
     drop((orders, reported));
     let writers = Writers::new(Some(TOKEN));
-    let (told, hooks) = (counters.clone(), Default::default());
+    let told = counters.clone();
     let dashboard = Dashboard { status, counters: told, hooks, limits, commands, reports, writers };
     let stopped = stop.clone().cancelled_owned();
     let task = tokio::spawn(tiovivo::http::serve(listener, dashboard, stopped));
@@ -102,12 +113,11 @@ async fn the_api_tells_the_status_as_it_is_published() {
     assert_eq!(said.status, 200);
     assert!(said.head.contains("content-type: application/json"), "{}", said.head);
     assert!(said.head.contains("cache-control: no-store"), "{}", said.head);
-    let told: serde_json::Value = serde_json::from_str(&said.body).unwrap();
+    let told: Value = serde_json::from_str(&said.body).unwrap();
     assert_eq!(told, serde_json::to_value(server.publisher.borrow().clone()).unwrap());
 
     server.publisher.send_modify(|status| Arc::make_mut(status).nsid = Some("ns2".into()));
-    let told: serde_json::Value =
-        serde_json::from_str(&server.get("/api/v1/status").await.body).unwrap();
+    let told: Value = serde_json::from_str(&server.get("/api/v1/status").await.body).unwrap();
     assert_eq!(told["nsid"], "ns2");
 }
 
@@ -166,6 +176,90 @@ async fn the_page_shows_every_pool_and_member_and_why() {
     let fragment = server.get("/?fragment").await;
     assert!(fragment.body.starts_with("<div id=\"live\""), "only the part that changes");
     assert!(!fragment.body.contains("<html"));
+}
+
+/// One receiver takes everything and one is gone; neither its path nor its user is for everyone.
+#[tokio::test]
+async fn page_api_and_metrics_say_how_the_hooks_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_receiver, well) = Receiver::start(Manner::Takes);
+    let nobody = Nobody::new();
+    let gone = nobody.address();
+    let webhook = |name: &str, url: String| Hook {
+        name: name.into(),
+        action: Action::Webhook {
+            url,
+            secret: Some(Secret(SECRET.as_bytes().into())),
+            trust: Trust::Public,
+        },
+        on: vec![Scope::Node],
+        pools: vec![],
+        timeout: SOON,
+        retry: Duration::from_secs(60),
+    };
+    let configured = [
+        webhook("chat", format!("http://{well}/T0/B1")),
+        webhook("pager", format!("http://ana:s3cr3t@{gone}/T0/B1?key=s3cr3t")),
+    ];
+    let (teller, turns) = turns::channel();
+    let hooks = hooks::start(&configured, turns, folder.path());
+    let server = start_with(sample::status(), Limits::default(), hooks.clone()).await;
+    for _ in 0..2 {
+        teller.tell(Turn {
+            at: jiff::Timestamp::now(),
+            scope: Scope::Node,
+            pool: "web".into(),
+            node: Some("server-2".into()),
+            old: "serving",
+            new: "out",
+            cause: "connection refused (3/3)".into(),
+        });
+    }
+    let told = timeout(SOON, async {
+        loop {
+            let api: Value = serde_json::from_str(&server.get("/api/v1/hooks").await.body).unwrap();
+            if api[0]["delivered"] == 2 && api[1]["failed"] == 1 {
+                return api;
+            }
+        }
+    });
+    let api = told.await.expect("both are tried");
+    assert_eq!(api[0]["why"], "every event is delivered");
+    assert_eq!((&api[0]["last_error"], &api[0]["last_failure"]), (&Value::Null, &Value::Null));
+    let why = api[1]["why"].as_str().unwrap();
+    let begin = "the newest attempt failed: connection refused; 2 events wait; the next is at ";
+    assert!(why.starts_with(begin), "{why}");
+    assert_eq!(api[1]["last_error"], "connection refused");
+    assert!(api[1]["last_failure"]["at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+
+    let page = server.get("/").await.body;
+    let wanted = [
+        "<b>chat</b> <span class=\"state up\">up to date</span>".to_owned(),
+        format!("webhook <code>http://{well}</code> · 2 delivered · 0 waiting</small>"),
+        format!("<b>pager</b> <span class=\"state down\">failing</span> <div><p>{why}</p>"),
+        format!(
+            "webhook <code>http://{gone}</code> · 0 delivered · 2 waiting · last failure <time"
+        ),
+    ];
+    for text in &wanted {
+        assert!(page.contains(text), "the page lacks {text}: {page}");
+    }
+    let metrics = server.get("/metrics").await.body;
+    for line in [
+        "tiovivo_hook_delivered_total{hook=\"chat\"} 2",
+        "tiovivo_hook_failed_total{hook=\"pager\"} 1",
+        "tiovivo_hook_refused_total{hook=\"pager\"} 0",
+        "tiovivo_hook_waiting{hook=\"pager\"} 2",
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    for said in [&page, &metrics, &api.to_string()] {
+        assert!(!said.contains("s3cr3t") && !said.contains("T0/B1") && !said.contains(SECRET));
+    }
+    assert!(!start_sample().await.get("/").await.body.contains("Hooks</h2>"), "without hooks");
+    hooks.follow(&[]);
+    drop(teller);
+    hooks.stop().await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::control::status::{Change, ConfigStatus, OverrideStatus, Status};
 use crate::http::page::html::Html;
-use crate::http::page::{pool, time};
+use crate::http::page::{Seen, hooks, pool, time};
 
 /// Changes in view; older ones are folded away.
 const CHANGES_IN_VIEW: usize = 12;
@@ -30,11 +30,12 @@ pub fn title(status: &Status) -> String {
     }
 }
 
-pub fn write(html: &mut Html, status: &Status, published: bool, now: Timestamp) {
+pub fn write(html: &mut Html, seen: &Seen<'_>, now: Timestamp) {
+    let status = seen.status;
     html.raw("<div id=\"live\" data-title=\"").text(title(status)).raw("\">\n");
     header(html, status, now);
     html.raw("<div id=\"banners\">\n");
-    if !published {
+    if !seen.published {
         html.raw(
             "<div id=\"ended\" class=\"banner bad\" role=\"alert\"><strong>The control loop has \
              ended.</strong> <span>Answers go on as they were last. Nothing below is news; \
@@ -56,9 +57,11 @@ pub fn write(html: &mut Html, status: &Status, published: bool, now: Timestamp) 
     if status.pools.is_empty() {
         html.raw("<p class=\"nothing\">No pools: only the records of the zones are answered.</p>");
     }
-    html.raw("<div class=\"below\">\n");
+    html.raw("<div class=\"below\">\n<div>\n");
     orders(html, &status.overrides, now);
+    hooks::section(html, seen.hooks, now);
     changes(html, &status.changes, now);
+    html.raw("</div>\n");
     zones(html, status);
     html.raw("</div>\n</main>\n");
     footer(html, status, now);
@@ -176,6 +179,7 @@ fn footer(html: &mut Html, status: &Status, now: Timestamp) {
     html.text(&status.config.file)
         .raw("</code></span>\n<span>as of <time id=\"as-of\" datetime=\"");
     html.text(&now).raw("\">").text(time::clock(&now)).raw(" UTC</time></span>\n");
-    html.raw("<a href=\"/api/v1/status\">status as JSON</a> <a href=\"/metrics\">metrics</a>\n");
+    html.raw("<a href=\"/api/v1/status\">status as JSON</a> ");
+    html.raw("<a href=\"/api/v1/hooks\">hooks as JSON</a> <a href=\"/metrics\">metrics</a>\n");
     html.raw("</footer>\n");
 }

@@ -8,6 +8,7 @@
 //! Pure from here down: a status and a time in, HTML out.
 
 mod body;
+mod hooks;
 mod html;
 mod pool;
 mod time;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::control::status::Status;
+use crate::hooks::status::HookStatus;
 use crate::http::Shared;
 use crate::http::page::html::Html;
 
@@ -63,19 +65,28 @@ async fn page(
     State(shared): State<Arc<Shared>>,
     Query(wanted): Query<Wanted>,
 ) -> impl IntoResponse {
-    let (status, published) = (shared.status(), shared.is_published());
+    let (status, hooks) = (shared.status(), shared.hooks());
+    let seen = Seen { status: &status, hooks: &hooks, published: shared.is_published() };
     let mut html = Html::default();
     if wanted.fragment.is_some() {
-        body::write(&mut html, &status, published, Timestamp::now());
+        body::write(&mut html, &seen, Timestamp::now());
     } else {
-        whole(&mut html, &status, published, Timestamp::now());
+        whole(&mut html, &seen, Timestamp::now());
     }
     ([(CACHE_CONTROL, "no-store")], HtmlResponse(html.done()))
 }
 
-fn whole(html: &mut Html, status: &Status, published: bool, now: Timestamp) {
-    html.raw(HEAD).text(body::title(status)).raw(STALE);
-    body::write(html, status, published, now);
+/// What the page is made of.
+struct Seen<'a> {
+    status: &'a Status,
+    hooks: &'a [HookStatus],
+    /// Whether somebody still publishes.
+    published: bool,
+}
+
+fn whole(html: &mut Html, seen: &Seen<'_>, now: Timestamp) {
+    html.raw(HEAD).text(body::title(seen.status)).raw(STALE);
+    body::write(html, seen, now);
     html.raw("</body>\n</html>\n");
 }
 
