@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::columns::columns;
 use crate::cli::remote::{self, Reply};
 use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults};
-use crate::config::{self, Config, token};
+use crate::config::{self, Config};
 
 const PATH: &str = "/api/v1/operator";
 
@@ -85,7 +85,7 @@ fn send(whom: &ReleaseArgs, mut body: Value) -> ExitCode {
 pub fn no_token() -> ExitCode {
     failure(
         "there is no token to give orders with; write one into a file that only its owner may \
-         read, name it by server.token_file, and restart the server",
+         read, and name it by server.token_file",
     )
 }
 
@@ -96,10 +96,7 @@ pub fn reach(args: &ServerArgs) -> Result<(Config, SocketAddr, Option<String>), 
     let Some(at) = args.at.or(server.dashboard) else {
         return Err(failure("the server has no dashboard to give orders to: set server.dashboard"));
     };
-    let token = match server.token_file.as_deref().map_or(Ok(None), token::read) {
-        Ok(token) => token.map(|token| token.as_str().to_owned()),
-        Err(refused) => return Err(failure(format!("the token file {}", refused.message))),
-    };
+    let token = server.token.as_ref().map(|token| token.as_str().to_owned());
     Ok((config, at, token))
 }
 

@@ -15,26 +15,36 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use crate::cli::{memory, priority};
 use crate::cluster::hook::Hook;
 use crate::config::certificate::Certificate;
+use crate::config::token::Token;
 use crate::config::{self, Config, Server};
 use crate::control::event::Command;
 use crate::control::loaded::Loaded;
 use crate::dns::encrypted;
 use crate::hooks;
+use crate::http::auth::Writers;
 
 const LOOK: Duration = Duration::from_secs(1);
 /// While the newest is refused: what was missing may have come, where nobody looks for it yet.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// Who takes over what was loaded.
+#[derive(Debug)]
+pub struct Followers {
+    pub commands: mpsc::Sender<Command>,
+    pub encrypted: Option<encrypted::Handle>,
+    pub hooks: hooks::Handle,
+    pub writers: Writers,
+}
 
 /// Runs until the writer is gone.
 pub async fn watch(
     path: PathBuf,
     server: Server,
     files: Vec<PathBuf>,
-    commands: mpsc::Sender<Command>,
-    encrypted: Option<encrypted::Handle>,
-    hooks: hooks::Handle,
+    followers: Followers,
     hangup: Signal,
 ) -> std::io::Result<()> {
+    let Followers { commands, encrypted, hooks, writers } = followers;
     let loaded = marks(&files);
     let mut watch =
         Watch { hangup, look: interval(LOOK), files, seen: loaded.clone(), loaded, retry: None };
@@ -45,8 +55,9 @@ pub async fn watch(
         // Before reading: what changes while it is read will be read again.
         let before = marks(&watch.files);
         let reload = match load(path.clone(), server.clone()).await {
-            Ok(Fresh { loaded, files, certificate, hooks: fresh }) => {
+            Ok(Fresh { loaded, files, certificate, hooks: fresh, token }) => {
                 hooks.follow(&fresh);
+                admit(&writers, token.as_ref());
                 if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
                     encrypted.present(certificate.certified);
                 }
@@ -64,6 +75,15 @@ pub async fn watch(
         if !is_old && commands.send(Command::Reload(reload)).await.is_err() {
             return Ok(());
         }
+    }
+}
+
+/// Whoever has the token of now gives orders, and nobody else.
+fn admit(writers: &Writers, token: Option<&Token>) {
+    match (writers.become_those_of(token.map(Token::as_str)), token) {
+        (false, _) => {}
+        (true, Some(_)) => tracing::info!("orders need the token that the token file has now"),
+        (true, None) => tracing::warn!("there is no token any more: nobody may give orders"),
     }
 }
 
@@ -153,6 +173,7 @@ struct Fresh {
     files: Vec<PathBuf>,
     certificate: Option<Certificate>,
     hooks: Vec<Hook>,
+    token: Option<Token>,
 }
 
 /// On a thread of its own, which gives way to every other.
@@ -179,10 +200,10 @@ fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
     tell_of_restart(server, &config.server);
     let loaded = Loaded::build(&config, path, jiff::Timestamp::now())
         .map_err(|error| vec![format!("{}: {error}", path.display())])?;
-    let Config { files, certificate, hooks, zones, .. } = config;
+    let Config { server, files, certificate, hooks, zones, .. } = config;
     drop(zones);
     memory::give_back();
-    Ok(Fresh { loaded: Box::new(loaded), files, certificate, hooks })
+    Ok(Fresh { loaded: Box::new(loaded), files, certificate, hooks, token: server.token })
 }
 
 /// Sockets and threads stay as they are over a reload.

@@ -20,8 +20,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli::{memory, priority, reload};
-use crate::config::token::{self, Token};
+use crate::cli::reload::{self, Followers};
+use crate::cli::{memory, priority};
+use crate::config::token::Token;
 use crate::config::{Config, Encrypted};
 use crate::control::loaded::Loaded;
 use crate::control::status::Status;
@@ -107,7 +108,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    let writers = writers(config.server.token_file.as_deref());
+    let writers = Writers::new(config.server.token.as_ref().map(Token::as_str));
     let listeners = {
         let Encrypted { tls, https, path, quic } = &config.server.encrypted;
         Listeners::bind(tls, https, path, quic)?
@@ -145,26 +146,23 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
             limits: http::server::Limits::default(),
             commands: control.commands.clone(),
             reports: control.reports.clone(),
-            writers,
+            writers: writers.clone(),
         };
         tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));
     }
-    let commands = control.commands.clone();
     let Config { server, files, zones, .. } = config;
     // What the zone files say is rendered by now; with many names it is most of the memory.
     tasks.spawn_blocking(move || {
         drop(zones);
         memory::give_back();
     });
-    let reloading = reload::watch(
-        path.to_owned(),
-        server,
-        files,
-        commands,
-        encrypted.clone(),
-        hooks.clone(),
-        hangup,
-    );
+    let followers = Followers {
+        commands: control.commands.clone(),
+        encrypted: encrypted.clone(),
+        hooks: hooks.clone(),
+        writers,
+    };
+    let reloading = reload::watch(path.to_owned(), server, files, followers, hangup);
     let stopped = stop.clone();
     tasks.spawn(async move { stopped.run_until_cancelled(reloading).await });
     Ok(Running {
@@ -186,15 +184,6 @@ fn usable_cores() -> Vec<usize> {
     let allowed = sched_getaffinity(Pid::from_raw(0));
     let is_allowed = |core: &usize| allowed.is_ok_and(|set| set.is_set(*core).unwrap_or(false));
     (0..CpuSet::count()).filter(is_allowed).collect()
-}
-
-/// What loading has checked, unless the file was changed this very moment: then nobody may write.
-fn writers(file: Option<&Path>) -> Writers {
-    let token = file.map_or(Ok(None), token::read).unwrap_or_else(|refused| {
-        tracing::warn!("the token file {}: nobody may give orders", refused.message);
-        None
-    });
-    Writers::new(token.as_ref().map(Token::as_str))
 }
 
 async fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartFault> {

@@ -34,6 +34,7 @@ use crate::config::certificate::Certificate;
 use crate::config::check::report::Report;
 use crate::config::cookie::Secret;
 use crate::config::fault::{Fault, Source};
+use crate::config::token::Token;
 use crate::config::written::Written;
 use crate::zone::name::Name;
 use crate::zone::record::{Severity, Zone};
@@ -140,6 +141,8 @@ pub struct Server {
     /// Folder of the kept state.
     pub state: PathBuf,
     pub token_file: Option<PathBuf>,
+    /// What is in it; `None`: nobody may give orders.
+    pub token: Option<Token>,
     /// UDP threads; `None` is one a core.
     pub workers: Option<usize>,
     /// Each UDP thread stays on one core.

@@ -6,10 +6,12 @@
 //! | there | `Bearer` and the token | done |
 //! | there | anything else, or nothing | 401 |
 //!
+//! A reload may bring another token; what is under way with the old one goes on.
+//!
 //! A browser sends no such header by itself, so no page from elsewhere can write through it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -20,17 +22,29 @@ use subtle::ConstantTimeEq;
 
 use crate::http::faults;
 
-/// `None` inside: nobody may write. Never printed.
+/// Those who hold it share the token. `None` inside: nobody may write. Never printed.
 #[derive(Clone, Default)]
-pub struct Writers(Option<Arc<str>>);
+pub struct Writers(Arc<RwLock<Option<Arc<str>>>>);
 
 impl Writers {
     pub fn new(token: Option<&str>) -> Writers {
-        Writers(token.map(Arc::from))
+        Writers(Arc::new(RwLock::new(token.map(Arc::from))))
+    }
+
+    /// From now on. Whether it is another one than before.
+    pub fn become_those_of(&self, token: Option<&str>) -> bool {
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = now.as_deref() != token;
+        *now = token.map(Arc::from);
+        changed
+    }
+
+    fn token(&self) -> Option<Arc<str>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn admit(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
-        let token = self.0.as_deref().ok_or(StatusCode::FORBIDDEN)?;
+        let token = self.token().ok_or(StatusCode::FORBIDDEN)?;
         let sent = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
         let sent = match sent.split_at_checked("Bearer ".len()) {
             Some((scheme, sent)) if scheme.eq_ignore_ascii_case(b"Bearer ") => sent,
@@ -46,7 +60,7 @@ impl Writers {
 
 impl fmt::Debug for Writers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Writers(token)" } else { "Writers(nobody)" })
+        f.write_str(if self.token().is_some() { "Writers(token)" } else { "Writers(nobody)" })
     }
 }
 
@@ -56,9 +70,9 @@ pub async fn check_token(State(writers): State<Writers>, request: Request, next:
         Ok(()) => next.run(request).await,
         Err(StatusCode::FORBIDDEN) => faults::one(
             StatusCode::FORBIDDEN,
-            "this server takes no orders: it had no token file at its start",
-            "a token into the file that server.token_file names, readable by its owner only, and \
-             restart the server",
+            "this server takes no orders: there is no token file",
+            "a token into the file that server.token_file names, readable by its owner only; it is \
+             loaded within seconds",
         ),
         Err(status) => {
             let reply = faults::one(
@@ -95,6 +109,20 @@ mod tests {
         for sent in [None, Some("Bearer "), Some("Bearer s3cret")] {
             assert_eq!(admit(None, sent), Err(StatusCode::FORBIDDEN));
         }
+    }
+
+    #[test]
+    fn another_token_takes_the_place_of_the_old_one_wherever_it_is_held() {
+        let writers = Writers::new(None);
+        let held = writers.clone();
+        let sent = HeaderMap::from_iter([(AUTHORIZATION, "Bearer new".parse().unwrap())]);
+        assert_eq!(held.admit(&sent), Err(StatusCode::FORBIDDEN));
+        assert!(writers.become_those_of(Some("new")) && !writers.become_those_of(Some("new")));
+        assert_eq!(held.admit(&sent), Ok(()));
+        assert!(writers.become_those_of(Some("newer")));
+        assert_eq!(held.admit(&sent), Err(StatusCode::UNAUTHORIZED));
+        assert!(writers.become_those_of(None));
+        assert_eq!(held.admit(&sent), Err(StatusCode::FORBIDDEN));
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
             dashboard: None,
             state: "state".into(),
             token_file: None,
+            token: None,
             workers: None,
             pin: false,
             nsid: Some("ns1".into()),

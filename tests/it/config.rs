@@ -72,7 +72,10 @@ fn the_example_loads_as_written() {
     assert_eq!(nodes.len(), 8);
     assert_eq!(hooks, []);
     assert_eq!(zones.len(), 1);
-    assert_eq!(files, ["config.yaml", "zones/midominio.com.zone"].map(|f| repository().join(f)));
+    assert_eq!(
+        files,
+        ["config.yaml", "zones/midominio.com.zone", "state/token"].map(|f| repository().join(f))
+    );
 
     let [web, mother] = pools.as_slice() else { panic!("{pools:?}") };
     let members: Vec<&str> = web.membership.iter().map(|member| member.node.as_str()).collect();

@@ -61,6 +61,7 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     probe_files.dedup();
     let files = files
         .chain(server.cookie_secret_file.clone())
+        .chain(server.token_file.clone())
         .chain(probe_files)
         .chain(hook_files)
         .collect();

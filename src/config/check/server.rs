@@ -9,7 +9,7 @@ use crate::config::check::report::Report;
 use crate::config::cookie::{self, Secret};
 use crate::config::raw::RawServer;
 use crate::config::raw::scalar::quoted;
-use crate::config::token::{self, Refused};
+use crate::config::token::{self, Refused, Token};
 use crate::config::written::KeyPath;
 
 /// Longest NSID that we tell: it shares 1232 octets with the answer.
@@ -35,13 +35,15 @@ pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server 
         report.error(&path.key("nsid"), message, format!("write 1 to {MAX_NSID}, such as ns1"));
     }
     let (cookie_secret_file, secrets) = cookies(raw, folder, &path, report).unzip();
+    let (token_file, token) = token_file(raw, folder, &path, report).unzip();
     let encrypted = encrypted::check(raw, &listen, dashboard, &path, report);
     Server {
         listen,
         dashboard,
         encrypted,
         state: state(raw, folder, &path, report),
-        token_file: token_file(raw, folder, &path, report),
+        token_file,
+        token: token.flatten(),
         workers: raw.workers.map(|workers| workers.0.0 as usize),
         pin: raw.pin.is_some_and(|pin| pin.0.0),
         nsid,
@@ -116,22 +118,24 @@ fn state(raw: &RawServer, folder: &Path, path: &KeyPath, report: &mut Report<'_>
     state
 }
 
+/// The file and what is in it. That it is not there is no fault: then nobody may give orders.
 fn token_file(
     raw: &RawServer,
     folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> Option<PathBuf> {
+) -> Option<(PathBuf, Option<Token>)> {
     let written = raw.token_file.as_deref()?;
     let path = path.key("token_file");
     if written.is_empty() {
         report.error(&path, "an empty path", "write a file, such as state/token");
     }
     let file = folder.join(written);
-    if let Err(Refused { message, help }) = token::read(&file) {
+    let token = token::read(&file).unwrap_or_else(|Refused { message, help }| {
         report.error(&path, format!("{} {message}", quoted(written)), help);
-    }
-    Some(file)
+        None
+    });
+    Some((file, token))
 }
 
 fn version(raw: &RawServer, path: &KeyPath, report: &mut Report<'_>) -> Option<String> {

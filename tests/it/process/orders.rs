@@ -16,6 +16,7 @@ use crate::process::child::Mood;
 use crate::process::client;
 use crate::process::server::{BINARY, Server};
 use crate::process::site::{Plan, QUICK, Site};
+use crate::process::until;
 
 const TOKEN: &str = "s3cret-of-the-test";
 const PATH: &str = "/api/v1/operator";
@@ -143,6 +144,49 @@ fn a_node_reports_from_the_shell() {
     let pool = ["report", "server-9", "up", "--pool", "web"];
     let (code, said) = run(&site, server.dashboard, &pool);
     assert!(code == Some(2) && said.contains("there is no member \"server-9\""), "{said}");
+}
+
+/// Rotated, spoilt, mended, taken away and put back, with no signal and no restart.
+#[test]
+fn another_token_is_loaded_while_the_server_runs() {
+    let site = Site::new(1, QUICK);
+    write_config(&site, &Plan::new(0..1));
+    let file = site.folder.path().join("token");
+    let write = |token: &str, mode| {
+        let aside = site.folder.path().join("token.new");
+        fs::write(&aside, token).unwrap();
+        fs::set_permissions(&aside, Permissions::from_mode(mode)).unwrap();
+        fs::rename(aside, &file).unwrap();
+    };
+    let server = Server::start(&site);
+    let body = r#"{"order":"drain","target":"server-2","author":"a"}"#;
+    let code = |token| post(server.dashboard, Some(token), body).unwrap().0;
+    let becomes = |token, wanted| {
+        until(&format!("{token} gets {wanted}"), || (code(token) == wanted).then_some(()));
+    };
+    assert_eq!(code(TOKEN), 200);
+    write("another", 0o600);
+    becomes("another", 200);
+    assert_eq!(code(TOKEN), 401);
+
+    // A faulty one: the old one stays, and the page says what to do.
+    write("third", 0o644);
+    let told = server.until("the reload is refused", |status| {
+        Some(status["config"]["refused"]["faults"][0].as_str()?.to_owned())
+    });
+    assert!(told.contains("server.token_file") && told.contains("mode 644"), "{told}");
+    let page = client::get(server.dashboard, "/").unwrap();
+    assert!(page.contains("run `chmod 600 ") || told.contains("run `chmod 600 "), "{told}");
+    assert_eq!((code("another"), code("third")), (200, 401));
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    becomes("third", 200);
+    assert_eq!(code("another"), 401);
+
+    fs::remove_file(&file).unwrap();
+    becomes("third", 403);
+    assert_eq!(server.logged("there is no token any more: nobody may give orders"), 1);
+    write(TOKEN, 0o600);
+    becomes(TOKEN, 200);
 }
 
 const KILLS: usize = 100;
