@@ -138,11 +138,11 @@ fn statics(config: &Config) -> String {
     for zone in &config.zones {
         let mut names: Vec<(&Name, Vec<u16>)> = vec![];
         for record in &zone.records {
-            match names.iter().position(|(name, _)| *name == &record.owner) {
+            match names.iter().position(|(name, _)| *name == zone.owner(record)) {
                 Some(at) if names[at].1.contains(&record.rtype) => {}
                 Some(at) => names[at].1.push(record.rtype),
                 None if names.len() < LISTED_STATICS => {
-                    names.push((&record.owner, vec![record.rtype]));
+                    names.push((zone.owner(record), vec![record.rtype]));
                 }
                 None => {}
             }

@@ -218,7 +218,7 @@ impl<'s> Chain<'s, '_> {
                 let mut name = LowerName::default();
                 let Some(()) = name.set(target) else { continue };
                 let Some(node) = zones.find(name.as_slice()) else { continue };
-                let is_below = node == cut || zones.node(node).cut() == Some(cut);
+                let is_below = node == cut || zones.cut(zones.node(node)) == Some(cut);
                 if is_below != needed {
                     continue;
                 }

@@ -8,26 +8,29 @@
 //! | below a DNAME | nowhere (RFC 6672 §2.4) |
 
 use std::collections::HashSet;
-use std::rc::Rc;
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
 
 use crate::zone::index::Index;
 use crate::zone::name::{MAX_NAME, Name};
-use crate::zone::record::Zone;
+use crate::zone::record::{Record, Zone, rrset_of};
 use crate::zone::rtype;
 use crate::zone::store::{
-    Kind, NONE, Node, NodeId, Rrset, RrsetId, RrsetView, TooLarge, ZoneHead, ZoneId, Zones, packed,
-    parent,
+    Kind, Links, NONE, Node, NodeId, RENDERED, Rrset, RrsetId, RrsetView, TooLarge, ZoneHead,
+    ZoneId, Zones, packed, parent,
 };
+
+/// Room for names without records, which are few: one in so many.
+const SPARE: usize = 16;
 
 /// Sorts the records of all zones by name and lays them out.
 pub(super) struct Builder {
     apexes: FxHashMap<Vec<u8>, ZoneId>,
-    names: FxHashMap<Rc<[u8]>, u32>,
+    /// Into `owners`.
+    index: Index,
+    /// All names in lower case, one after the other.
+    names: Vec<u8>,
     owners: Vec<Owner>,
-    /// Owner and record, by index into `owners` and into `Zone::records` of the owner's zone.
-    records: Vec<(u32, u32)>,
     /// Most zones have none, and then no name needs to look for one above it.
     has_cuts: bool,
     has_dnames: bool,
@@ -47,11 +50,15 @@ enum Holder {
     Hidden,
 }
 
-/// A name while building: which records it has.
+/// A name while building: which records of its zone it has.
 struct Owner {
-    lower: Rc<[u8]>,
+    /// Where in `Builder::names`.
+    name: u32,
+    name_len: u8,
     zone: ZoneId,
     slot: u32,
+    first: u32,
+    records: u32,
 }
 
 impl Builder {
@@ -61,13 +68,12 @@ impl Builder {
             apexes
                 .insert(zone.apex.to_lower(), ZoneId(u16::try_from(index).map_err(|_| TooLarge)?));
         }
-        let runs = zones.iter().map(Zone::runs).sum();
-        let records = Vec::with_capacity(zones.iter().map(|zone| zone.records.len()).sum());
+        let names: usize = zones.iter().map(|zone| zone.owners.len()).sum();
         Ok(Builder {
             apexes,
-            names: FxHashMap::with_capacity_and_hasher(runs, FxBuildHasher),
-            owners: Vec::with_capacity(runs),
-            records,
+            index: Index::with_capacity(names + names / SPARE),
+            names: vec![],
+            owners: Vec::with_capacity(names),
             has_cuts: false,
             has_dnames: false,
         })
@@ -94,8 +100,6 @@ impl Builder {
                 self.owners[owner as usize].slot = slot;
             }
         }
-        // Stable, so records stay in the order of their file; quick, as most are in order.
-        self.records.sort_by_key(|(owner, _)| *owner);
         self.hide_below_dnames(zones);
         self.lay_out(zones, heads, &parent_ds, render)
     }
@@ -129,35 +133,36 @@ impl Builder {
     /// A record counts in the zone that its owner is really in. What a parent zone says at or
     /// below the apex of a zone that this server has is that zone's own business, but for DS.
     fn add_records(&mut self, zone: &Zone, id: ZoneId, parent_ds: &mut Vec<(ZoneId, u32)>) {
-        let mut last: Option<(&Name, Holder)> = None;
-        for (number, record) in zone.records.iter().enumerate() {
-            let holder = match last {
-                Some((name, holder)) if same(name, &record.owner) => holder,
-                _ => self.holder(&record.owner, id),
-            };
-            last = Some((&record.owner, holder));
-            match holder {
-                Holder::Own(owner) => {
-                    self.records.push((owner, number as u32));
-                    self.has_dnames |= record.rtype == rtype::DNAME;
-                    self.has_cuts |= record.rtype == rtype::NS && record.owner != zone.apex;
+        let mut first = 0;
+        for run in zone.runs() {
+            let records = first..first + run.len() as u32;
+            first = records.end;
+            let Some(name) = run.first().map(|record| zone.owner(record)) else { continue };
+            match self.holder(name, id) {
+                Holder::Own(number) => {
+                    self.has_dnames |= !rrset_of(run, rtype::DNAME).is_empty();
+                    self.has_cuts |= !rrset_of(run, rtype::NS).is_empty() && *name != zone.apex;
+                    let owner = &mut self.owners[number as usize];
+                    (owner.first, owner.records) = (records.start, run.len() as u32);
                 }
-                Holder::ApexOf(child) if record.rtype == rtype::DS => {
-                    parent_ds.push((child, number as u32));
+                Holder::ApexOf(child) => {
+                    let is_ds = |number: &u32| zone.records[*number as usize].rtype == rtype::DS;
+                    parent_ds.extend(records.filter(is_ds).map(|record| (child, record)));
                 }
-                Holder::ApexOf(_) | Holder::Hidden => {}
+                Holder::Hidden => {}
             }
         }
     }
 
     fn holder(&mut self, name: &Name, id: ZoneId) -> Holder {
-        let lower = name.to_lower();
-        let Some(real) = self.zone_of(&lower) else { return Holder::Hidden };
+        let mut room = [0; MAX_NAME];
+        let lower = name.lower(&mut room);
+        let Some(real) = self.zone_of(lower) else { return Holder::Hidden };
         if real == id {
-            return Holder::Own(self.owner(&lower, id));
+            return Holder::Own(self.owner(lower, id));
         }
         // The names between our apex and the child's exist, be they empty.
-        let mut apex = &lower[..];
+        let mut apex = lower;
         while !self.apexes.contains_key(apex) {
             apex = parent(apex).unwrap_or(&[0]);
         }
@@ -171,19 +176,34 @@ impl Builder {
 
     /// The owner of that name, made with all the empty non-terminals above it.
     fn owner(&mut self, lower: &[u8], zone: ZoneId) -> u32 {
-        if let Some(owner) = self.names.get(lower) {
-            return *owner;
+        let hash = self.index.hash(lower);
+        if let Some(owner) = self.hashed(hash, lower) {
+            return owner;
         }
-        let owner = self.owners.len() as u32;
-        let name: Rc<[u8]> = lower.into();
-        self.names.insert(Rc::clone(&name), owner);
-        self.owners.push(Owner { lower: name, zone, slot: NONE });
+        let number = self.owners.len() as u32;
+        self.index.insert(hash, number);
+        let (name, name_len) = (self.names.len() as u32, lower.len() as u8);
+        self.names.extend_from_slice(lower);
+        self.owners.push(Owner { name, name_len, zone, slot: NONE, first: 0, records: 0 });
         if !self.apexes.contains_key(lower)
             && let Some(above) = parent(lower)
         {
             self.owner(above, zone);
         }
-        owner
+        number
+    }
+
+    fn find(&self, lower: &[u8]) -> Option<u32> {
+        self.hashed(self.index.hash(lower), lower)
+    }
+
+    fn hashed(&self, hash: u64, lower: &[u8]) -> Option<u32> {
+        self.index.find(hash, |number| self.name_of(&self.owners[number as usize]) == lower)
+    }
+
+    fn name_of(&self, owner: &Owner) -> &[u8] {
+        let start = owner.name as usize;
+        &self.names[start..start + usize::from(owner.name_len)]
     }
 
     /// RFC 6672 §2.4: whatever is below a DNAME is not seen.
@@ -191,45 +211,30 @@ impl Builder {
         if !self.has_dnames {
             return;
         }
-        let dnames: HashSet<u32> = self.owners_of(zones, rtype::DNAME).collect();
-        let hidden = |owner: &Owner| {
-            let mut at = &owner.lower[..];
+        let has_dname = |owner: &Owner| !rrset_of(owner.of(zones), rtype::DNAME).is_empty();
+        let owners = (0..).zip(&self.owners);
+        let dnames: HashSet<u32> =
+            owners.filter(|(_, owner)| has_dname(owner)).map(|(number, _)| number).collect();
+        let stays = |owner: &Owner| {
+            let mut at = self.name_of(owner);
             while !self.apexes.contains_key(at)
                 && let Some(above) = parent(at)
             {
-                if self.names.get(above).is_some_and(|owner| dnames.contains(owner)) {
-                    return true;
+                if self.find(above).is_some_and(|owner| dnames.contains(&owner)) {
+                    return false;
                 }
                 at = above;
             }
-            false
+            true
         };
-        let mut kept = 0;
-        let number = |owner: &Owner| {
-            (!hidden(owner)).then(|| {
-                kept += 1;
-                kept - 1
-            })
-        };
-        // The new number of each owner that stays.
-        let numbers: Vec<Option<u32>> = self.owners.iter().map(number).collect();
-        let mut stays = numbers.iter().map(Option::is_some);
+        let stays: Vec<bool> = self.owners.iter().map(stays).collect();
+        let mut stays = stays.into_iter();
         self.owners.retain(|_| stays.next().unwrap_or(true));
-        let records = std::mem::take(&mut self.records).into_iter();
-        let renumbered =
-            records.filter_map(|(owner, record)| Some((numbers[owner as usize]?, record)));
-        self.records = renumbered.collect();
-        let owners = (0..).zip(&self.owners);
-        self.names = owners.map(|(number, owner)| (Rc::clone(&owner.lower), number)).collect();
-    }
-
-    /// Owners that have records of a type.
-    fn owners_of<'b>(&'b self, zones: &'b [Zone], rtype: u16) -> impl Iterator<Item = u32> + 'b {
-        let of_type = move |(owner, record): &(u32, u32)| {
-            let zone = &zones[self.owners[*owner as usize].zone.index()];
-            zone.records[*record as usize].rtype == rtype
-        };
-        self.records.iter().filter(move |pair| of_type(pair)).map(|(owner, _)| *owner)
+        let mut index = Index::with_capacity(self.owners.len());
+        for (number, owner) in (0..).zip(&self.owners) {
+            index.insert(index.hash(self.name_of(owner)), number);
+        }
+        self.index = index;
     }
 
     fn lay_out(
@@ -239,37 +244,38 @@ impl Builder {
         parent_ds: &[(ZoneId, u32)],
         render: Render<'_>,
     ) -> Result<Zones, TooLarge> {
-        let mut out = Layout::new(self.owners.len(), self.records.len(), render);
-        let mut index = Index::with_capacity(self.owners.len());
-        let mut rest = &self.records[..];
-        for (node, owner) in (0..).zip(&self.owners) {
-            index.insert(index.hash(&owner.lower), node);
-            let own = rest.iter().take_while(|(owner, _)| *owner == node).count();
-            let (own, others) = rest.split_at(own);
-            rest = others;
-            out.node(owner, &zones[owner.zone.index()], own.iter().map(|(_, record)| *record));
+        let mut out = Layout::new(self.owners.len(), render);
+        for owner in &self.owners {
+            out.node(owner, self.name_of(owner), zones);
         }
-        let has_wildcards = self.owners.iter().any(|owner| owner.lower.starts_with(b"\x01*"));
+        let has_wildcards =
+            self.owners.iter().any(|owner| self.name_of(owner).starts_with(b"\x01*"));
+        let mut links = vec![];
         for (id, owner) in self.owners.iter().enumerate() {
             let (kind, link) = match self.has_cuts {
                 true => self.kind(id as u32, owner, &out),
                 false => (Kind::Inside, NONE),
             };
-            let link = match kind {
+            let node = match kind {
                 Kind::Inside if has_wildcards => self.wildcard(owner),
                 _ => link,
             };
             out.nodes[id].kind = kind;
-            out.nodes[id].link = link;
+            let own = Links { slot: owner.slot, node };
+            if own != (Links { slot: NONE, node: NONE }) {
+                out.nodes[id].links = links.len() as u32;
+                links.push(own);
+            }
         }
         // The parent's DS of a child zone, side by side so that they are one RRset.
         for (number, head) in heads.iter_mut().enumerate() {
             let child = ZoneId(number as u16);
-            head.apex_node = NodeId(self.names[&head.apex.to_lower()[..]]);
+            // Each apex was the first name of its zone.
+            head.apex_node = NodeId(self.find(&head.apex.to_lower()).unwrap_or_default());
             if let Some(parent) = head.parent {
                 let zone = &zones[parent.index()];
-                let ds: Vec<u32> =
-                    parent_ds.iter().filter(|(zone, _)| *zone == child).map(|(_, r)| *r).collect();
+                let ds = parent_ds.iter().filter(|(zone, _)| *zone == child);
+                let ds: Vec<Record> = ds.map(|(_, r)| zone.records[*r as usize]).collect();
                 head.parent_ds =
                     (!ds.is_empty()).then(|| out.rrset(zone, &head.apex.to_lower(), &ds));
             }
@@ -285,22 +291,25 @@ impl Builder {
         }
         out.bytes.shrink_to_fit();
         out.rrsets.shrink_to_fit();
-        Ok(Zones { index, nodes: out.nodes, rrsets: out.rrsets, bytes: out.bytes, zones: heads })
+        let mut index = self.index;
+        index.shrink_to_fit();
+        let Layout { nodes, rrsets, bytes, .. } = out;
+        Ok(Zones { index, nodes, links, rrsets, bytes, zones: heads })
     }
 
     fn kind(&self, id: u32, owner: &Owner, out: &Layout) -> (Kind, u32) {
         let is_cut = |node: u32| {
-            let lower = &self.owners[node as usize].lower;
-            !self.apexes.contains_key(&lower[..]) && out.has(node, rtype::NS)
+            let lower = self.name_of(&self.owners[node as usize]);
+            !self.apexes.contains_key(lower) && out.has(node, rtype::NS)
         };
         // The highest cut on the way to the apex is the one that counts.
         let mut cut = None;
-        let mut name = Some(&owner.lower[..]);
+        let mut name = Some(self.name_of(owner));
         while let Some(at) = name {
-            if let Some(node) = self.names.get(at)
-                && is_cut(*node)
+            if let Some(node) = self.find(at)
+                && is_cut(node)
             {
-                cut = Some(*node);
+                cut = Some(node);
             }
             name = if self.apexes.contains_key(at) { None } else { parent(at) };
         }
@@ -315,8 +324,8 @@ impl Builder {
     fn wildcard(&self, owner: &Owner) -> u32 {
         let mut wildcard = Vec::with_capacity(MAX_NAME + 2);
         wildcard.extend_from_slice(b"\x01*");
-        wildcard.extend_from_slice(&owner.lower);
-        self.names.get(&wildcard[..]).copied().unwrap_or(NONE)
+        wildcard.extend_from_slice(self.name_of(owner));
+        self.find(&wildcard).unwrap_or(NONE)
     }
 }
 
@@ -325,51 +334,48 @@ struct Layout<'r> {
     rrsets: Vec<Rrset>,
     bytes: Vec<u8>,
     render: Render<'r>,
-    /// Records of the node in hand.
-    records: Vec<u32>,
+}
+
+impl Owner {
+    fn of<'z>(&self, zones: &'z [Zone]) -> &'z [Record] {
+        let start = self.first as usize;
+        &zones[self.zone.index()].records[start..start + self.records as usize]
+    }
 }
 
 impl<'r> Layout<'r> {
-    fn new(names: usize, records: usize, render: Render<'r>) -> Layout<'r> {
+    fn new(names: usize, render: Render<'r>) -> Layout<'r> {
         Layout {
             nodes: Vec::with_capacity(names),
-            rrsets: Vec::with_capacity(names.min(records)),
+            rrsets: Vec::with_capacity(names),
             bytes: vec![],
             render,
-            records: vec![],
         }
     }
 
-    fn node(&mut self, owner: &Owner, zone: &Zone, records: impl Iterator<Item = u32>) {
+    fn node(&mut self, owner: &Owner, lower: &[u8], zones: &[Zone]) {
         let name = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(&owner.lower);
+        self.bytes.extend_from_slice(lower);
         let first_rrset = self.rrsets.len() as u32;
-        let rtype = |record: &u32| zone.records[*record as usize].rtype;
-        let mut of_node = std::mem::take(&mut self.records);
-        of_node.clear();
-        of_node.extend(records);
-        of_node.sort_by_key(rtype);
-        for rrset in of_node.chunk_by(|a, b| rtype(a) == rtype(b)) {
-            self.rrset(zone, &owner.lower, rrset);
+        for rrset in owner.of(zones).chunk_by(|a, b| a.rtype == b.rtype) {
+            self.rrset(&zones[owner.zone.index()], lower, rrset);
         }
-        self.records = of_node;
         self.nodes.push(Node {
             name,
             first_rrset,
-            link: NONE,
-            slot: owner.slot,
+            links: NONE,
             zone: owner.zone,
             rrsets: (self.rrsets.len() as u32 - first_rrset) as u16,
-            name_len: owner.lower.len() as u8,
+            name_len: owner.name_len,
             kind: Kind::Inside,
         });
     }
 
-    fn rrset(&mut self, zone: &Zone, owner: &[u8], records: &[u32]) -> RrsetId {
+    fn rrset(&mut self, zone: &Zone, owner: &[u8], records: &[Record]) -> RrsetId {
         let id = RrsetId(self.rrsets.len() as u32);
         let start = self.bytes.len();
         let mut rtype = 0;
-        for (number, record) in records.iter().map(|r| &zone.records[*r as usize]).enumerate() {
+        for (number, record) in records.iter().enumerate() {
             let rdata = zone.rdata(record);
             rtype = record.rtype;
             if packed(rtype).is_none() {
@@ -385,10 +391,11 @@ impl<'r> Layout<'r> {
         }
         let len = (self.bytes.len() - start) as u32;
         let count = records.len() as u16;
-        let mut rrset = Rrset { start: start as u32, len, own_len: 0, rtype, count };
+        let mut rrset = Rrset { start: start as u32, len, rtype, count };
         let view = RrsetView { bytes: &self.bytes, rrset: &rrset };
         if let Some(own) = (self.render)(owner, &view) {
-            rrset.own_len = own.len() as u32;
+            rrset.len |= RENDERED;
+            self.bytes.extend_from_slice(&(own.len() as u32).to_ne_bytes());
             self.bytes.extend_from_slice(&own);
         }
         self.rrsets.push(rrset);
@@ -401,11 +408,6 @@ impl<'r> Layout<'r> {
             node.first_rrset as usize..node.first_rrset as usize + usize::from(node.rrsets);
         self.rrsets[rrsets].iter().any(|rrset| rrset.rtype == rtype)
     }
-}
-
-/// The very same name, not an equal one: cheap, and nearly always right within an RRset.
-fn same(a: &Name, b: &Name) -> bool {
-    std::ptr::eq(a.as_wire(), b.as_wire())
 }
 
 fn serial(zone: &Zone) -> u32 {

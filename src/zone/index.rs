@@ -1,35 +1,62 @@
-//! From a name to its node: open addressing, built once, read by many.
+//! From a name to its number: open addressing over names that the caller keeps.
 //!
-//! A slot keeps half of the hash beside the node, so a name that does not exist costs one cache
-//! line and no look at any node. The table is two thirds full. Keys are the zones' own names,
-//! not what clients ask, so nobody outside can make them collide; the seed is random all the same.
+//! A slot keeps half of the hash beside the number, so a name that does not exist costs one cache
+//! line and no look at any name, and a table that grows asks for none. It is at most two thirds
+//! full. Keys are the zones' own names, not what clients ask, so nobody outside can make them
+//! collide; the seed is random all the same.
 
 const EMPTY: u64 = u64::MAX;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Index {
-    /// High half: high half of the hash; low half: the node.
+    /// High half: high half of the hash; low half: the number.
     slots: Box<[u64]>,
+    len: usize,
     seed: u64,
+}
+
+impl Default for Index {
+    fn default() -> Index {
+        Index::with_capacity(0)
+    }
 }
 
 impl Index {
     pub fn with_capacity(names: usize) -> Index {
-        let slots = names + names / 2 + 8;
-        Index { slots: vec![EMPTY; slots].into(), seed: fastrand::u64(..) | 1 }
+        Index { slots: empty(names), len: 0, seed: fastrand::u64(..) | 1 }
     }
 
-    /// `node` must be below 2^32 - 1.
-    pub fn insert(&mut self, hash: u64, node: u32) {
-        let mut at = self.home(hash);
+    /// `number` must be below 2^32 - 1.
+    pub fn insert(&mut self, hash: u64, number: u32) {
+        if self.slots.len() < slots_for(self.len + 1) {
+            self.make_room_for(2 * self.len + 1);
+        }
+        self.len += 1;
+        self.put((hash >> 32 << 32) | u64::from(number));
+    }
+
+    /// Makes the table as small as its names let it be.
+    pub fn shrink_to_fit(&mut self) {
+        if self.slots.len() > slots_for(self.len) {
+            self.make_room_for(self.len);
+        }
+    }
+
+    fn make_room_for(&mut self, names: usize) {
+        let old = std::mem::replace(&mut self.slots, empty(names));
+        old.into_iter().filter(|slot| *slot != EMPTY).for_each(|slot| self.put(slot));
+    }
+
+    fn put(&mut self, slot: u64) {
+        let mut at = self.home(slot);
         while self.slots[at] != EMPTY {
             at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
         }
-        self.slots[at] = (hash >> 32 << 32) | u64::from(node);
+        self.slots[at] = slot;
     }
 
-    /// The node with that hash for which `is` holds.
+    /// The number with that hash for which `is` holds.
     #[inline(always)]
     pub fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         let (before, from) = self.slots.split_at_checked(self.home(hash))?;
@@ -44,10 +71,10 @@ impl Index {
         None
     }
 
-    /// Where the search for a hash begins: its low half, spread over the slots.
+    /// Where the search for a hash begins: the half that slots keep, spread over them.
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
-        ((hash & 0xffff_ffff) as usize * self.slots.len()) >> 32
+        ((hash >> 32) as usize * self.slots.len()) >> 32
     }
 
     /// Of a name in any letter case. The bit that tells small letters from capital ones is set in
@@ -76,6 +103,14 @@ impl Index {
     }
 }
 
+fn slots_for(names: usize) -> usize {
+    names + names / 2 + 8
+}
+
+fn empty(names: usize) -> Box<[u64]> {
+    vec![EMPTY; slots_for(names)].into()
+}
+
 /// Fewer than eight octets as a number.
 fn short(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
@@ -94,10 +129,13 @@ mod tests {
     #[test]
     fn every_name_is_found_and_no_other() {
         let names: Vec<String> = (0..5000).map(|n| format!("host-{n}")).collect();
-        let mut index = Index::with_capacity(names.len());
+        let mut index = Index::default();
         for (node, name) in names.iter().enumerate() {
             index.insert(index.hash(name.as_bytes()), node as u32);
         }
+        let roomy = index.slots.len();
+        index.shrink_to_fit();
+        assert!(index.slots.len() < roomy);
         let find = |name: &str| {
             index.find(index.hash(name.as_bytes()), |node| names[node as usize] == name)
         };

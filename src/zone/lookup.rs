@@ -81,7 +81,7 @@ impl Zones {
             Kind::Inside => self.data(id, true, qtype),
             Kind::Cut if qtype != rtype::DS => Outcome::Referral { cut: id },
             Kind::Cut => self.data(id, true, qtype),
-            Kind::Below => Outcome::Referral { cut: node.cut().unwrap_or(id) },
+            Kind::Below => Outcome::Referral { cut: self.cut(node).unwrap_or(id) },
         }
     }
 
@@ -89,7 +89,7 @@ impl Zones {
     #[inline(always)]
     fn data(&self, id: NodeId, own: bool, qtype: u16) -> Outcome<'_> {
         let node = self.node(id);
-        if let Some(slot) = node.slot()
+        if let Some(slot) = self.slot(node)
             && matches!(qtype, rtype::A | rtype::AAAA | rtype::ANY)
         {
             return Outcome::Slot { zone: node.zone, slot };
@@ -111,7 +111,7 @@ impl Zones {
                 Some(target) => Outcome::Alias { rrset, target },
                 None => Outcome::NoData { zone: node.zone, is_slot: false },
             },
-            _ => match node.slot() {
+            _ => match self.slot(node) {
                 Some(slot) if qtype == rtype::HTTPS => Outcome::Slot { zone: node.zone, slot },
                 slot => Outcome::NoData { zone: node.zone, is_slot: slot.is_some() },
             },
@@ -142,7 +142,7 @@ impl Zones {
         let node = self.node(encloser);
         match node.kind {
             Kind::Cut => return Outcome::Referral { cut: encloser },
-            Kind::Below => return Outcome::Referral { cut: node.cut().unwrap_or(encloser) },
+            Kind::Below => return Outcome::Referral { cut: self.cut(node).unwrap_or(encloser) },
             Kind::Inside => {}
         }
         if let Some(rrset) = self.rrset(encloser, rtype::DNAME)
@@ -150,7 +150,7 @@ impl Zones {
         {
             return Outcome::Redirect { owner: self.name_of(encloser), rrset, target };
         }
-        match node.wildcard() {
+        match self.wildcard(node) {
             Some(wildcard) => match self.node(wildcard).kind {
                 Kind::Cut => Outcome::Referral { cut: wildcard },
                 Kind::Inside | Kind::Below => self.data(wildcard, false, qtype),

@@ -109,6 +109,14 @@ impl Name {
         self.0.to_ascii_lowercase()
     }
 
+    /// As [`Name::to_lower`], into room that the caller has.
+    pub fn lower<'r>(&self, room: &'r mut [u8; MAX_NAME]) -> &'r [u8] {
+        let Some(lower) = room.get_mut(..self.0.len()) else { return &[] };
+        lower.copy_from_slice(&self.0);
+        lower.make_ascii_lowercase();
+        lower
+    }
+
     pub fn is_root(&self) -> bool {
         self.0.len() == 1
     }
@@ -221,12 +229,7 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let mut lower = [0; MAX_NAME];
-        if let Some(lower) = lower.get_mut(..self.0.len()) {
-            lower.copy_from_slice(&self.0);
-            lower.make_ascii_lowercase();
-            state.write(lower);
-        }
+        state.write(self.lower(&mut [0; MAX_NAME]));
     }
 }
 

@@ -1,15 +1,17 @@
 //! What a zone file says, record by record.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
+use crate::zone::index::Index;
 use crate::zone::name::Name;
 
-/// A zone as read: the records in the order of the file, checked, duplicates dropped.
+/// A zone as read: checked, duplicates dropped.
 #[derive(Debug, Clone)]
 pub struct Zone {
     pub apex: Name,
+    pub owners: Owners,
+    /// By owner, then by type, then in the order of the file.
     pub records: Vec<Record>,
     /// RDATA of all records in uncompressed wire form, one after the other.
     pub rdata: Vec<u8>,
@@ -17,14 +19,27 @@ pub struct Zone {
     pub files: Vec<Arc<str>>,
 }
 
-#[derive(Debug, Clone)]
+/// The names that have records, each once whatever its letter case, in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Owners {
+    names: Vec<Name>,
+    index: Index,
+}
+
+/// Index into the owners of a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnerId(pub u32);
+
+/// A large zone has a million of them: each octet here is a megabyte there.
+#[derive(Debug, Clone, Copy)]
 pub struct Record {
-    pub owner: Name,
-    pub rtype: u16,
+    pub owner: OwnerId,
     /// Seconds, at most 2^31 - 1 (RFC 2181 §8); the same for all records of an RRset.
     pub ttl: u32,
-    /// Where in `Zone::rdata`; at most 65535 octets.
-    pub rdata: Range<u32>,
+    pub rtype: u16,
+    pub rdata_len: u16,
+    /// Where in `Zone::rdata` it begins.
+    pub rdata: u32,
     pub place: Place,
 }
 
@@ -59,15 +74,81 @@ pub enum Severity {
 }
 
 impl Zone {
-    /// Runs of records with the very same owner: as many as owners or a few more, and known without
-    /// a table, so that tables can be made as large as they will be.
-    pub fn runs(&self) -> usize {
-        let same = |a: &Record, b: &Record| std::ptr::eq(a.owner.as_wire(), b.owner.as_wire());
-        self.records.chunk_by(same).count()
+    pub fn owner(&self, record: &Record) -> &Name {
+        &self.owners.names[record.owner.index()]
+    }
+
+    /// The records of each owner, in the order of their numbers.
+    pub fn runs(&self) -> impl Iterator<Item = &[Record]> {
+        self.records.chunk_by(|a, b| a.owner == b.owner)
+    }
+
+    /// The records of an owner; none, when the name has none.
+    pub fn at(&self, name: &Name) -> &[Record] {
+        let Some(owner) = self.owners.find(name) else { return &[] };
+        let start = self.records.partition_point(|record| record.owner < owner);
+        let end = self.records.partition_point(|record| record.owner <= owner);
+        self.records.get(start..end).unwrap_or_default()
+    }
+
+    pub fn rrset(&self, name: &Name, rtype: u16) -> &[Record] {
+        rrset_of(self.at(name), rtype)
+    }
+
+    pub fn has(&self, name: &Name, rtype: u16) -> bool {
+        !self.rrset(name, rtype).is_empty()
     }
 
     pub fn rdata(&self, record: &Record) -> &[u8] {
-        &self.rdata[record.rdata.start as usize..record.rdata.end as usize]
+        let start = record.rdata as usize;
+        &self.rdata[start..start + usize::from(record.rdata_len)]
+    }
+}
+
+/// The records of one type among those of one owner.
+pub fn rrset_of(of_owner: &[Record], rtype: u16) -> &[Record] {
+    let start = of_owner.partition_point(|record| record.rtype < rtype);
+    let end = of_owner.partition_point(|record| record.rtype <= rtype);
+    of_owner.get(start..end).unwrap_or_default()
+}
+
+impl Owners {
+    /// The number of that name, which gets one if it has none.
+    pub fn number(&mut self, name: Name) -> OwnerId {
+        let hash = self.index.hash(name.as_wire());
+        self.hashed(hash, &name).unwrap_or_else(|| {
+            let next = self.names.len() as u32;
+            self.index.insert(hash, next);
+            self.names.push(name);
+            OwnerId(next)
+        })
+    }
+
+    pub fn find(&self, name: &Name) -> Option<OwnerId> {
+        self.hashed(self.index.hash(name.as_wire()), name)
+    }
+
+    fn hashed(&self, hash: u64, name: &Name) -> Option<OwnerId> {
+        self.index.find(hash, |number| self.names[number as usize] == *name).map(OwnerId)
+    }
+
+    /// In the order of their numbers.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Name> {
+        self.names.iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+impl OwnerId {
+    pub fn index(self) -> usize {
+        self.0 as usize
     }
 }
 

@@ -29,6 +29,7 @@ pub const RR_HEAD: usize = 12;
 pub struct Zones {
     pub(super) index: Index,
     pub(super) nodes: Vec<Node>,
+    pub(super) links: Vec<Links>,
     pub(super) rrsets: Vec<Rrset>,
     pub(super) bytes: Vec<u8>,
     pub(super) zones: Vec<ZoneHead>,
@@ -39,13 +40,21 @@ pub struct Zones {
 pub struct Node {
     pub(super) name: u32,
     pub(super) first_rrset: u32,
-    /// For `Kind::Below` the cut's node, for a name with a wildcard child that child's node.
-    pub(super) link: u32,
-    pub(super) slot: u32,
+    /// Into `Zones::links`; most names have none.
+    pub(super) links: u32,
     pub zone: ZoneId,
     pub(super) rrsets: u16,
     pub(super) name_len: u8,
     pub kind: Kind,
+}
+
+/// What few names have beside their records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Links {
+    /// Whose addresses the caller answers.
+    pub(super) slot: u32,
+    /// For `Kind::Below` the cut's node, for a name with a wildcard child that child's node.
+    pub(super) node: u32,
 }
 
 /// What a look-up that ends at a node means.
@@ -74,10 +83,8 @@ pub(super) struct RrsetId(pub(super) u32);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rrset {
     pub(super) start: u32,
+    /// Without `RENDERED`. A zone has at most 1 GiB of RDATA.
     pub(super) len: u32,
-    /// Of the rendering for a question of this very owner, which follows the stored form; 0 when
-    /// that is as good.
-    pub(super) own_len: u32,
     pub(super) rtype: u16,
     pub(super) count: u16,
 }
@@ -104,6 +111,10 @@ pub(super) fn packed(rtype: u16) -> Option<usize> {
         _ => None,
     }
 }
+
+/// In `Rrset::len`: behind the stored form come, as four octets, the length of the rendering for a
+/// question of this very owner, and that rendering. Without it the stored form is as good.
+pub(super) const RENDERED: u32 = 1 << 31;
 
 /// A view of one stored RRset.
 #[derive(Debug, Clone, Copy)]
@@ -189,6 +200,24 @@ impl Zones {
         RrsetView { bytes: &self.bytes, rrset: &self.rrsets[id.0 as usize] }
     }
 
+    #[inline]
+    pub fn slot(&self, node: &Node) -> Option<u32> {
+        let slot = self.links.get(node.links as usize)?.slot;
+        (slot != NONE).then_some(slot)
+    }
+
+    /// The wildcard right below this name.
+    pub fn wildcard(&self, node: &Node) -> Option<NodeId> {
+        let wildcard = self.links.get(node.links as usize)?.node;
+        (node.kind == Kind::Inside && wildcard != NONE).then_some(NodeId(wildcard))
+    }
+
+    /// The cut that this name is below.
+    pub fn cut(&self, node: &Node) -> Option<NodeId> {
+        let cut = self.links.get(node.links as usize)?.node;
+        (node.kind == Kind::Below).then_some(NodeId(cut))
+    }
+
     pub fn zone_ids(&self) -> impl Iterator<Item = ZoneId> + use<> {
         (0..self.zones.len() as u16).map(ZoneId)
     }
@@ -217,23 +246,6 @@ impl Zones {
     pub fn parent_side(&self, zone: ZoneId) -> Option<(ZoneId, Option<RrsetView<'_>>)> {
         let head = &self.zones[zone.index()];
         head.parent.map(|parent| (parent, head.parent_ds.map(|ds| self.view(ds))))
-    }
-}
-
-impl Node {
-    #[inline]
-    pub fn slot(&self) -> Option<u32> {
-        (self.slot != NONE).then_some(self.slot)
-    }
-
-    /// The wildcard right below this name.
-    pub fn wildcard(&self) -> Option<NodeId> {
-        (self.kind == Kind::Inside && self.link != NONE).then_some(NodeId(self.link))
-    }
-
-    /// The cut that this name is below.
-    pub fn cut(&self) -> Option<NodeId> {
-        (self.kind == Kind::Below).then_some(NodeId(self.link))
     }
 }
 
@@ -267,7 +279,7 @@ impl<'z> RrsetView<'z> {
     pub fn len(&self) -> usize {
         match self.packed() {
             Some(rdata_len) => usize::from(self.count()) * (RR_HEAD + rdata_len),
-            None => self.rrset.len as usize,
+            None => self.stored().len(),
         }
     }
 
@@ -285,10 +297,8 @@ impl<'z> RrsetView<'z> {
             Some(4) => self.write_addresses::<4>(first, room),
             Some(_) => self.write_addresses::<16>(first, room),
             None => {
-                let Rrset { start, len, own_len, .. } = *self.rrset;
-                let is_rendered = is_own && own_len != 0;
-                let (start, len) = if is_rendered { (start + len, own_len) } else { (start, len) };
-                let records = self.bytes.get(start as usize..(start + len) as usize)?;
+                let is_rendered = self.rrset.len & RENDERED != 0;
+                let records = if is_own && is_rendered { self.rendered()? } else { self.stored() };
                 room.get_mut(..records.len())?.copy_from_slice(records);
                 Some(records.len())
             }
@@ -320,8 +330,20 @@ impl<'z> RrsetView<'z> {
 
     #[inline]
     fn stored(&self) -> &'z [u8] {
-        let (start, len) = (self.rrset.start as usize, self.rrset.len as usize);
-        self.bytes.get(start..start + len).unwrap_or_default()
+        let (start, end) = self.range();
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    #[inline]
+    fn rendered(&self) -> Option<&'z [u8]> {
+        let (len, rendering) = self.bytes.get(self.range().1..)?.split_first_chunk::<4>()?;
+        rendering.get(..u32::from_ne_bytes(*len) as usize)
+    }
+
+    #[inline]
+    fn range(&self) -> (usize, usize) {
+        let start = self.rrset.start as usize;
+        (start, start + (self.rrset.len & !RENDERED) as usize)
     }
 
     pub fn ttl(&self) -> u32 {

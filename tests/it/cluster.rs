@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tiovivo::cluster::check::{Check, Probe, Thresholds};
@@ -13,7 +14,8 @@ use tiovivo::cluster::steadiness::Steadiness;
 use tiovivo::config::{Config, Encrypted, Published, Server};
 use tiovivo::control::loaded::Loaded;
 use tiovivo::zone::name::Name;
-use tiovivo::zone::record::{Place, Record, Zone};
+use tiovivo::zone::read::read;
+use tiovivo::zone::record::Zone;
 
 /// A child with the address 127.0.0.`host`.
 pub fn child(host: u8) -> Member<PublicAddresses> {
@@ -94,25 +96,8 @@ fn name(text: &str) -> Name {
 
 /// SOA and NS, serial 7.
 fn zone() -> Zone {
-    let server = name("ns1.midominio.com");
-    let mut rdata = [server.as_wire(), server.as_wire()].concat();
-    for number in [7u32, 14400, 3600, 1_209_600, 300] {
-        rdata.extend_from_slice(&number.to_be_bytes());
-    }
-    let soa_end = rdata.len() as u32;
-    rdata.extend_from_slice(server.as_wire());
-    let end = rdata.len() as u32;
-    let record = |rtype, rdata| Record {
-        owner: name("midominio.com"),
-        rtype,
-        ttl: 3600,
-        rdata,
-        place: Place { file: 0, line: 1, column: 1 },
-    };
-    Zone {
-        apex: name("midominio.com"),
-        records: vec![record(6, 0..soa_end), record(2, soa_end..end)],
-        rdata,
-        files: vec!["midominio.com.zone".into()],
-    }
+    let text = "@ 1h SOA ns1 ns1 7 4h 1h 2w 5m\n@ 1h NS ns1\nns1 1h A 192.0.2.53\n";
+    let text = Arc::new(text.to_owned());
+    let read = read(&name("midominio.com"), "midominio.com.zone", &mut |_| Ok(Arc::clone(&text)));
+    read.expect("a zone without a fault").0
 }

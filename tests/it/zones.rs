@@ -204,7 +204,8 @@ fn read_file(path: &Path) -> Outcome {
 
 fn dump(zone: &Zone) -> String {
     let line = |record: &Record| {
-        let Record { owner, ttl, rtype, .. } = record;
+        let Record { ttl, rtype, .. } = record;
+        let owner = zone.owner(record);
         let rdata = Presented { rtype: *rtype, rdata: zone.rdata(record) };
         format!("{owner} {ttl} IN {} {rdata}\n", type_name(*rtype))
     };

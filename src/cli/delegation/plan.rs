@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::zone::lookup::Outcome;
 use crate::zone::name::Name;
 use crate::zone::rdata::walk::{names, target};
-use crate::zone::record::Zone;
+use crate::zone::record::{Record, Zone};
 use crate::zone::rtype::{A, AAAA, DNSKEY, NS, SOA};
 use crate::zone::store::{TooLarge, Zones};
 
@@ -61,7 +61,8 @@ pub fn delegations(config: &Config) -> Result<Vec<Delegation>, TooLarge> {
 /// `None` without an SOA, which no loaded zone is.
 fn delegation(zone: &Zone, store: &Zones) -> Option<Delegation> {
     let at_apex = |rtype| {
-        let is_it = move |record: &&_| is(record, rtype, &zone.apex);
+        let is_it =
+            move |record: &&Record| record.rtype == rtype && zone.owner(record) == &zone.apex;
         zone.records.iter().filter(is_it).map(|record| zone.rdata(record))
     };
     let soa = at_apex(SOA).next().and_then(soa)?;
@@ -77,10 +78,6 @@ fn delegation(zone: &Zone, store: &Zones) -> Option<Delegation> {
         soa,
         has_keys: at_apex(DNSKEY).next().is_some(),
     })
-}
-
-fn is(record: &crate::zone::record::Record, rtype: u16, owner: &Name) -> bool {
-    record.rtype == rtype && record.owner == *owner
 }
 
 fn soa(rdata: &[u8]) -> Option<Soa> {

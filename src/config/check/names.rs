@@ -20,7 +20,7 @@ use crate::config::raw::table::Table;
 use crate::config::written::KeyPath;
 use crate::config::zones::{Loaded, Zones};
 use crate::zone::name::Name;
-use crate::zone::record::Place;
+use crate::zone::record::{Place, Record};
 
 /// NS (RFC 1035 §3.2.2).
 pub const NS: u16 = 2;
@@ -136,15 +136,15 @@ type Cuts<'a> = HashMap<&'a Name, (u16, Place)>;
 
 fn cuts_of(loaded: &Loaded) -> Cuts<'_> {
     let zone = &loaded.zone;
-    let is_cut = |rtype: u16, owner: &Name| match rtype {
-        NS => *owner != zone.apex,
+    let is_cut = |record: &&Record| match record.rtype {
+        NS => *zone.owner(record) != zone.apex,
         DNAME => true,
         _ => false,
     };
     zone.records
         .iter()
-        .filter(|record| is_cut(record.rtype, &record.owner))
-        .map(|record| (&record.owner, (record.rtype, record.place)))
+        .filter(is_cut)
+        .map(|record| (zone.owner(record), (record.rtype, record.place)))
         .collect()
 }
 

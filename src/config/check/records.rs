@@ -45,7 +45,7 @@ pub fn check(named: &[Named<'_>], nodes: &[Node], zones: &Zones, report: &mut Re
     let mut left = MAX_FAULTS;
     for loaded in &zones.loaded {
         let records = &loaded.zone.records;
-        let runs = records.chunk_by(|a, b| std::ptr::eq(a.owner.as_wire(), b.owner.as_wire()));
+        let runs = records.chunk_by(|a, b| a.owner == b.owner);
         let faults = runs.flat_map(|run| rules.judge_run(loaded, run));
         let faults: Vec<Fault> = faults.take(left).collect();
         left -= faults.len();
@@ -71,7 +71,8 @@ impl Rules<'_> {
         loaded: &'r Loaded,
         run: &'r [Record],
     ) -> impl Iterator<Item = Fault> + 'r {
-        let pool = run.first().and_then(|record| self.pools.get(&record.owner)).copied();
+        let pool =
+            run.first().and_then(|record| self.pools.get(loaded.zone.owner(record))).copied();
         run.iter().filter_map(move |record| self.judge(loaded, record, pool))
     }
 
@@ -89,13 +90,14 @@ impl Rules<'_> {
                     "remove it: the world never sees such a node".to_owned(),
                 ),
                 None => match (record.rtype, pool) {
-                    (CNAME, Some(named)) => at_pool(record, named.pool, "this CNAME"),
-                    (A | AAAA, Some(named)) => at_pool(record, named.pool, "this address"),
-                    (_, Some(named)) if !addresses.is_empty() => {
-                        at_pool(record, named.pool, "these hints")
-                    }
+                    (CNAME, Some(named)) => at_pool(named, "this CNAME"),
+                    (A | AAAA, Some(named)) => at_pool(named, "this address"),
+                    (_, Some(named)) if !addresses.is_empty() => at_pool(named, "these hints"),
                     (HTTPS, Some(named)) if named.has_https => (
-                        format!("the pool `{}` answers HTTPS for `{}`", named.pool, record.owner),
+                        format!(
+                            "the pool `{}` answers HTTPS for `{}`",
+                            named.pool, named.published.owner
+                        ),
                         format!("remove this record, or `https` from `pools.{}`", named.pool),
                     ),
                     (NS, _) => self.name_server(rdata)?,
@@ -115,9 +117,10 @@ impl Rules<'_> {
     }
 }
 
-fn at_pool(record: &Record, pool: &str, what: &str) -> (String, String) {
+fn at_pool(named: &Named<'_>, what: &str) -> (String, String) {
+    let (owner, pool) = (&named.published.owner, named.pool);
     (
-        format!("`{}` is a name of the pool `{pool}`, which answers its addresses", record.owner),
+        format!("`{owner}` is a name of the pool `{pool}`, which answers its addresses"),
         format!("remove {what}, or the name from `pools.{pool}.names`"),
     )
 }

@@ -22,7 +22,7 @@ use crate::zone::read::START;
 use crate::zone::read::directive::{self, Directive};
 use crate::zone::read::faults::{Faults, place_at, place_behind, place_of};
 use crate::zone::read::lexer::{Entry, Lexer};
-use crate::zone::record::{Place, Record, Zone};
+use crate::zone::record::{OwnerId, Owners, Place, Record, Zone};
 use crate::zone::rtype::is_meta;
 use crate::zone::rtype::{A, SOA};
 
@@ -58,9 +58,18 @@ struct Scope<'a> {
     origin: Name,
     /// As written, to see a repeated owner without reading it again.
     owner_text: &'a [u8],
-    owner: Option<Name>,
-    owner_outside: bool,
+    owner: LastOwner,
     depth: usize,
+}
+
+/// Whose a line is that begins with a space.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastOwner {
+    /// There was no line yet.
+    None,
+    /// A broken one, or one outside the zone: its lines belong to nobody.
+    Nobody,
+    Inside(OwnerId),
 }
 
 impl<'i> Reader<'i> {
@@ -69,9 +78,9 @@ impl<'i> Reader<'i> {
         include: &'i mut dyn FnMut(&str) -> Result<Arc<String>, String>,
         faults: &'i mut Faults,
     ) -> Reader<'i> {
-        let (records, rdata, files) = (Vec::new(), Vec::new(), Vec::new());
+        let (owners, records, rdata, files) = (Owners::default(), vec![], vec![], vec![]);
         Reader {
-            zone: Zone { apex: apex.clone(), records, rdata, files },
+            zone: Zone { apex: apex.clone(), owners, records, rdata, files },
             include,
             faults,
             text_read: 0,
@@ -92,7 +101,9 @@ impl<'i> Reader<'i> {
         }
     }
 
-    pub fn finish(self) -> Zone {
+    pub fn finish(mut self) -> Zone {
+        // Stable, because that sort is quick where nearly everything is in order, as it is here.
+        self.zone.records.sort_by_key(|record| (record.owner, record.rtype));
         self.zone
     }
 
@@ -113,7 +124,7 @@ impl<'i> Reader<'i> {
         self.zone.files.push(Arc::from(name));
         let text = text.as_bytes();
         let mut scope =
-            Scope { file, text, origin, owner_text: b"", owner: None, owner_outside: false, depth };
+            Scope { file, text, origin, owner_text: b"", owner: LastOwner::None, depth };
         let mut lexer = Lexer::new(text);
         let mut tokens = Vec::new();
         while let Some(entry) = lexer.entry(&mut tokens) {
@@ -189,14 +200,14 @@ impl<'i> Reader<'i> {
             scope.owner_text = scope.text.get(range).unwrap_or_default();
         }
         let (ttl, rtype) = self.ttl_and_type(&mut words)?;
-        let Some(owner) = scope.owner.clone() else {
+        if scope.owner == LastOwner::None {
             words = Words::new(scope.text, tokens, 1);
             return Err(words.fault(
                 "a line that begins with a space has the owner of the line before, and there is \
                  none",
                 "write the owner, or @ for the origin",
             ));
-        };
+        }
         let start = self.zone.rdata.len();
         parse(rtype, &mut words, &scope.origin, &mut self.zone.rdata)?;
         let end = self.zone.rdata.len();
@@ -211,13 +222,13 @@ impl<'i> Reader<'i> {
             Some(ttl) => ttl,
             None => self.first_ttl(rtype, start, place)?,
         };
-        if scope.owner_outside {
+        let LastOwner::Inside(owner) = scope.owner else {
             self.zone.rdata.truncate(start);
             return Ok(());
-        }
+        };
         let ttl = if ttl > MAX_TTL { self.long_ttl(place) } else { ttl };
-        let rdata = start as u32..end as u32;
-        self.zone.records.push(Record { owner, rtype, ttl, rdata, place });
+        let (rdata, rdata_len) = (start as u32, (end - start) as u16);
+        self.zone.records.push(Record { owner, ttl, rtype, rdata_len, rdata, place });
         Ok(())
     }
 
@@ -228,24 +239,22 @@ impl<'i> Reader<'i> {
         place: Place,
     ) -> Result<(), WordFault> {
         let text = words.want_plain("an owner such as www")?;
-        if text == scope.owner_text && scope.owner.is_some() {
+        if text == scope.owner_text && scope.owner != LastOwner::None {
             return Ok(());
         }
-        // Until it is known, the lines that repeat it belong to nobody.
-        scope.owner = Some(scope.origin.clone());
-        scope.owner_outside = true;
+        scope.owner = LastOwner::Nobody;
         scope.owner_text = b"";
         let owner = match text {
             b"@" => scope.origin.clone(),
             text => Name::parse_relative(text, Some(&scope.origin))
                 .map_err(|fault| name_fault(words, text, &fault))?,
         };
-        scope.owner_outside = !owner.is_within(&self.zone.apex);
-        if scope.owner_outside {
+        if owner.is_within(&self.zone.apex) {
+            scope.owner = LastOwner::Inside(self.zone.owners.number(owner));
+        } else {
             let message = format!("{owner} is outside the zone {} and is ignored", self.zone.apex);
             self.faults.warning(place, message, "move it to the zone that it belongs to");
         }
-        scope.owner = Some(owner);
         Ok(())
     }
 

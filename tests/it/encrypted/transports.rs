@@ -31,9 +31,9 @@ fn names(server: &Server) -> BTreeSet<Vec<u8>> {
         };
         name.as_wire().iter().enumerate().map(flip).collect::<Vec<_>>()
     };
-    for record in &server.zone.records {
-        names.insert(record.owner.as_wire().to_vec());
-        names.insert(mixed(&record.owner));
+    for owner in server.zone.owners.iter() {
+        names.insert(owner.as_wire().to_vec());
+        names.insert(mixed(owner));
     }
     for other in [
         "Nothing.midominio.com",
