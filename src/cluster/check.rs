@@ -66,6 +66,23 @@ impl Probe {
         }
     }
 
+    /// Whether the node says how much it can take.
+    pub fn tells_load(&self) -> bool {
+        match self {
+            Probe::Http(http) => http.load,
+            Probe::Push(push) => push.load,
+            Probe::Tcp { .. }
+            | Probe::Talk(_)
+            | Probe::Tls(_)
+            | Probe::Icmp { .. }
+            | Probe::Exec(_)
+            | Probe::Mysql(_)
+            | Probe::Redis { .. }
+            | Probe::Dns(_)
+            | Probe::Grpc(_) => false,
+        }
+    }
+
     /// The file of its own that config.yaml names, if it was read.
     pub fn file(&self) -> Option<&PathBuf> {
         let tls = match self {
@@ -104,6 +121,8 @@ pub struct HttpProbe {
     pub body: Option<String>,
     /// HTTPS when present.
     pub tls: Option<Tls>,
+    /// The answer may say in a header how much the node can take.
+    pub load: bool,
 }
 
 /// Methods that need no body.
@@ -156,6 +175,8 @@ pub struct ExecProbe {
 pub struct PushProbe {
     /// Without a report for so long it is a failure, and another one each time. 1 s to 1 day.
     pub expires: Duration,
+    /// A report may say how much the node can take.
+    pub load: bool,
 }
 
 /// When results change the verdict.

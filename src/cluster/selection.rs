@@ -33,6 +33,11 @@ impl Share {
         }
     }
 
+    /// That part of this part.
+    pub const fn times(self, other: Share) -> Share {
+        Share::percent(((self.0 as u16 * other.0 as u16 + 50) / 100) as u8)
+    }
+
     pub const fn get(self) -> u8 {
         self.0
     }

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 
 use crate::cluster::check::Probe;
 use crate::cluster::checks::{self, Checks};
+use crate::cluster::selection::Share;
 use crate::cluster::standing::{Standing, State};
+use crate::control::load::Load;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
 use crate::health::probe::Verdict;
@@ -115,6 +117,13 @@ impl Checked {
     /// What counts for the answers.
     pub fn standing(&self) -> Standing {
         self.standing
+    }
+
+    /// The part of its first places that it takes by what it says of its load: the least, where
+    /// several checks say one.
+    pub fn load(&self) -> Share {
+        let loads = self.list.iter().filter_map(|check| check.watched.load.as_ref());
+        loads.map(Load::share).min().unwrap_or(Share::FULL)
     }
 
     /// What a later run or configuration is to know; nothing, when the verdict rests upon checks

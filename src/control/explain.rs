@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::cluster::operator::{self, InForce, Withheld};
 use crate::cluster::pool::{Order, Pool, WhenShort};
-use crate::cluster::selection::{Cause, Selection};
+use crate::cluster::selection::{Cause, Selection, Share};
 use crate::cluster::standing::{Standing, State};
 use crate::control::checks::Checked;
 use crate::control::damping::Falls;
@@ -194,6 +194,13 @@ pub fn ordered_member(
     }
 }
 
+/// What a member takes that says how loaded it is.
+fn load(pool: &Pool, member: &MemberState) -> Option<String> {
+    let share = Some(member.load()).filter(|share| *share != Share::FULL)?;
+    let counts = pool.order != Order::Failover;
+    counts.then(|| format!("; takes {} % of its part, by what it says of its load", share.get()))
+}
+
 /// Why a member is answered or not. `shortage` is what [`answered`] says, while the pool is short.
 pub fn member(
     pool: &Pool,
@@ -212,7 +219,8 @@ pub fn member(
     };
     let health = health + &start(pool, member, now).unwrap_or_default();
     match (member.standing(), in_answers, shortage) {
-        (Standing::Serving, true, _) | (Standing::Out, false, _) => health,
+        (Standing::Serving, true, None) => health + &load(pool, member).unwrap_or_default(),
+        (Standing::Serving, true, Some(_)) | (Standing::Out, false, _) => health,
         (Standing::Serving, false, None) => format!("{health}; in reserve, another comes first"),
         (Standing::Serving, false, Some(shortage)) => format!("{health}; not answered: {shortage}"),
         (Standing::Out, true, Some(shortage)) => {

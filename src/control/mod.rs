@@ -10,6 +10,7 @@
 //! | [`moves`] | decides: which changes of standing clients feel |
 //! | [`damping`] | decides: how long a member that falls often is held out |
 //! | [`slow_start`] | decides: what part of the answers a member has that returned |
+//! | [`load`] | decides: which part a member takes that says how loaded it is |
 //! | [`roster`] | decides: which targets there are, over a reload |
 //! | [`request`] | decides: what an operator asks for, or every fault of it |
 //! | [`push`] | decides: what is reported of a member, and to which check |
@@ -25,6 +26,7 @@ pub mod checks;
 pub mod damping;
 pub mod event;
 pub mod explain;
+pub mod load;
 pub mod loaded;
 pub mod moves;
 pub mod orders;

@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::check::{Check, Probe};
+use crate::cluster::check::{Check, Probe, PushProbe};
 use crate::cluster::pool::Pool;
 use crate::control::loaded::Loaded;
 use crate::control::request::{self, MAX_NAME, MAX_REASON, Reader, RequestFault, fault};
@@ -17,7 +17,7 @@ use crate::health::TargetId;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::{Healthy, Said, Verdict};
 
-const KEYS: [&str; 3] = ["healthy", "reason", "check"];
+const KEYS: [&str; 4] = ["healthy", "reason", "check", "weight"];
 /// What the API calls a deep check.
 const DEEP: &str = "deep";
 
@@ -30,6 +30,8 @@ pub struct Push {
     pub healthy: bool,
     /// Empty, or one line.
     pub reason: String,
+    /// How much the node can take, in percent.
+    pub weight: Option<u8>,
 }
 
 /// Why a report counts for nothing.
@@ -46,12 +48,13 @@ pub fn read(pool: &str, node: &str, body: &Value) -> Result<Push, Vec<RequestFau
     let healthy = reader.flag("healthy");
     let reason = reader.text("reason", MAX_REASON).unwrap_or_default();
     let check = reader.text("check", MAX_NAME);
+    let weight = reader.percent("weight");
     if healthy.is_none() && !reader.has("healthy") {
         reader.fault("healthy", "is missing", "true or false");
     }
     let (pool, node) = (pool.to_owned(), node.to_owned());
     match (healthy, reader.end()) {
-        (Some(healthy), Ok(())) => Ok(Push { pool, node, check, healthy, reason }),
+        (Some(healthy), Ok(())) => Ok(Push { pool, node, check, healthy, reason, weight }),
         (_, Err(faults)) => Err(faults),
         (None, Ok(())) => Err(vec![fault("healthy", "is missing", "true or false")]),
     }
@@ -61,7 +64,7 @@ impl Push {
     /// What is observed.
     pub fn verdict(&self) -> Verdict {
         match self.healthy {
-            true => Ok(Healthy::reported(Said::Reported)),
+            true => Ok(Healthy::reported(Said::Reported { weight: self.weight })),
             false => Err(Failure::Reported(self.reason.as_str().into())),
         }
     }
@@ -85,28 +88,33 @@ impl Push {
             return Err(request::unknown("node", "member", &self.node, &nodes));
         };
         let targets = member.check.targets().chain(member.deep.as_ref().map(|deep| deep.target));
-        let waiting = checks(pool).zip(targets);
-        let waiting: Vec<(&str, TargetId)> = waiting
-            .filter(|((_, check), _)| matches!(check.probe, Probe::Push(_)))
-            .map(|((name, _), target)| (name, target))
-            .collect();
-        let names: Vec<&str> = waiting.iter().map(|(name, _)| *name).collect();
-        match (&self.check, &waiting[..]) {
+        let waiting = checks(pool).zip(targets).filter_map(|((name, check), target)| {
+            let Probe::Push(push) = &check.probe else { return None };
+            Some((name, push, target))
+        });
+        let waiting: Vec<(&str, &PushProbe, TargetId)> = waiting.collect();
+        let names: Vec<&str> = waiting.iter().map(|(name, ..)| *name).collect();
+        let (push, target) = match (&self.check, &waiting[..]) {
             (_, []) => {
                 let text = format!("pool {} waits for no reports", self.pool);
                 let write = "`push: { expires: 60s }` as a check of the pool, in config.yaml";
-                Err(vec![fault("", text, write)])
+                return Err(vec![fault("", text, write)]);
             }
-            (None, [(_, only)]) => Ok(*only),
+            (None, [(_, push, only)]) => (push, *only),
             (None, _) => {
                 let write = format!("one of {}", names.join(", "));
-                Err(vec![fault("check", "more than one check waits for reports", write)])
+                return Err(vec![fault("check", "more than one check waits for reports", write)]);
             }
-            (Some(name), waiting) => match waiting.iter().find(|(known, _)| known == name) {
-                Some((_, target)) => Ok(*target),
-                None => Err(request::unknown("check", "check for reports", name, &names)),
+            (Some(name), waiting) => match waiting.iter().find(|(known, ..)| known == name) {
+                Some((_, push, target)) => (push, *target),
+                None => return Err(request::unknown("check", "check for reports", name, &names)),
             },
+        };
+        if self.weight.is_some() && !push.load {
+            let write = "no weight, or `load: true` beside `expires` in config.yaml";
+            return Err(vec![fault("weight", "this check takes none", write)]);
         }
+        Ok(target)
     }
 }
 
@@ -143,6 +151,12 @@ mod tests {
         assert_eq!(read("web", "a", &json!({})).unwrap_err()[0].fault, "is missing");
         assert_eq!(read("web", "a", &json!({"healthy": null})).unwrap_err().len(), 1);
         assert_eq!(read("web", "a", &json!([])).unwrap_err().len(), 1);
+        for weight in [json!(101), json!(-1), json!("50"), json!(2.5)] {
+            let body = json!({"healthy": true, "weight": weight});
+            assert_eq!(read("web", "a", &body).unwrap_err()[0].key, "weight", "{weight}");
+        }
+        let push = read("web", "a", &json!({"healthy": true, "weight": 0})).unwrap();
+        assert_eq!(push.weight, Some(0));
         let long = json!({"healthy": false, "reason": "x".repeat(401)});
         assert_eq!(read("web", "a", &long).unwrap_err()[0].key, "reason");
     }

@@ -10,12 +10,13 @@ use crate::cluster::selection::{Cause, Selection};
 use crate::cluster::standing::{Standing, State};
 use crate::control::checks::Checked;
 use crate::control::explain;
+use crate::control::load::Load;
 use crate::control::orders;
 use crate::control::roster::{MemberState, PoolState};
 use crate::control::state::ControlState;
 use crate::control::status::{
-    CheckStatus, ConfigStatus, MemberStatus, NamedCheckStatus, OperatorStatus, OverrideStatus,
-    PoolStatus, Status,
+    CheckStatus, ConfigStatus, LoadStatus, MemberStatus, NamedCheckStatus, OperatorStatus,
+    OverrideStatus, PoolStatus, Status,
 };
 use crate::control::watched::Watched;
 use crate::health::probe::describe;
@@ -96,7 +97,7 @@ fn member_status(
             Some(order) => explain::ordered_member(order, in_answers, shortage, now),
             None => explain::member(pool, health, in_answers, shortage, now),
         },
-        share: health.comeback.share().get(),
+        share: health.share().get(),
         falls: falls.unwrap_or_default(),
         held_until: health.falls.held_until().map(explain::time),
         check: rotation(member, &pool.checks, &health.check),
@@ -157,6 +158,7 @@ fn rotation(member: &MemberView<'_>, checks: &Checks, checked: &Checked) -> Chec
         last_rtt_ms: None,
         last_answer: checked.answer(),
         last_error: checked.failure(),
+        load: None,
     }
 }
 
@@ -167,6 +169,10 @@ fn each(member: &MemberView<'_>, checks: &Checks, checked: &Checked) -> Vec<Name
         check: check_status(member, &of.check, &check.watched),
     });
     status.collect()
+}
+
+fn load_status(load: &Load) -> LoadStatus {
+    LoadStatus { said: load.said, share: load.share().get(), ignored: load.ignored }
 }
 
 fn progress(state: State) -> Option<String> {
@@ -192,6 +198,7 @@ fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> Ch
             .map(|took| took.as_secs_f64() * 1000.0),
         last_answer: watched.last_healthy.as_ref().map(|healthy| healthy.said.to_string()),
         last_error: watched.last_failure.as_ref().map(ToString::to_string),
+        load: watched.load.as_ref().map(load_status),
     }
 }
 

@@ -121,6 +121,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// 0 to 100; `null` is as good as nothing.
+    pub fn percent(&mut self, key: &'static str) -> Option<u8> {
+        let value = self.body.get(key).filter(|value| !value.is_null())?;
+        let percent = value.as_u64().filter(|percent| *percent <= 100);
+        if percent.is_none() {
+            self.fault(key, "is no percentage", "a whole number from 0 to 100");
+        }
+        percent.and_then(|percent| u8::try_from(percent).ok())
+    }
+
     pub fn fault(&mut self, key: &'static str, what: impl Into<String>, write: impl Into<String>) {
         self.faults.push(fault(key, what, write));
     }

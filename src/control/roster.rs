@@ -16,9 +16,11 @@ use jiff::Timestamp;
 use crate::cluster::check::Check;
 use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
+use crate::cluster::selection::Share;
 use crate::cluster::standing::Standing;
 use crate::control::checks::Checked;
 use crate::control::damping::Falls;
+use crate::control::load::Load;
 use crate::control::slow_start::Comeback;
 use crate::control::store::KeptPool;
 use crate::control::watched::{Memory, Watched};
@@ -222,7 +224,9 @@ impl Maker<'_> {
             address: member.probed(check),
         };
         self.start.push(Target { id, subject, check: check.clone() });
-        Watched::new(id, check.thresholds, memory, self.now)
+        let mut watched = Watched::new(id, check.thresholds, memory, self.now);
+        watched.load = check.probe.tells_load().then(Load::default);
+        watched
     }
 }
 
@@ -242,6 +246,16 @@ impl MemberState {
 
     pub fn withheld(&self) -> Withheld {
         self.operator.as_ref().map(InForce::withheld).unwrap_or_default()
+    }
+
+    /// The part of its first places that it takes.
+    pub fn share(&self) -> Share {
+        self.comeback.share().times(self.load())
+    }
+
+    /// The part of its first places that it takes by what it says of its load.
+    pub fn load(&self) -> Share {
+        self.check.load()
     }
 
     /// Whether its next probe changes nothing.

@@ -374,7 +374,7 @@ fn standings(pool: &PoolState) -> Vec<Standing> {
 
 fn health(pool: &PoolState) -> PoolHealth {
     let withheld = pool.members.iter().map(MemberState::withheld).collect();
-    let shares = pool.members.iter().map(|member| member.comeback.share()).collect();
+    let shares = pool.members.iter().map(MemberState::share).collect();
     let last_enough = pool.last_enough.clone();
     PoolHealth { standings: standings(pool), withheld, shares, last_enough }
 }

@@ -82,7 +82,8 @@ pub struct MemberStatus {
     pub operator: Option<OperatorStatus>,
     /// One sentence.
     pub why: String,
-    /// Percent of its part of the first places: below 100 while it starts slowly.
+    /// Percent of its part of the first places: below 100 while it starts slowly or says that it
+    /// is loaded.
     pub share: u8,
     /// Falls that its damping remembers.
     pub falls: usize,
@@ -152,6 +153,19 @@ pub struct CheckStatus {
     pub last_answer: Option<String>,
     /// Of the newest failed probe since the member was last up without a flaw.
     pub last_error: Option<String>,
+    /// Of a check with `load: true`.
+    pub load: Option<LoadStatus>,
+}
+
+/// How much a node says that it can take.
+#[derive(Debug, Clone, Serialize)]
+pub struct LoadStatus {
+    /// The newest word, in percent; `null` when it says nothing.
+    pub said: Option<u8>,
+    /// What follows from all of them: percent of its part of the first places. 1 to 100.
+    pub share: u8,
+    /// Words that were no whole number from 0 to 100.
+    pub ignored: u64,
 }
 
 #[derive(Debug, Clone, Serialize)]

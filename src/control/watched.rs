@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::cluster::check::Thresholds;
 use crate::cluster::standing::{Standing, State};
+use crate::control::load::Load;
 use crate::health::TargetId;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::{Healthy, Verdict};
@@ -25,6 +26,8 @@ pub struct Watched {
     pub last_healthy: Option<Healthy>,
     /// The newest since there was no flaw.
     pub last_failure: Option<Failure>,
+    /// Of one that says how much it can take.
+    pub load: Option<Load>,
     thresholds: Thresholds,
     /// The results that made the change counted on from what was known before.
     counted: bool,
@@ -55,12 +58,13 @@ impl Watched {
             last_probe: None,
             last_healthy: None,
             last_failure: None,
+            load: None,
             thresholds,
             counted: true,
         }
     }
 
-    /// Whether the state changed.
+    /// Whether the state or the load changed.
     pub fn observe(&mut self, verdict: &Verdict, now: Timestamp) -> bool {
         self.probes += 1;
         self.last_probe = Some(now);
@@ -82,7 +86,16 @@ impl Watched {
         if self.state() == State::Up {
             self.last_failure = None;
         }
-        self.state() != before
+        let is_out = self.state().standing() == Standing::Out;
+        let loaded = match (&mut self.load, verdict) {
+            (Some(load), Ok(healthy)) => load.hear(healthy.capacity()),
+            (Some(load), Err(_)) if is_out => {
+                load.forget();
+                false
+            }
+            (Some(_), Err(_)) | (None, _) => false,
+        };
+        loaded || self.state() != before
     }
 
     /// Takes the tracker's standing over: the new one, when it is another.

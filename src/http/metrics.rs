@@ -217,7 +217,7 @@ fn members(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     };
     let help = "1 while the member is in the answers of its pool";
     out.gauge("member_in_answers", help, each(|member| flag(member.in_answers)))?;
-    let help = "Part of its first places that the member takes, 1 but while it starts slowly";
+    let help = "Part of its first places that the member takes: less than 1 by slow start or load";
     out.gauge("member_share", help, each(|member| f64::from(member.share) / 100.0))?;
     let help = "1 while the member stays out because it fell often, whatever its health says";
     out.gauge("member_held_out", help, each(|member| flag(member.held_until.is_some())))?;
@@ -274,6 +274,12 @@ fn checks(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     out.counter("probes", "Probes with a result", each().map(|(l, check)| (l, check.probes)))?;
     let failures = each().map(|(labels, check)| (labels, check.failures));
     out.counter("probe_failures", "Probes that failed", failures)?;
+    let loads = || each().filter_map(|(labels, check)| Some((labels, check.load.as_ref()?)));
+    let help = "Part of its first places that the member takes by what it says of its load";
+    let shares = loads().map(|(labels, load)| (labels, f64::from(load.share) / 100.0));
+    out.gauge("check_load_share", help, shares)?;
+    let help = "Words on its load that were no whole number from 0 to 100";
+    out.counter("check_load_ignored", help, loads().map(|(l, load)| (l, load.ignored)))?;
     let trips = each().filter_map(|(labels, check)| Some((labels, seconds(check.last_rtt_ms?))));
     let help = "Of the newest probe that had a verdict from the node";
     out.seconds("probe_round_trip", help, trips)

@@ -245,7 +245,7 @@ fn manners(probe: &Probe) -> Manners {
             closed: Err(Failure::Refused),
         },
         Probe::Push(push) => Manners {
-            well: Said::Reported,
+            well: Said::Reported { weight: None },
             hung: None,
             failing: Err(Failure::Reported("".into())),
             closed: Err(Failure::NoReport { within: push.expires }),

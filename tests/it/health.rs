@@ -14,7 +14,7 @@ use tiovivo::cluster::check::{HttpProbe, Method, Probe};
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
 use tiovivo::cluster::service::MysqlProbe;
-use tiovivo::health::probe::{Prober, Said, Subject, Verdict, describe, judge};
+use tiovivo::health::probe::{Capacity, Prober, Said, Subject, Verdict, describe, judge};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -77,6 +77,7 @@ fn http(port: u16) -> Probe {
         expect: vec![(200, 299)],
         body: None,
         tls: None,
+        load: false,
     })
 }
 
@@ -246,4 +247,38 @@ fn probes_in_words() {
     assert_eq!(describe(HOME, &http(80)), "GET http://127.0.0.1:80/health?deep=0");
     let address: SocketAddr = "[2001:db8::20]:3306".parse().unwrap();
     assert_eq!(describe(six, &mysql(3306)), format!("MySQL greeting of {address}"));
+}
+
+#[tokio::test]
+async fn a_header_says_how_much_the_node_can_take() {
+    let heard = async |header: &'static str| {
+        let answer = format!("HTTP/1.1 200 OK\r\n{header}Content-Length: 0\r\n\r\n").leak();
+        let Probe::Http(http) = http(says(true, answer.as_bytes()).await) else { unreachable!() };
+        let silent = verdict(&Probe::Http(http.clone()), LONG).await.unwrap();
+        assert_eq!(silent.said, Said::Status(200), "it is off by default");
+        let said = verdict(&Probe::Http(HttpProbe { load: true, ..http }), LONG).await.unwrap();
+        assert!(said.to_string().starts_with("200 in "));
+        said.capacity()
+    };
+    assert_eq!(heard("").await, Capacity::Silent);
+    for (header, percent) in [
+        ("X-Tiovivo-Weight: 25\r\n", 25),
+        ("x-tiovivo-weight:0\r\n", 0),
+        ("X-TIOVIVO-WEIGHT:  100 \r\n", 100),
+    ] {
+        assert_eq!(heard(header).await, Capacity::Percent(percent), "{header}");
+    }
+    for header in [
+        "X-Tiovivo-Weight: 101\r\n",
+        "X-Tiovivo-Weight: -1\r\n",
+        "X-Tiovivo-Weight: +5\r\n",
+        "X-Tiovivo-Weight: 25%\r\n",
+        "X-Tiovivo-Weight: 2.5\r\n",
+        "X-Tiovivo-Weight:\r\n",
+        "X-Tiovivo-Weight: 99999999999999999999\r\n",
+        "X-Tiovivo-Weight: \u{e4}\r\n",
+        "X-Tiovivo-Weight: 25\r\nX-Tiovivo-Weight: 25\r\n",
+    ] {
+        assert_eq!(heard(header).await, Capacity::Garbage, "{header}");
+    }
 }

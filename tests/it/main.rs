@@ -12,6 +12,7 @@ mod health;
 mod hooks;
 mod http;
 mod kept;
+mod load;
 mod orders;
 mod process;
 mod promises;

@@ -31,7 +31,7 @@ const LONG: Duration = Duration::from_secs(3600);
 
 fn push(expires: Duration) -> Check {
     Check {
-        probe: Probe::Push(PushProbe { expires }),
+        probe: Probe::Push(PushProbe { expires, load: false }),
         address: None,
         every: expires,
         timeout: Duration::ZERO,
@@ -187,6 +187,25 @@ async fn of_several_checks_the_report_names_one() {
     site.handle.stop().await;
 }
 
+#[tokio::test]
+async fn a_report_says_how_much_the_node_can_take() {
+    let loaded =
+        |load| Check { probe: Probe::Push(PushProbe { expires: LONG, load }), ..push(LONG) };
+    let web = Pool { checks: Checks::one(loaded(true)), ..pool("web", &[2, 3]) };
+    let img = Pool { checks: Checks::one(loaded(false)), ..pool("img", &[4]) };
+    let mut site = Site::start(vec![web, img]).await;
+    site.until(|status| status.ready).await;
+    let body = r#"{"healthy": true, "weight": 25}"#;
+    assert_eq!(post(site.dashboard, "web/server-2", TOKEN, body).await.0, 202);
+    let why = "serving: reported healthy; takes 25 % of its part, by what it says of its load";
+    let load = site.member(0, why).await.check.load.unwrap();
+    assert_eq!((load.share, load.said), (25, Some(25)));
+    let (status, said) = post(site.dashboard, "img/server-4", TOKEN, body).await;
+    assert_eq!(status, 422);
+    assert!(said.contains("this check takes none"), "{said}");
+    site.handle.stop().await;
+}
+
 /// A writer that does nothing is waited for by nobody.
 #[tokio::test]
 async fn a_full_queue_refuses_at_once() {
@@ -218,7 +237,7 @@ async fn silence_is_observed_once_in_each_interval_and_a_report_starts_it_anew()
         assert_eq!(start.elapsed(), EXPIRES * round);
     }
     tokio::time::sleep(EXPIRES * 9 / 10).await;
-    let healthy = Ok(Healthy::reported(Said::Reported));
+    let healthy = Ok(Healthy::reported(Said::Reported { weight: None }));
     assert!(schedule.report(TARGET, healthy.clone()));
     assert_eq!(observations.recv().await.unwrap().verdict, healthy);
     let reported = Instant::now();
@@ -230,7 +249,7 @@ async fn silence_is_observed_once_in_each_interval_and_a_report_starts_it_anew()
 async fn reports_that_nobody_takes_are_bounded_and_those_of_strangers_are_none() {
     let (mut schedule, observations) = Schedule::new();
     schedule.listen(TARGET, EXPIRES);
-    let report = || Ok(Healthy::reported(Said::Reported));
+    let report = || Ok(Healthy::reported(Said::Reported { weight: None }));
     assert!(!schedule.report(TargetId(2), report()));
     let taken = (0..100_000).take_while(|_| schedule.report(TARGET, report())).count();
     assert_eq!(taken, tiovivo::health::reports::WAITING);

@@ -136,6 +136,7 @@ fn http(port: u16, path: &str) -> HttpProbe {
         expect: vec![(200, 299)],
         body: None,
         tls: None,
+        load: false,
     }
 }
 

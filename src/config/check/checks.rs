@@ -66,7 +66,17 @@ pub fn deep(
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<Check> {
-    single(raw, DEEP, context, &path.key("deep"), report)
+    let path = path.key("deep");
+    let check = single(raw, DEEP, context, &path, report)?;
+    if check.probe.tells_load() {
+        let help = "take it out, or write it at the check that decides";
+        report.error(
+            &path.key(check.probe.kind()).key("load"),
+            "a deep check decides nothing",
+            help,
+        );
+    }
+    Some(check)
 }
 
 fn single(

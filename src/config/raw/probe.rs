@@ -90,6 +90,9 @@ pub struct RawHttp {
     /// Text that stands in the first 64 KiB of the body of a healthy answer. The body is not read
     /// when absent.
     pub body: Option<String>,
+    /// Whether the answer says how much the node can take: `X-Tiovivo-Weight: 0` to `100`.
+    #[schemars(extend("default" = false))]
+    pub load: Option<Scalar<Switch>>,
 }
 
 /// `http` over TLS, and what the certificate must be.
@@ -122,6 +125,9 @@ pub struct RawHttpsProbe {
     pub verify: Option<Scalar<Switch>>,
     /// PEM file with the authorities that are trusted; those of Mozilla's list when absent.
     pub ca_file: Option<String>,
+    /// Whether the answer says how much the node can take: `X-Tiovivo-Weight: 0` to `100`.
+    #[schemars(extend("default" = false))]
+    pub load: Option<Scalar<Switch>>,
 }
 
 /// Up when the connection is accepted, or when a text is in what the server says then.

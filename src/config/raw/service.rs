@@ -82,10 +82,13 @@ pub struct RawGrpc {
 
 /// Up when somebody reports so, by the API of the dashboard. Nothing is sent.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "the key `expires`, or `{}`")]
+#[serde(deny_unknown_fields, default, expecting = "the keys `expires` and `load`, or `{}`")]
 #[schemars(rename = "push")]
 pub struct RawPush {
     /// Without a report for so long the check has failed, 1s to 1d.
     #[schemars(extend("default" = "60s"))]
     pub expires: Option<Scalar<Duration>>,
+    /// Whether a report says how much the node can take: `weight`, 0 to 100.
+    #[schemars(extend("default" = false))]
+    pub load: Option<Scalar<Switch>>,
 }

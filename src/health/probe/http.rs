@@ -20,8 +20,10 @@ use rustls_pki_types::ServerName;
 use crate::cluster::check::HttpProbe;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::find::Find;
-use crate::health::probe::{Ask, Said, trust};
+use crate::health::probe::{Ask, Capacity, Said, trust};
 
+/// Of an answer: how much the node can take, in percent.
+const WEIGHT: &str = "x-tiovivo-weight";
 const USER_AGENT: &str = concat!("tiovivo/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub struct HttpProber {
     /// `expect` in words.
     expected: Arc<str>,
     body: Option<Arc<str>>,
+    load: bool,
 }
 
 impl HttpProber {
@@ -41,6 +44,7 @@ impl HttpProber {
             expect: probe.expect.clone(),
             expected: ranges(&probe.expect).into(),
             body: probe.body.as_deref().map(Arc::from),
+            load: probe.load,
         }
     }
 }
@@ -54,10 +58,26 @@ impl Ask for HttpProber {
         if !self.expect.iter().any(|&(first, last)| (first..=last).contains(&got)) {
             return Err(Failure::Status { got, expected: self.expected.clone() });
         }
+        let said = match self.load {
+            true => Said::Weighed(got, capacity(&response)),
+            false => Said::Status(got),
+        };
         if let Some(text) = &self.body {
             look_for(text, response).await?;
         }
-        Ok(Said::Status(got))
+        Ok(said)
+    }
+}
+
+/// One header with one whole number: two of them, or a sign, are garbage.
+fn capacity(response: &Response) -> Capacity {
+    let mut values = response.headers().get_all(WEIGHT).iter();
+    let Some(value) = values.next() else { return Capacity::Silent };
+    let text = value.to_str().unwrap_or_default().trim();
+    let is_number = (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse().ok().filter(|percent| is_number && *percent <= 100) {
+        Some(percent) if values.next().is_none() => Capacity::Percent(percent),
+        _ => Capacity::Garbage,
     }
 }
 

@@ -72,7 +72,15 @@ impl Healthy {
 
     /// `None` of one that was not asked.
     pub fn took(&self) -> Option<Duration> {
-        (self.said != Said::Reported).then_some(self.rtt)
+        (!matches!(self.said, Said::Reported { .. })).then_some(self.rtt)
+    }
+
+    pub fn capacity(&self) -> Capacity {
+        match self.said {
+            Said::Weighed(_, capacity) => capacity,
+            Said::Reported { weight: Some(weight) } => Capacity::Percent(weight),
+            _ => Capacity::Silent,
+        }
     }
 }
 
@@ -100,8 +108,22 @@ pub enum Said {
     Rcode(Rcode),
     /// The gRPC health service.
     Serving,
-    /// By itself, or by an outside system.
-    Reported,
+    /// By itself, or by an outside system; with its capacity in percent.
+    Reported {
+        weight: Option<u8>,
+    },
+    /// A status, and what the answer says of the node's capacity.
+    Weighed(u16, Capacity),
+}
+
+/// What a node says of how much it can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    Silent,
+    /// 0 to 100.
+    Percent(u8),
+    /// Something that is no such number.
+    Garbage,
 }
 
 /// Whoever can be asked for a verdict. It need not watch the clock: [`judge`] does.
@@ -246,7 +268,8 @@ impl fmt::Display for Said {
             Said::WantsPassword => f.write_str("Redis, wants a password"),
             Said::Rcode(rcode) => write!(f, "{rcode}"),
             Said::Serving => f.write_str("SERVING"),
-            Said::Reported => f.write_str("reported healthy"),
+            Said::Reported { .. } => f.write_str("reported healthy"),
+            Said::Weighed(status, _) => write!(f, "{status}"),
         }
     }
 }

@@ -91,7 +91,7 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
         html.raw(" · weight ").text(member.weight);
     }
     if member.share != 100 {
-        html.raw(" · starts: ").text(member.share).raw(" %");
+        html.raw(" · takes ").text(member.share).raw(" %");
     }
     html.raw("</small></th>");
     cell(html, "Address").raw("<span class=\"addresses\">");
@@ -133,6 +133,17 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
 fn probes(html: &mut Html, check: &CheckStatus) {
     html.raw("<small class=\"probe\">").text(&check.probe).raw(" · ").text(check.failures);
     html.raw(" of ").text(check.probes).raw(" failed</small>");
+    if let Some(load) = &check.load {
+        html.raw("<small class=\"probe\">takes ").text(load.share).raw(" % · says ");
+        match load.said {
+            Some(said) => html.text(said).raw(" %"),
+            None => html.raw("nothing"),
+        };
+        if load.ignored > 0 {
+            html.raw(" · ").text(load.ignored).raw(" words were no weight");
+        }
+        html.raw("</small>");
+    }
 }
 
 fn cell<'a>(html: &'a mut Html, column: &'static str) -> &'a mut Html {

@@ -215,7 +215,10 @@ fn several_checks_have_names_and_a_rule() {
 #[test]
 fn a_push_is_a_verdict_at_once() {
     let check = check("push: { expires: 30s }");
-    assert_eq!(check.probe, Probe::Push(PushProbe { expires: Duration::from_secs(30) }));
+    assert_eq!(
+        check.probe,
+        Probe::Push(PushProbe { expires: Duration::from_secs(30), load: false })
+    );
     assert_eq!((check.thresholds.fall, check.thresholds.rise), (1, 1));
     let thresholds = self::check("push: {}, fall: 2, rise: 3").thresholds;
     assert_eq!((thresholds.fall, thresholds.rise), (2, 3));

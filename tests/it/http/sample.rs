@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::control::status::{
-    Change, CheckStatus, ConfigStatus, MemberStatus, NamedCheckStatus, OperatorStatus,
+    Change, CheckStatus, ConfigStatus, LoadStatus, MemberStatus, NamedCheckStatus, OperatorStatus,
     OverrideStatus, PoolStatus, Refused, Status, ZoneStatus,
 };
 
@@ -112,6 +112,7 @@ fn web() -> PoolStatus {
         member("server-6", "child", &["192.0.2.22"], "unknown", None),
     ];
     members[0].deep = deep("up", None);
+    members[0].check.load = Some(LoadStatus { said: Some(25), share: 26, ignored: 3 });
     members[1].weight = 2;
     members[1].share = 37;
     members[1].deep = deep("down", Some("503 instead of 200"));
@@ -248,6 +249,7 @@ fn check(probe: &str, state: &'static str, progress: Option<&str>, since: i64) -
         last_rtt_ms: Some(0.84),
         last_answer: (state == "up").then(|| "TLS, certificate expires in 12 days".into()),
         last_error: None,
+        load: None,
     }
 }
 

@@ -41,6 +41,7 @@ struct Written<'a> {
     headers: &'a Table<String>,
     expect: Option<&'a [Scalar<Statuses>]>,
     body: Option<&'a str>,
+    load: bool,
 }
 
 pub fn plain(raw: &RawHttp, path: &KeyPath, report: &mut Report<'_>) -> Option<HttpProbe> {
@@ -52,6 +53,7 @@ pub fn plain(raw: &RawHttp, path: &KeyPath, report: &mut Report<'_>) -> Option<H
         headers: &raw.headers,
         expect: raw.expect.as_deref(),
         body: raw.body.as_deref(),
+        load: raw.load.is_some_and(|load| load.0.0),
     };
     probe(&written, HTTP_PORT, None, path, report)
 }
@@ -70,6 +72,7 @@ pub fn over_tls(
         headers: &raw.headers,
         expect: raw.expect.as_deref(),
         body: raw.body.as_deref(),
+        load: raw.load.is_some_and(|load| load.0.0),
     };
     let keys = tls::Keys { sni: &raw.sni, verify: raw.verify, ca_file: &raw.ca_file };
     let tls = tls::check(&keys, folder, path, report);
@@ -116,6 +119,7 @@ fn probe(
         expect,
         body: raw.body.map(str::to_owned),
         tls,
+        load: raw.load,
     })
 }
 

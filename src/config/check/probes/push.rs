@@ -22,7 +22,7 @@ pub fn check(raw: &RawPush, path: &KeyPath, report: &mut Report<'_>) -> Option<P
         report.error(&path.key("expires"), message, "write 1s to 1d");
         return None;
     }
-    Some(Probe::Push(PushProbe { expires }))
+    Some(Probe::Push(PushProbe { expires, load: raw.load.is_some_and(|load| load.0.0) }))
 }
 
 /// It has none of its own, and no address.
