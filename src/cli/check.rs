@@ -8,7 +8,7 @@ use crate::cli::columns::columns;
 use crate::cli::delegation::{self, RegistryArgs};
 use crate::cli::{ConfigArg, faults};
 use crate::cluster::pool::{Membership, Pool, PoolId};
-use crate::cluster::selection::{PoolHealth, Share, select};
+use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
 use crate::config::{self, Config};
 use crate::zone::name::Name;
@@ -124,12 +124,7 @@ fn health(pool: &Pool, down: Down) -> PoolHealth {
         Down::First => Standing::Serving,
         Down::Everybody => Standing::Out,
     };
-    PoolHealth {
-        standings: (0..count).map(standing).collect(),
-        withheld: vec![],
-        shares: vec![Share::FULL; count],
-        last_enough: (0..count).collect(),
-    }
+    PoolHealth::of((0..count).map(standing).collect())
 }
 
 /// The other names: which types each has.

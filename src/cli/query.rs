@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults, present};
 use crate::cluster::pool::PoolId;
-use crate::cluster::selection::{PoolHealth, Share, select};
+use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
 use crate::config::{self, Config};
 use crate::control::loaded::identity;
@@ -115,12 +115,7 @@ fn all_up(config: &Config) -> Result<Snapshot, String> {
     let health: Vec<PoolHealth> = config
         .pools
         .iter()
-        .map(|pool| PoolHealth {
-            standings: vec![Standing::Serving; pool.membership.len()],
-            withheld: vec![],
-            shares: vec![Share::FULL; pool.membership.len()],
-            last_enough: vec![],
-        })
+        .map(|pool| PoolHealth::of(vec![Standing::Serving; pool.membership.len()]))
         .collect();
     let input = |index: usize| PoolInput {
         selection: select(&config.pools, &health, PoolId(index as u32)),

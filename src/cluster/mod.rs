@@ -8,6 +8,7 @@
 
 pub mod check;
 pub mod checks;
+pub mod failover;
 pub mod hook;
 pub mod member;
 pub mod networks;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::cluster::check::Check;
 use crate::cluster::checks::Checks;
+use crate::cluster::failover::Tiers;
 use crate::cluster::member::{Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{NodeName, Role};
@@ -17,11 +18,16 @@ pub struct Pool {
     pub name: PoolName,
     pub membership: Membership,
     pub order: Order,
+    /// Of `failover`; not written otherwise.
+    pub tiers: Tiers,
+    /// Of `failover`: who came before does not take back by itself.
+    pub stay: bool,
     /// Seconds, 1 to 86400.
     pub ttl: u32,
     /// At most this many addresses of a family in an answer, 1 to 256.
     pub max_answers: usize,
-    /// Fewer serving members than this and `when_short` decides. At least 1.
+    /// Fewer serving members than this, where tiers are written in each of them, and `when_short`
+    /// decides. At least 1.
     pub min_serving: usize,
     pub when_short: WhenShort,
     /// Decide the rotation.
@@ -71,7 +77,7 @@ pub enum Order {
     Rotate,
     /// Each serving member first as often as its weight says.
     Weighted,
-    /// Only the first serving member of the list.
+    /// Only the first serving member of the list, or the serving members of one tier, rotated.
     Failover,
     /// For each client network its own, which stays; each serving member first for as many networks
     /// as its weight says.

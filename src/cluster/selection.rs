@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `min_serving` or more | rotate, weighted, sticky | all that serve |
 //! | `min_serving` or more | failover | the first that serves |
-//! | fewer | any | what `when_short` says; of that, failover takes the first |
+//! | `min_serving` or more in a tier | failover with tiers | those of one tier, see [`failover`] |
+//! | fewer | any | what `when_short` says; of that, failover takes the first, or the first tier |
 //!
 //! Of what `all` and `last_known` say, only those are taken that the operator holds back least: a
 //! drained member is answered when nobody else is left, and one that is forced down when not even
@@ -12,6 +13,7 @@
 //!
 //! Pure: the same pools and standings give the same selection on every server.
 
+use crate::cluster::failover;
 use crate::cluster::operator::Withheld;
 use crate::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use crate::cluster::standing::Standing;
@@ -75,6 +77,8 @@ pub struct PoolHealth {
     pub shares: Vec<Share>,
     /// The serving members of the last time that there were enough.
     pub last_enough: Vec<usize>,
+    /// The tier that has been answered so far, of a pool that stays with it.
+    pub in_charge: Option<usize>,
 }
 
 /// `health` has one entry for each of `pools`.
@@ -82,8 +86,8 @@ pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
     let pool = &pools[id.index()];
     let own = &health[id.index()];
     let serving = serving(&own.standings);
-    if serving.len() >= pool.min_serving {
-        let members = ordered(pool, serving);
+    if is_enough(pool, &serving) {
+        let members = ordered(pool, serving, own.in_charge);
         let share = |member: &usize| own.shares.get(*member).copied().unwrap_or(Share::FULL);
         let shares = members.iter().map(share).collect();
         return Selection { pool: id, members, shares, cause: Cause::Enough };
@@ -98,11 +102,30 @@ pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
             return Selection { cause, ..select(pools, health, fallback) };
         }
     };
-    let members = ordered(pool, members);
+    let members = ordered(pool, members, own.in_charge);
     Selection { pool: id, shares: vec![Share::FULL; members.len()], members, cause }
 }
 
+/// Whether so many serve that `when_short` has nothing to say.
+pub fn is_enough(pool: &Pool, serving: &[usize]) -> bool {
+    match pool.tiers.are_written() {
+        true => failover::tier(pool, serving, None).is_some(),
+        false => serving.len() >= pool.min_serving,
+    }
+}
+
 impl PoolHealth {
+    /// Of members with these standings, with nothing beside and no memory.
+    pub fn of(standings: Vec<Standing>) -> PoolHealth {
+        PoolHealth {
+            withheld: vec![],
+            shares: vec![Share::FULL; standings.len()],
+            last_enough: (0..standings.len()).collect(),
+            standings,
+            in_charge: None,
+        }
+    }
+
     /// Those of the last time that there were enough, and whom nobody holds back.
     fn last_known(&self) -> Option<Vec<usize>> {
         let free = |index: &usize| self.withheld(*index) == Withheld::No;
@@ -127,10 +150,9 @@ pub fn serving(standings: &[Standing]) -> Vec<usize> {
     standings.iter().enumerate().filter(serves).map(|(index, _)| index).collect()
 }
 
-fn ordered(pool: &Pool, mut members: Vec<usize>) -> Vec<usize> {
+fn ordered(pool: &Pool, members: Vec<usize>, in_charge: Option<usize>) -> Vec<usize> {
     match pool.order {
-        Order::Rotate | Order::Weighted | Order::Sticky => {}
-        Order::Failover => members.truncate(1),
+        Order::Rotate | Order::Weighted | Order::Sticky => members,
+        Order::Failover => failover::answered(pool, members, in_charge),
     }
-    members
 }

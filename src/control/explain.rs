@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::cluster::failover;
 use crate::cluster::operator::{self, InForce, Withheld};
 use crate::cluster::pool::{Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection, Share};
@@ -30,6 +31,8 @@ pub fn clock(at: Timestamp, now: Timestamp) -> String {
 pub fn moved(pool: &Pool, standing: Standing, check: &Checked) -> String {
     let (name, cause) = (&pool.name, check.cause());
     match standing {
+        // Whether it is answered is another question.
+        Standing::Serving if pool.stay => format!("serves again in {name}: {cause}"),
         Standing::Serving => format!("back in the answers of {name}: {cause}"),
         Standing::Out => format!("out of the answers of {name}: {cause}"),
     }
@@ -93,15 +96,11 @@ pub fn deep_moved(standing: Standing, deep: &Watched) -> String {
 pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &PoolState) -> String {
     let of = state.members.len();
     let Cause::Short { serving, rule } = selection.cause else {
-        let serves = |member: &&MemberState| member.standing() == Standing::Serving;
-        let serving = state.members.iter().filter(serves).count();
-        return enough(pool, selection, serving, of);
+        return enough(pool, selection, state);
     };
     let least = pool.min_serving;
     let done = match rule {
-        WhenShort::All if pool.order == Order::Failover => {
-            "the first member is answered (when_short: all)".to_owned()
-        }
+        WhenShort::All if pool.order == Order::Failover => first(pool, selection, "all"),
         WhenShort::All => all(state, selection),
         WhenShort::LastKnown if state.last_enough.is_empty() => {
             "all members are answered, as there never were enough (when_short: last_known)"
@@ -116,7 +115,18 @@ pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &Pool
             format!("pool {name} stands in (when_short)")
         }
     };
-    format!("{serving} of {of} serve, at least {least} must: {done}")
+    let within = if pool.tiers.are_written() { " of a tier" } else { "" };
+    format!("{serving} of {of} serve, at least {least}{within} must: {done}")
+}
+
+fn first(pool: &Pool, selection: &Selection, rule: &str) -> String {
+    let tier = selection.members.first().map(|member| pool.tiers.of_member(*member));
+    match tier {
+        Some(tier) if tier > 0 || pool.tiers.are_written() => {
+            format!("{} is answered (when_short: {rule})", name(pool, tier))
+        }
+        _ => format!("the first member is answered (when_short: {rule})"),
+    }
 }
 
 fn all(state: &PoolState, selection: &Selection) -> String {
@@ -127,16 +137,55 @@ fn all(state: &PoolState, selection: &Selection) -> String {
     "all members are answered (when_short: all)".to_owned()
 }
 
-fn enough(pool: &Pool, selection: &Selection, serving: usize, of: usize) -> String {
-    let first = selection.members.first().and_then(|&index| pool.membership.get(index));
-    match (pool.order, first) {
-        (Order::Failover, Some(first)) => {
-            format!("{} is answered, the first of {serving} that serve", first.node)
-        }
-        _ if of == 1 => "its only member serves".into(),
+fn enough(pool: &Pool, selection: &Selection, state: &PoolState) -> String {
+    let of = state.members.len();
+    if let (Order::Failover, Some(&first)) = (pool.order, selection.members.first()) {
+        return failed_over(pool, first, state);
+    }
+    let serving = serving(state).len();
+    match of {
+        1 => "its only member serves".into(),
         _ if serving == of => format!("all {of} serve"),
         _ => format!("{serving} of {of} serve"),
     }
+}
+
+/// Indices of the members that serve.
+fn serving(state: &PoolState) -> Vec<usize> {
+    let members = state.members.iter().enumerate();
+    let serves = members.filter(|(_, member)| member.standing() == Standing::Serving);
+    serves.map(|(index, _)| index).collect()
+}
+
+/// Which tier of a failover pool is answered; `first` is the first member of the answer.
+fn failed_over(pool: &Pool, first: usize, state: &PoolState) -> String {
+    let serving = serving(state);
+    let tier = pool.tiers.of_member(first);
+    let returned = failover::tier(pool, &serving, None).filter(|first| *first < tier);
+    if let Some(returned) = returned {
+        let (one, other) = (name(pool, tier), name(pool, returned));
+        return format!("{one} is answered: it stays in charge, though {other} serves again");
+    }
+    let one = name(pool, tier);
+    if !pool.tiers.are_written() {
+        return format!("{one} is answered, the first of {} that serve", serving.len());
+    }
+    let members = pool.tiers.members(tier);
+    let here = serving.iter().filter(|member| members.contains(member)).count();
+    let of = members.len();
+    format!("{one} is answered: {here} of {of} serve")
+}
+
+/// Another tier took charge of a pool with `stay`.
+pub fn charge(pool: &Pool, old: usize, new: usize) -> String {
+    let (old, new) = (name(pool, old), name(pool, new));
+    format!("{new} takes charge from {old}, and stays")
+}
+
+/// A tier in the operator's words: its only member, or its number.
+fn name(pool: &Pool, tier: usize) -> String {
+    let member = pool.membership.get(tier).filter(|_| !pool.tiers.are_written());
+    member.map_or_else(|| format!("tier {}", tier + 1), |member| member.node.to_string())
 }
 
 /// What another order, or the passing of time, made of a member; `None` when it changed nothing.
@@ -181,7 +230,7 @@ pub fn ordered_member(
     match (in_force.by.order, in_answers, shortage) {
         (operator::Order::ForceUp, true, _) => order,
         (operator::Order::ForceUp, false, None) => {
-            format!("{order}; in reserve, another comes first")
+            format!("{order}; in reserve, another is answered")
         }
         (operator::Order::ForceUp, false, Some(shortage)) => {
             format!("{order}; not answered: {shortage}")
@@ -221,7 +270,7 @@ pub fn member(
     match (member.standing(), in_answers, shortage) {
         (Standing::Serving, true, None) => health + &load(pool, member).unwrap_or_default(),
         (Standing::Serving, true, Some(_)) | (Standing::Out, false, _) => health,
-        (Standing::Serving, false, None) => format!("{health}; in reserve, another comes first"),
+        (Standing::Serving, false, None) => format!("{health}; in reserve, another is answered"),
         (Standing::Serving, false, Some(shortage)) => format!("{health}; not answered: {shortage}"),
         (Standing::Out, true, Some(shortage)) => {
             format!("{health}; answered all the same: {shortage}")

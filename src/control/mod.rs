@@ -5,6 +5,7 @@
 //! | [`event`] | everything that can change something |
 //! | [`writer`] | does: takes events in, publishes snapshots and status |
 //! | [`state`] | decides: what an event changes, who is answered |
+//! | [`charge`] | decides: which tier of a pool stays in charge |
 //! | [`watched`] | decides: one target's part of it |
 //! | [`checks`] | decides: one verdict of a member's checks |
 //! | [`moves`] | decides: which changes of standing clients feel |
@@ -22,6 +23,7 @@
 //! | [`versioned`] | does: what others keep in the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
 
+pub mod charge;
 pub mod checks;
 pub mod damping;
 pub mod event;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
-use crate::cluster::selection::serving;
+use crate::cluster::selection::{is_enough, serving};
 use crate::cluster::standing::Standing;
 use crate::control::explain;
 use crate::control::roster::{MemberState, PoolState};
@@ -94,7 +94,7 @@ pub fn release_holds(pool: &Pool, state: &mut PoolState) -> Vec<Move> {
     let mut moves = vec![];
     loop {
         let standings: Vec<Standing> = state.members.iter().map(MemberState::standing).collect();
-        if serving(&standings).len() >= pool.min_serving {
+        if is_enough(pool, &serving(&standings)) {
             return moves;
         }
         let members = pool.membership.iter().zip(&mut state.members);

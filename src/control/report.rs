@@ -8,6 +8,7 @@ use crate::cluster::operator::{InForce, Override};
 use crate::cluster::pool::{MemberView, Membership, Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection};
 use crate::cluster::standing::{Standing, State};
+use crate::control::charge;
 use crate::control::checks::Checked;
 use crate::control::explain;
 use crate::control::load::Load;
@@ -68,6 +69,7 @@ fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolStatus
         when_short: when_short(pools, pool.when_short),
         serving: serving(members),
         short,
+        in_charge: pool.stay.then(|| charge::nodes(pool, members)),
         answering: answering(pools, selection),
         members: statuses.collect(),
         why,

@@ -18,6 +18,7 @@ use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
 use crate::cluster::selection::Share;
 use crate::cluster::standing::Standing;
+use crate::control::charge;
 use crate::control::checks::Checked;
 use crate::control::damping::Falls;
 use crate::control::load::Load;
@@ -33,6 +34,8 @@ pub struct PoolState {
     pub members: Vec<MemberState>,
     /// Members that served the last time that there were enough.
     pub last_enough: Vec<usize>,
+    /// The tier that is answered, of a pool with `stay`.
+    pub in_charge: Option<usize>,
     /// It was told that fewer than `min_serving` serve.
     pub short: bool,
 }
@@ -104,7 +107,8 @@ fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> Poo
     });
     let members = members.collect();
     let enough = |node: &str| kept.is_some_and(|kept| kept.last_enough.iter().any(|n| n == node));
-    PoolState { members, last_enough: indices(pool, enough), short: false }
+    let in_charge = kept.and_then(|kept| charge::recall(pool, &kept.in_charge));
+    PoolState { members, last_enough: indices(pool, enough), in_charge, short: false }
 }
 
 /// The roster of the configuration `pools`, which follows upon `old_pools` in state `old`.
@@ -132,6 +136,7 @@ pub fn next(
 fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -> PoolState {
     let enough = old.last_enough.iter().filter_map(|&index| old_pool.membership.get(index));
     let enough: HashSet<&str> = enough.map(|member| member.node.as_str()).collect();
+    let in_charge = charge::recall(pool, &charge::nodes(old_pool, &old));
     let stays = old_pool.membership.iter().zip(old.members);
     let mut stays: HashMap<&str, (MemberView<'_>, MemberState)> =
         stays.map(|pair| (pair.0.node.as_str(), pair)).collect();
@@ -149,6 +154,7 @@ fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -
     PoolState {
         members,
         last_enough: indices(pool, |node| enough.contains(node)),
+        in_charge,
         short: old.short,
     }
 }

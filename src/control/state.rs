@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use crate::cluster::hook::Scope;
 use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
-use crate::cluster::selection::{Cause, PoolHealth, Selection, select, serving};
+use crate::cluster::selection::{Cause, PoolHealth, Selection, is_enough, select, serving};
 use crate::cluster::standing::Standing;
+use crate::control::charge::{self, Taken};
 use crate::control::explain;
 use crate::control::loaded::Loaded;
 use crate::control::moves::{self, Move};
@@ -303,10 +304,12 @@ impl ControlState {
         self.each_pool(now, |pool, state, _| moves::release_holds(pool, state));
         let pools = &self.loaded.pools;
         let mut steps = vec![];
-        for (pool, state) in pools.iter().zip(&mut self.pools) {
+        let mut taken = vec![];
+        for (index, (pool, state)) in pools.iter().zip(&mut self.pools).enumerate() {
             steps.extend(slow_start::step(pool, state, now));
             let serving = serving(&standings(state));
-            if serving.len() >= pool.min_serving {
+            taken.extend(charge::settle(pool, state, &serving).map(|taken| (index, taken)));
+            if is_enough(pool, &serving) {
                 state.last_enough = serving;
             }
         }
@@ -321,6 +324,9 @@ impl ControlState {
             .collect();
         let changed = answers != self.answers;
         self.answers = answers;
+        for (index, Taken { old, new, what }) in taken {
+            self.tell_pool(index, true, (old, new), what, now);
+        }
         for index in 0..self.answers.len() {
             self.tell_shortage(index, now);
         }
@@ -352,9 +358,21 @@ impl ControlState {
         }
         let pool = &self.loaded.pools[index];
         let what = explain::answered(&self.loaded.pools, pool, selection, &self.pools[index]);
-        let text = format!("pool {}: {what}", pool.name);
-        self.news.push(News { warning: short, text });
-        let (old, new) = if short { ("enough", "short") } else { ("short", "enough") };
+        let turn = if short { ("enough", "short") } else { ("short", "enough") };
+        self.tell_pool(index, short, turn, what, now);
+    }
+
+    /// Of a pool as a whole.
+    fn tell_pool(
+        &mut self,
+        index: usize,
+        warning: bool,
+        (old, new): (&'static str, &'static str),
+        what: String,
+        now: Timestamp,
+    ) {
+        let pool = &self.loaded.pools[index];
+        self.news.push(News { warning, text: format!("pool {}: {what}", pool.name) });
         self.turns.push(Turn {
             at: now,
             scope: Scope::Pool,
@@ -376,7 +394,8 @@ fn health(pool: &PoolState) -> PoolHealth {
     let withheld = pool.members.iter().map(MemberState::withheld).collect();
     let shares = pool.members.iter().map(MemberState::share).collect();
     let last_enough = pool.last_enough.clone();
-    PoolHealth { standings: standings(pool), withheld, shares, last_enough }
+    let in_charge = pool.in_charge;
+    PoolHealth { standings: standings(pool), withheld, shares, last_enough, in_charge }
 }
 
 fn remember(changes: &mut VecDeque<Change>, pool: &Pool, node: &str, what: String, now: Timestamp) {
@@ -398,6 +417,7 @@ fn kept(pool: &Pool, state: &PoolState) -> KeptPool {
     KeptPool {
         name: pool.name.to_string(),
         last_enough: state.last_enough.iter().filter_map(member).collect(),
+        in_charge: charge::nodes(pool, state),
         members: members.collect(),
     }
 }

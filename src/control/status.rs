@@ -51,7 +51,7 @@ pub struct PoolStatus {
     pub names: Vec<String>,
     /// `null` when everyone may ask.
     pub clients: Option<Vec<String>>,
-    /// rotate, weighted or failover.
+    /// rotate, weighted, failover or sticky.
     pub order: &'static str,
     /// Seconds in the answers now.
     pub ttl: u32,
@@ -64,6 +64,8 @@ pub struct PoolStatus {
     pub serving: usize,
     /// Fewer than `min_serving` serve, and `when_short` decides.
     pub short: bool,
+    /// Nodes of the tier in charge; `null` without `stay`.
+    pub in_charge: Option<Vec<String>>,
     /// Nodes in the answers now; those of the fallback pool while that stands in.
     pub answering: Vec<String>,
     /// One sentence.

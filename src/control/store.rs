@@ -4,7 +4,7 @@
 //! |---|---|
 //! | missing | nothing is remembered |
 //! | younger than [`YOUNG`] | its standings count until probes say otherwise |
-//! | older, or from the future | nothing is remembered |
+//! | older, or from the future | of it only who is in charge of a pool with `stay` |
 //! | not readable as such, or of another version | the same, and it is renamed aside |
 //!
 //! The file is written soon after each change, and every `REWRITE` even without one: its age says
@@ -31,8 +31,9 @@ const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 /// Shortest time between two writes.
 const PAUSE: Duration = Duration::from_millis(200);
 const REWRITE: Duration = Duration::from_secs(60);
-/// Of the file's form. A change of it means a new number.
-const VERSION: u32 = 1;
+/// Of the file's form. A change of it means a new number. 1 knew nobody in charge.
+const VERSION: u32 = 2;
+const OLDEST: u32 = 1;
 
 /// Shared with the task that writes it; `None` until there is something worth to be kept.
 pub type Keepable = Option<Arc<Vec<KeptPool>>>;
@@ -43,6 +44,9 @@ pub struct KeptPool {
     pub name: String,
     /// Nodes that served the last time that there were enough.
     pub last_enough: Vec<String>,
+    /// Nodes of the tier in charge, of a pool with `stay`.
+    #[serde(default)]
+    pub in_charge: Vec<String>,
     pub members: Vec<KeptMember>,
 }
 
@@ -64,6 +68,14 @@ struct Content<P> {
     pools: P,
 }
 
+impl KeptPool {
+    /// What time does not change: whoever was in charge still is.
+    fn aged(self) -> Option<KeptPool> {
+        let stays = !self.in_charge.is_empty();
+        stays.then(|| KeptPool { last_enough: vec![], members: vec![], ..self })
+    }
+}
+
 /// What an earlier run kept, if it is of use. Blocks.
 pub fn recall(folder: &Path, now: Timestamp) -> Vec<KeptPool> {
     let file = folder.join(FILE);
@@ -78,8 +90,8 @@ pub fn recall(folder: &Path, now: Timestamp) -> Vec<KeptPool> {
     let age = now.duration_since(content.written);
     if age >= YOUNG || age <= -AHEAD {
         let (shown, written) = (file.display(), content.written);
-        tracing::info!("{shown} is from {written:.0}, so nothing is remembered");
-        return vec![];
+        tracing::info!("{shown} is from {written:.0}, so no standing is remembered");
+        return content.pools.into_iter().filter_map(KeptPool::aged).collect();
     }
     content.pools
 }
@@ -88,7 +100,7 @@ fn parse(content: &[u8]) -> Result<Content<Vec<KeptPool>>, String> {
     let content: Content<_> =
         serde_json::from_slice(content).map_err(|error| format!("is broken: {error}"))?;
     match content.version {
-        VERSION => Ok(content),
+        OLDEST..=VERSION => Ok(content),
         version => Err(format!("has version {version}")),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tiovivo::cluster::check::{Check, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
+use tiovivo::cluster::failover::Tiers;
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
@@ -39,6 +40,8 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
         name: PoolName::new(name),
         membership: Membership::Everyone(hosts.iter().copied().map(child).collect()),
         order: Order::Rotate,
+        tiers: Tiers::default(),
+        stay: false,
         ttl: 30,
         max_answers: 8,
         min_serving: 1,

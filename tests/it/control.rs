@@ -19,20 +19,20 @@ use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::{check, loaded, pool};
 
-const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
-const REFUSED: Verdict = Err(Failure::Refused);
+pub const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
+pub const REFUSED: Verdict = Err(Failure::Refused);
 
 /// A run, the targets of which go by the last octet of their address; deep ones by that + 100, those
 /// on port 443 by that + 50.
-struct Run {
-    state: ControlState,
+pub struct Run {
+    pub state: ControlState,
     targets: HashMap<u8, TargetId>,
-    now: Timestamp,
+    pub now: Timestamp,
     stopped: usize,
 }
 
 impl Run {
-    fn new(pools: Vec<Pool>, kept: &[KeptPool]) -> Run {
+    pub fn new(pools: Vec<Pool>, kept: &[KeptPool]) -> Run {
         let now = "2026-03-01T10:02:00Z".parse().unwrap();
         let (state, plan) = ControlState::new(loaded(pools), kept, now);
         let mut run = Run { state, targets: HashMap::new(), now, stopped: 0 };
@@ -41,7 +41,7 @@ impl Run {
     }
 
     /// One that is past its first round, with everyone healthy.
-    fn ready(pools: Vec<Pool>) -> Run {
+    pub fn ready(pools: Vec<Pool>) -> Run {
         let mut run = Run::new(pools, &[]);
         for host in run.targets.keys().copied().collect::<Vec<u8>>() {
             run.see(host, &OK);
@@ -49,7 +49,7 @@ impl Run {
         run
     }
 
-    fn follow(&mut self, plan: Plan) -> usize {
+    pub fn follow(&mut self, plan: Plan) -> usize {
         self.stopped += plan.stop.len();
         let started = plan.start.len();
         for target in plan.start {
@@ -61,20 +61,20 @@ impl Run {
         started
     }
 
-    fn reload(&mut self, pools: Vec<Pool>) -> usize {
+    pub fn reload(&mut self, pools: Vec<Pool>) -> usize {
         let plan = self.state.reload(loaded(pools), self.now);
         self.follow(plan)
     }
 
     /// Whether the answers changed.
-    fn see(&mut self, host: u8, verdict: &Verdict) -> bool {
+    pub fn see(&mut self, host: u8, verdict: &Verdict) -> bool {
         self.now += SignedDuration::from_secs(1);
         let observation = Observation { target: self.targets[&host], verdict: verdict.clone() };
         self.state.observe(&observation, self.now);
         self.state.settle(self.now)
     }
 
-    fn fall(&mut self, hosts: &[u8]) {
+    pub fn fall(&mut self, hosts: &[u8]) {
         for _ in 0..3 {
             for host in hosts {
                 self.see(*host, &REFUSED);
@@ -82,19 +82,19 @@ impl Run {
         }
     }
 
-    fn status(&self) -> Status {
+    pub fn status(&self) -> Status {
         report::status(&self.state, self.now)
     }
 
-    fn pool(&self) -> PoolStatus {
+    pub fn pool(&self) -> PoolStatus {
         self.status().pools.swap_remove(0)
     }
 
-    fn member(&self, index: usize) -> MemberStatus {
+    pub fn member(&self, index: usize) -> MemberStatus {
         self.pool().members.swap_remove(index)
     }
 
-    fn changes(&self) -> Vec<String> {
+    pub fn changes(&self) -> Vec<String> {
         self.status().changes.into_iter().map(|c| format!("{} {}", c.node, c.what)).collect()
     }
 }
@@ -226,7 +226,7 @@ fn a_fallback_pool_stands_in() {
 fn failover_answers_the_first_and_tells_the_others_why_not() {
     let mut run = Run::ready(vec![Pool { order: Order::Failover, ..pool("db", &[2, 3]) }]);
     assert_eq!(run.pool().why, "server-2 is answered, the first of 2 that serve");
-    assert_eq!(run.member(1).why, "serving: 200 in 1.3 ms; in reserve, another comes first");
+    assert_eq!(run.member(1).why, "serving: 200 in 1.3 ms; in reserve, another is answered");
     run.fall(&[2]);
     assert_eq!(run.pool().answering, ["server-3"]);
 }

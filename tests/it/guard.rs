@@ -27,10 +27,22 @@ const NODES: [&str; 6] = ["server-1", "server-1.1", "server-2", "server-3", "ser
 /// Public and private addresses of the mother, the standby and the worker of config.yaml.
 pub const GUARDED: [&str; 6] =
     ["192.0.2.17", "10.77.0.17", "192.0.2.16", "10.77.0.16", "192.0.2.30", "10.77.0.30"];
+pub const POLICIES: [&str; 4] = [
+    "members: { role: child }",
+    "order: failover\n    members: [server-2, server-3, server-4]",
+    "order: failover\n    stay: true\n    members: [server-2, server-3, server-4]",
+    "order: failover\n    stay: true\n    tiers: [[server-2, server-4], { tag: rack-b }]",
+];
+const TIERS: usize = 3;
 const RULES: [&str; 4] = ["all", "last_known", "none", "{ pool: reserva }"];
 
 /// The example, with another `when_short` and a pool to fall back on.
 pub fn world(rule: &str, min_serving: usize) -> World {
+    world_by(POLICIES[0], rule, min_serving)
+}
+
+/// The public pool by another policy: its members and what belongs to them.
+pub fn world_by(policy: &str, rule: &str, min_serving: usize) -> World {
     let reserve = "  reserva:
     names: [reserva.midominio.com]
     members: [server-4]
@@ -39,10 +51,11 @@ pub fn world(rule: &str, min_serving: usize) -> World {
     let config = CONFIG
         .replace("when_short: all ", &format!("when_short: {rule} "))
         .replace("min_serving: 1\n", &format!("min_serving: {min_serving}\n"))
+        .replace("members: { role: child } ", &format!("{policy} "))
         .replace("max_answers: 8\n", "max_answers: 8\n    https: true\n")
         .replace("    ttl: 5\n", "    ttl: 5\n    https: true\n")
         .replace("pools:\n", &format!("pools:\n{reserve}"));
-    assert_eq!(config.matches("https: true").count(), 2);
+    assert!(config.matches("https: true").count() == 2 && config.contains(policy), "{policy}");
     World::load(&[("config.yaml", &config), ("zones/midominio.com.zone", ZONE)])
 }
 
@@ -75,11 +88,14 @@ proptest! {
     #[test]
     fn no_health_brings_the_mother_into_a_public_answer(
         rule in 0..RULES.len(),
+        policy in 0..POLICIES.len(),
         min_serving in 1usize..=3,
         steps in prop::collection::vec((0..NODES.len(), any::<bool>()), 64),
     ) {
         let guarded: BTreeSet<IpAddr> = GUARDED.iter().map(|a| a.parse().unwrap()).collect();
-        let mut world = world(RULES[rule], min_serving);
+        // A tier of one has no two that serve.
+        let min_serving = if policy == TIERS { 1 } else { min_serving };
+        let mut world = world_by(POLICIES[policy], RULES[rule], min_serving);
         for (node, up) in steps {
             world.set(NODES[node], if up { Standing::Serving } else { Standing::Out });
             for (name, rtype) in [
@@ -182,11 +198,14 @@ proptest! {
     #[test]
     fn no_order_brings_the_mother_into_a_public_answer_or_empties_a_pool(
         rule in 0..RULES.len(),
+        policy in 0..POLICIES.len(),
         min_serving in 1usize..=3,
         steps in prop::collection::vec(step(), 128),
     ) {
         let guarded: BTreeSet<IpAddr> = GUARDED.iter().map(|a| a.parse().unwrap()).collect();
-        let mut world = world(RULES[rule], min_serving);
+        // A tier of one has no two that serve.
+        let min_serving = if policy == TIERS { 1 } else { min_serving };
+        let mut world = world_by(POLICIES[policy], RULES[rule], min_serving);
         let mut now = jiff::Timestamp::UNIX_EPOCH;
         let loaded = Loaded::build(&world.config, "config.yaml".as_ref(), now).unwrap();
         let (mut state, plan) = ControlState::new(Box::new(loaded), &[], now);

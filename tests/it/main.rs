@@ -6,6 +6,7 @@ mod control;
 mod counting;
 mod delegation;
 mod encrypted;
+mod failover;
 mod fairness;
 mod guard;
 mod health;

@@ -8,8 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tiovivo::cluster::pool::PoolId;
-use tiovivo::cluster::selection::{PoolHealth, Share, select, serving};
+use tiovivo::cluster::failover::charge;
+use tiovivo::cluster::pool::{Pool, PoolId};
+use tiovivo::cluster::selection::{PoolHealth, is_enough, select, serving};
 use tiovivo::cluster::standing::Standing;
 use tiovivo::config::{self, Config};
 use tiovivo::control::loaded::identity;
@@ -101,12 +102,8 @@ impl World {
         let published = config.published.iter().map(|p| (&p.owner, p.pool));
         let identity = identity(&config.server);
         let statics = Arc::new(Statics::build(&config.zones, published, identity).unwrap());
-        let health = config.pools.iter().map(|pool| PoolHealth {
-            standings: vec![Standing::Serving; pool.membership.len()],
-            withheld: vec![],
-            shares: vec![Share::FULL; pool.membership.len()],
-            last_enough: (0..pool.membership.len()).collect(),
-        });
+        let all = |pool: &Pool| vec![Standing::Serving; pool.membership.len()];
+        let health = config.pools.iter().map(|pool| PoolHealth::of(all(pool)));
         let health: Vec<PoolHealth> = health.collect();
         let snapshot = Snapshot::build(&statics, &config.pools, &inputs(&config, &health), None);
         let down = BTreeSet::new();
@@ -125,7 +122,8 @@ impl World {
                 *standing = if is_down { Standing::Out } else { Standing::Serving };
             }
             let serving = serving(&health.standings);
-            if serving.len() >= pool.min_serving {
+            health.in_charge = charge(pool, &serving, health.in_charge);
+            if is_enough(pool, &serving) {
                 health.last_enough = serving;
             }
         }
@@ -156,7 +154,7 @@ impl World {
 }
 
 fn inputs(config: &Config, health: &[PoolHealth]) -> Vec<PoolInput> {
-    let input = |(index, pool): (usize, &tiovivo::cluster::pool::Pool)| PoolInput {
+    let input = |(index, pool): (usize, &Pool)| PoolInput {
         selection: select(&config.pools, health, PoolId(index as u32)),
         ttl: pool.ttl,
     };

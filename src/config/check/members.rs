@@ -8,12 +8,14 @@
 use std::collections::HashMap;
 
 use crate::cluster::check::Check;
+use crate::cluster::failover::Tiers;
 use crate::cluster::member::{AddressKind, Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{Node, Role};
 use crate::cluster::pool::Membership;
 use crate::config::check::nodes::Inventory;
 use crate::config::check::report::Report;
+use crate::config::check::server::has_items;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawMembers, RawSelector};
 use crate::config::raw::scalar::quoted;
@@ -36,19 +38,24 @@ pub fn check(
     inventory: &Inventory<'_>,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> Option<Membership> {
+) -> Option<(Membership, Tiers)> {
     let kind = raw.address.map(|kind| kind.0).unwrap_or_default();
-    let path_of_members = path.key("members");
-    let Some(written) = &raw.members else {
-        report.missing(path, "members", "write a list of node names, or { role: child }");
-        return None;
-    };
-    let (nodes, is_complete) = match written {
-        RawMembers::Names(names) => named(names, inventory, &path_of_members, report)?,
-        RawMembers::All(selector) => {
-            (selected(selector, inventory, &path_of_members, report)?, true)
+    let (written, path_of_members) = written(raw, path, report)?;
+    let mut chosen = Chooser { inventory, report, seen: HashMap::new(), is_complete: true };
+    let mut nodes = vec![];
+    let mut sizes = vec![];
+    match written {
+        Members::One(members) => nodes = chosen.choose(members, &path_of_members)?,
+        Members::Tiers(tiers) => {
+            for (index, tier) in tiers.iter().enumerate() {
+                let tier = chosen.choose(tier, &path_of_members.index(index)).unwrap_or_default();
+                chosen.is_complete &= !tier.is_empty();
+                sizes.push(tier.len());
+                nodes.extend(tier);
+            }
         }
-    };
+    }
+    let is_complete = chosen.is_complete;
     if nodes.len() > MAX_MEMBERS {
         let message = format!("{} members", nodes.len());
         report.error(&path_of_members, message, format!("write at most {MAX_MEMBERS}"));
@@ -66,47 +73,118 @@ pub fn check(
             Membership::Only { clients, members }
         }
     };
-    is_complete.then_some(membership)
+    is_complete.then(|| (membership, Tiers::of(sizes)))
+}
+
+/// The members as they are written.
+enum Members<'a> {
+    One(&'a RawMembers),
+    Tiers(&'a [RawMembers]),
+}
+
+/// And where.
+fn written<'a>(
+    raw: &'a RawPool,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<(Members<'a>, KeyPath)> {
+    let (members, tiers) = (path.key("members"), path.key("tiers"));
+    match (&raw.members, &raw.tiers) {
+        (Some(written), None) => Some((Members::One(written), members)),
+        (None, Some(written)) if written.is_empty() => {
+            if !has_items(&tiers, report) {
+                let help = "write lists of node names, the first tier first";
+                report.error(&tiers, "a pool without members", help);
+            }
+            None
+        }
+        (None, Some(written)) => Some((Members::Tiers(written), tiers)),
+        (Some(_), Some(_)) => {
+            let help = "the members are those of `tiers`: remove `members`";
+            report.clash(&tiers, "members and tiers at once", help, (&members, "these"));
+            None
+        }
+        (None, None) => {
+            if !report.is_told(&tiers) {
+                report.missing(path, "members", "write a list of node names, or { role: child }");
+            }
+            None
+        }
+    }
 }
 
 /// A node, and the key that made it a member.
 type Chosen<'a> = (&'a Node, KeyPath);
 
-/// The nodes without a fault of their own, and whether these are all.
-fn named<'a>(
-    names: &[String],
-    inventory: &'a Inventory<'_>,
-    path: &KeyPath,
-    report: &mut Report<'_>,
-) -> Option<(Vec<Chosen<'a>>, bool)> {
-    if names.is_empty() {
-        if report.find(path).is_some_and(|found| found.value.is_empty()) {
-            let help = "write a list of node names, or { role: child }";
-            report.error(path, "a pool without members", help);
+/// Takes nodes, each once.
+struct Chooser<'a, 'r, 's> {
+    inventory: &'a Inventory<'a>,
+    report: &'r mut Report<'s>,
+    /// By their names: where they are written.
+    seen: HashMap<String, KeyPath>,
+    /// All that are written are taken.
+    is_complete: bool,
+}
+
+impl<'a> Chooser<'a, '_, '_> {
+    /// The nodes without a fault of their own; `None` when the whole has one.
+    fn choose(&mut self, written: &RawMembers, path: &KeyPath) -> Option<Vec<Chosen<'a>>> {
+        match written {
+            RawMembers::Names(names) => self.named(names, path),
+            RawMembers::All(selector) => {
+                let nodes = selected(selector, self.inventory, path, self.report)?;
+                Some(nodes.into_iter().filter(|(node, path)| self.is_first(node, path)).collect())
+            }
         }
-        return None;
     }
-    let mut seen = HashMap::new();
-    let mut nodes = vec![];
-    for (index, name) in names.iter().enumerate() {
-        let path = path.index(index);
-        let known = inventory.names.get(name.as_str());
-        if let Some(first) = seen.get(name.as_str()) {
-            let message = format!("{} is in the list already", quoted(name));
-            report.clash(&path, message, "remove it", (first, "the first one"));
-            continue;
+
+    /// Whether nobody has it yet. Of a selector only the first such node is told, for all of its
+    /// nodes stand in one place.
+    fn is_first(&mut self, node: &Node, path: &KeyPath) -> bool {
+        let name = node.name.as_str();
+        let Some(first) = self.seen.get(name) else {
+            self.seen.insert(name.to_owned(), path.clone());
+            return true;
+        };
+        if self.is_complete {
+            let message = format!("{} is in another tier already", quoted(name));
+            let help = "write each node in one tier";
+            self.report.clash(path, message, help, (first, "the first one"));
         }
-        seen.insert(name.as_str(), path.clone());
-        if known.is_none() && !report.is_told(&KeyPath::root().key("nodes").key(name)) {
-            let meant = report.meant(name, inventory.names.keys().copied());
-            let message = format!("there is no node {}", quoted(name));
-            report.error(&path, message, format!("{meant}write the name of a node"));
-        }
-        let node = known.copied().flatten().and_then(|index| inventory.nodes.get(index));
-        nodes.extend(node.map(|node| (node, path)));
+        self.is_complete = false;
+        false
     }
-    let is_complete = nodes.len() == names.len();
-    Some((nodes, is_complete))
+
+    fn named(&mut self, names: &[String], path: &KeyPath) -> Option<Vec<Chosen<'a>>> {
+        if names.is_empty() {
+            if self.report.find(path).is_some_and(|found| found.value.is_empty()) {
+                let help = "write a list of node names, or { role: child }";
+                let what = if path.last_key().is_some() { "pool" } else { "tier" };
+                self.report.error(path, format!("a {what} without members"), help);
+            }
+            return None;
+        }
+        let mut nodes = vec![];
+        for (index, name) in names.iter().enumerate() {
+            let path = path.index(index);
+            let known = self.inventory.names.get(name.as_str());
+            if let Some(first) = self.seen.get(name) {
+                let message = format!("{} is in the list already", quoted(name));
+                self.report.clash(&path, message, "remove it", (first, "the first one"));
+                continue;
+            }
+            self.seen.insert(name.clone(), path.clone());
+            if known.is_none() && !self.report.is_told(&KeyPath::root().key("nodes").key(name)) {
+                let meant = self.report.meant(name, self.inventory.names.keys().copied());
+                let message = format!("there is no node {}", quoted(name));
+                self.report.error(&path, message, format!("{meant}write the name of a node"));
+            }
+            let node = known.copied().flatten().and_then(|i| self.inventory.nodes.get(i));
+            nodes.extend(node.map(|node| (node, path)));
+        }
+        self.is_complete &= nodes.len() == names.len();
+        Some(nodes)
+    }
 }
 
 fn selected<'a>(

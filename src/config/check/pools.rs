@@ -5,8 +5,9 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
+use crate::cluster::failover::Tiers;
 use crate::cluster::networks::Networks;
-use crate::cluster::pool::{Alpn, Pool, PoolId, PoolName, WhenShort};
+use crate::cluster::pool::{Alpn, Membership, Order, Pool, PoolId, PoolName, WhenShort};
 use crate::config::check::checks;
 use crate::config::check::members::{self, Audience};
 use crate::config::check::nodes::{self, Inventory};
@@ -54,14 +55,13 @@ fn pool(
     report: &mut Report<'_>,
 ) -> Option<Pool> {
     let audience = audience(raw, path, report);
-    let membership = members::check(raw, audience, inventory, path, report);
+    let (membership, tiers) = members::check(raw, audience, inventory, path, report).unzip();
     let min_serving = raw.min_serving.map_or(MIN_SERVING, |min| min.0.0) as usize;
-    if let Some(members) = membership.as_ref().map(|membership| membership.len())
-        && min_serving > members
-    {
-        let message = format!("{min_serving} of {members} members can never serve");
-        report.error(&path.key("min_serving"), message, format!("write 1 to {members}"));
+    if let (Some(membership), Some(tiers)) = (&membership, &tiers) {
+        check_least(membership, tiers, min_serving, path, report);
     }
+    let order = raw.order.map(|order| order.0).unwrap_or_default();
+    failover_only(raw, order, path, report);
     let when_short = when_short(raw, ids, path, report);
     let https = https(raw, path, report);
     let context = checks::Context { membership: membership.as_ref(), folder };
@@ -70,7 +70,9 @@ fn pool(
     Some(Pool {
         name: PoolName::new(name),
         membership: membership?,
-        order: raw.order.map(|order| order.0).unwrap_or_default(),
+        order,
+        tiers: tiers?,
+        stay: raw.stay.is_some_and(|stay| stay.0.0),
         ttl: raw.ttl.map_or(TTL, |ttl| ttl.0.0),
         max_answers: raw.max_answers.map_or(MAX_ANSWERS, |max| max.0.0) as usize,
         min_serving,
@@ -83,6 +85,38 @@ fn pool(
         https,
         steadiness: steadiness::check(raw, path, report),
     })
+}
+
+/// `min_serving` can be reached: by the members, or by each tier.
+fn check_least(
+    membership: &Membership,
+    tiers: &Tiers,
+    min_serving: usize,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) {
+    let (members, of) = match tiers.smallest() {
+        Some(smallest) => (smallest, "members of a tier"),
+        None => (membership.len(), "members"),
+    };
+    if min_serving > members {
+        let message = format!("{min_serving} of {members} {of} can never serve");
+        report.error(&path.key("min_serving"), message, format!("write 1 to {members}"));
+    }
+}
+
+/// Keys that mean nothing with another order.
+fn failover_only(raw: &RawPool, order: Order, path: &KeyPath, report: &mut Report<'_>) {
+    if order == Order::Failover || report.is_told(&path.key("order")) {
+        return;
+    }
+    let stays = raw.stay.is_some_and(|stay| stay.0.0);
+    for (key, written) in [("tiers", raw.tiers.is_some()), ("stay", stays)] {
+        if written {
+            let message = format!("`{key}` belongs to `order: failover`");
+            report.error(&path.key(key), message, "write it, or leave the key out");
+        }
+    }
 }
 
 /// What to publish, if anything.

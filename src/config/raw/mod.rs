@@ -143,14 +143,22 @@ pub struct RawZone {
 /// A set of nodes that is answered under one or more names.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "keys such as `names`, `members` and `check`")]
-#[schemars(rename = "pool", extend("required" = ["names", "members"],
+#[schemars(rename = "pool", extend("required" = ["names"],
     "oneOf" = [{ "required": ["check"] }, { "required": ["checks"] }]))]
 pub struct RawPool {
     /// Domain names that are answered from the pool. The zone file has no address there.
     #[schemars(length(min = 1))]
     pub names: Option<Vec<String>>,
-    /// A list of node names, all nodes of a role, or all nodes with a tag.
+    /// A list of node names, all nodes of a role, or all nodes with a tag. This or `tiers`.
     pub members: Option<RawMembers>,
+    /// Of `order: failover`, instead of `members`: the first tier in which `min_serving` members
+    /// serve is answered as a whole.
+    #[schemars(length(min = 1))]
+    pub tiers: Option<Vec<RawMembers>>,
+    /// Of `order: failover`: whoever took over is answered until it falls or is drained, also when
+    /// those before it serve again.
+    #[schemars(extend("default" = false))]
+    pub stay: Option<Scalar<Switch>>,
     /// Order of the addresses in an answer.
     #[schemars(extend("default" = "rotate"))]
     pub order: Option<Scalar<Order>>,

@@ -50,6 +50,9 @@ fn facts(html: &mut Html, pool: &PoolStatus) {
     }
     html.raw("</dd></div>\n");
     fact(html, "Order", pool.order);
+    if let Some(nodes) = &pool.in_charge {
+        fact(html, "In charge", nodes.join(", "));
+    }
     fact(html, "Answers at most", pool.max_answers);
     fact(html, "Short below", pool.min_serving);
     fact(html, "When short", &pool.when_short);

@@ -65,7 +65,7 @@ fn snapshot(statics: &Arc<Statics>, pools: &[Pool], serves: fn(usize) -> bool) -
         // Unequal ones, so that these ways of writing are tried too.
         let share = |member: usize| Share::percent(100 - (member % 3) as u8);
         let shares = (0..standings.len()).map(share).collect();
-        PoolHealth { standings, withheld: vec![], shares, last_enough }
+        PoolHealth { shares, last_enough, ..PoolHealth::of(standings) }
     });
     let health: Vec<PoolHealth> = health.collect();
     let input = |(index, pool): (usize, &Pool)| PoolInput {

@@ -153,6 +153,7 @@ fn web() -> PoolStatus {
         when_short: "all".into(),
         serving: 3,
         short: false,
+        in_charge: None,
         answering: vec!["server-2".into(), "server-3".into(), "server-6".into()],
         why: "3 of 5 members serve; the TTL is halved while server-3, server-4 and server-5 are \
               not settled"
@@ -182,6 +183,7 @@ fn mother() -> PoolStatus {
         when_short: "all".into(),
         serving: 2,
         short: false,
+        in_charge: Some(vec!["server-1".into()]),
         answering: vec!["server-1".into()],
         why: "server-1 is the first of the list that serves".into(),
         members,
@@ -205,6 +207,7 @@ fn media() -> PoolStatus {
         when_short: "all".into(),
         serving: 0,
         short: true,
+        in_charge: None,
         answering: vec!["server-7".into()],
         why: "0 of 1 members serve, 1 are wanted: all are answered (when_short: all)".into(),
         members,
