@@ -14,6 +14,7 @@ mod hooks;
 mod http;
 mod kept;
 mod load;
+mod obeyed;
 mod orders;
 mod process;
 mod promises;
