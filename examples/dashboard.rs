@@ -60,7 +60,7 @@ async fn main() -> io::Result<()> {
     let (commands, writers) = (mpsc::channel(1).0, Writers::default());
     let (teller, turns) = turns::channel();
     let folder = tempfile::tempdir()?;
-    let hooks = hooks::start(&sample_hooks(), turns, folder.path());
+    let hooks = hooks::start(&sample_hooks(), turns, folder.path(), Some("ns1"));
     let (limits, reports) = (Limits::default(), mpsc::channel(1).0);
     let dashboard = Dashboard { status, counters, hooks, limits, commands, reports, writers };
     println!("http://{}/", listener.local_addr()?);

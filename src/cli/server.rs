@@ -135,7 +135,8 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         }
         None => None,
     };
-    let hooks = hooks::start(&config.hooks, control.turns(), &config.server.state);
+    let nsid = config.server.nsid.as_deref();
+    let hooks = hooks::start(&config.hooks, control.turns(), &config.server.state, nsid);
     let control = control.start();
     let dashboard_address = dashboard.as_ref().map(|(address, _)| *address);
     if let Some((_, listener)) = dashboard {

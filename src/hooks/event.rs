@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::control::turns::Turn;
@@ -10,9 +12,11 @@ use crate::control::turns::Turn;
 /// Cheap to copy: hooks share the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Grows from event to event, also over a restart.
+    /// Grows from event to event of this server, also over a restart.
     pub id: u64,
     pub at: Timestamp,
+    /// Which of the name servers tells it: its NSID.
+    pub server: Option<Arc<str>>,
     /// So many events before this one are missing, and that is all that it says. 0: a change of
     /// standing.
     pub missing: u64,
@@ -20,9 +24,10 @@ pub struct Event {
 }
 
 impl Event {
-    pub fn of(id: u64, turn: &Turn) -> Event {
+    pub fn of(id: u64, turn: &Turn, server: Option<Arc<str>>) -> Event {
         let body = json!({
             "id": id,
+            "server": server.as_deref(),
             "type": "standing",
             "time": time(turn.at),
             "scope": turn.scope.as_str(),
@@ -32,25 +37,39 @@ impl Event {
             "new": turn.new,
             "cause": turn.cause,
         });
-        Event { id, at: turn.at, missing: 0, body: body.to_string().into() }
+        Event { id, at: turn.at, missing: 0, server, body: body.to_string().into() }
     }
 
     /// Stands where `missing` events were.
-    pub fn dropped(id: u64, at: Timestamp, missing: u64) -> Event {
-        let body = json!({ "id": id, "type": "dropped", "time": time(at), "count": missing });
-        Event { id, at, missing, body: body.to_string().into() }
+    pub fn dropped(id: u64, at: Timestamp, missing: u64, server: Option<Arc<str>>) -> Event {
+        let body = json!({
+            "id": id,
+            "server": server.as_deref(),
+            "type": "dropped",
+            "time": time(at),
+            "count": missing,
+        });
+        Event { id, at, missing, server, body: body.to_string().into() }
     }
 
     /// Of a body that an earlier run made; `None` when it is none.
     pub fn recalled(body: &Value) -> Option<Event> {
         let id = body.get("id")?.as_u64()?;
         let at = body.get("time")?.as_str()?.parse().ok()?;
+        let server = body.get("server").and_then(Value::as_str).map(Arc::from);
         let missing = match body.get("type")?.as_str()? {
             "standing" => 0,
             "dropped" => body.get("count")?.as_u64().filter(|count| *count > 0)?,
             _ => return None,
         };
-        Some(Event { id, at, missing, body: body.to_string().into() })
+        Some(Event { id, at, missing, server, body: body.to_string().into() })
+    }
+
+    /// What a receiver knows a repetition by: other name servers may tell it of events with the
+    /// same number, but not with the same body.
+    pub fn message_id(&self) -> String {
+        let digest = digest(&SHA256, self.body.as_bytes());
+        format!("{}-{}", self.id, HEXLOWER.encode(&digest.as_ref()[..4]))
     }
 
     /// One JSON object: the same octets at each attempt, also after a restart.
@@ -93,21 +112,31 @@ pub mod tests {
             new: "out",
             cause,
         };
-        Event::of(id, &turn)
+        Event::of(id, &turn, Some("ns1".into()))
+    }
+
+    #[test]
+    fn the_same_event_of_another_server_is_another_message() {
+        let event = event(7);
+        assert_eq!(event.message_id().len(), "7-".len() + 8);
+        let here = Event::dropped(7, event.at, 1, Some("ns1".into()));
+        let there = Event::dropped(7, event.at, 1, Some("ns2".into()));
+        assert_ne!(here.message_id(), there.message_id());
     }
 
     #[test]
     fn an_event_is_recalled_octet_by_octet() {
-        for event in [event(u64::MAX), Event::dropped(7, Timestamp::UNIX_EPOCH, 12)] {
+        for event in [event(u64::MAX), Event::dropped(7, Timestamp::UNIX_EPOCH, 12, None)] {
             let body: Value = serde_json::from_str(event.body()).unwrap();
             assert_eq!(Event::recalled(&body), Some(event));
         }
+        let time = "2026-03-01T10:02:11.500Z";
         for none in [
             json!({}),
             json!({ "id": 1, "type": "standing" }),
-            json!({ "id": -1, "type": "standing", "time": "2026-03-01T10:02:11.500Z" }),
-            json!({ "id": 1, "type": "other", "time": "2026-03-01T10:02:11.500Z" }),
-            json!({ "id": 1, "type": "dropped", "time": "2026-03-01T10:02:11.500Z", "count": 0 }),
+            json!({ "id": -1, "type": "standing", "time": time }),
+            json!({ "id": 1, "type": "other", "time": time }),
+            json!({ "id": 1, "type": "dropped", "time": time, "count": 0 }),
         ] {
             assert_eq!(Event::recalled(&none), None, "{none}");
         }

@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_recalled() {
-        let dropped = Event::dropped(11, Timestamp::UNIX_EPOCH, 10);
+        let dropped = Event::dropped(11, Timestamp::UNIX_EPOCH, 10, None);
         let pager = ("pager".to_owned(), vec![dropped, event(12), event(13)]);
         let kept = Kept { last_id: 14, hooks: vec![pager, ("a\"b".into(), vec![event(13)])] };
         assert_eq!(there_and_back(&kept), kept);

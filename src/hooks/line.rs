@@ -33,12 +33,19 @@ pub struct Line {
 pub struct Inner {
     pub queue: Queue,
     trouble: Trouble,
+    /// Events were dropped, and none was delivered since.
+    overflows: bool,
 }
 
 impl Inner {
     /// With what an earlier run did not deliver.
     pub fn of(events: Vec<Event>) -> Inner {
-        Inner { queue: Queue::recalled(events), trouble: Trouble::default() }
+        Inner { queue: Queue::recalled(events), ..Inner::default() }
+    }
+
+    /// Whether it begins with these that were dropped.
+    fn begins_to_overflow(&mut self, dropped: u64) -> bool {
+        dropped > 0 && !std::mem::replace(&mut self.overflows, true)
     }
 }
 
@@ -81,22 +88,23 @@ impl Line {
 
     /// Never waits.
     pub fn push(&self, event: &Event) {
-        let dropped = self.inner().queue.push(event.clone());
-        self.arrived(dropped);
+        self.add(|queue| queue.push(event.clone()));
     }
 
     /// Older than what waits.
     pub fn put_first(&self, events: Vec<Event>) {
-        let dropped = self.inner().queue.put_first(events);
-        self.arrived(dropped);
+        self.add(|queue| queue.put_first(events));
     }
 
-    fn arrived(&self, dropped: u64) {
-        if dropped > 0 && self.counts.dropped.fetch_add(dropped, Ordering::Relaxed) == 0 {
-            tracing::warn!(
-                "hook {}: its queue is full, the oldest events are dropped",
-                self.name()
-            );
+    fn add(&self, add: impl FnOnce(&mut Queue) -> u64) {
+        let mut inner = self.inner();
+        let dropped = add(&mut inner.queue);
+        let begins = inner.begins_to_overflow(dropped);
+        drop(inner);
+        self.counts.dropped.fetch_add(dropped, Ordering::Relaxed);
+        if begins {
+            let name = self.name();
+            tracing::warn!("hook {name}: its queue is full, the oldest events are dropped");
         }
         self.arrived.notify_one();
         self.changed.notify_one();
@@ -180,6 +188,7 @@ impl Line {
         match end {
             End::Taken => {
                 self.counts.delivered.fetch_add(1, Ordering::Relaxed);
+                inner.overflows = false;
                 if std::mem::take(&mut inner.trouble.in_a_row) > 0 {
                     tracing::info!("hook {}: delivers again", self.name());
                 }
@@ -223,5 +232,16 @@ mod tests {
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
         let minutes: u64 = (0..MAX_REFUSALS - 1).map(|n| pause(second, n).as_secs()).sum();
         assert_eq!(minutes, 255, "as the documentation says");
+    }
+
+    #[test]
+    fn each_time_that_a_queue_overflows_is_told_once() {
+        let mut inner = Inner::default();
+        assert_eq!(
+            [0, 2, 1, 0, 1].map(|n| inner.begins_to_overflow(n)),
+            [false, true, false, false, false]
+        );
+        inner.overflows = false;
+        assert!(inner.begins_to_overflow(1));
     }
 }

@@ -45,6 +45,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 pub struct Handle {
     running: Arc<Mutex<Vec<Running>>>,
     last_id: Arc<AtomicU64>,
+    /// Its NSID.
+    server: Option<Arc<str>>,
     changed: Arc<Notify>,
     deliveries: TaskTracker,
     keeper: TaskTracker,
@@ -59,9 +61,9 @@ struct Running {
 }
 
 /// Within a tokio runtime. What an earlier run did not deliver, by the file in `folder`, comes
-/// first. Ends when the writer has and all is delivered. Blocks.
-pub fn start(hooks: &[Hook], turns: Turns, folder: &Path) -> Handle {
-    let handle = Handle::default();
+/// first. `server` is the NSID. Ends when the writer has and all is delivered. Blocks.
+pub fn start(hooks: &[Hook], turns: Turns, folder: &Path, server: Option<&str>) -> Handle {
+    let handle = Handle { server: server.map(Arc::from), ..Handle::default() };
     let recalled = kept::recall(folder, Timestamp::now());
     if let Err(error) = &recalled {
         tracing::warn!("{error}; until it can, what waits for hooks is not kept");
@@ -80,10 +82,11 @@ async fn pass_on(handle: Handle, mut turns: Turns) {
         let at = turn.at;
         if lost > 0 {
             tracing::warn!("{lost} changes of standing came too fast for the hooks");
-            let dropped = Event::dropped(handle.next_id(at), at, lost);
+            let dropped = Event::dropped(handle.next_id(at), at, lost, handle.server.clone());
             handle.each(|running| running.line.push(&dropped));
         }
-        handle.push(&Event::of(handle.next_id(at), &turn), &turn);
+        let event = Event::of(handle.next_id(at), &turn, handle.server.clone());
+        handle.push(&event, &turn);
     }
     handle.each(|running| running.line.close());
 }
@@ -174,7 +177,8 @@ impl Handle {
             let waiting: usize = self.running().iter().map(|running| running.line.waiting()).sum();
             tracing::warn!("{waiting} events for hooks are not delivered; the next start does it");
             self.each(|running| running.stop.cancel());
-            self.deliveries.wait().await;
+            // They end where they next wait.
+            let _ = timeout(STOP_LIMIT, self.deliveries.wait()).await;
         }
         self.ended.cancel();
         self.keeper.close();

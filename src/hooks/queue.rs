@@ -8,8 +8,8 @@ use crate::hooks::event::Event;
 pub const MAX_WAITING: usize = 1024;
 /// Octets of their JSON. With those in hand, the events of all hooks fit into a state file.
 pub const MAX_OCTETS: usize = 384 * 1024;
-/// Longest body that says how many are missing.
-const TOLD: usize = 128;
+/// Longest body that says how many are missing, with an NSID of 255 octets that are all escaped.
+const TOLD: usize = 144 + 6 * 255;
 
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -46,10 +46,10 @@ impl Queue {
             let Some(old) = self.pop() else { break };
             missing += old.missing.max(1);
             dropped += u64::from(old.missing == 0);
-            newest = Some((old.id, old.at));
+            newest = Some((old.id, old.at, old.server));
         }
-        if let Some((id, at)) = newest {
-            let told = Event::dropped(id, at, missing);
+        if let Some((id, at, server)) = newest {
+            let told = Event::dropped(id, at, missing, server);
             self.octets += told.body().len();
             self.waiting.push_front(told);
         }
@@ -114,7 +114,8 @@ mod tests {
         assert_eq!(queue.take(), Some(event(0)), "what is in hand stays");
         queue.done();
         let first = queue.take().unwrap();
-        assert_eq!(first, Event::dropped(11, Timestamp::UNIX_EPOCH, 11));
+        let told = Event::dropped(11, Timestamp::UNIX_EPOCH, 11, Some("ns1".into()));
+        assert_eq!(first, told);
         queue.done();
         for id in 12..=total {
             assert_eq!(queue.take(), Some(event(id)));
@@ -157,6 +158,8 @@ mod tests {
         assert_eq!(queue.take().unwrap().missing, 1);
         queue.done();
         assert_eq!(queue.take().unwrap().id, 2);
-        assert!(Event::dropped(u64::MAX, Timestamp::MAX, u64::MAX).body().len() <= TOLD);
+        let server = Some("\u{1}".repeat(255).into());
+        let longest = Event::dropped(u64::MAX, Timestamp::MAX, u64::MAX, server);
+        assert!(longest.body().len() <= TOLD);
     }
 }

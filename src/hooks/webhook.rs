@@ -49,15 +49,15 @@ impl Webhook {
 
     pub async fn post(&self, event: &Event) -> Result<(), Failed> {
         let time = Timestamp::now().as_second();
-        let body = event.body();
+        let (id, body) = (event.message_id(), event.body());
         let mut request = self
             .client
             .post(&self.url)
             .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", event.id)
+            .header("webhook-id", &id)
             .header("webhook-timestamp", time);
         if let Some(key) = &self.key {
-            let signature = signature(key, event.id, time, body);
+            let signature = signature(key, &id, time, body);
             request = request.header("webhook-signature", signature);
         }
         let sent = request.body(body.to_owned()).send().await;
@@ -73,7 +73,7 @@ fn judge(status: StatusCode) -> Result<(), Failed> {
     Err(Failed { told: format!("HTTP {}, expected 2xx", status.as_u16()), refused })
 }
 
-fn signature(key: &hmac::Key, id: u64, time: i64, body: &str) -> String {
+fn signature(key: &hmac::Key, id: &str, time: i64, body: &str) -> String {
     let signed = format!("{id}.{time}.{body}");
     format!("v1,{}", BASE64.encode(hmac::sign(key, signed.as_bytes()).as_ref()))
 }

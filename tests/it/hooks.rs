@@ -37,7 +37,7 @@ struct Run {
 impl Run {
     fn start(folder: &Path, hooks: &[Hook]) -> Run {
         let (teller, turns) = turns::channel();
-        Run { teller, handle: hooks::start(hooks, turns, folder) }
+        Run { teller, handle: hooks::start(hooks, turns, folder, Some("ns1")) }
     }
 
     /// One change for each number.
