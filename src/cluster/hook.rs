@@ -10,7 +10,7 @@ use crate::cluster::trust::Trust;
 pub enum Scope {
     /// A member of a pool began or ceased to serve.
     Node,
-    /// A pool became short, or has enough again.
+    /// A pool became short, or has enough again; its last set is kept, or no longer.
     Pool,
 }
 

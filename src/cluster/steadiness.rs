@@ -1,6 +1,9 @@
 //! What keeps the answers of a pool steady while its members do not: rules that go by time.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use crate::cluster::check::Probe;
 
 /// Each of them is off when `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -8,6 +11,19 @@ pub struct Steadiness {
     pub damping: Option<Damping>,
     /// So long after its return a member has its full part of the first places. 1 s to 1 h.
     pub slow_start: Option<Duration>,
+    /// When most members fail at once, the last set is kept while it is found out why; at most so
+    /// long. 1 s to 1 h.
+    pub common_cause: Option<Duration>,
+}
+
+/// Control targets that there may be.
+pub const MAX_CONTROLS: usize = 8;
+
+/// Something that answers unless this machine is cut off: it has nothing to do with the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlTarget {
+    pub address: IpAddr,
+    pub probe: Probe,
 }
 
 /// Flap damping: the `falls`th fall within `within` holds a member out for `hold`, also when it has

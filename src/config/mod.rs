@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use crate::cluster::hook::Hook;
 use crate::cluster::node::Node;
 use crate::cluster::pool::{Pool, PoolId};
+use crate::cluster::steadiness::ControlTarget;
 use crate::config::certificate::Certificate;
 use crate::config::check::report::Report;
 use crate::config::cookie::Secret;
@@ -154,6 +155,8 @@ pub struct Server {
     /// The first makes cookies, all verify. One of this process where there is no file.
     pub cookie_secrets: Vec<Secret>,
     pub encrypted: Encrypted,
+    /// What has nothing to do with the cluster, and answers unless this machine is cut off.
+    pub controls: Vec<ControlTarget>,
 }
 
 /// Addresses of the encrypted transports; none is off.

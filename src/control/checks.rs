@@ -114,6 +114,15 @@ impl Checked {
         }
     }
 
+    /// Whether the newest results alone would put it out.
+    pub fn fails(&self) -> bool {
+        let standing = |check: &Named| match check.watched.fails {
+            true => Standing::Out,
+            false => Standing::Serving,
+        };
+        checks::standing(self.least, self.list.iter().map(standing)) == Standing::Out
+    }
+
     /// What counts for the answers.
     pub fn standing(&self) -> Standing {
         self.standing

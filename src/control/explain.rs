@@ -77,7 +77,7 @@ fn start(pool: &Pool, member: &MemberState, now: Timestamp) -> Option<String> {
 }
 
 /// `90 s`, `10 min`, `1 h`.
-fn span(duration: Duration) -> String {
+pub fn span(duration: Duration) -> String {
     match duration.as_secs() {
         seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
         seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
+use crate::cluster::steadiness::ControlTarget;
 use crate::config::{Config, Published, Server};
 use crate::control::status::ZoneStatus;
 use crate::snapshot::identity::{CookieSecrets, Identity};
@@ -29,6 +30,8 @@ pub struct Loaded {
     pub names: Vec<Vec<String>>,
     /// Of the nodes that have some: orders may mean them by their tags.
     pub tags: HashMap<NodeName, BTreeSet<String>>,
+    /// What tells whether this machine is cut off.
+    pub controls: Vec<ControlTarget>,
     pub zones: Vec<ZoneStatus>,
     pub statics: Arc<Statics>,
 }
@@ -45,6 +48,7 @@ impl Loaded {
             pools: config.pools.clone(),
             names: names(config.pools.len(), &config.published),
             tags: config.nodes.iter().map(|n| (n.name.clone(), n.tags.clone())).collect(),
+            controls: config.server.controls.clone(),
             zones: zones(&statics),
             statics: Arc::new(statics),
         })

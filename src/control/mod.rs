@@ -12,6 +12,8 @@
 //! | [`damping`] | decides: how long a member that falls often is held out |
 //! | [`slow_start`] | decides: what part of the answers a member has that returned |
 //! | [`load`] | decides: which part a member takes that says how loaded it is |
+//! | [`suspicion`], [`common`] | decides: whether most members failed, or the one who probes |
+//! | [`controls`] | decides: when the control targets are probed, and what they say |
 //! | [`roster`] | decides: which targets there are, over a reload |
 //! | [`request`] | decides: what an operator asks for, or every fault of it |
 //! | [`push`] | decides: what is reported of a member, and to which check |
@@ -19,15 +21,19 @@
 //! | [`store`] | does: what a restart remembers |
 //! | [`overrides`], [`recorder`] | does: the operator's orders on the disk, before they count |
 //! | [`report`], [`explain`] | decides: what is told, and in which words |
+//! | [`journal`] | what happened, for log, page and hooks |
 //! | [`turns`] | changes of standing, on their way to the hooks |
 //! | [`versioned`] | does: what others keep in the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
 
 pub mod charge;
 pub mod checks;
+pub mod common;
+pub mod controls;
 pub mod damping;
 pub mod event;
 pub mod explain;
+pub mod journal;
 pub mod load;
 pub mod loaded;
 pub mod moves;
@@ -42,6 +48,7 @@ pub mod slow_start;
 pub mod state;
 pub mod status;
 pub mod store;
+pub mod suspicion;
 pub mod turns;
 pub mod versioned;
 pub mod watched;

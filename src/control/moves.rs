@@ -6,6 +6,7 @@
 //! | rises | is out | it is back | back |
 //! | falls, rises | is held out by its damping | nothing | its health |
 //! | falls, rises | is under an operator's order | nothing | its health |
+//! | falls | serves, but most fail: see [`crate::control::suspicion`] | nothing | of the pool |
 //! | | its hold is over, and it is well | it is back | back |
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
 use crate::cluster::selection::{is_enough, serving};
 use crate::cluster::standing::Standing;
+use crate::control::common;
 use crate::control::explain;
 use crate::control::roster::{MemberState, PoolState};
 
@@ -30,8 +32,15 @@ pub struct Move {
 /// Takes over what the trackers say.
 pub fn take_over(pool: &Pool, state: &mut PoolState, now: Timestamp) -> Vec<Move> {
     let mut moves = vec![];
-    for (member, state) in pool.membership.iter().zip(&mut state.members) {
-        if let Some(standing) = state.check.settle() {
+    let (rule, size) = (common::rule(pool), state.members.len());
+    let PoolState { members, suspicion, .. } = state;
+    for (member, state) in pool.membership.iter().zip(members) {
+        let sight = common::sight(state);
+        let is_kept = sight.is_some_and(|sight| sight.falls && suspicion.keeps(&sight));
+        if !is_kept && let Some(standing) = state.check.settle() {
+            if let (Some(_), Some(rule), Standing::Out) = (sight, &rule, standing) {
+                suspicion.note_fall(rule, size, now);
+            }
             moves.push(moved(pool, member.node, state, standing, now));
         }
         if let Some(deep) = &mut state.deep

@@ -10,6 +10,7 @@ use crate::cluster::selection::{Cause, Selection};
 use crate::cluster::standing::{Standing, State};
 use crate::control::charge;
 use crate::control::checks::Checked;
+use crate::control::common;
 use crate::control::explain;
 use crate::control::load::Load;
 use crate::control::orders;
@@ -41,7 +42,7 @@ pub fn status(state: &ControlState, now: Timestamp) -> Status {
         zones: loaded.zones.clone(),
         pools: pools.map(|index| pool_status(state, index, now)).collect(),
         overrides: state.overrides.iter().map(|order| override_status(order, state)).collect(),
-        changes: state.changes.iter().cloned().collect(),
+        changes: state.journal.changes.iter().cloned().collect(),
     }
 }
 
@@ -51,11 +52,13 @@ fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolStatus
     let PoolInput { selection, ttl } = &state.answers[index];
     let why = explain::answered(pools, pool, selection, members);
     let short = matches!(selection.cause, Cause::Short { .. });
+    let kept = common::kept(pool, members, now);
+    let keeps = kept.is_some();
     let shortage = short.then_some(why.as_str());
     let statuses = pool.membership.iter().zip(&members.members).enumerate();
     let statuses = statuses.map(|(place, (member, health))| {
         let in_answers = selection.pool.index() == index && selection.members.contains(&place);
-        member_status(pool, &member, health, in_answers, shortage, now)
+        member_status(pool, &member, health, in_answers, shortage, keeps, now)
     });
     PoolStatus {
         name: pool.name.to_string(),
@@ -72,7 +75,12 @@ fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolStatus
         in_charge: pool.stay.then(|| charge::nodes(pool, members)),
         answering: answering(pools, selection),
         members: statuses.collect(),
-        why,
+        kept: members.suspicion.since().map(explain::time).filter(|_| keeps),
+        cut_off: members.suspicion.is_cut_off(),
+        why: match kept {
+            Some(kept) => format!("{why}; {kept}"),
+            None => why,
+        },
     }
 }
 
@@ -82,6 +90,7 @@ fn member_status(
     health: &MemberState,
     in_answers: bool,
     shortage: Option<&str>,
+    keeps: bool,
     now: Timestamp,
 ) -> MemberStatus {
     let (v4, v6) = (member.addresses.v4(), member.addresses.v6());
@@ -97,6 +106,7 @@ fn member_status(
         operator: health.operator.as_ref().map(operator_status),
         why: match &health.operator {
             Some(order) => explain::ordered_member(order, in_answers, shortage, now),
+            None if keeps && common::is_kept(health) => common::kept_member(health),
             None => explain::member(pool, health, in_answers, shortage, now),
         },
         share: health.share().get(),

@@ -24,6 +24,7 @@ use crate::control::damping::Falls;
 use crate::control::load::Load;
 use crate::control::slow_start::Comeback;
 use crate::control::store::KeptPool;
+use crate::control::suspicion::Suspicion;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
 use crate::health::probe::Subject;
@@ -38,6 +39,7 @@ pub struct PoolState {
     pub in_charge: Option<usize>,
     /// It was told that fewer than `min_serving` serve.
     pub short: bool,
+    pub suspicion: Suspicion,
 }
 
 #[derive(Debug)]
@@ -67,9 +69,24 @@ pub struct Plan {
     pub stop: Vec<TargetId>,
 }
 
+/// What is to be probed beside what a configuration says.
+#[derive(Debug, Default)]
+pub struct Errands {
+    pub plan: Plan,
+    /// At once.
+    pub hurry: Vec<TargetId>,
+}
+
 /// Makes targets; no number comes twice in a run.
 #[derive(Debug, Default)]
 pub struct Numbers(u64);
+
+impl Numbers {
+    pub fn make(&mut self) -> TargetId {
+        self.0 += 1;
+        TargetId(self.0)
+    }
+}
 
 struct Maker<'a> {
     numbers: &'a mut Numbers,
@@ -108,7 +125,13 @@ fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> Poo
     let members = members.collect();
     let enough = |node: &str| kept.is_some_and(|kept| kept.last_enough.iter().any(|n| n == node));
     let in_charge = kept.and_then(|kept| charge::recall(pool, &kept.in_charge));
-    PoolState { members, last_enough: indices(pool, enough), in_charge, short: false }
+    PoolState {
+        members,
+        last_enough: indices(pool, enough),
+        in_charge,
+        short: false,
+        suspicion: Suspicion::default(),
+    }
 }
 
 /// The roster of the configuration `pools`, which follows upon `old_pools` in state `old`.
@@ -156,6 +179,7 @@ fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -
         last_enough: indices(pool, |node| enough.contains(node)),
         in_charge,
         short: old.short,
+        suspicion: old.suspicion,
     }
 }
 
@@ -222,8 +246,7 @@ impl Maker<'_> {
         check: &Check,
         memory: Option<Memory>,
     ) -> Watched {
-        self.numbers.0 += 1;
-        let id = TargetId(self.numbers.0);
+        let id = self.numbers.make();
         let subject = Subject {
             node: member.node.clone(),
             pool: pool.name.clone(),

@@ -5,32 +5,32 @@
 //! TTLs shaped. Until the first round of a run is over it is not called, so that a start changes
 //! the answers at most once.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cluster::hook::Scope;
 use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
 use crate::cluster::selection::{Cause, PoolHealth, Selection, is_enough, select, serving};
 use crate::cluster::standing::Standing;
 use crate::control::charge::{self, Taken};
+use crate::control::common;
+use crate::control::controls::Watch;
 use crate::control::explain;
+use crate::control::journal::{Journal, News};
 use crate::control::loaded::Loaded;
 use crate::control::moves::{self, Move};
 use crate::control::orders;
 use crate::control::request::{Request, RequestFault};
-use crate::control::roster::{self, MemberState, Numbers, Plan, PoolState};
+use crate::control::roster::{self, Errands, MemberState, Numbers, Plan, PoolState};
 use crate::control::slow_start;
-use crate::control::status::{Change, Refused};
+use crate::control::status::Refused;
 use crate::control::store::{KeptMember, KeptPool};
 use crate::control::turns::Turn;
 use crate::health::{Observation, TargetId};
 use crate::snapshot::PoolInput;
 
-/// Changes that are remembered for the page.
-const MAX_CHANGES: usize = 100;
 /// No answer's TTL is shortened below this (seconds).
 const TTL_FLOOR: u32 = 5;
 /// What the slowest member of the first round has beyond its timeout.
@@ -43,7 +43,7 @@ pub struct ControlState {
     /// Indexed by `PoolId`, as all lists of pools here.
     pub pools: Vec<PoolState>,
     pub answers: Vec<PoolInput>,
-    pub changes: VecDeque<Change>,
+    pub journal: Journal,
     pub refused: Option<Refused>,
     /// The operator's orders in force, the newest last.
     pub overrides: Vec<Override>,
@@ -56,8 +56,10 @@ pub struct ControlState {
     unheard: Option<HashSet<TargetId>>,
     /// A state changed since the pools were last settled.
     unsettled: bool,
-    news: Vec<News>,
-    turns: Vec<Turn>,
+    /// Standings were taken over before: what the first round found is no fall.
+    has_settled: bool,
+    controls: Watch,
+    errands: Errands,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,13 +68,6 @@ struct Place {
     member: usize,
     /// `None`: the deep one.
     check: Option<usize>,
-}
-
-/// A line for the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
-    pub warning: bool,
-    pub text: String,
 }
 
 impl ControlState {
@@ -86,7 +81,7 @@ impl ControlState {
             loaded,
             pools,
             answers: vec![],
-            changes: VecDeque::new(),
+            journal: Journal::default(),
             refused: None,
             overrides: vec![],
             orders_change: None,
@@ -95,8 +90,9 @@ impl ControlState {
             places: HashMap::new(),
             unheard: Some(unheard),
             unsettled: false,
-            news: vec![],
-            turns: vec![],
+            has_settled: false,
+            controls: Watch::default(),
+            errands: Errands::default(),
         };
         state.find_places();
         state.select(now);
@@ -117,7 +113,9 @@ impl ControlState {
     /// Counts one result. That of a target that is gone changes nothing.
     pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
         let Observation { target, verdict } = observation;
-        let Some(&Place { pool, member, check }) = self.places.get(target) else { return };
+        let Some(&Place { pool, member, check }) = self.places.get(target) else {
+            return self.controls.observe(*target, verdict);
+        };
         let member = self.pools.get_mut(pool).and_then(|pool| pool.members.get_mut(member));
         let Some(member) = member else { return };
         self.unsettled |= match (check, &mut member.deep) {
@@ -141,15 +139,44 @@ impl ControlState {
 
     /// Lets what was observed count. Whether an answer changed.
     pub fn settle(&mut self, now: Timestamp) -> bool {
-        if !self.is_ready() || !std::mem::take(&mut self.unsettled) {
+        let in_doubt = self.pools.iter().any(|pool| pool.suspicion.since().is_some());
+        if !self.is_ready() || !(std::mem::take(&mut self.unsettled) || in_doubt) {
             return false;
+        }
+        if std::mem::replace(&mut self.has_settled, true) {
+            self.doubt(now);
         }
         self.each_pool(now, moves::take_over);
         self.select(now)
     }
 
+    /// Whether most members of a pool fail at once: then it may be this machine.
+    fn doubt(&mut self, now: Timestamp) {
+        for index in 0..self.pools.len() {
+            let controls = (self.controls.say(&self.loaded.controls), &self.loaded.controls[..]);
+            let (pool, state) = (&self.loaded.pools[index], &mut self.pools[index]);
+            if let Some(told) = common::judge(pool, state, controls, now) {
+                self.errands.hurry.extend(told.asked);
+                let turn = told.turn.map(|kept| match kept {
+                    true => ("judged", "kept"),
+                    false => ("kept", "judged"),
+                });
+                self.journal.pool(pool, told.warning, told.what, turn, now);
+            }
+        }
+        let wanted = self.pools.iter().any(|pool| pool.suspicion.asks_controls());
+        let (all, plan) = (&self.loaded.controls, &mut self.errands.plan);
+        self.controls.follow(wanted, all, &mut self.numbers, plan);
+    }
+
+    /// What to probe since the last call.
+    pub fn take_errands(&mut self) -> Errands {
+        std::mem::take(&mut self.errands)
+    }
+
     /// Puts another configuration in the place of this one.
     pub fn reload(&mut self, loaded: Box<Loaded>, now: Timestamp) -> Plan {
+        self.controls.follow(false, &[], &mut self.numbers, &mut self.errands.plan);
         let old = std::mem::take(&mut self.pools);
         let old_pools = std::mem::replace(&mut self.loaded, loaded).pools;
         let (pools, plan) =
@@ -170,7 +197,7 @@ impl ControlState {
         self.select(now);
         let (zones, pools) = (self.loaded.zones.len(), self.pools.len());
         let text = format!("{} is loaded: {zones} zones, {pools} pools", self.loaded.file);
-        self.news.push(News { warning: false, text });
+        self.journal.note(false, text);
         plan
     }
 
@@ -204,6 +231,7 @@ impl ControlState {
             self.overrides.retain(|order| !order.is_over(now));
             self.put_orders(now);
             self.select(now);
+            self.unsettled = true;
         }
         due
     }
@@ -212,9 +240,7 @@ impl ControlState {
         for (pool, node, what) in orders::apply(&self.overrides, &self.loaded, &mut self.pools, now)
         {
             let pool = &self.loaded.pools[pool];
-            let text = format!("{node} in pool {}: {what}", pool.name);
-            self.news.push(News { warning: false, text });
-            remember(&mut self.changes, pool, &node, what, now);
+            self.journal.ordered(pool, &node, what, now);
         }
         self.orders_change = orders::next_change(&self.overrides, &self.pools, now);
     }
@@ -228,7 +254,7 @@ impl ControlState {
                     "the order {word} {target} of {author} means no member now; it is kept until \
                      `tiovivo release {target}`"
                 );
-                self.news.push(News { warning: true, text });
+                self.journal.note(true, text);
             }
         }
     }
@@ -236,17 +262,17 @@ impl ControlState {
     /// Keeps everything, and says why.
     pub fn refuse(&mut self, faults: Vec<String>, now: Timestamp) {
         let text = format!("the reload is refused, nothing changes: {}", faults.join("; "));
-        self.news.push(News { warning: true, text });
+        self.journal.note(true, text);
         self.refused = Some(Refused { at: explain::time(now), faults });
     }
 
     pub fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+        self.journal.take_news()
     }
 
     /// The changes of standing since the last call.
     pub fn take_turns(&mut self) -> Vec<Turn> {
-        std::mem::take(&mut self.turns)
+        self.journal.take_turns()
     }
 
     /// What a restart is to remember.
@@ -276,26 +302,7 @@ impl ControlState {
     ) {
         for index in 0..self.pools.len() {
             let moves = change(&self.loaded.pools[index], &mut self.pools[index], now);
-            self.tell(index, moves, now);
-        }
-    }
-
-    /// Log, page and hooks.
-    fn tell(&mut self, index: usize, moves: Vec<Move>, now: Timestamp) {
-        let pool = &self.loaded.pools[index];
-        for Move { node, what, turn } in moves {
-            let text = format!("{node} {what}");
-            self.news.push(News { warning: false, text });
-            self.turns.extend(turn.map(|(standing, cause)| Turn {
-                at: now,
-                scope: Scope::Node,
-                pool: pool.name.to_string(),
-                node: Some(node.to_string()),
-                old: standing.other().as_str(),
-                new: standing.as_str(),
-                cause,
-            }));
-            remember(&mut self.changes, pool, node.as_str(), what, now);
+            self.journal.moved(&self.loaded.pools[index], moves, now);
         }
     }
 
@@ -324,15 +331,19 @@ impl ControlState {
             .collect();
         let changed = answers != self.answers;
         self.answers = answers;
+        let members = self.pools.iter().flat_map(|pool| &pool.members);
+        let holds = members.filter_map(|member| member.falls.held_until());
+        let doubts = pools
+            .iter()
+            .zip(&self.pools)
+            .filter_map(|(pool, state)| state.suspicion.due(&common::rule(pool)?));
+        self.due = holds.chain(doubts).chain(self.orders_change).chain(steps).min();
         for (index, Taken { old, new, what }) in taken {
-            self.tell_pool(index, true, (old, new), what, now);
+            self.journal.pool(&self.loaded.pools[index], true, what, Some((old, new)), now);
         }
         for index in 0..self.answers.len() {
             self.tell_shortage(index, now);
         }
-        let members = self.pools.iter().flat_map(|pool| &pool.members);
-        let holds = members.filter_map(|member| member.falls.held_until());
-        self.due = holds.chain(self.orders_change).chain(steps).min();
         changed
     }
 
@@ -359,30 +370,7 @@ impl ControlState {
         let pool = &self.loaded.pools[index];
         let what = explain::answered(&self.loaded.pools, pool, selection, &self.pools[index]);
         let turn = if short { ("enough", "short") } else { ("short", "enough") };
-        self.tell_pool(index, short, turn, what, now);
-    }
-
-    /// Of a pool as a whole.
-    fn tell_pool(
-        &mut self,
-        index: usize,
-        warning: bool,
-        (old, new): (&'static str, &'static str),
-        what: String,
-        now: Timestamp,
-    ) {
-        let pool = &self.loaded.pools[index];
-        self.news.push(News { warning, text: format!("pool {}: {what}", pool.name) });
-        self.turns.push(Turn {
-            at: now,
-            scope: Scope::Pool,
-            pool: pool.name.to_string(),
-            node: None,
-            old,
-            new,
-            cause: what.clone(),
-        });
-        remember(&mut self.changes, pool, "", what, now);
+        self.journal.pool(pool, short, what, Some(turn), now);
     }
 }
 
@@ -396,14 +384,6 @@ fn health(pool: &PoolState) -> PoolHealth {
     let last_enough = pool.last_enough.clone();
     let in_charge = pool.in_charge;
     PoolHealth { standings: standings(pool), withheld, shares, last_enough, in_charge }
-}
-
-fn remember(changes: &mut VecDeque<Change>, pool: &Pool, node: &str, what: String, now: Timestamp) {
-    if changes.len() >= MAX_CHANGES {
-        changes.pop_front();
-    }
-    let (at, pool, node) = (explain::time(now), pool.name.to_string(), node.to_owned());
-    changes.push_back(Change { at, pool, node, what });
 }
 
 fn kept(pool: &Pool, state: &PoolState) -> KeptPool {

@@ -66,6 +66,10 @@ pub struct PoolStatus {
     pub short: bool,
     /// Nodes of the tier in charge; `null` without `stay`.
     pub in_charge: Option<Vec<String>>,
+    /// Since when the last set is kept, because most members failed at once.
+    pub kept: Option<String>,
+    /// No control target answers this machine.
+    pub cut_off: bool,
     /// Nodes in the answers now; those of the fallback pool while that stands in.
     pub answering: Vec<String>,
     /// One sentence.

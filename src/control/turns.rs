@@ -20,7 +20,7 @@ pub struct Turn {
     pub pool: String,
     /// The member; `None` when it is about the pool.
     pub node: Option<String>,
-    /// `serving` or `out` of a member, `enough` or `short` of a pool.
+    /// `serving` or `out` of a member; `enough` or `short`, `judged` or `kept` of a pool.
     pub old: &'static str,
     pub new: &'static str,
     /// One sentence.

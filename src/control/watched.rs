@@ -28,6 +28,8 @@ pub struct Watched {
     pub last_failure: Option<Failure>,
     /// Of one that says how much it can take.
     pub load: Option<Load>,
+    /// The newest result that counts was a failure.
+    pub fails: bool,
     thresholds: Thresholds,
     /// The results that made the change counted on from what was known before.
     counted: bool,
@@ -59,6 +61,7 @@ impl Watched {
             last_healthy: None,
             last_failure: None,
             load: None,
+            fails: false,
             thresholds,
             counted: true,
         }
@@ -78,6 +81,7 @@ impl Watched {
         if verdict.as_ref().is_err_and(Failure::is_ours) {
             return false;
         }
+        self.fails = verdict.is_err();
         let before = self.state();
         if self.tracker.observe(verdict.is_ok()).is_some() {
             self.since = now;

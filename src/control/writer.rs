@@ -22,7 +22,7 @@ use crate::control::loaded::Loaded;
 use crate::control::push::NotTaken;
 use crate::control::recorder::{Recorded, Recorder};
 use crate::control::report;
-use crate::control::roster::Plan;
+use crate::control::roster::{Errands, Plan};
 use crate::control::state::ControlState;
 use crate::control::status::Status;
 use crate::control::store::{self, Keepable};
@@ -212,8 +212,15 @@ impl Writer {
             } else if self.state.is_ready() != was_ready {
                 self.tell(now);
             }
+            self.run_errands();
             self.tell_news();
         }
+    }
+
+    fn run_errands(&mut self) {
+        let Errands { plan, hurry } = self.state.take_errands();
+        self.follow(plan);
+        self.schedule.hurry(&hurry);
     }
 
     fn take(&mut self, event: Event, now: Timestamp) {

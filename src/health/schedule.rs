@@ -11,6 +11,9 @@
 //! beat ([`Beat::again`]): a dead one is out one interval sooner. Not when [`AGAIN`] others are
 //! being asked once more: a disturbance of everything must not double the probes.
 //!
+//! Whoever doubts what was observed can have a target asked at once ([`Schedule::hurry`]); its beat
+//! stays. Many are spread as first probes are, and of several wishes for a target one is fulfilled.
+//!
 //! A probe that is late, because too many are in flight or nobody takes the observations, leaves
 //! out the beats that it missed.
 
@@ -18,7 +21,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -52,6 +55,8 @@ pub struct Schedule {
     /// To the tasks of those who report by themselves.
     reports: HashMap<TargetId, mpsc::Sender<Verdict>>,
     observations: mpsc::Sender<Observation>,
+    /// How long each waits that is to be asked at once.
+    hurries: HashMap<TargetId, watch::Sender<Duration>>,
     slots: Arc<Semaphore>,
     again: Arc<Semaphore>,
 }
@@ -62,8 +67,8 @@ impl Schedule {
         let (observations, receiver) = mpsc::channel(QUEUE);
         let slots = Arc::new(Semaphore::new(CONCURRENT));
         let again = Arc::new(Semaphore::new(AGAIN));
-        let (tasks, reports) = Default::default();
-        (Schedule { tasks, reports, observations, slots, again }, receiver)
+        let (tasks, reports, hurries) = Default::default();
+        (Schedule { tasks, reports, hurries, observations, slots, again }, receiver)
     }
 
     pub fn start<A: Ask>(&mut self, jobs: impl IntoIterator<Item = Job<A>>) {
@@ -73,7 +78,9 @@ impl Schedule {
             let target = job.target;
             let delay = beat::delay(index, count);
             let permits = (self.slots.clone(), self.again.clone());
-            let task = watch(job, delay, permits, self.observations.clone());
+            let (hurry, hurried) = watch::channel(Duration::ZERO);
+            self.hurries.insert(target, hurry);
+            let task = watch(job, delay, permits, hurried, self.observations.clone());
             self.tasks.insert(target, AbortOnDropHandle::new(tokio::spawn(task)));
         }
     }
@@ -91,10 +98,20 @@ impl Schedule {
         self.reports.get(&target).is_some_and(|reports| reports.try_send(verdict).is_ok())
     }
 
+    /// Asks them now, or as soon as a probe that is in flight is over.
+    pub fn hurry(&self, targets: &[TargetId]) {
+        for (index, target) in targets.iter().enumerate() {
+            if let Some(hurry) = self.hurries.get(target) {
+                hurry.send_replace(beat::delay(index, targets.len()));
+            }
+        }
+    }
+
     /// A probe in flight ends without a verdict; one that waits in the queue may still come out.
     pub fn stop(&mut self, target: TargetId) {
         self.tasks.remove(&target);
         self.reports.remove(&target);
+        self.hurries.remove(&target);
     }
 
     pub fn len(&self) -> usize {
@@ -110,6 +127,7 @@ async fn watch<A: Ask>(
     job: Job<A>,
     delay: Duration,
     (slots, again): (Arc<Semaphore>, Arc<Semaphore>),
+    mut hurried: watch::Receiver<Duration>,
     observations: mpsc::Sender<Observation>,
 ) {
     sleep(delay).await;
@@ -117,16 +135,7 @@ async fn watch<A: Ask>(
     let mut beat = Beat::new(job.every, Duration::ZERO, fastrand::f64());
     let mut ahead = None;
     loop {
-        let verdict = {
-            // Before the slot: who waits for a turn keeps nobody else from probing.
-            let _turn = job.ask.turn().await;
-            let Ok(_slot) = slots.acquire().await else { return };
-            judge(&job.ask, job.timeout).await
-        };
-        let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
-        if observations.send(Observation { target: job.target, verdict }).await.is_err() {
-            return;
-        }
+        let Some(failed) = probe(&job, &slots, &observations).await else { return };
         // Held from here until that probe has its verdict.
         drop(ahead.take());
         let soon = beat.again(start.elapsed(), failed).zip(again.try_acquire().ok());
@@ -137,6 +146,35 @@ async fn watch<A: Ask>(
             }
             None => beat.next(start.elapsed(), fastrand::f64()),
         };
-        sleep_until(start + next).await;
+        loop {
+            tokio::select! {
+                () = sleep_until(start + next) => break,
+                asked = hurried.changed() => {
+                    let Ok(()) = asked else { return };
+                    let delay = *hurried.borrow_and_update();
+                    sleep(delay).await;
+                    if probe(&job, &slots, &observations).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
     }
+}
+
+/// Whether it failed; nothing, when nobody takes observations any more.
+async fn probe<A: Ask>(
+    job: &Job<A>,
+    slots: &Semaphore,
+    observations: &mpsc::Sender<Observation>,
+) -> Option<bool> {
+    let verdict = {
+        // Before the slot: who waits for a turn keeps nobody else from probing.
+        let _turn = job.ask.turn().await;
+        let _slot = slots.acquire().await.ok()?;
+        judge(&job.ask, job.timeout).await
+    };
+    let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
+    observations.send(Observation { target: job.target, verdict }).await.ok()?;
+    Some(failed)
 }

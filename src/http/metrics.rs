@@ -204,6 +204,10 @@ fn pools(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     out.gauge("pool_answering_nodes", help, each(|pool| pool.answering.len() as f64))?;
     let help = "1 while too few members serve and when_short decides";
     out.gauge("pool_short", help, each(|pool| flag(pool.short)))?;
+    let help = "1 while the last set is kept because most members failed at once";
+    out.gauge("pool_kept", help, each(|pool| flag(pool.kept.is_some())))?;
+    let help = "1 while no control target answers this machine either";
+    out.gauge("pool_cut_off", help, each(|pool| flag(pool.cut_off)))?;
     out.seconds("pool_ttl", "TTL of the answers now", each(|pool| f64::from(pool.ttl)))?;
     let help = "TTL as configured";
     out.seconds("pool_configured_ttl", help, each(|pool| f64::from(pool.ttl_configured)))

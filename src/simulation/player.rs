@@ -19,7 +19,7 @@ use crate::config::simulation::{AsksMother, Simulation, What};
 use crate::control::loaded::Loaded;
 use crate::control::report;
 use crate::control::request::{Request, RequestFault};
-use crate::control::roster::{self, Plan};
+use crate::control::roster::{self, Errands, Plan};
 use crate::control::state::ControlState;
 use crate::health::beat::{self, Beat};
 use crate::health::probe::Verdict;
@@ -87,6 +87,8 @@ enum Due {
     /// An event of the timeline, by its index.
     Event(usize),
     Probe(TargetId),
+    /// One beside the beat.
+    Hurry(TargetId),
     Verdict(TargetId),
     RoundOver,
 }
@@ -97,6 +99,12 @@ struct Probed {
     check: Check,
     is_deep: bool,
     beat: Option<Beat>,
+    /// The probe in flight is one beside the beat.
+    is_beside: bool,
+    /// It is to be asked beside the beat as soon as the probe in flight is over.
+    is_hurried: bool,
+    /// The probe in flight, one beside the beat, holds up the next of the beat.
+    is_late: bool,
     luck: fastrand::Rng,
 }
 
@@ -163,6 +171,7 @@ impl<'a> Player<'a> {
                     }
                 }
                 Due::Probe(target) => self.probe(target),
+                Due::Hurry(target) => self.hurry(target),
                 Due::Verdict(target) => self.observe(target),
                 Due::RoundOver => self.state.end_first_round(),
             }
@@ -204,16 +213,36 @@ impl<'a> Player<'a> {
             let mut deep = deep.filter_map(|member| member.deep.as_ref());
             let is_deep = deep.any(|watched| watched.target == id);
             let luck = luck(self.seed, id.0);
-            self.targets
-                .insert(id, Probed { node: subject.node, check, is_deep, beat: None, luck });
+            let node = subject.node;
+            let (beat, is_beside, is_hurried, is_late) = Default::default();
+            let probed =
+                Probed { node, check, is_deep, beat, is_beside, is_hurried, is_late, luck };
+            self.targets.insert(id, probed);
             self.queue(self.now + beat::delay(index, count), Due::Probe(id));
         }
     }
 
-    fn probe(&mut self, id: TargetId) {
-        let mother = self.mother();
-        let now = self.now;
+    /// At most one probe of a target is in flight.
+    fn hurry(&mut self, id: TargetId) {
+        let in_flight = self.verdicts.contains_key(&id);
         let Some(target) = self.targets.get_mut(&id) else { return };
+        if matches!(target.check.probe, Probe::Push(_)) {
+            return;
+        }
+        target.is_hurried = in_flight;
+        target.is_beside |= !in_flight;
+        if !in_flight {
+            self.probe(id);
+        }
+    }
+
+    fn probe(&mut self, id: TargetId) {
+        let (mother, now) = (self.mother(), self.now);
+        let Some(target) = self.targets.get_mut(&id) else { return };
+        if self.verdicts.contains_key(&id) {
+            target.is_late = true;
+            return;
+        }
         if target.beat.is_none() {
             target.beat = Some(Beat::new(target.check.every, now, target.luck.f64()));
         }
@@ -231,11 +260,23 @@ impl<'a> Player<'a> {
             return;
         };
         let is_asked = !matches!(target.check.probe, Probe::Push(_));
-        if let Some(beat) = &mut target.beat {
-            let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
-            let soon = beat.again(self.now, failed).filter(|_| is_asked);
-            let next = soon.unwrap_or_else(|| beat.next(self.now, target.luck.f64()));
+        let is_beside = std::mem::take(&mut target.is_beside);
+        let (hurried, late) =
+            (std::mem::take(&mut target.is_hurried), std::mem::take(&mut target.is_late));
+        let next = match &mut target.beat {
+            Some(beat) if !is_beside => {
+                let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
+                let soon = beat.again(self.now, failed).filter(|_| is_asked);
+                Some(soon.unwrap_or_else(|| beat.next(self.now, target.luck.f64())))
+            }
+            // The beat goes on by itself.
+            Some(_) | None => late.then_some(self.now),
+        };
+        if let Some(next) = next {
             self.queue(next, Due::Probe(id));
+        }
+        if hurried {
+            self.queue(self.now, Due::Hurry(id));
         }
         let observation = Observation { target: id, verdict };
         self.state.observe(&observation, at(self.now));
@@ -266,6 +307,11 @@ impl<'a> Player<'a> {
         let mut changed = std::mem::take(&mut self.is_changed);
         changed |= self.state.pass(now);
         changed |= self.state.settle(now);
+        let Errands { plan, hurry } = self.state.take_errands();
+        self.follow(plan);
+        for (index, target) in hurry.iter().enumerate() {
+            self.queue(self.now + beat::delay(index, hurry.len()), Due::Hurry(*target));
+        }
         if changed {
             self.snapshot = snapshot(&self.state, Some(&self.snapshot));
         }

@@ -81,6 +81,7 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
             cookie_secret_file: None,
             cookie_secrets: vec![],
             encrypted: Encrypted::default(),
+            controls: vec![],
         },
         nodes: vec![],
         published: pools.iter().map(|pool| pool.name.to_string()).zip(ids).map(owner).collect(),

@@ -119,7 +119,7 @@ fn the_operator_gives_it_back_by_a_drain() {
     run.order("release", "server-2");
     assert_eq!(run.answering(), ["server-2"]);
     let back = "server-2 takes charge from server-3, and stays".to_owned();
-    assert!(run.state.changes.iter().any(|change| change.what == back));
+    assert!(run.state.journal.changes.iter().any(|change| change.what == back));
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl Run {
     }
 
     fn newest(&self) -> String {
-        self.state.changes.back().unwrap().what.clone()
+        self.state.journal.changes.back().unwrap().what.clone()
     }
 }
 
@@ -107,7 +107,9 @@ fn an_order_ends_by_itself_and_that_is_told() {
     assert!(!run.after(7199));
     assert!(run.after(1));
     let over = "the time of ana@ns1's order force-down is over: health decides again";
-    assert!(run.state.changes.iter().any(|change| change.what == over && change.pool == "img"));
+    assert!(
+        run.state.journal.changes.iter().any(|change| change.what == over && change.pool == "img")
+    );
     assert!(run.status().overrides.is_empty());
 }
 

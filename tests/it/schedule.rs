@@ -233,3 +233,30 @@ async fn a_disturbance_of_everything_does_not_double_the_probes() {
     assert!(failures > NODES as usize / 2 + AGAIN, "{failures}");
     assert!(failures <= NODES as usize + ahead + NODES as usize / 10, "{failures}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_doubted_is_asked_at_once_and_keeps_its_beat() {
+    let (mut schedule, mut receiver) = Schedule::new();
+    let members: Vec<Member> =
+        (0..60).map(|_| Member::taking(Duration::from_millis(300))).collect();
+    schedule.start(members.iter().enumerate().map(|(n, member)| job(n as u64, member)));
+    observe(&mut receiver, EVERY * 3).await;
+    let before: Vec<usize> = members.iter().map(|member| member.asked().len()).collect();
+    let now = Instant::now();
+    let all: Vec<TargetId> = (0..60).map(TargetId).collect();
+    // Whoever asks twice gets no more for it.
+    schedule.hurry(&all);
+    schedule.hurry(&all);
+    schedule.hurry(&[TargetId(999)]);
+    observe(&mut receiver, EVERY * 20).await;
+    for (member, before) in members.iter().zip(before) {
+        let asked = member.asked();
+        let soon = asked.iter().filter(|at| **at >= now && **at < now + EVERY / 2).count();
+        // One in flight is waited for; two bursts of 10 ms follow the first.
+        let first = asked[before] - now;
+        assert!(first <= Duration::from_millis(320), "{first:?}");
+        assert!((1..=2).contains(&soon), "{soon} probes");
+        assert!((before + 20..=before + 22).contains(&asked.len()), "{}", asked.len());
+        assert_eq!(member.most_in_flight.load(Ordering::Relaxed), 1);
+    }
+}

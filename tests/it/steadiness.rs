@@ -1,6 +1,8 @@
 //! What keeps answers steady while members fall, return and fall again: events in, decisions out.
 
+mod common;
 mod flapping;
+mod real;
 mod returning;
 
 use std::time::Duration;

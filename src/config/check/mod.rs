@@ -7,7 +7,7 @@
 //! | [`nodes`] | `nodes:` |
 //! | [`pools`], [`members`] | `pools:`, and with [`members`] the mother guard |
 //! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
-//! | [`steadiness`] | `damping` and `slow_start` of a pool |
+//! | [`steadiness`] | `server.controls`; `damping`, `slow_start`, `common_cause` of a pool |
 //! | [`hooks`] | `hooks:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
 //! | [`names`] | the names of the pools against the zones |
@@ -34,13 +34,17 @@ use std::path::Path;
 use crate::config::Config;
 use crate::config::check::report::Report;
 use crate::config::raw::RawConfig;
+use crate::config::written::KeyPath;
 use crate::config::zones;
 
 /// `None` when there was an error. The faults are in `report`.
 pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<Config> {
-    let server = server::check(&raw.server, folder, report);
+    let mut server = server::check(&raw.server, folder, report);
     let certificate = encrypted::certificate(&raw.server, &server.encrypted, folder, report);
     let inventory = nodes::check(&raw.nodes, report);
+    let controls = KeyPath::root().key("server").key("controls");
+    server.controls =
+        steadiness::controls(&raw.server.controls, &inventory.nodes, &controls, report);
     let pools = pools::check(&raw.pools, &inventory, folder, report);
     fallbacks::check(&raw.pools, report);
     let (hooks, hook_files) = hooks::check(&raw.hooks, &raw.pools, folder, report);

@@ -41,6 +41,7 @@ pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server 
         listen,
         dashboard,
         encrypted,
+        controls: vec![],
         state: state(raw, folder, &path, report),
         token_file,
         token: token.flatten(),

@@ -1,13 +1,16 @@
-//! `damping` and `slow_start` of a pool: what keeps its answers steady.
+//! `damping`, `slow_start` and `common_cause` of a pool, and `server.controls`: what keeps answers
+//! steady.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::cluster::steadiness::{Damping, Steadiness};
-use crate::config::check::probes::written;
+use crate::cluster::node::Node;
+use crate::cluster::steadiness::{ControlTarget, Damping, MAX_CONTROLS, Steadiness};
+use crate::config::check::probes::{icmp, service, tcp, written};
 use crate::config::check::report::Report;
 use crate::config::raw::RawPool;
 use crate::config::raw::scalar::Scalar;
-use crate::config::raw::steadiness::RawDamping;
+use crate::config::raw::steadiness::{RawControl, RawDamping, Spell};
 use crate::config::written::KeyPath;
 
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -15,17 +18,25 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// As long as the TTL is by default: resolvers that hold the addresses without it forget them by
 /// then, so its load rises at most twice as long as it would by itself.
 const SLOW_START: Duration = Duration::from_secs(30);
+/// Longer than a switch takes to start again, and shorter than an operator takes to come.
+const COMMON_CAUSE: Duration = Duration::from_secs(300);
 
 pub fn check(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Steadiness {
     Steadiness {
         damping: damping(raw, &path.key("damping"), report),
-        slow_start: slow_start(raw, &path.key("slow_start"), report),
+        slow_start: spell(raw.slow_start, SLOW_START, &path.key("slow_start"), report),
+        common_cause: spell(raw.common_cause, COMMON_CAUSE, &path.key("common_cause"), report),
     }
 }
 
-fn slow_start(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Duration> {
+fn spell(
+    raw: Option<Scalar<Spell>>,
+    default: Duration,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Duration> {
     const LONGEST: Duration = Duration::from_secs(3600);
-    let over = raw.slow_start.map_or(Some(SLOW_START), |written| written.0.0)?;
+    let over = raw.map_or(Some(default), |written| written.0.0)?;
     if !(SHORTEST..=LONGEST).contains(&over) {
         let message = format!("{} is out of range", written(over));
         report.error(path, message, "write 1s to 1h, or off");
@@ -62,4 +73,59 @@ fn damping(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Dam
         report.error(&path.key(key), message, "write a `hold` up to `most`");
     }
     Some(damping)
+}
+
+/// `nodes` are those of the cluster.
+pub fn controls(
+    raw: &[RawControl],
+    nodes: &[Node],
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Vec<ControlTarget> {
+    if raw.len() > MAX_CONTROLS {
+        let message = format!("{} control targets", raw.len());
+        report.error(path, message, format!("write at most {MAX_CONTROLS}"));
+        return vec![];
+    }
+    let controls = raw.iter().enumerate();
+    controls.filter_map(|(index, raw)| control(raw, nodes, &path.index(index), report)).collect()
+}
+
+fn control(
+    raw: &RawControl,
+    nodes: &[Node],
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<ControlTarget> {
+    const HELP: &str =
+        "write `address` and one of icmp, tcp or dns: { address: 192.0.2.1, icmp: {} }";
+    if raw.address.is_none() {
+        report.missing(path, "address", HELP);
+    }
+    let address = raw.address.map(|address| address.0);
+    let is_of = |node: &&Node| {
+        let public = [node.address.map(IpAddr::V4), node.address6.map(IpAddr::V6)];
+        address.is_some() && public.into_iter().chain([node.private]).any(|of| of == address)
+    };
+    if let Some(node) = nodes.iter().find(is_of) {
+        let message = format!("this is node `{}`, which fails with the others", node.name);
+        let help = "write an address that has nothing to do with the cluster";
+        report.error(&path.key("address"), message, help);
+    }
+    let is_told = ["icmp", "tcp", "dns"].iter().any(|kind| report.is_told(&path.key(kind)));
+    let probe = match (&raw.icmp, &raw.tcp, &raw.dns) {
+        (Some(raw), None, None) => Some(icmp::check(raw, &path.key("icmp"), report)),
+        (None, Some(raw), None) => tcp::check(raw, &path.key("tcp"), report),
+        (None, None, Some(raw)) => service::dns(raw, &path.key("dns"), report),
+        _ if is_told => None,
+        (None, None, None) => {
+            report.error(path, "nothing to probe", HELP);
+            None
+        }
+        _ => {
+            report.error(path, "more than one probe", HELP);
+            None
+        }
+    };
+    Some(ControlTarget { address: address?, probe: probe? })
 }

@@ -26,7 +26,7 @@ use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
 use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
-use crate::config::raw::steadiness::{RawDamping, Spell};
+use crate::config::raw::steadiness::{RawControl, RawDamping, Spell};
 use crate::config::raw::table::Table;
 
 pub type Port = Scalar<Whole<1, 65_535>>;
@@ -93,6 +93,10 @@ pub struct RawServer {
     pub quic: Option<RawListen>,
     /// What `tls`, `https` and `quic` present. A change of the files is taken over at once.
     pub certificate: Option<RawCertificate>,
+    /// What answers unless this machine is cut off, and has nothing to do with the cluster. Probed
+    /// only while most members of a pool fail at once.
+    #[schemars(length(max = 8))]
+    pub controls: Vec<RawControl>,
 }
 
 /// Where an encrypted transport is reached.
@@ -205,6 +209,10 @@ pub struct RawPool {
     /// How long a member that returns takes a rising part of the first places, 1s to 1h, or `off`.
     #[schemars(extend("default" = "30s"))]
     pub slow_start: Option<Scalar<Spell>>,
+    /// When most members fail at once, the last set is kept while it is found out whether it is
+    /// this machine that is cut off; at most so long, 1s to 1h, or `off`.
+    #[schemars(extend("default" = "5m"))]
+    pub common_cause: Option<Scalar<Spell>>,
 }
 
 /// A machine. It has `address`, `address6` or both.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -9,7 +10,21 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
+use crate::config::raw::probe::{RawIcmp, RawTcp};
 use crate::config::raw::scalar::{Scalar, Text, Whole, quoted};
+use crate::config::raw::service::RawDnsProbe;
+
+/// A target outside of the cluster: its address, and one kind of probe.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "`{ address: 192.0.2.1, icmp: {} }`")]
+#[schemars(rename = "control", extend("required" = ["address"]))]
+pub struct RawControl {
+    /// Of no node.
+    pub address: Option<Scalar<IpAddr>>,
+    pub icmp: Option<RawIcmp>,
+    pub tcp: Option<RawTcp>,
+    pub dns: Option<RawDnsProbe>,
+}
 
 /// `damping:` of a pool.
 #[derive(Debug)]

@@ -32,6 +32,9 @@ pub fn section(html: &mut Html, pool: &PoolStatus, now: Timestamp) {
     if pool.short {
         html.raw(" <strong>short</strong>");
     }
+    if pool.kept.is_some() {
+        html.raw(" <strong>last set kept</strong>");
+    }
     html.raw("</p>\n<ul class=\"names\" aria-label=\"Names\">");
     for name in &pool.names {
         html.raw("<li>").text(name).raw("</li>");

@@ -77,6 +77,7 @@ pub fn hostile() -> Status {
         pool.when_short = evil();
         pool.answering = vec![evil()];
         pool.why = evil();
+        pool.kept = Some(evil());
         for member in &mut pool.members {
             member.node = evil();
             member.addresses = vec![evil()];
@@ -154,6 +155,8 @@ fn web() -> PoolStatus {
         serving: 3,
         short: false,
         in_charge: None,
+        kept: Some(ago(12)),
+        cut_off: true,
         answering: vec!["server-2".into(), "server-3".into(), "server-6".into()],
         why: "3 of 5 members serve; the TTL is halved while server-3, server-4 and server-5 are \
               not settled"
@@ -184,6 +187,8 @@ fn mother() -> PoolStatus {
         serving: 2,
         short: false,
         in_charge: Some(vec!["server-1".into()]),
+        kept: None,
+        cut_off: false,
         answering: vec!["server-1".into()],
         why: "server-1 is the first of the list that serves".into(),
         members,
@@ -208,6 +213,8 @@ fn media() -> PoolStatus {
         serving: 0,
         short: true,
         in_charge: None,
+        kept: None,
+        cut_off: false,
         answering: vec!["server-7".into()],
         why: "0 of 1 members serve, 1 are wanted: all are answered (when_short: all)".into(),
         members,

@@ -1,0 +1,82 @@
+//! The control targets: probed only while most members of some pool fail, and what they say then.
+
+use std::time::Duration;
+
+use crate::cluster::check::{Check, Thresholds};
+use crate::cluster::node::NodeName;
+use crate::cluster::pool::PoolName;
+use crate::cluster::steadiness::ControlTarget;
+use crate::control::roster::{Numbers, Plan, Target};
+use crate::control::suspicion::Controls;
+use crate::health::TargetId;
+use crate::health::probe::{Subject, Verdict, describe};
+
+const EVERY: Duration = Duration::from_secs(2);
+/// How long a control target has for its answer.
+pub const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Those that are probed now, and whether each answered its newest probe.
+#[derive(Debug, Default)]
+pub struct Watch {
+    targets: Vec<(TargetId, bool)>,
+}
+
+impl Watch {
+    /// Starts and stops probing.
+    pub fn follow(
+        &mut self,
+        wanted: bool,
+        all: &[ControlTarget],
+        numbers: &mut Numbers,
+        plan: &mut Plan,
+    ) {
+        match (wanted, self.targets.is_empty()) {
+            (true, true) => {
+                let started = all.iter().zip(1..).map(|(of, n)| target(of, n, numbers));
+                let started: Vec<Target> = started.collect();
+                self.targets = started.iter().map(|target| (target.id, false)).collect();
+                plan.start.extend(started);
+            }
+            (false, false) => plan.stop.extend(self.targets.drain(..).map(|(id, _)| id)),
+            (true, false) | (false, true) => {}
+        }
+    }
+
+    pub fn observe(&mut self, target: TargetId, verdict: &Verdict) {
+        if let Some(control) = self.targets.iter_mut().find(|(id, _)| *id == target) {
+            control.1 = verdict.is_ok();
+        }
+    }
+
+    pub fn say(&self, all: &[ControlTarget]) -> Controls {
+        match self.targets.iter().any(|(_, answers)| *answers) {
+            _ if all.is_empty() => Controls::None,
+            true => Controls::Answer,
+            false => Controls::Silent,
+        }
+    }
+}
+
+fn target(control: &ControlTarget, number: usize, numbers: &mut Numbers) -> Target {
+    Target {
+        id: numbers.make(),
+        subject: Subject {
+            node: NodeName::new(&format!("control-{number}")),
+            pool: PoolName::new("controls"),
+            address: control.address,
+        },
+        check: Check {
+            probe: control.probe.clone(),
+            address: None,
+            every: EVERY,
+            timeout: TIMEOUT,
+            thresholds: Thresholds { fall: 1, rise: 1, forgive: 1 },
+        },
+    }
+}
+
+/// `ping to 192.0.2.1, …`
+pub fn words(all: &[ControlTarget]) -> String {
+    let words: Vec<String> = all.iter().map(|of| describe(of.address, &of.probe)).collect();
+    words.join(", ")
+}
