@@ -29,6 +29,9 @@ pub struct ReportArgs {
     /// Which check, where a member has several that wait for reports
     #[arg(long, value_name = "NAME")]
     check: Option<String>,
+    /// How much it can take, for checks with `load: true`
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    weight: Option<u8>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -56,7 +59,8 @@ pub fn run(args: &ReportArgs) -> ExitCode {
         ));
     }
     let healthy = args.state == Reported::Up;
-    let body = json!({ "healthy": healthy, "reason": args.reason, "check": args.check });
+    let ReportArgs { reason, check, weight, .. } = args;
+    let body = json!({ "healthy": healthy, "reason": reason, "check": check, "weight": weight });
     for pool in pools {
         let path = format!("{PATH}/{pool}/{}", args.node);
         match remote::ask(at, &path, Some((&body, &token))) {

@@ -40,6 +40,13 @@ pub struct Pool {
     pub steadiness: Steadiness,
 }
 
+impl Pool {
+    /// Whether more than one member may be answered at a time, so that they have parts.
+    pub fn answers_several(&self) -> bool {
+        self.order != Order::Failover || self.tiers.are_written()
+    }
+}
+
 /// A protocol inside TLS (RFC 7301), by its name there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alpn {

@@ -246,8 +246,8 @@ pub fn ordered_member(
 /// What a member takes that says how loaded it is.
 fn load(pool: &Pool, member: &MemberState) -> Option<String> {
     let share = Some(member.load()).filter(|share| *share != Share::FULL)?;
-    let counts = pool.order != Order::Failover;
-    counts.then(|| format!("; takes {} % of its part, by what it says of its load", share.get()))
+    pool.answers_several()
+        .then(|| format!("; takes {} % of its part, by what it says of its load", share.get()))
 }
 
 /// Why a member is answered or not. `shortage` is what [`answered`] says, while the pool is short.

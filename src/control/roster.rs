@@ -221,7 +221,9 @@ impl Maker<'_> {
             });
         }
         let mut check = Checked::new(&pool.checks, watched, memory, self.now);
-        check.since = since;
+        if check.state().standing() == check.standing() {
+            check.since = since;
+        }
         let deep = pool.deep.as_ref().map(|deep| match (old.deep, &old_pool.deep) {
             (Some(watched), Some(old)) if same(deep, old) => watched,
             _ => self.watched(member, pool, deep, None),

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
-use crate::cluster::selection::{Cause, PoolHealth, Selection, is_enough, select, serving};
+use crate::cluster::selection::{Cause, PoolHealth, Selection, Share, is_enough, select, serving};
 use crate::cluster::standing::Standing;
 use crate::control::charge::{self, Taken};
 use crate::control::common;
@@ -320,7 +320,7 @@ impl ControlState {
                 state.last_enough = serving;
             }
         }
-        let health: Vec<PoolHealth> = self.pools.iter().map(health).collect();
+        let health: Vec<PoolHealth> = pools.iter().zip(&self.pools).map(health).collect();
         let ids = (0..pools.len()).map(|index| PoolId(index as u32));
         let answers: Vec<PoolInput> = ids
             .map(|id| {
@@ -378,12 +378,16 @@ fn standings(pool: &PoolState) -> Vec<Standing> {
     pool.members.iter().map(MemberState::standing).collect()
 }
 
-fn health(pool: &PoolState) -> PoolHealth {
-    let withheld = pool.members.iter().map(MemberState::withheld).collect();
-    let shares = pool.members.iter().map(MemberState::share).collect();
-    let last_enough = pool.last_enough.clone();
-    let in_charge = pool.in_charge;
-    PoolHealth { standings: standings(pool), withheld, shares, last_enough, in_charge }
+fn health((pool, state): (&Pool, &PoolState)) -> PoolHealth {
+    let members = || state.members.iter();
+    let shares = match pool.answers_several() {
+        true => members().map(MemberState::share).collect(),
+        // What one takes of the others' part is no news.
+        false => members().map(|_| Share::FULL).collect(),
+    };
+    let withheld = members().map(MemberState::withheld).collect();
+    let (last_enough, in_charge) = (state.last_enough.clone(), state.in_charge);
+    PoolHealth { standings: standings(state), withheld, shares, last_enough, in_charge }
 }
 
 fn kept(pool: &Pool, state: &PoolState) -> KeptPool {

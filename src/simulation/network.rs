@@ -269,7 +269,7 @@ fn manners(probe: &Probe) -> Manners {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::check::Thresholds;
+    use crate::cluster::check::{PushProbe, Thresholds};
     use crate::cluster::service::MysqlProbe;
 
     fn check(probe: Probe) -> Check {
@@ -316,6 +316,23 @@ mod tests {
         assert_eq!(probed(&network, Condition::Well, Some(Condition::Dead)), SILENCE);
         let closed = probed(&network, Condition::Well, Some(Condition::Closed));
         assert_eq!(closed.unwrap_err().to_string(), "HTTP 500, expected 200");
+    }
+
+    #[test]
+    fn a_push_that_does_not_come_is_missed() {
+        let (mut network, mut luck) = (Network::default(), fastrand::Rng::with_seed(7));
+        let expires = Duration::from_secs(60);
+        let push = check(Probe::Push(PushProbe { expires, load: false }));
+        let mut heard = |network: &Network, node| network.probe(node, None, &push, &mut luck).0;
+        assert_eq!(heard(&network, Condition::Well).unwrap().to_string(), "reported healthy");
+        let missed = Failure::NoReport { within: expires };
+        for node in [Condition::Dead, Condition::Hung, Condition::Closed] {
+            assert_eq!(heard(&network, node), Err(missed.clone()));
+        }
+        let failing = heard(&network, Condition::Failing).unwrap_err();
+        assert_eq!(failing.to_string(), "reported unhealthy");
+        network.happen(&What::Checker(Line::CutOff));
+        assert_eq!(heard(&network, Condition::Well), Err(missed));
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tiovivo::cluster::check::Check;
+use tiovivo::cluster::check::{Check, Thresholds};
 use tiovivo::cluster::checks::{Checks, NamedCheck};
 use tiovivo::cluster::pool::{Order, Pool, PoolId, WhenShort};
+use tiovivo::cluster::standing::Standing;
 use tiovivo::control::damping::Falls;
 use tiovivo::control::report;
 use tiovivo::control::roster::Plan;
@@ -15,6 +16,7 @@ use tiovivo::control::status::{MemberStatus, PoolStatus, Status};
 use tiovivo::control::store::{KeptMember, KeptPool};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Healthy, Said, Verdict};
+use tiovivo::health::tracker::Tracker;
 use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::{check, loaded, pool};
@@ -413,4 +415,51 @@ fn what_several_checks_said_together_is_remembered() {
     assert_eq!(run.pool().answering, ["server-3"], "one of them is not yet back");
     run.see(52, &OK);
     assert_eq!(run.pool().answering, ["server-2", "server-3"]);
+}
+
+/// Of several checks, over a long row of results of chance: the verdict of each moment is that of
+/// independent counters, of which so many must say up.
+#[test]
+fn several_checks_are_as_many_counters_and_a_rule() {
+    const STEPS: usize = 100_000;
+    let mut luck = fastrand::Rng::with_seed(11);
+    let falls: [u32; 4] = [1, 2, 3, 5];
+    for least in 1..=falls.len() {
+        let named = falls.iter().enumerate().map(|(index, fall)| {
+            let thresholds = Thresholds { fall: *fall, rise: 1 + index as u32, forgive: 4 };
+            let check = Check { thresholds, ..check(81 + index as u16) };
+            NamedCheck { name: format!("check-{index}"), check }
+        });
+        let named: Vec<NamedCheck> = named.collect();
+        let mut counters: Vec<Tracker> =
+            named.iter().map(|of| Tracker::new(of.check.thresholds, None)).collect();
+        let checks = Checks::new(named, least).unwrap();
+        let web = Pool { checks, ..pool("web", &[2, 3]) };
+        let mut now: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let (mut state, plan) = ControlState::new(loaded(vec![web]), &[], now);
+        let targets: Vec<TargetId> = plan.start.iter().map(|target| target.id).collect();
+        for target in &targets {
+            state.observe(&Observation { target: *target, verdict: OK }, now);
+        }
+        for counter in &mut counters {
+            counter.observe(true);
+        }
+        state.settle(now);
+        for step in 0..STEPS / falls.len() {
+            now += SignedDuration::from_secs(1);
+            let index = luck.usize(..falls.len());
+            // Now and then a bad time for all of them.
+            let passes = luck.u8(..10) >= if step / 500 % 2 == 0 { 2 } else { 6 };
+            let verdict = if passes { OK } else { REFUSED };
+            state.observe(&Observation { target: targets[index], verdict }, now);
+            counters[index].observe(passes);
+            state.settle(now);
+            let up = counters.iter().filter(|c| c.state().standing() == Standing::Serving).count();
+            let wanted = if up >= least { Standing::Serving } else { Standing::Out };
+            let member = &state.pools[0].members[0];
+            assert_eq!(member.check.standing(), wanted, "step {step}, {least} of 4");
+            let ttl = state.answers[0].ttl;
+            assert_eq!(ttl == 30, member.check.state().is_settled(), "step {step}");
+        }
+    }
 }

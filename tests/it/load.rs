@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tiovivo::cluster::check::{Check, HttpProbe, Method, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
-use tiovivo::cluster::pool::Pool;
+use tiovivo::cluster::pool::{Order, Pool};
 use tiovivo::control::state::ControlState;
 use tiovivo::control::writer::Control;
 use tiovivo::health::probe::{Capacity, Healthy, Said};
@@ -106,8 +106,12 @@ struct Run {
 
 impl Run {
     fn new() -> Run {
+        Run::of(Order::Rotate)
+    }
+
+    fn of(order: Order) -> Run {
         let now = "2026-03-01T10:00:00Z".parse().unwrap();
-        let web = Pool { checks: Checks::one(loading(80)), ..pool("web", &[2, 3]) };
+        let web = Pool { order, checks: Checks::one(loading(80)), ..pool("web", &[2, 3]) };
         let (state, plan) = ControlState::new(loaded(vec![web]), &[], now);
         let targets = plan.start.iter().map(|target| target.id).collect();
         Run { state, targets, now }
@@ -135,6 +139,14 @@ impl Run {
         }
         octets
     }
+}
+
+#[test]
+fn with_failover_a_load_makes_no_snapshot() {
+    let mut run = Run::of(Order::Failover);
+    run.hear(0, Capacity::Silent);
+    run.hear(1, Capacity::Silent);
+    assert!((0..20).all(|_| !run.hear(0, Capacity::Percent(10))));
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn pool(
     let context = checks::Context { membership: membership.as_ref(), folder };
     let checks = checks::check(raw, &context, path, report);
     let deep = raw.deep.as_ref().map(|deep| checks::deep(deep, &context, path, report));
-    Some(Pool {
+    let pool = Pool {
         name: PoolName::new(name),
         membership: membership?,
         order,
@@ -84,7 +84,13 @@ fn pool(
         },
         https,
         steadiness: steadiness::check(raw, path, report),
-    })
+    };
+    let mut loads = pool.checks.list().iter();
+    if !pool.answers_several() && loads.any(|of| of.check.probe.tells_load()) {
+        let help = "take the `load` of its checks out, or write another order, or `tiers`";
+        report.warning(&path.key("order"), "where one is answered, a load changes nothing", help);
+    }
+    Some(pool)
 }
 
 /// `min_serving` can be reached: by the members, or by each tier.

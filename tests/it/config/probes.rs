@@ -223,3 +223,19 @@ fn a_push_is_a_verdict_at_once() {
     let thresholds = self::check("push: {}, fall: 2, rise: 3").thresholds;
     assert_eq!((thresholds.fall, thresholds.rise), (2, 3));
 }
+
+#[test]
+fn a_load_in_a_failover_pool_is_warned_of() {
+    let text = format!(
+        "{ZONES}nodes: {{ a: {{ role: child, address: 192.0.2.1 }} }}\npools: {{ web: {{ \
+         names: [midominio.com], members: [a], order: failover, \
+         check: {{ http: {{ load: true }} }} }} }}\n"
+    );
+    let told = faults_of(&text);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("pools.web.order: where one is answered, a load changes nothing"),
+        "{told:?}"
+    );
+    assert!(loaded(&text).pools[0].checks.list()[0].check.probe.tells_load());
+}
