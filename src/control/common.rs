@@ -10,7 +10,7 @@ use crate::cluster::steadiness::ControlTarget;
 use crate::control::controls;
 use crate::control::explain::{clock, span};
 use crate::control::roster::{MemberState, PoolState};
-use crate::control::suspicion::{Controls, Rule, Sight, Suspicion, Turn};
+use crate::control::suspicion::{Controls, Rule, Sight, Turn};
 use crate::health::{TargetId, beat};
 
 /// An answer that came in time has been observed by then.
@@ -56,9 +56,18 @@ pub fn judge(
     now: Timestamp,
 ) -> Option<Told> {
     let Some(rule) = rule(pool) else {
-        state.suspicion = Suspicion::default();
-        return None;
+        let suspicion = std::mem::take(&mut state.suspicion);
+        return suspicion.since().map(|_| Told {
+            warning: false,
+            what: "the last set is kept no longer: common_cause is off".into(),
+            turn: suspicion.asks_controls().then_some(false),
+            asked: vec![],
+        });
     };
+    // Nearly always: nobody is about to fall, and nothing is to be counted.
+    if state.suspicion.since().is_none() && !state.members.iter().any(is_kept) {
+        return None;
+    }
     let sights: Vec<Sight> = state.members.iter().filter_map(sight).collect();
     let (was_kept, since) = (state.suspicion.asks_controls(), state.suspicion.since());
     let turn = state.suspicion.judge(&rule, &sights, say, now)?;
@@ -137,7 +146,7 @@ pub fn kept(pool: &Pool, state: &PoolState, now: Timestamp) -> Option<String> {
     })
 }
 
-/// Whether health would have it out, but for the set that is kept.
+/// Whether its health would have it out, and it is in: it is about to fall, or kept.
 pub fn is_kept(member: &MemberState) -> bool {
     sight(member).is_some_and(|sight| sight.falls)
 }

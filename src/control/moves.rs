@@ -87,11 +87,15 @@ fn moved(
     Move { node: node.clone(), what, turn: Some((standing, cause)) }
 }
 
-/// Ends the holds whose time is over.
+/// Ends the holds whose time is over, or that the pool does not want any more.
 pub fn end_holds(pool: &Pool, state: &mut PoolState, now: Timestamp) -> Vec<Move> {
     let members = pool.membership.iter().zip(&mut state.members);
     let over = members.filter_map(|(member, state)| {
-        let is_back = state.falls.end(now) && is_well(state);
+        let is_over = match &pool.steadiness.damping {
+            Some(_) => state.falls.end(now),
+            None => std::mem::take(&mut state.falls).held_until().is_some(),
+        };
+        let is_back = is_over && is_well(state);
         is_back.then(|| back(pool, member.node, state, "the hold is over"))
     });
     over.collect()

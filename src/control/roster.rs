@@ -228,10 +228,7 @@ impl Maker<'_> {
             (Some(watched), Some(old)) if same(deep, old) => watched,
             _ => self.watched(member, pool, deep, None),
         });
-        let mut falls = old.falls;
-        if pool.steadiness.damping.is_none() {
-            falls = Falls::default();
-        }
+        let falls = old.falls;
         MemberState { check, deep, operator: old.operator, falls, comeback: old.comeback }
     }
 

@@ -186,6 +186,7 @@ impl ControlState {
         self.find_places();
         self.put_orders(now);
         self.warn_of_strangers();
+        self.each_pool(now, moves::end_holds);
         if let Some(unheard) = &mut self.unheard {
             unheard.retain(|target| self.places.contains_key(target));
             if unheard.is_empty() {
@@ -333,10 +334,9 @@ impl ControlState {
         self.answers = answers;
         let members = self.pools.iter().flat_map(|pool| &pool.members);
         let holds = members.filter_map(|member| member.falls.held_until());
-        let doubts = pools
-            .iter()
-            .zip(&self.pools)
-            .filter_map(|(pool, state)| state.suspicion.due(&common::rule(pool)?));
+        let doubts = pools.iter().zip(&self.pools);
+        let doubts = doubts.filter(|(_, state)| state.suspicion.since().is_some());
+        let doubts = doubts.filter_map(|(pool, state)| state.suspicion.due(&common::rule(pool)?));
         self.due = holds.chain(doubts).chain(self.orders_change).chain(steps).min();
         for (index, Taken { old, new, what }) in taken {
             self.journal.pool(&self.loaded.pools[index], true, what, Some((old, new)), now);

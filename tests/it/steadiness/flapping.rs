@@ -98,6 +98,8 @@ fn reload_and_restart_remember_it() {
     let again = Run::new(damped(&[2, 3]), &run.state.kept());
     assert_eq!((again.member(0).falls, again.member(0).held_until), (2, held));
     assert_eq!(again.pool().answering, ["server-3"]);
+    run.told();
     run.state.reload(loaded(vec![pool("web", &[2, 3, 4])]), run.now);
-    assert_eq!(run.member(0).held_until, None, "damping is off");
+    assert_eq!((run.member(0).falls, run.member(0).held_until), (0, None), "damping is off");
+    assert_eq!(run.told(), ["server-2 serving: the hold is over; 200 (2/2)"]);
 }
