@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use data_encoding::BASE64;
 use ring::hmac;
@@ -19,9 +20,12 @@ pub enum Manner {
     /// With this status.
     Answers(u16),
     Hangs,
+    /// Its answer, at one octet a second.
+    Trickles,
 }
 
 const HANGS: u16 = 0;
+const TRICKLES: u16 = 1;
 
 /// Its connections share what it got.
 #[derive(Clone, Default)]
@@ -79,6 +83,7 @@ impl Receiver {
             Manner::Takes => 204,
             Manner::Answers(code) => code,
             Manner::Hangs => HANGS,
+            Manner::Trickles => TRICKLES,
         };
         self.manner.store(code, Ordering::SeqCst);
     }
@@ -120,6 +125,13 @@ impl Receiver {
             HANGS => {
                 // Until the other side gives up.
                 let _ = reader.read(&mut [0]);
+                return None;
+            }
+            TRICKLES => {
+                for octet in b"HTTP/1.1 204 Fine\r\n\r\n" {
+                    stream.write_all(&[*octet]).ok()?;
+                    std::thread::sleep(Duration::from_secs(1));
+                }
                 return None;
             }
             _ if poison.is_some_and(|poison| text.contains(&poison)) => 422,

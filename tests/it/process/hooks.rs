@@ -3,6 +3,8 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -162,4 +164,116 @@ fn a_killed_server_delivers_after_its_start_what_it_had_not() {
     assert!(receiver.ids().is_sorted_by(|a, b| a < b));
     assert_eq!(server.logged("there is no hook old any more: 2 events for it are dropped"), 1);
     assert_eq!(server.logged("hook pager: "), 0, "{:?}", receiver.ids());
+}
+
+/// How long each answer takes, one after the other, until `ended`. Sorted.
+fn watch(server: SocketAddr, ended: &AtomicBool) -> Vec<Duration> {
+    let mut took = vec![];
+    while !ended.load(Ordering::SeqCst) {
+        took.push(ask(server));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    took.sort();
+    took
+}
+
+fn told(took: &[Duration]) -> String {
+    let at = |part: usize| took[took.len() * part / 100].as_micros();
+    let slowest = took.last().unwrap().as_micros();
+    format!(
+        "{} answers, median {} µs, 99 % {} µs, slowest {slowest} µs",
+        took.len(),
+        at(50),
+        at(99)
+    )
+}
+
+/// Six hooks, each of them ill in another way, while a node goes and comes: what each gets, and
+/// what it costs the others. `--nocapture` prints the figures.
+#[test]
+fn whatever_ails_the_receivers_answers_and_probes_go_on() {
+    let site = Site::new(2, QUICK);
+    write_secret(&site);
+    let nobody = Nobody::new();
+    let gone = (Receiver::default(), nobody.address());
+    let others = [Manner::Hangs, Manner::Trickles, Manner::Answers(500), Manner::Answers(429)];
+    let [hangs, trickles, fails, full] = others.map(Receiver::start);
+    let receivers = [
+        ("gone", &gone),
+        ("hangs", &hangs),
+        ("trickles", &trickles),
+        ("fails", &fails),
+        ("full", &full),
+    ];
+    let webhook = |(name, (_, at)): &(&str, &(Receiver, SocketAddr))| {
+        let webhook = format!("{{ url: \"http://{at}/\", secret_file: hook-secret }}");
+        format!(
+            "  - {{ name: {name}, webhook: {webhook}, on: [node], timeout: 1s, retry: 10ms }}\n"
+        )
+    };
+    let hooks: Vec<String> = receivers.iter().map(webhook).collect();
+    let noted = site.folder.path().join("noted");
+    // Without the flag it hangs, and SIGTERM would not help.
+    let script = "trap \\\"\\\" TERM; [ -e $0.flag ] || sleep 1000; cat >> $0";
+    let command = format!("[/bin/sh, -c, \"{script}\", {}]", noted.display());
+    let command = format!(
+        "  - {{ name: command, command: {command}, on: [node], timeout: 1s, retry: 10ms }}\n"
+    );
+    let config = site.config(&Plan::new(0..2));
+    site.write_config(&format!("{config}hooks:\n{}{command}", hooks.concat()));
+    let server = Server::start(&site);
+    server.until_ready();
+
+    let (ended, at) = (Arc::new(AtomicBool::new(false)), server.at());
+    let during = |work: &dyn Fn()| {
+        ended.store(false, Ordering::SeqCst);
+        let ended = Arc::clone(&ended);
+        let its = Arc::clone(&ended);
+        let watching = std::thread::spawn(move || watch(at, &its));
+        let (begin, before) = (Instant::now(), site.children[1].probes());
+        work();
+        let probes = (site.children[1].probes() - before) as f64 / begin.elapsed().as_secs_f64();
+        ended.store(true, Ordering::SeqCst);
+        (watching.join().unwrap(), probes)
+    };
+    let (calm, calm_probes) = during(&|| std::thread::sleep(Duration::from_secs(3)));
+    let (ill, probes) = during(&|| {
+        // A fourth fall would be held out.
+        for _ in 0..3 {
+            site.children[0].is(Mood::Ill);
+            server.until_answering(&["server-3"]);
+            site.children[0].is(Mood::Well);
+            server.until_answering(&["server-2", "server-3"]);
+        }
+    });
+    println!("all are well: {}; {calm_probes:.2} probes a second", told(&calm));
+    println!("all are ill:  {}; {probes:.2} probes a second", told(&ill));
+    assert!(ill.last().unwrap() < &SLOW, "{}", told(&ill));
+    assert!(probes > 0.8 / 0.3, "{probes} probes a second, one each 300 ms is wanted");
+    let hooks = || -> Value {
+        serde_json::from_str(&client::get(server.dashboard, "/api/v1/hooks").unwrap()).unwrap()
+    };
+    for hook in hooks().as_array().unwrap() {
+        assert_eq!((&hook["delivered"], &hook["dropped"]), (&0.into(), &0.into()));
+        println!("{}: {}", hook["name"].as_str().unwrap(), hook["why"].as_str().unwrap());
+    }
+
+    let events = server.status()["changes"].as_array().unwrap().len();
+    let begin = Instant::now();
+    std::fs::write(site.folder.path().join("noted.flag"), "").unwrap();
+    receivers.iter().for_each(|(_, (receiver, _))| receiver.is(Manner::Takes));
+    gone.0.listen(nobody.listen());
+    let all = || {
+        let hooks = hooks();
+        let whole = |hook: &Value| hook["delivered"] == events;
+        hooks.as_array().unwrap().iter().all(whole).then_some(())
+    };
+    until("every hook has every event", all);
+    println!("all are back: {events} events each, all told within {:?}", begin.elapsed());
+    let noted = std::fs::read_to_string(noted).unwrap();
+    let noted: Vec<Value> = noted.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (name, (receiver, _)) in receivers {
+        assert_eq!(receiver.events(), noted, "{name}");
+        assert!(receiver.ids().is_sorted_by(|a, b| a < b), "{name}");
+    }
 }
