@@ -178,6 +178,8 @@ fn take(state: &mut ControlState, targets: &[TargetId], step: &Step, now: &mut j
     }
     state.pass(*now);
     state.settle(*now);
+    // Whoever sleeps until then sleeps.
+    assert!(state.due().is_none_or(|due| due > *now), "{:?} at {now}", state.due());
 }
 
 /// Whom the operator holds back is answered only when nobody is held back less.

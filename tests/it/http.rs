@@ -168,6 +168,7 @@ async fn the_page_shows_every_pool_and_member_and_why() {
     wanted.extend(["2/3", "1/2", "0.84 ms", "2026010203", "connection refused (3/3)"]);
     wanted.push("takes 26 % · says 25 % · 3 words were no weight");
     wanted.push("TLS, certificate expires in 12 days");
+    wanted.extend(["held out</b>", "last set kept</strong>", "takes 37 %"]);
     for text in wanted {
         assert!(page.body.contains(text), "the page lacks {text}");
     }
@@ -452,6 +453,10 @@ async fn metrics_are_well_formed_and_count_each_thing_once() {
         r#"tiovivo_pool_short{pool="media"} 1.0"#,
         r#"tiovivo_pool_ttl_seconds{pool="web"} 15.0"#,
         r#"tiovivo_member_in_answers{pool="web",node="server-4",role="child"} 0.0"#,
+        r#"tiovivo_member_held_out{pool="web",node="server-5",role="child"} 1.0"#,
+        r#"tiovivo_member_remembered_falls{pool="web",node="server-5",role="child"} 5.0"#,
+        r#"tiovivo_pool_kept{pool="web"} 1.0"#,
+        r#"tiovivo_pool_cut_off{pool="media"} 0.0"#,
         r#"tiovivo_zone_serial{zone="midominio.com"} 2026010203.0"#,
         r#"tiovivo_check_load_share{pool="web",node="server-2",role="child",check="rotation"} 0.26"#,
         r#"tiovivo_check_load_ignored_total{pool="web",node="server-2",role="child",check="rotation"} 3"#,

@@ -83,6 +83,8 @@ impl Server {
         self.state.observe(&Observation { target, verdict: verdict.clone() }, self.now);
         let mut changed = self.state.pass(self.now);
         changed |= self.state.settle(self.now);
+        let due = self.state.due();
+        assert!(due.is_none_or(|due| due > self.now), "{due:?} is over at {}", self.now);
         let Errands { plan, .. } = self.state.take_errands();
         self.controls.retain(|target| !plan.stop.contains(target));
         self.controls.extend(plan.start.into_iter().map(|target| target.id));
@@ -128,6 +130,7 @@ impl Server {
 /// |---|---|
 /// | no address of a guarded node in a public answer | at each change of an answer |
 /// | no empty answer, but with `when_short: none` | at each change of an answer |
+/// | time brings nothing twice: what is due is later than now | at each step |
 /// | no set is kept longer than 5 minutes because most members fail | at each step |
 /// | who serves is equally often first | at each careful look |
 /// | equal standings, equal octets on another server | at each careful look |

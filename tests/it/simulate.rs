@@ -133,6 +133,42 @@ fn a_drain_costs_nobody_a_request_who_keeps_to_the_ttl() {
     }
 }
 
+/// The control targets tell it from a death of all.
+#[test]
+fn a_checker_that_is_cut_off_changes_no_answer_whatever_the_seed() {
+    for seed in 0..20 {
+        let run = played("checker-cut-off.yaml", seed);
+        let told = |text: &str| {
+            let told = |said: &Said| matches!(said, Said::News(news) if news.contains(text));
+            run.lines.iter().filter(|line| told(&line.said)).count()
+        };
+        assert_eq!((told("out of the answers"), told("this machine is cut off")), (0, 2), "{seed}");
+        let answers = run.lines.iter().filter_map(|line| match &line.said {
+            Said::Answer { answered, .. } => Some(answered.addresses.len()),
+            _ => None,
+        });
+        // Those of the children, and the mother.
+        assert!(answers.into_iter().all(|count| count == 4 || count == 1), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_child_that_flaps_is_held_out_for_longer_and_longer_whatever_the_seed() {
+    for seed in 0..20 {
+        let run = played("flapping-child.yaml", seed);
+        let outs = run.lines.iter().filter_map(|line| match &line.said {
+            Said::News(news) if news.contains("out of the answers") => Some((line.at, news)),
+            _ => None,
+        });
+        let outs: Vec<(Duration, &String)> = outs.collect();
+        let held = |(_, news): &&(Duration, &String)| news.contains("held out until");
+        assert_eq!(outs.iter().take_while(|out| !held(out)).count(), 3, "seed {seed}: {outs:?}");
+        assert!(outs.iter().skip(3).all(|out| held(&out)) && outs.len() > 4, "{outs:?}");
+        // The fifth comes a minute after the fourth at the soonest.
+        assert!(outs[4].0 - outs[3].0 >= Duration::from_secs(60), "seed {seed}: {outs:?}");
+    }
+}
+
 /// Of `every: 5s ± 10 %`, `timeout: 2s` and `fall: 3` follows when a dead child is out: the second of
 /// its three probes comes ahead of the beat.
 #[test]
