@@ -55,9 +55,9 @@ pub async fn watch(
         // Before reading: what changes while it is read will be read again.
         let before = marks(&watch.files);
         let reload = match load(path.clone(), server.clone()).await {
-            Ok(Fresh { loaded, files, certificate, hooks: fresh, token }) => {
+            Ok(Fresh { loaded, files, certificate, hooks: fresh, tokens }) => {
                 hooks.follow(&fresh);
-                admit(&writers, token.as_ref());
+                admit(&writers, tokens);
                 if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
                     encrypted.present(certificate.certified);
                 }
@@ -79,8 +79,11 @@ pub async fn watch(
 }
 
 /// Whoever has the token of now gives orders, and nobody else.
-fn admit(writers: &Writers, token: Option<&Token>) {
-    match (writers.become_those_of(token.map(Token::as_str)), token) {
+fn admit(writers: &Writers, [token, reports]: [Option<Token>; 2]) {
+    if writers.let_report(reports.as_ref().map(Token::as_str)) {
+        tracing::info!("reports need the token that its file has now, or the one for orders");
+    }
+    match (writers.become_those_of(token.as_ref().map(Token::as_str)), token) {
         (false, _) => {}
         (true, Some(_)) => tracing::info!("orders need the token that the token file has now"),
         (true, None) => tracing::warn!("there is no token any more: nobody may give orders"),
@@ -173,7 +176,8 @@ struct Fresh {
     files: Vec<PathBuf>,
     certificate: Option<Certificate>,
     hooks: Vec<Hook>,
-    token: Option<Token>,
+    /// For orders, and for reports.
+    tokens: [Option<Token>; 2],
 }
 
 /// On a thread of its own, which gives way to every other.
@@ -203,7 +207,8 @@ fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
     let Config { server, files, certificate, hooks, zones, .. } = config;
     drop(zones);
     memory::give_back();
-    Ok(Fresh { loaded: Box::new(loaded), files, certificate, hooks, token: server.token })
+    let tokens = [server.token, server.report_token];
+    Ok(Fresh { loaded: Box::new(loaded), files, certificate, hooks, tokens })
 }
 
 /// Sockets and threads stay as they are over a reload.

@@ -47,7 +47,8 @@ pub fn run(args: &ReportArgs) -> ExitCode {
         Ok(reached) => reached,
         Err(code) => return code,
     };
-    let Some(token) = token else { return operate::no_token() };
+    let own = config.server.report_token.as_ref().map(|token| token.as_str().to_owned());
+    let Some(token) = own.or(token) else { return operate::no_token() };
     let pools = match &args.pool {
         Some(pool) => vec![pool.as_str()],
         None => waiting(&config, &args.node),

@@ -109,6 +109,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         None => None,
     };
     let writers = Writers::new(config.server.token.as_ref().map(Token::as_str));
+    writers.let_report(config.server.report_token.as_ref().map(Token::as_str));
     let listeners = {
         let Encrypted { tls, https, path, quic } = &config.server.encrypted;
         Listeners::bind(tls, https, path, quic)?

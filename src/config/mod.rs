@@ -144,6 +144,9 @@ pub struct Server {
     pub token_file: Option<PathBuf>,
     /// What is in it; `None`: nobody may give orders.
     pub token: Option<Token>,
+    pub report_token_file: Option<PathBuf>,
+    /// What is in it: good for reports, and not for orders.
+    pub report_token: Option<Token>,
     /// UDP threads; `None` is one a core.
     pub workers: Option<usize>,
     /// Each UDP thread stays on one core.

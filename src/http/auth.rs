@@ -1,10 +1,11 @@
-//! Who may write: whoever knows the token of `server.token_file`.
+//! Who may write: whoever knows a token.
 //!
-//! | token file | `Authorization` | a write is |
-//! |---|---|---|
-//! | absent | whatever it says | 403 |
-//! | there | `Bearer` and the token | done |
-//! | there | anything else, or nothing | 401 |
+//! | token file | `Authorization` | an order is | a report is |
+//! |---|---|---|---|
+//! | none that is good for it | whatever it says | 403 | 403 |
+//! | `server.token_file` | `Bearer` and that token | done | done |
+//! | `server.report_token_file` | `Bearer` and that token | 401 | done |
+//! | any | anything else, or nothing | 401 | 401 |
 //!
 //! A reload may bring another token; what is under way with the old one goes on.
 //!
@@ -22,36 +23,70 @@ use subtle::ConstantTimeEq;
 
 use crate::http::faults;
 
-/// Those who hold it share the token. `None` inside: nobody may write. Never printed.
+/// Those who hold them share the tokens. Never printed.
 #[derive(Clone, Default)]
-pub struct Writers(Arc<RwLock<Option<Arc<str>>>>);
+pub struct Writers {
+    orders: Secret,
+    reports: Secret,
+}
 
-impl Writers {
-    pub fn new(token: Option<&str>) -> Writers {
-        Writers(Arc::new(RwLock::new(token.map(Arc::from))))
-    }
+/// `None` inside: nobody has it.
+#[derive(Clone, Default)]
+struct Secret(Arc<RwLock<Option<Arc<str>>>>);
 
+/// What is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Order,
+    Report,
+}
+
+impl Secret {
     /// From now on. Whether it is another one than before.
-    pub fn become_those_of(&self, token: Option<&str>) -> bool {
+    fn become_that(&self, token: Option<&str>) -> bool {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let changed = now.as_deref() != token;
         *now = token.map(Arc::from);
         changed
     }
 
-    fn token(&self) -> Option<Arc<str>> {
+    fn get(&self) -> Option<Arc<str>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
 
-    fn admit(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
-        let token = self.token().ok_or(StatusCode::FORBIDDEN)?;
+impl Writers {
+    /// `token` is good for orders and reports.
+    pub fn new(token: Option<&str>) -> Writers {
+        let writers = Writers::default();
+        writers.become_those_of(token);
+        writers
+    }
+
+    /// From now on. Whether it is another one than before.
+    pub fn become_those_of(&self, token: Option<&str>) -> bool {
+        self.orders.become_that(token)
+    }
+
+    /// The same of the token that is good for reports only.
+    pub fn let_report(&self, token: Option<&str>) -> bool {
+        self.reports.become_that(token)
+    }
+
+    fn admit(&self, headers: &HeaderMap, write: Write) -> Result<(), StatusCode> {
+        let reports = (write == Write::Report).then(|| self.reports.get()).flatten();
+        let tokens = [self.orders.get(), reports];
+        if tokens.iter().all(Option::is_none) {
+            return Err(StatusCode::FORBIDDEN);
+        }
         let sent = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
         let sent = match sent.split_at_checked("Bearer ".len()) {
             Some((scheme, sent)) if scheme.eq_ignore_ascii_case(b"Bearer ") => sent,
             _ => return Err(StatusCode::UNAUTHORIZED),
         };
         // How long the comparison takes says nothing of the token but its length.
-        match bool::from(sent.ct_eq(token.as_bytes())) {
+        let mut tokens = tokens.iter().flatten();
+        match tokens.any(|token| bool::from(sent.ct_eq(token.as_bytes()))) {
             true => Ok(()),
             false => Err(StatusCode::UNAUTHORIZED),
         }
@@ -60,25 +95,44 @@ impl Writers {
 
 impl fmt::Debug for Writers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.token().is_some() { "Writers(token)" } else { "Writers(nobody)" })
+        f.write_str(if self.orders.get().is_some() { "Writers(token)" } else { "Writers(nobody)" })
     }
 }
 
-/// The layer of routes that write. It stands before the body is read.
+/// The layer of routes that take orders. It stands before the body is read.
 pub async fn check_token(State(writers): State<Writers>, request: Request, next: Next) -> Response {
-    match writers.admit(request.headers()) {
+    check(&writers, Write::Order, request, next).await
+}
+
+/// The layer of the route that takes reports.
+pub async fn check_report(
+    State(writers): State<Writers>,
+    request: Request,
+    next: Next,
+) -> Response {
+    check(&writers, Write::Report, request, next).await
+}
+
+async fn check(writers: &Writers, write: Write, request: Request, next: Next) -> Response {
+    let (what, key) = match write {
+        Write::Order => ("orders", "token_file"),
+        Write::Report => ("reports", "report_token_file"),
+    };
+    match writers.admit(request.headers(), write) {
         Ok(()) => next.run(request).await,
         Err(StatusCode::FORBIDDEN) => faults::one(
             StatusCode::FORBIDDEN,
-            "this server takes no orders: there is no token file",
-            "a token into the file that server.token_file names, readable by its owner only; it is \
-             loaded within seconds",
+            format!("this server takes no {what}: there is no token file"),
+            format!(
+                "a token into the file that server.{key} names, readable by its owner only; it is \
+                 loaded within seconds"
+            ),
         ),
         Err(status) => {
             let reply = faults::one(
                 status,
                 "the token is missing or wrong",
-                "the header `Authorization: Bearer` with what server.token_file has",
+                format!("the header `Authorization: Bearer` with what server.{key} has"),
             );
             ([(WWW_AUTHENTICATE, "Bearer")], reply).into_response()
         }
@@ -94,7 +148,7 @@ mod tests {
         if let Some(sent) = sent {
             headers.insert(AUTHORIZATION, sent.parse().unwrap());
         }
-        Writers::new(token).admit(&headers)
+        Writers::new(token).admit(&headers, Write::Order)
     }
 
     #[test]
@@ -116,13 +170,31 @@ mod tests {
         let writers = Writers::new(None);
         let held = writers.clone();
         let sent = HeaderMap::from_iter([(AUTHORIZATION, "Bearer new".parse().unwrap())]);
-        assert_eq!(held.admit(&sent), Err(StatusCode::FORBIDDEN));
+        assert_eq!(held.admit(&sent, Write::Order), Err(StatusCode::FORBIDDEN));
         assert!(writers.become_those_of(Some("new")) && !writers.become_those_of(Some("new")));
-        assert_eq!(held.admit(&sent), Ok(()));
+        assert_eq!(held.admit(&sent, Write::Order), Ok(()));
         assert!(writers.become_those_of(Some("newer")));
-        assert_eq!(held.admit(&sent), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(held.admit(&sent, Write::Order), Err(StatusCode::UNAUTHORIZED));
         assert!(writers.become_those_of(None));
-        assert_eq!(held.admit(&sent), Err(StatusCode::FORBIDDEN));
+        assert_eq!(held.admit(&sent, Write::Order), Err(StatusCode::FORBIDDEN));
+    }
+
+    #[test]
+    fn whoever_may_report_gives_no_orders() {
+        let sent = |token: &str| {
+            HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
+        };
+        let writers = Writers::default();
+        assert_eq!(writers.admit(&sent("node"), Write::Report), Err(StatusCode::FORBIDDEN));
+        assert!(writers.let_report(Some("node")));
+        assert_eq!(writers.admit(&sent("node"), Write::Report), Ok(()));
+        assert_eq!(writers.admit(&sent("node"), Write::Order), Err(StatusCode::FORBIDDEN));
+        writers.become_those_of(Some("ana"));
+        assert_eq!(writers.admit(&sent("node"), Write::Order), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(writers.admit(&sent("nobody"), Write::Report), Err(StatusCode::UNAUTHORIZED));
+        for write in [Write::Order, Write::Report] {
+            assert_eq!(writers.admit(&sent("ana"), write), Ok(()));
+        }
     }
 
     #[test]

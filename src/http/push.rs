@@ -18,14 +18,14 @@ use tokio::time::timeout;
 
 use crate::control::event::Report;
 use crate::control::push::{self, NotTaken};
-use crate::http::auth::{Writers, check_token};
+use crate::http::auth::{Writers, check_report};
 use crate::http::{Shared, faults};
 
 /// For the writer to take a report.
 const TAKING: Duration = Duration::from_secs(2);
 
 pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
-    let guard = middleware::from_fn_with_state(writers, check_token);
+    let guard = middleware::from_fn_with_state(writers, check_report);
     Router::new().route("/push/{pool}/{node}", routing::post(report).layer(guard))
 }
 

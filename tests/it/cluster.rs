@@ -74,6 +74,8 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
             state: "state".into(),
             token_file: None,
             token: None,
+            report_token_file: None,
+            report_token: None,
             workers: None,
             pin: false,
             nsid: Some("ns1".into()),

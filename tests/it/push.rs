@@ -26,6 +26,8 @@ use crate::cluster::{loaded, pool};
 
 const SOON: Duration = Duration::from_secs(20);
 const TOKEN: &str = "s3cret";
+/// Good for reports only.
+const NODES: &str = "n0des";
 /// Longer than any test here.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -70,6 +72,8 @@ impl Site {
 async fn serve(handle: &Handle, reports: mpsc::Sender<Report>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let writers = Writers::new(Some(TOKEN));
+    writers.let_report(Some(NODES));
     let dashboard = Dashboard {
         status: handle.status.clone(),
         counters: Arc::new(Counters::new(1)),
@@ -77,7 +81,7 @@ async fn serve(handle: &Handle, reports: mpsc::Sender<Report>) -> SocketAddr {
         limits: Default::default(),
         commands: handle.commands.clone(),
         reports,
-        writers: Writers::new(Some(TOKEN)),
+        writers,
     };
     tokio::spawn(http::serve(listener, dashboard, std::future::pending()));
     address
@@ -111,7 +115,7 @@ async fn a_report_takes_a_member_out_and_the_next_one_brings_it_back() {
     assert_eq!((member.in_answers, member.check.state), (false, "down"));
     assert_eq!(member.check.probe, "reports, one in 3600 s");
     let up = r#"{"healthy": true}"#;
-    assert_eq!(post(site.dashboard, "web/server-2", TOKEN, up).await.0, 202);
+    assert_eq!(post(site.dashboard, "web/server-2", NODES, up).await.0, 202);
     let member = site.member(0, "serving: reported healthy").await;
     assert!(member.in_answers);
     assert_eq!((member.check.last_rtt_ms, member.check.probes), (None, 2));

@@ -66,6 +66,7 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let files = files
         .chain(server.cookie_secret_file.clone())
         .chain(server.token_file.clone())
+        .chain(server.report_token_file.clone())
         .chain(probe_files)
         .chain(hook_files)
         .collect();

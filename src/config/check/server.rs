@@ -35,7 +35,13 @@ pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server 
         report.error(&path.key("nsid"), message, format!("write 1 to {MAX_NSID}, such as ns1"));
     }
     let (cookie_secret_file, secrets) = cookies(raw, folder, &path, report).unzip();
-    let (token_file, token) = token_file(raw, folder, &path, report).unzip();
+    let mut token_of = |written: &Option<String>, key| {
+        let written = written.as_deref()?;
+        Some(token_file(written, folder, &path.key(key), report))
+    };
+    let (token_file, token) = token_of(&raw.token_file, "token_file").unzip();
+    let (report_token_file, reporters) =
+        token_of(&raw.report_token_file, "report_token_file").unzip();
     let encrypted = encrypted::check(raw, &listen, dashboard, &path, report);
     Server {
         listen,
@@ -45,6 +51,8 @@ pub fn check(raw: &RawServer, folder: &Path, report: &mut Report<'_>) -> Server 
         state: state(raw, folder, &path, report),
         token_file,
         token: token.flatten(),
+        report_token_file,
+        report_token: reporters.flatten(),
         workers: raw.workers.map(|workers| workers.0.0 as usize),
         pin: raw.pin.is_some_and(|pin| pin.0.0),
         nsid,
@@ -119,24 +127,22 @@ fn state(raw: &RawServer, folder: &Path, path: &KeyPath, report: &mut Report<'_>
     state
 }
 
-/// The file and what is in it. That it is not there is no fault: then nobody may give orders.
+/// The file and what is in it. That it is not there is no fault: then nobody has that right.
 fn token_file(
-    raw: &RawServer,
+    written: &str,
     folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> Option<(PathBuf, Option<Token>)> {
-    let written = raw.token_file.as_deref()?;
-    let path = path.key("token_file");
+) -> (PathBuf, Option<Token>) {
     if written.is_empty() {
-        report.error(&path, "an empty path", "write a file, such as state/token");
+        report.error(path, "an empty path", "write a file, such as state/token");
     }
     let file = folder.join(written);
     let token = token::read(&file).unwrap_or_else(|Refused { message, help }| {
-        report.error(&path, format!("{} {message}", quoted(written)), help);
+        report.error(path, format!("{} {message}", quoted(written)), help);
         None
     });
-    Some((file, token))
+    (file, token)
 }
 
 fn version(raw: &RawServer, path: &KeyPath, report: &mut Report<'_>) -> Option<String> {

@@ -70,6 +70,8 @@ pub struct RawServer {
     /// Bearer token for writes, in a file that only its owner may read. While it is absent the API
     /// is read-only.
     pub token_file: Option<String>,
+    /// Another one that is good for reports of `push` checks only, for the nodes themselves.
+    pub report_token_file: Option<String>,
     /// UDP threads; one a core when absent.
     pub workers: Option<Scalar<Whole<1, 256>>>,
     /// Keeps each UDP thread on one core.

@@ -90,8 +90,8 @@ zonas: []
                 "f:2:19: server.listen: the text \"53\" does not belong here; \
                  write a list, for example `[one, two]`",
                 "f:2:23: server.worker: there is no key `worker` here; did you mean `workers`? \
-                 known here: listen, dashboard, state, token_file, workers, pin, nsid, \
-                 version, cookie_secret_file, tls, https, quic, certificate, controls",
+                 known here: listen, dashboard, state, token_file, report_token_file, workers, \
+                 pin, nsid, version, cookie_secret_file, tls, https, quic, certificate, controls",
                 "f:4:15: pools.web.ttl: `0` is out of range; \
                  write a whole number from 1 to 86400",
                 "f:4:29: pools.web.members.rol: there is no key `rol` here; did you mean `role`? \
