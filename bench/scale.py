@@ -7,6 +7,7 @@
 | names | the same, memory, and time from the start to the first answer, with 100, 10,000 and 100,000 names of 8 addresses |
 | zones | the same with 1 and 1,000 zones |
 | metrics | processor time for an answer while /metrics is read each second, against a server without it |
+| counters | the same against a server that is built without counters, which takes some minutes at first |
 | burst | 1,000 queries that wait when the server gets a processor: how many are answered |
 | reload | the slowest answer while 100,000 names are loaded again |
 | health | 100,000 names and 1,000 pools: from the failing reply of a node to the first answer without it, and the slowest answer meanwhile |
@@ -19,6 +20,7 @@ import os
 import random
 import signal
 import statistics
+import subprocess
 import sys
 import time
 
@@ -35,7 +37,7 @@ LOOK = 0.0005
 
 
 def main():
-    parts = {"children": children, "names": names, "zones": zones, "metrics": metrics,
+    parts = {"children": children, "names": names, "zones": zones, "metrics": metrics, "counters": counters,
              "burst": burst, "reload": reload, "health": health}
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("what", nargs="*", help="default: all of " + ", ".join(parts))
@@ -203,11 +205,31 @@ def zones(folder, plots):
 
 
 def metrics(folder, _):
+    off, on = read_each_second(folder, [("off", procs.TIOVIVO), (DASHBOARD, procs.TIOVIVO)])
+    print(f"\n| /metrics | µs for an answer |\n|---|--:|\n| off | {off:.2f} |\n"
+          f"| read each second | {on:.2f} |")
+    return verdict("on against off", on / off, 1.03, " times")
+
+
+def counters(folder, _):
+    target = os.path.join(procs.ROOT, "target/uncounted")
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "--features", "uncounted",
+                    "--target-dir", target], cwd=procs.ROOT, check=True)
+    uncounted = os.path.join(target, "release/tiovivo")
+    off, on = read_each_second(folder, [("off", uncounted), (DASHBOARD, procs.TIOVIVO)])
+    print(f"\n| counters and /metrics | µs for an answer |\n|---|--:|\n| not in it | {off:.2f} |\n"
+          f"| counted, and read each second | {on:.2f} |")
+    return verdict("on against off", on / off, 1.03, " times")
+
+
+def read_each_second(folder, kinds):
+    """Processor time for an answer of servers of those dashboards and binaries."""
     variants = []
-    for number, dashboard in enumerate(["off", DASHBOARD]):
+    for number, (dashboard, binary) in enumerate(kinds):
         site = servers.standard(servers.Check(kind="tcp", every=86400))
         os.makedirs(f"{folder}/{number}")
-        start = servers.tiovivo(f"{folder}/{number}", site, f"127.9.2.{number + 1}", dashboard)
+        start = servers.tiovivo(f"{folder}/{number}", site, f"127.9.2.{number + 1}", dashboard,
+                                binary=binary)
         server = procs.Server("tiovivo", start.command, f"{folder}/{number}")
         variants.append((server, start.address, []))
     file = os.path.join(folder, "mix")
@@ -226,10 +248,7 @@ def metrics(folder, _):
             server.stop()
         if reader:
             reader.stop()
-    off, on = (statistics.median(costs) for _, _, costs in variants)
-    print(f"\n| /metrics | µs for an answer |\n|---|--:|\n| off | {off:.2f} |\n"
-          f"| read each second | {on:.2f} |")
-    return verdict("on against off", on / off, 1.03, " times")
+    return [statistics.median(costs) for _, _, costs in variants]
 
 
 # Does anyone wait?

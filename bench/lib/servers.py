@@ -82,7 +82,7 @@ def write(path, text):
         file.write(text)
 
 
-def tiovivo(folder, site, address, dashboard="off", server=""):
+def tiovivo(folder, site, address, dashboard="off", server="", binary=procs.TIOVIVO):
     here = os.path.join(folder, "tiovivo" + address)
     site.write_head(here)
     nodes = sorted({node for pool in site.pools for node in pool.members})
@@ -107,7 +107,7 @@ def tiovivo(folder, site, address, dashboard="off", server=""):
     lines += [f"  {name(node)}: {{ role: child, address: {node} }}" for node in nodes]
     lines += ["  ns1: { role: dns, address: 127.0.0.53 }"]
     write(f"{here}/config.yaml", "\n".join(lines) + "\n")
-    return Start((address, PORT), f"{procs.TIOVIVO} serve --config {here}/config.yaml")
+    return Start((address, PORT), f"{binary} serve --config {here}/config.yaml")
 
 
 def gdnsd(folder, site, address):
