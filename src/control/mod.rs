@@ -22,6 +22,7 @@
 //! | [`overrides`], [`recorder`] | does: the operator's orders on the disk, before they count |
 //! | [`report`], [`explain`] | decides: what is told, and in which words |
 //! | [`journal`] | what happened, for log, page and hooks |
+//! | [`pace`] | lets threads that answer have the core in between |
 //! | [`turns`] | changes of standing, on their way to the hooks |
 //! | [`versioned`] | does: what others keep in the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
@@ -39,6 +40,7 @@ pub mod loaded;
 pub mod moves;
 pub mod orders;
 pub mod overrides;
+pub mod pace;
 pub mod push;
 pub mod recorder;
 pub mod report;

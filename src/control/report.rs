@@ -1,5 +1,7 @@
 //! The status, built from the state whenever it is published.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::cluster::check::Check;
@@ -14,6 +16,7 @@ use crate::control::common;
 use crate::control::explain;
 use crate::control::load::Load;
 use crate::control::orders;
+use crate::control::pace::Pace;
 use crate::control::roster::{MemberState, PoolState};
 use crate::control::state::ControlState;
 use crate::control::status::{
@@ -28,7 +31,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub fn status(state: &ControlState, now: Timestamp) -> Status {
     let loaded = &state.loaded;
-    let pools = 0..loaded.pools.len();
+    let (pools, pace) = (0..loaded.pools.len(), Pace::default());
     Status {
         version: VERSION,
         nsid: loaded.nsid.clone(),
@@ -40,13 +43,23 @@ pub fn status(state: &ControlState, now: Timestamp) -> Status {
             refused: state.refused.clone(),
         },
         zones: loaded.zones.clone(),
-        pools: pools.map(|index| pool_status(state, index, now)).collect(),
+        pools: pools.map(|index| pool_status(state, index, now, &pace)).collect(),
         overrides: state.overrides.iter().map(|order| override_status(order, state)).collect(),
         changes: state.journal.changes.iter().cloned().collect(),
     }
 }
 
-fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolStatus {
+/// Frees what nobody reads any more.
+pub fn let_go(status: Arc<Status>) {
+    let pace = Pace::default();
+    let pools = Arc::into_inner(status).map(|status| status.pools);
+    for member in pools.into_iter().flatten().flat_map(|pool| pool.members) {
+        drop(member);
+        pace.step();
+    }
+}
+
+fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pace) -> PoolStatus {
     let pools = &state.loaded.pools;
     let (pool, members) = (&pools[index], &state.pools[index]);
     let PoolInput { selection, ttl } = &state.answers[index];
@@ -57,6 +70,7 @@ fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolStatus
     let shortage = short.then_some(why.as_str());
     let statuses = pool.membership.iter().zip(&members.members).enumerate();
     let statuses = statuses.map(|(place, (member, health))| {
+        pace.step();
         let in_answers = selection.pool.index() == index && selection.members.contains(&place);
         member_status(pool, &member, health, in_answers, shortage, keeps, now)
     });

@@ -323,7 +323,8 @@ impl Writer {
     }
 
     fn tell(&mut self, now: Timestamp) {
-        self.status.send_replace(Arc::new(report::status(&self.state, now)));
+        let status = Arc::new(report::status(&self.state, now));
+        report::let_go(self.status.send_replace(status));
         self.stale = false;
         self.keep();
     }
