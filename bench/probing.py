@@ -140,4 +140,5 @@ def tell(shares, latency):
     return kept
 
 
-main()
+if __name__ == "__main__":
+    main()

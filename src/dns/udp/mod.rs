@@ -8,12 +8,14 @@
 //! | [`pace`] | how many queries the next call makes room for |
 //! | `single` | one query by two plain system calls: the way of a server that is not pressed |
 //! | `batch` | up to 64 queries by two calls |
+//! | `slice` | has the core at once when a query comes |
 //! | `peer` | addresses of clients, and ours that they asked |
 
 mod batch;
 pub mod pace;
 mod peer;
 mod single;
+mod slice;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -78,6 +80,7 @@ pub fn start(
     let socket = Arc::new(socket);
     let fd = Arc::clone(&socket);
     let serve = move || {
+        slice::shorten();
         if let Some(core) = core {
             keep_on(core);
         }
