@@ -35,7 +35,8 @@ pub fn take_over(pool: &Pool, state: &mut PoolState, now: Timestamp) -> Vec<Move
     let (rule, size) = (common::rule(pool), state.members.len());
     let PoolState { members, suspicion, .. } = state;
     for (member, state) in pool.membership.iter().zip(members) {
-        let sight = common::sight(state);
+        let changes = state.check.state().standing() != state.check.standing();
+        let sight = if changes { common::sight(state) } else { None };
         let is_kept = sight.is_some_and(|sight| sight.falls && suspicion.keeps(&sight));
         if !is_kept && let Some(standing) = state.check.settle() {
             if let (Some(_), Some(rule), Standing::Out) = (sight, &rule, standing) {
@@ -105,6 +106,10 @@ pub fn end_holds(pool: &Pool, state: &mut PoolState, now: Timestamp) -> Vec<Move
 /// well are over, that which would end first first.
 pub fn release_holds(pool: &Pool, state: &mut PoolState) -> Vec<Move> {
     let mut moves = vec![];
+    // Nearly always: nobody is held.
+    if state.members.iter().all(|member| member.falls.held_until().is_none()) {
+        return moves;
+    }
     loop {
         let standings: Vec<Standing> = state.members.iter().map(MemberState::standing).collect();
         if is_enough(pool, &serving(&standings)) {
