@@ -49,12 +49,14 @@ ns.sub   A     192.0.2.60
 ";
 
 /// Name, type, and whether the reply has the response code 0.
-const QUESTIONS: [(&str, &str, bool); 20] = [
+const QUESTIONS: [(&str, &str, bool); 22] = [
     ("eight.midominio.com", "A", true),
     ("EIGHT.midominio.com", "A", true),
     ("subset.midominio.com", "A", true),
     ("cut.midominio.com", "A", true),
     ("weighted.midominio.com", "A", true),
+    ("spread.midominio.com", "A", true),
+    ("sticky.midominio.com", "A", true),
     ("eight.midominio.com", "HTTPS", true),
     ("eight.midominio.com", "AAAA", true),
     ("midominio.com", "SOA", true),
@@ -94,12 +96,18 @@ fn configuration() -> String {
     pool("subset", 64, "");
     pool("cut", 256, "max_answers: 256,");
     pool("weighted", 8, "order: weighted,");
+    pool("spread", 64, "spread_by: rack-*, max_answers: 32,");
+    pool("sticky", 256, "spread_by: rack-*, max_answers: 256, order: sticky,");
     pool("members", 2, "clients: [192.0.2.0/24],");
     text.push_str("nodes:\n");
     for node in 0..256 {
-        let weight = node % 100 + 1;
-        writeln!(text, "  n{node}: {{ role: child, address: 127.1.0.{node}, weight: {weight} }}")
-            .unwrap();
+        let (weight, rack) = (node % 100 + 1, node % 5);
+        writeln!(
+            text,
+            "  n{node}: {{ role: child, address: 127.1.0.{node}, weight: {weight}, \
+             tags: [rack-{rack}] }}"
+        )
+        .unwrap();
     }
     text
 }

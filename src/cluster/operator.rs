@@ -105,7 +105,7 @@ impl Target {
     /// Whether it means that node.
     pub fn means(&self, node: &NodeName, role: Role, tags: Option<&BTreeSet<String>>) -> bool {
         match self {
-            Target::Name(pattern) => fits(pattern.as_bytes(), node.as_str().as_bytes()),
+            Target::Name(pattern) => fits(pattern, node.as_str()),
             Target::Tag(tag) => tags.is_some_and(|tags| tags.contains(tag)),
             Target::Role(meant) => *meant == role,
         }
@@ -124,7 +124,8 @@ impl fmt::Display for Target {
 
 /// `*` stands for any characters, `?` for one. After a mismatch only the last `*` takes one more,
 /// so this takes at most pattern times text steps.
-fn fits(pattern: &[u8], text: &[u8]) -> bool {
+pub fn fits(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {

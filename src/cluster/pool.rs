@@ -22,6 +22,7 @@ pub struct Pool {
     pub tiers: Tiers,
     /// Of `failover`: who came before does not take back by itself.
     pub stay: bool,
+    pub spread: Option<Spread>,
     /// Seconds, 1 to 86400.
     pub ttl: u32,
     /// At most this many addresses of a family in an answer, 1 to 256.
@@ -45,6 +46,15 @@ impl Pool {
     pub fn answers_several(&self) -> bool {
         self.order != Order::Failover || self.tiers.are_written()
     }
+}
+
+/// Answers take members of different failure domains first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spread {
+    /// Which tags name domains: `*` and `?` as in `rack-*`.
+    pub by: String,
+    /// The domain of each member, by a number. One without such a tag has one to itself.
+    pub domains: Vec<u32>,
 }
 
 /// A protocol inside TLS (RFC 7301), by its name there.

@@ -82,6 +82,7 @@ fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pace) 
         ttl: *ttl,
         ttl_configured: pool.ttl,
         max_answers: pool.max_answers,
+        spread_by: pool.spread.as_ref().map(|spread| spread.by.clone()),
         min_serving: pool.min_serving,
         when_short: when_short(pools, pool.when_short),
         serving: serving(members),

@@ -58,6 +58,8 @@ pub struct PoolStatus {
     /// Seconds as configured; answers carry less while a member is not settled.
     pub ttl_configured: u32,
     pub max_answers: usize,
+    /// Tags that name failure domains; `null` when answers are not spread over them.
+    pub spread_by: Option<String>,
     pub min_serving: usize,
     pub when_short: String,
     /// Members that serve by their health.

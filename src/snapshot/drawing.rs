@@ -33,33 +33,9 @@ impl Line {
 
     /// Nobody drawn yet; at most `MOST` may be.
     pub fn all<const MOST: usize>(&self) -> Left<'_, MOST> {
-        Left { line: self, drawn: [(0, 0); MOST], count: 0, len: self.len }
+        Left { line: self, drawn: Gaps::none() }
     }
 
-    fn member(&self, point: u32) -> usize {
-        if self.is_even() { point as usize } else { self.ends.partition_point(|end| *end <= point) }
-    }
-
-    fn range(&self, member: usize) -> (u32, u32) {
-        let end = |index: usize| self.ends.get(index).copied();
-        match (member.checked_sub(1).map_or(Some(0), end), end(member)) {
-            (Some(start), Some(end)) => (start, end),
-            _ => (member as u32, member as u32 + 1),
-        }
-    }
-}
-
-/// Who is left to draw.
-#[derive(Debug)]
-pub struct Left<'l, const MOST: usize> {
-    line: &'l Line,
-    /// Ranges of the line, ascending.
-    drawn: [(u32, u32); MOST],
-    count: usize,
-    len: u32,
-}
-
-impl<const MOST: usize> Left<'_, MOST> {
     pub fn len(&self) -> u32 {
         self.len
     }
@@ -68,25 +44,123 @@ impl<const MOST: usize> Left<'_, MOST> {
         self.len == 0
     }
 
-    /// The member at a point below [`Left::len`] of what is left, which is gone then.
-    pub fn take(&mut self, mut point: u32) -> usize {
+    /// The one at a point.
+    pub fn member(&self, point: u32) -> usize {
+        if self.is_even() { point as usize } else { self.ends.partition_point(|end| *end <= point) }
+    }
+
+    /// Where a member begins and ends.
+    pub fn range(&self, member: usize) -> (u32, u32) {
+        let end = |index: usize| self.ends.get(index).copied();
+        match (member.checked_sub(1).map_or(Some(0), end), end(member)) {
+            (Some(start), Some(end)) => (start, end),
+            _ => (member as u32, member as u32 + 1),
+        }
+    }
+}
+
+/// What is taken out of a line.
+#[derive(Debug)]
+pub struct Gaps<const MOST: usize> {
+    /// Ranges of the line, ascending.
+    ranges: [(u32, u32); MOST],
+    count: usize,
+    len: u32,
+}
+
+impl<const MOST: usize> Gaps<MOST> {
+    #[inline]
+    pub fn none() -> Gaps<MOST> {
+        Gaps { ranges: [(0, 0); MOST], count: 0, len: 0 }
+    }
+
+    /// The length of all of them.
+    pub fn taken(&self) -> u32 {
+        self.len
+    }
+
+    /// The point of the line that is at `point` of what is left, and how many gaps are before it.
+    #[inline]
+    pub fn find(&self, mut point: u32) -> (u32, usize) {
         let mut at = 0;
-        for (start, end) in self.drawn.iter().take(self.count) {
+        for (start, end) in self.ranges.iter().take(self.count) {
             if point < *start {
                 break;
             }
             point += end - start;
             at += 1;
         }
-        let member = self.line.member(point);
-        let range = self.line.range(member);
+        (point, at)
+    }
+
+    /// Adds a range that lies behind `at` gaps.
+    #[inline]
+    pub fn insert(&mut self, at: usize, range: (u32, u32)) {
         // The place behind the last is free: the ranges behind `at` move there, one by one.
         let mut held = range;
-        for place in self.drawn.iter_mut().take(self.count + 1).skip(at) {
+        for place in self.ranges.iter_mut().take(self.count + 1).skip(at) {
             std::mem::swap(place, &mut held);
         }
         self.count += 1;
-        self.len = self.len.saturating_sub(range.1 - range.0);
+        self.len += range.1 - range.0;
+    }
+
+    /// Adds a range in place of those that lie in it; each of the others is outside.
+    pub fn cover(&mut self, range: (u32, u32)) {
+        let mut kept = 0;
+        let mut before = 0;
+        for index in 0..self.count {
+            let Some(&(start, end)) = self.ranges.get(index) else { break };
+            if range.0 <= start && end <= range.1 {
+                self.len -= end - start;
+                continue;
+            }
+            before += usize::from(end <= range.0);
+            if let Some(to) = self.ranges.get_mut(kept) {
+                *to = (start, end);
+            }
+            kept += 1;
+        }
+        self.count = kept;
+        self.insert(before, range);
+    }
+
+    /// Makes this as the other.
+    pub fn copy(&mut self, other: &Gaps<MOST>) {
+        for (to, from) in self.ranges.iter_mut().zip(&other.ranges).take(other.count) {
+            *to = *from;
+        }
+        (self.count, self.len) = (other.count, other.len);
+    }
+
+    /// How many gaps are before a point of the line.
+    pub fn before(&self, point: u32) -> usize {
+        self.ranges.iter().take(self.count).take_while(|(_, end)| *end <= point).count()
+    }
+}
+
+/// Who is left to draw.
+#[derive(Debug)]
+pub struct Left<'l, const MOST: usize> {
+    line: &'l Line,
+    drawn: Gaps<MOST>,
+}
+
+impl<const MOST: usize> Left<'_, MOST> {
+    pub fn len(&self) -> u32 {
+        self.line.len.saturating_sub(self.drawn.len)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The member at a point below [`Left::len`] of what is left, which is gone then.
+    #[inline]
+    pub fn take(&mut self, point: u32) -> usize {
+        let (point, at) = self.drawn.find(point);
+        let member = self.line.member(point);
+        self.drawn.insert(at, self.line.range(member));
         member
     }
 }
@@ -119,6 +193,22 @@ mod tests {
         assert_eq!((left.take(2), left.len()), (1, 5));
         assert_eq!((left.take(2), left.len()), (2, 2));
         assert_eq!((left.take(1), left.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_gap_takes_the_place_of_those_in_it() {
+        let mut gaps = Gaps::<8>::none();
+        for (at, range) in [(0, (3, 4)), (1, (6, 7)), (2, (9, 10)), (0, (0, 1))] {
+            gaps.insert(at, range);
+        }
+        gaps.cover((3, 8));
+        assert_eq!(
+            (gaps.taken(), gaps.count, &gaps.ranges[..3]),
+            (7, 3, &[(0, 1), (3, 8), (9, 10)][..])
+        );
+        gaps.cover((1, 3));
+        assert_eq!((gaps.find(0), gaps.find(1), gaps.taken()), ((8, 3), (10, 4), 9));
+        assert_eq!([0, 1, 5, 9].map(|point| gaps.before(point)), [0, 1, 2, 3]);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | all of them, equal parts | the row from another place each turn |
 //! | a row that is sticky | that of the client's network |
+//! | some that are spread over domains | drawn so that different domains come first |
+//! | a row that is sticky and spread | that of the client's network, different domains first |
 //! | some, or unequal parts | drawn one after the other, with the chances of who is left |
 //!
 //! The row stands twice behind itself: any rotation is one copy.
@@ -14,6 +16,7 @@ use std::net::IpAddr;
 use crate::snapshot::drawing::Line;
 use crate::snapshot::pool::MAX_ANSWERS;
 use crate::snapshot::rotation::{Draw, place};
+use crate::snapshot::spread::{Domains, Spread};
 use crate::snapshot::sticky::Ranking;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Family {
     row: Box<[u8]>,
     line: Line,
     ranking: Option<Ranking>,
+    /// Where the members of a domain stand together.
+    domains: Option<Domains>,
     /// Whether all of the members are answered by one copy.
     is_plain: bool,
     count: usize,
@@ -35,6 +40,8 @@ pub struct Seat {
     pub part: u32,
     /// Which it is, where each client network has an order of its own.
     pub key: Option<u64>,
+    /// Its failure domain, where those are to differ in an answer.
+    pub domain: Option<u32>,
 }
 
 /// Which blocks this time.
@@ -57,6 +64,9 @@ impl Family {
         head: &[u8],
         members: impl Iterator<Item = ([u8; N], Seat)>,
     ) -> Family {
+        let mut members: Vec<([u8; N], Seat)> = members.collect();
+        members.sort_by_key(|(_, seat)| seat.domain);
+        let numbers: Vec<u32> = members.iter().filter_map(|(_, seat)| seat.domain).collect();
         let mut row = vec![];
         let mut parts = vec![];
         let mut keys = vec![];
@@ -70,8 +80,9 @@ impl Family {
         let block = head.len() + N;
         let (count, line) = (parts.len(), Line::new(&parts));
         let ranking = (!keys.is_empty()).then(|| Ranking::new(keys, parts));
-        let is_plain = line.is_even() && ranking.is_none();
-        Family { row: row.into(), line, ranking, is_plain, count, block }
+        let domains = Domains::new(&numbers);
+        let is_plain = line.is_even() && ranking.is_none() && domains.is_none();
+        Family { row: row.into(), line, ranking, domains, is_plain, count, block }
     }
 
     #[inline]
@@ -112,17 +123,32 @@ impl Family {
     fn write_chosen<const MOST: usize>(&self, pick: Pick, room: &mut [u8]) {
         let count = room.len() / self.block;
         let rooms = room.chunks_exact_mut(self.block);
-        if let Some(ranking) = &self.ranking {
-            for (member, to) in ranking.first::<MOST>(pick.client, count).zip(rooms) {
-                self.copy(member, to);
-            }
-            return;
-        }
         let mut draw = Draw::new(pick.turn);
-        let mut left = self.line.all::<MOST>();
-        for to in rooms {
-            let member = left.take(draw.below(left.len()));
-            self.copy(member, to);
+        match (&self.ranking, &self.domains) {
+            (Some(ranking), None) => {
+                for (member, to) in ranking.first::<MOST>(pick.client, count).zip(rooms) {
+                    self.copy(member, to);
+                }
+            }
+            (Some(ranking), Some(domains)) => {
+                let first = ranking.spread::<MOST>(pick.client, count, domains);
+                for (member, to) in first.zip(rooms) {
+                    self.copy(member, to);
+                }
+            }
+            (None, None) => {
+                let mut left = self.line.all::<MOST>();
+                for to in rooms {
+                    let member = left.take(draw.below(left.len()));
+                    self.copy(member, to);
+                }
+            }
+            (None, Some(domains)) => {
+                let mut left = Spread::<MOST>::new(&self.line, domains);
+                for to in rooms {
+                    self.copy(left.next(&mut draw), to);
+                }
+            }
         }
     }
 
@@ -138,7 +164,7 @@ mod tests {
     use super::*;
 
     fn seat(part: u32) -> Seat {
-        Seat { part, key: None }
+        Seat { part, key: None, domain: None }
     }
 
     fn pick(max: usize, turn: u64) -> Pick {

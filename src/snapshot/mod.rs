@@ -12,6 +12,7 @@ pub mod message;
 pub mod pool;
 pub mod publish;
 pub mod rotation;
+pub mod spread;
 pub mod statics;
 pub mod sticky;
 

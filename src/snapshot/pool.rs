@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::cluster::member::{Addresses, Member};
 use crate::cluster::networks::Networks;
-use crate::cluster::pool::{Membership, Order, Pool};
+use crate::cluster::pool::{Membership, Order, Pool, Spread};
 use crate::cluster::selection::{Selection, Share};
 use crate::snapshot::family::{DoesNotFit, Family, Pick, Seat};
 use crate::snapshot::https::Https;
@@ -36,16 +36,17 @@ impl PoolAnswer {
     /// public by their type get in. A restricted pool standing in for a public one, which `config`
     /// refuses, would add nothing.
     pub fn new(pool: &Pool, source: &Pool, selection: &Selection, ttl: u32) -> PoolAnswer {
+        let order = (pool.order, source.spread.as_ref());
         let (clients, chosen) = match (&pool.membership, &source.membership) {
             (Membership::Everyone(_), Membership::Everyone(all)) => {
-                (None, pick(pool.order, all, selection, |m| *m.addresses.get()))
+                (None, pick(order, all, selection, |m| *m.addresses.get()))
             }
             (Membership::Everyone(_), Membership::Only { .. }) => (None, vec![]),
             (Membership::Only { clients, .. }, Membership::Everyone(all)) => {
-                (Some(clients), pick(pool.order, all, selection, |m| *m.addresses.get()))
+                (Some(clients), pick(order, all, selection, |m| *m.addresses.get()))
             }
             (Membership::Only { clients, .. }, Membership::Only { members: all, .. }) => {
-                (Some(clients), pick(pool.order, all, selection, |m| m.addresses))
+                (Some(clients), pick(order, all, selection, |m| m.addresses))
             }
         };
         let v4 = || chosen.iter().filter_map(|(at, seat)| Some((at.v4()?.octets(), *seat)));
@@ -102,7 +103,7 @@ impl PoolAnswer {
 /// The selected members, each with its part of the first places: its share, times its weight where
 /// weights count.
 fn pick<A>(
-    order: Order,
+    (order, spread): (Order, Option<&Spread>),
     all: &[Member<A>],
     selection: &Selection,
     addresses: impl Fn(&Member<A>) -> Addresses,
@@ -115,7 +116,8 @@ fn pick<A>(
             Order::Rotate | Order::Failover => 1,
         };
         let key = (order == Order::Sticky).then(|| sticky::key(member.node.as_str()));
-        Some((addresses(member), Seat { part: weight * u32::from(share.get()), key }))
+        let domain = spread.and_then(|spread| spread.domains.get(*index).copied());
+        Some((addresses(member), Seat { part: weight * u32::from(share.get()), key, domain }))
     };
     selected.filter_map(seat).collect()
 }

@@ -12,10 +12,12 @@
 //! queries (RFC 7871) are not looked at.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use siphasher::sip::SipHasher24;
 
 use crate::snapshot::rotation::mix;
+use crate::snapshot::spread::Domains;
 
 /// Bits of an IPv6 address behind those that count: a /56 is what one customer is given.
 const V6_HOST_BITS: u32 = 128 - 56;
@@ -57,30 +59,42 @@ impl Ranking {
         client: IpAddr,
         count: usize,
     ) -> impl Iterator<Item = usize> + use<MOST> {
-        let client = mix(network(client));
-        let mut best = [(0u64, 0u16); MOST];
-        let mut len = 0;
-        for (member, key) in self.keys.iter().enumerate() {
-            let score = self.score(member, mix(client ^ key));
-            // Most of many are behind the last of the best, and end here.
-            let mut at = match best.get(count.wrapping_sub(1)) {
-                Some((last, _)) if len == count && *last >= score => continue,
-                _ => len.min(count.wrapping_sub(1)),
-            };
-            while let Some(before) = at.checked_sub(1)
-                && let Some(&(other, behind)) = best.get(before)
-                && other < score
-                && let Some(to) = best.get_mut(at)
-            {
-                *to = (other, behind);
-                at = before;
-            }
-            if let Some(to) = best.get_mut(at) {
-                *to = (score, member as u16);
-                len = count.min(len + 1);
+        let mut best = Best::<u64, MOST>::new(count);
+        self.offer(client, 0..self.keys.len(), &mut best);
+        best.members()
+    }
+
+    /// The same with different domains first: the best of each domain, then the second of each,
+    /// and so on, each time in the order of their numbers.
+    pub fn spread<const MOST: usize>(
+        &self,
+        client: IpAddr,
+        count: usize,
+        domains: &Domains,
+    ) -> impl Iterator<Item = usize> + use<MOST> {
+        let mut best = Best::<(u16, u64), MOST>::new(count);
+        for domain in domains.iter() {
+            let mut own = Best::<u64, MOST>::new(count);
+            self.offer(client, domain, &mut own);
+            for (place, (score, member)) in (0u16..).zip(own.best.iter().take(own.len)) {
+                best.offer((u16::MAX - place, *score), *member);
             }
         }
-        best.into_iter().take(len).map(|(_, member)| usize::from(member))
+        best.members()
+    }
+
+    #[inline]
+    fn offer<const MOST: usize>(
+        &self,
+        client: IpAddr,
+        members: Range<usize>,
+        best: &mut Best<u64, MOST>,
+    ) {
+        let client = mix(network(client));
+        for member in members {
+            let Some(key) = self.keys.get(member) else { return };
+            best.offer(self.score(member, mix(client ^ key)), member as u16);
+        }
     }
 
     /// The greatest is first.
@@ -90,6 +104,46 @@ impl Ranking {
             None => number,
             Some(part) => u64::MAX - (minus_log2(number) << PART_BITS) / u64::from(*part).max(1),
         }
+    }
+}
+
+/// The members with the greatest numbers, the greatest first.
+struct Best<S, const MOST: usize> {
+    best: [(S, u16); MOST],
+    len: usize,
+    /// At most so many: `MOST` or fewer.
+    count: usize,
+}
+
+impl<S: Copy + Default + Ord, const MOST: usize> Best<S, MOST> {
+    #[inline]
+    fn new(count: usize) -> Best<S, MOST> {
+        Best { best: [(S::default(), 0); MOST], len: 0, count }
+    }
+
+    #[inline]
+    fn offer(&mut self, score: S, member: u16) {
+        // Most of many are behind the last of the best, and end here.
+        let mut at = match self.best.get(self.count.wrapping_sub(1)) {
+            Some((last, _)) if self.len == self.count && *last >= score => return,
+            _ => self.len.min(self.count.wrapping_sub(1)),
+        };
+        while let Some(before) = at.checked_sub(1)
+            && let Some(&(other, behind)) = self.best.get(before)
+            && other < score
+            && let Some(to) = self.best.get_mut(at)
+        {
+            *to = (other, behind);
+            at = before;
+        }
+        if let Some(to) = self.best.get_mut(at) {
+            *to = (score, member);
+            self.len = self.count.min(self.len + 1);
+        }
+    }
+
+    fn members(self) -> impl Iterator<Item = usize> + use<S, MOST> {
+        self.best.into_iter().take(self.len).map(|(_, member)| usize::from(member))
     }
 }
 

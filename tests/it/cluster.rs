@@ -42,6 +42,7 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
         order: Order::Rotate,
         tiers: Tiers::default(),
         stay: false,
+        spread: None,
         ttl: 30,
         max_answers: 8,
         min_serving: 1,

@@ -27,11 +27,12 @@ const NODES: [&str; 6] = ["server-1", "server-1.1", "server-2", "server-3", "ser
 /// Public and private addresses of the mother, the standby and the worker of config.yaml.
 pub const GUARDED: [&str; 6] =
     ["192.0.2.17", "10.77.0.17", "192.0.2.16", "10.77.0.16", "192.0.2.30", "10.77.0.30"];
-pub const POLICIES: [&str; 4] = [
+pub const POLICIES: [&str; 5] = [
     "members: { role: child }",
     "order: failover\n    members: [server-2, server-3, server-4]",
     "order: failover\n    stay: true\n    members: [server-2, server-3, server-4]",
     "order: failover\n    stay: true\n    tiers: [[server-2, server-4], { tag: rack-b }]",
+    "spread_by: rack-*\n    members: { role: child }",
 ];
 const TIERS: usize = 3;
 const RULES: [&str; 4] = ["all", "last_known", "none", "{ pool: reserva }"];
@@ -52,6 +53,10 @@ pub fn world_by(policy: &str, rule: &str, min_serving: usize) -> World {
         .replace("when_short: all ", &format!("when_short: {rule} "))
         .replace("min_serving: 1\n", &format!("min_serving: {min_serving}\n"))
         .replace("members: { role: child } ", &format!("{policy} "))
+        .replace(
+            "tags: [rack-b]",
+            if policy.contains("rack-*") { "tags: [rack-a]" } else { "tags: [rack-b]" },
+        )
         .replace("max_answers: 8\n", "max_answers: 8\n    https: true\n")
         .replace("    ttl: 5\n", "    ttl: 5\n    https: true\n")
         .replace("pools:\n", &format!("pools:\n{reserve}"));

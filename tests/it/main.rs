@@ -23,6 +23,7 @@ mod readme;
 mod scenario;
 mod schedule;
 mod simulate;
+mod spread;
 mod steadiness;
 mod stream;
 mod tidy;

@@ -6,6 +6,7 @@
 //! | [`encrypted`] | `server.tls`, `https`, `quic` and `certificate` |
 //! | [`nodes`] | `nodes:` |
 //! | [`pools`], [`members`] | `pools:`, and with [`members`] the mother guard |
+//! | [`spread`] | `spread_by:` of a pool |
 //! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
 //! | [`steadiness`] | `server.controls`; `damping`, `slow_start`, `common_cause` of a pool |
 //! | [`hooks`] | `hooks:` |
@@ -27,6 +28,7 @@ pub mod probes;
 pub mod records;
 pub mod report;
 pub mod server;
+pub mod spread;
 pub mod steadiness;
 
 use std::path::Path;

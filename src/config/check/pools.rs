@@ -13,6 +13,7 @@ use crate::config::check::members::{self, Audience};
 use crate::config::check::nodes::{self, Inventory};
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
+use crate::config::check::spread;
 use crate::config::check::steadiness;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawHttpsRecord, RawWhenShort};
@@ -62,6 +63,10 @@ fn pool(
     }
     let order = raw.order.map(|order| order.0).unwrap_or_default();
     failover_only(raw, order, path, report);
+    let known = membership.as_ref().zip(tiers.as_ref());
+    let spread = known.and_then(|(membership, tiers)| {
+        spread::check(raw, (membership, tiers, order), inventory, path, report)
+    });
     let when_short = when_short(raw, ids, path, report);
     let https = https(raw, path, report);
     let context = checks::Context { membership: membership.as_ref(), folder };
@@ -73,6 +78,7 @@ fn pool(
         order,
         tiers: tiers?,
         stay: raw.stay.is_some_and(|stay| stay.0.0),
+        spread,
         ttl: raw.ttl.map_or(TTL, |ttl| ttl.0.0),
         max_answers: raw.max_answers.map_or(MAX_ANSWERS, |max| max.0.0) as usize,
         min_serving,

@@ -181,6 +181,9 @@ pub struct RawPool {
     /// At most so many addresses of a family in one answer.
     #[schemars(extend("default" = 8))]
     pub max_answers: Option<Scalar<Whole<1, 256>>>,
+    /// A pattern of tags such as `rack-*`, each of which is a failure domain: answers take members
+    /// of different domains first.
+    pub spread_by: Option<String>,
     /// When fewer members are healthy, `when_short` decides.
     #[schemars(extend("default" = 1))]
     pub min_serving: Option<Scalar<Whole<1, 65_535>>>,

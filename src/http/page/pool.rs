@@ -57,6 +57,9 @@ fn facts(html: &mut Html, pool: &PoolStatus) {
         fact(html, "In charge", nodes.join(", "));
     }
     fact(html, "Answers at most", pool.max_answers);
+    if let Some(tags) = &pool.spread_by {
+        fact(html, "Spread by", tags);
+    }
     fact(html, "Short below", pool.min_serving);
     fact(html, "When short", &pool.when_short);
     match &pool.clients {
