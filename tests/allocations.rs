@@ -95,7 +95,7 @@ fn configuration() -> String {
     pool("eight", 8, "https: true,");
     pool("subset", 64, "");
     pool("cut", 256, "max_answers: 256,");
-    pool("weighted", 8, "order: weighted,");
+    pool("weighted", 8, "order: weighted, min_serving: { v4: 2 },");
     pool("spread", 64, "spread_by: rack-*, max_answers: 32,");
     pool("sticky", 256, "spread_by: rack-*, max_answers: 256, order: sticky,");
     pool("members", 2, "clients: [192.0.2.0/24],");

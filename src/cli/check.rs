@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::columns::columns;
 use crate::cli::delegation::{self, RegistryArgs};
 use crate::cli::{ConfigArg, faults};
+use crate::cluster::families;
 use crate::cluster::pool::{Membership, Pool, PoolId};
 use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
@@ -99,6 +100,10 @@ enum Down {
 fn answer(config: &Config, id: PoolId, family: Family, down: Down) -> String {
     let health: Vec<PoolHealth> = config.pools.iter().map(|pool| health(pool, down)).collect();
     let selection = select(&config.pools, &health, id);
+    let selection = selection.of(match family {
+        Family::A => families::Family::V4,
+        Family::Aaaa => families::Family::V6,
+    });
     let source = &config.pools[selection.pool.index()].membership;
     let members = selection.members.iter().filter_map(|index| source.get(*index));
     let addresses: Vec<String> = members

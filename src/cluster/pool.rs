@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cluster::check::Check;
 use crate::cluster::checks::Checks;
 use crate::cluster::failover::Tiers;
+use crate::cluster::families::Families;
 use crate::cluster::member::{Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{NodeName, Role};
@@ -30,6 +31,9 @@ pub struct Pool {
     /// Fewer serving members than this, where tiers are written in each of them, and `when_short`
     /// decides. At least 1.
     pub min_serving: usize,
+    /// The least of each family, where they are counted apart; `min_serving` is the larger one.
+    /// Never of `failover`.
+    pub families: Option<Families<usize>>,
     pub when_short: WhenShort,
     /// Decide the rotation.
     pub checks: Checks,

@@ -7,6 +7,9 @@
 //! | `min_serving` or more in a tier | failover with tiers | those of one tier, see [`failover`] |
 //! | fewer | any | what `when_short` says; of that, failover takes the first, or the first tier |
 //!
+//! A pool that counts its address families apart is decided once for each of them, by the members
+//! that have an address of it.
+//!
 //! Of what `all` and `last_known` say, only those are taken that the operator holds back least: a
 //! drained member is answered when nobody else is left, and one that is forced down when not even
 //! a drained one is. Only `none` empties a pool.
@@ -14,6 +17,7 @@
 //! Pure: the same pools and standings give the same selection on every server.
 
 use crate::cluster::failover;
+use crate::cluster::families::{self, Families, Family};
 use crate::cluster::operator::Withheld;
 use crate::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use crate::cluster::standing::Standing;
@@ -55,6 +59,8 @@ pub struct Selection {
     /// One for each of `members`. Full while the pool is short: nobody is spared then.
     pub shares: Vec<Share>,
     pub cause: Cause,
+    /// What questions for AAAA get, where that is decided apart; the rest is for A then.
+    pub v6: Option<Box<Selection>>,
 }
 
 /// Why these members.
@@ -75,39 +81,99 @@ pub struct PoolHealth {
     pub withheld: Vec<Withheld>,
     /// One for each member, in the pool's order.
     pub shares: Vec<Share>,
-    /// The serving members of the last time that there were enough.
-    pub last_enough: Vec<usize>,
+    /// The serving members of the last time that there were enough; the same for both families,
+    /// unless they are counted apart.
+    pub last_enough: Families<Vec<usize>>,
     /// The tier that has been answered so far, of a pool that stays with it.
     pub in_charge: Option<usize>,
 }
 
 /// `health` has one entry for each of `pools`.
 pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
+    let apart = pools[id.index()].families.is_some();
+    let family = |family| decide(pools, health, id, family);
+    match apart {
+        false => family(None),
+        true => {
+            let v6 = Some(Box::new(family(Some(Family::V6))));
+            Selection { v6, ..family(Some(Family::V4)) }
+        }
+    }
+}
+
+/// For all members, or for those of a family.
+fn decide(pools: &[Pool], health: &[PoolHealth], id: PoolId, family: Option<Family>) -> Selection {
     let pool = &pools[id.index()];
     let own = &health[id.index()];
-    let serving = serving(&own.standings);
-    if is_enough(pool, &serving) {
+    let of = |members| match family {
+        Some(family) => family.of(pool, members),
+        None => members,
+    };
+    let serving = of(serving(&own.standings));
+    let is_enough = match (family, &pool.families) {
+        (Some(family), Some(least)) => families::is_enough(least, family, &serving),
+        _ => is_enough(pool, &serving),
+    };
+    if is_enough {
         let members = ordered(pool, serving, own.in_charge);
         let share = |member: &usize| own.shares.get(*member).copied().unwrap_or(Share::FULL);
         let shares = members.iter().map(share).collect();
-        return Selection { pool: id, members, shares, cause: Cause::Enough };
+        return Selection { pool: id, members, shares, cause: Cause::Enough, v6: None };
     }
     let cause = Cause::Short { serving: serving.len(), rule: pool.when_short };
-    let all = || own.least_withheld((0..own.standings.len()).collect());
+    let all = || own.least_withheld(of((0..own.standings.len()).collect()));
     let members = match pool.when_short {
         WhenShort::All => all(),
-        WhenShort::LastKnown => own.last_known().unwrap_or_else(all),
+        WhenShort::LastKnown => own.last_known(family).unwrap_or_else(all),
         WhenShort::None => vec![],
         WhenShort::Pool(fallback) => {
-            return Selection { cause, ..select(pools, health, fallback) };
+            return select(pools, health, fallback).stand_in(family, cause);
         }
     };
     let members = ordered(pool, members, own.in_charge);
-    Selection { pool: id, shares: vec![Share::FULL; members.len()], members, cause }
+    Selection { pool: id, shares: vec![Share::FULL; members.len()], members, cause, v6: None }
+}
+
+impl Selection {
+    /// What a family gets.
+    pub fn of(&self, family: Family) -> &Selection {
+        match family {
+            Family::V4 => self,
+            Family::V6 => self.v6.as_deref().unwrap_or(self),
+        }
+    }
+
+    /// One for both families, or one for each.
+    pub fn each(&self) -> impl Iterator<Item = &Selection> {
+        std::iter::once(self).chain(self.v6.as_deref())
+    }
+
+    pub fn is_short(&self) -> bool {
+        self.each().any(|selection| matches!(selection.cause, Cause::Short { .. }))
+    }
+
+    /// Whether that member of that pool is answered.
+    pub fn has(&self, pool: PoolId, member: usize) -> bool {
+        self.each().any(|selection| selection.pool == pool && selection.members.contains(&member))
+    }
+
+    /// Of a fallback pool: all of it, or what a family gets.
+    fn stand_in(self, family: Option<Family>, cause: Cause) -> Selection {
+        let v6 = self.v6.map(|v6| Selection { cause, ..*v6 });
+        match (family, v6) {
+            (Some(Family::V6), Some(v6)) => v6,
+            (None, Some(v6)) => Selection { cause, v6: Some(Box::new(v6)), ..self },
+            (Some(_), _) | (None, None) => Selection { cause, v6: None, ..self },
+        }
+    }
 }
 
 /// Whether so many serve that `when_short` has nothing to say.
 pub fn is_enough(pool: &Pool, serving: &[usize]) -> bool {
+    if let Some(least) = &pool.families {
+        let of = |family: Family| family.of(pool, serving.to_vec());
+        return Family::ALL.iter().all(|&f| families::is_enough(least, f, &of(f)));
+    }
     match pool.tiers.are_written() {
         true => failover::tier(pool, serving, None).is_some(),
         false => serving.len() >= pool.min_serving,
@@ -117,19 +183,21 @@ pub fn is_enough(pool: &Pool, serving: &[usize]) -> bool {
 impl PoolHealth {
     /// Of members with these standings, with nothing beside and no memory.
     pub fn of(standings: Vec<Standing>) -> PoolHealth {
+        let all: Vec<usize> = (0..standings.len()).collect();
         PoolHealth {
             withheld: vec![],
             shares: vec![Share::FULL; standings.len()],
-            last_enough: (0..standings.len()).collect(),
+            last_enough: Families { v4: all.clone(), v6: all },
             standings,
             in_charge: None,
         }
     }
 
     /// Those of the last time that there were enough, and whom nobody holds back.
-    fn last_known(&self) -> Option<Vec<usize>> {
+    fn last_known(&self, family: Option<Family>) -> Option<Vec<usize>> {
+        let last = self.last_enough.get(family.unwrap_or(Family::V4));
         let free = |index: &usize| self.withheld(*index) == Withheld::No;
-        let known: Vec<usize> = self.last_enough.iter().copied().filter(free).collect();
+        let known: Vec<usize> = last.iter().copied().filter(free).collect();
         (!known.is_empty()).then_some(known)
     }
 
@@ -141,6 +209,23 @@ impl PoolHealth {
 
     fn withheld(&self, index: usize) -> Withheld {
         self.withheld.get(index).copied().unwrap_or_default()
+    }
+}
+
+/// Takes over what is to be remembered of these serving members, for each family that has enough.
+pub fn remember(pool: &Pool, serving: &[usize], last_enough: &mut Families<Vec<usize>>) {
+    let Some(least) = &pool.families else {
+        if is_enough(pool, serving) {
+            *last_enough = Families { v4: serving.to_vec(), v6: serving.to_vec() };
+        }
+        return;
+    };
+    let Families { v4, v6 } = last_enough;
+    for (family, last) in [(Family::V4, v4), (Family::V6, v6)] {
+        let serving = family.of(pool, serving.to_vec());
+        if families::is_enough(least, family, &serving) {
+            *last = serving;
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cluster::failover;
+use crate::cluster::families::Family;
 use crate::cluster::operator::{self, InForce, Withheld};
 use crate::cluster::pool::{Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection, Share};
@@ -94,15 +95,39 @@ pub fn deep_moved(standing: Standing, deep: &Watched) -> String {
 
 /// Who is answered for a pool, and why.
 pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &PoolState) -> String {
-    let of = state.members.len();
-    let Cause::Short { serving, rule } = selection.cause else {
-        return enough(pool, selection, state);
+    let Some(least) = &pool.families else {
+        return decided(pools, pool, selection, state, (None, pool.min_serving));
     };
-    let least = pool.min_serving;
+    let of_family = |family: Family| {
+        let (selection, least) = (selection.of(family), *least.get(family));
+        let what = decided(pools, pool, selection, state, (Some(family), least));
+        format!("{}: {what}", family.as_str())
+    };
+    Family::ALL.map(of_family).join("; ")
+}
+
+/// The same of one family, or of all members.
+fn decided(
+    pools: &[Pool],
+    pool: &Pool,
+    selection: &Selection,
+    state: &PoolState,
+    (family, least): (Option<Family>, usize),
+) -> String {
+    let members = (0..state.members.len()).collect();
+    let members = match family {
+        Some(family) => family.of(pool, members),
+        None => members,
+    };
+    let of = members.len();
+    let Cause::Short { serving, rule } = selection.cause else {
+        return enough(pool, selection, state, &members);
+    };
+    let last_enough = state.last_enough.get(family.unwrap_or(Family::V4));
     let done = match rule {
         WhenShort::All if pool.order == Order::Failover => first(pool, selection, "all"),
-        WhenShort::All => all(state, selection),
-        WhenShort::LastKnown if state.last_enough.is_empty() => {
+        WhenShort::All => all(state, selection, &members),
+        WhenShort::LastKnown if last_enough.is_empty() => {
             "all members are answered, as there never were enough (when_short: last_known)"
                 .to_owned()
         }
@@ -129,24 +154,25 @@ fn first(pool: &Pool, selection: &Selection, rule: &str) -> String {
     }
 }
 
-fn all(state: &PoolState, selection: &Selection) -> String {
-    let withheld = state.members.iter().any(|member| member.withheld() != Withheld::No);
-    if withheld && selection.members.len() < state.members.len() {
+fn all(state: &PoolState, selection: &Selection, members: &[usize]) -> String {
+    let mut states = members.iter().filter_map(|index| state.members.get(*index));
+    let withheld = states.any(|member| member.withheld() != Withheld::No);
+    if withheld && selection.members.len() < members.len() {
         return "all are answered whom the operator does not hold back (when_short: all)".into();
     }
     "all members are answered (when_short: all)".to_owned()
 }
 
-fn enough(pool: &Pool, selection: &Selection, state: &PoolState) -> String {
-    let of = state.members.len();
+fn enough(pool: &Pool, selection: &Selection, state: &PoolState, members: &[usize]) -> String {
     if let (Order::Failover, Some(&first)) = (pool.order, selection.members.first()) {
         return failed_over(pool, first, state);
     }
-    let serving = serving(state).len();
-    match of {
+    let serving = serving(state).iter().filter(|index| members.contains(index)).count();
+    match members.len() {
+        0 => "no member has an address".into(),
         1 => "its only member serves".into(),
-        _ if serving == of => format!("all {of} serve"),
-        _ => format!("{serving} of {of} serve"),
+        of if serving == of => format!("all {of} serve"),
+        of => format!("{serving} of {of} serve"),
     }
 }
 

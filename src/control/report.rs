@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use crate::cluster::check::Check;
 use crate::cluster::checks::Checks;
+use crate::cluster::families::Families;
 use crate::cluster::operator::{InForce, Override};
-use crate::cluster::pool::{MemberView, Membership, Order, Pool, WhenShort};
-use crate::cluster::selection::{Cause, Selection};
+use crate::cluster::pool::{MemberView, Membership, Order, Pool, PoolId, WhenShort};
+use crate::cluster::selection::Selection;
 use crate::cluster::standing::{Standing, State};
 use crate::control::charge;
 use crate::control::checks::Checked;
@@ -20,8 +21,8 @@ use crate::control::pace::Pace;
 use crate::control::roster::{MemberState, PoolState};
 use crate::control::state::ControlState;
 use crate::control::status::{
-    CheckStatus, ConfigStatus, LoadStatus, MemberStatus, NamedCheckStatus, OperatorStatus,
-    OverrideStatus, PoolStatus, Status,
+    CheckStatus, ConfigStatus, FamiliesStatus, LoadStatus, MemberStatus, NamedCheckStatus,
+    OperatorStatus, OverrideStatus, PoolStatus, Status,
 };
 use crate::control::watched::Watched;
 use crate::health::probe::describe;
@@ -64,14 +65,14 @@ fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pace) 
     let (pool, members) = (&pools[index], &state.pools[index]);
     let PoolInput { selection, ttl } = &state.answers[index];
     let why = explain::answered(pools, pool, selection, members);
-    let short = matches!(selection.cause, Cause::Short { .. });
+    let short = selection.is_short();
     let kept = common::kept(pool, members, now);
     let keeps = kept.is_some();
     let shortage = short.then_some(why.as_str());
     let statuses = pool.membership.iter().zip(&members.members).enumerate();
     let statuses = statuses.map(|(place, (member, health))| {
         pace.step();
-        let in_answers = selection.pool.index() == index && selection.members.contains(&place);
+        let in_answers = selection.has(PoolId(index as u32), place);
         member_status(pool, &member, health, in_answers, shortage, keeps, now)
     });
     PoolStatus {
@@ -84,6 +85,7 @@ fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pace) 
         max_answers: pool.max_answers,
         spread_by: pool.spread.as_ref().map(|spread| spread.by.clone()),
         min_serving: pool.min_serving,
+        min_serving_families: pool.families.map(|Families { v4, v6 }| FamiliesStatus { v4, v6 }),
         when_short: when_short(pools, pool.when_short),
         serving: serving(members),
         short,
@@ -235,9 +237,17 @@ fn serving(pool: &PoolState) -> usize {
 }
 
 fn answering(pools: &[Pool], selection: &Selection) -> Vec<String> {
-    let Some(pool) = pools.get(selection.pool.index()) else { return vec![] };
-    let members = selection.members.iter().filter_map(|&index| pool.membership.get(index));
-    members.map(|member| member.node.to_string()).collect()
+    let mut nodes = vec![];
+    for selection in selection.each() {
+        let Some(pool) = pools.get(selection.pool.index()) else { continue };
+        let members = selection.members.iter().filter_map(|&index| pool.membership.get(index));
+        for member in members.map(|member| member.node.to_string()) {
+            if !nodes.contains(&member) {
+                nodes.push(member);
+            }
+        }
+    }
+    nodes
 }
 
 fn clients(membership: &Membership) -> Option<Vec<String>> {

@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::cluster::check::Check;
+use crate::cluster::families::Families;
 use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
 use crate::cluster::selection::Share;
@@ -34,11 +35,11 @@ use crate::health::probe::Subject;
 pub struct PoolState {
     pub members: Vec<MemberState>,
     /// Members that served the last time that there were enough.
-    pub last_enough: Vec<usize>,
+    pub last_enough: Families<Vec<usize>>,
     /// The tier that is answered, of a pool with `stay`.
     pub in_charge: Option<usize>,
     /// It was told that fewer than `min_serving` serve.
-    pub short: bool,
+    pub short: Families<bool>,
     pub suspicion: Suspicion,
 }
 
@@ -123,13 +124,17 @@ fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> Poo
         state
     });
     let members = members.collect();
-    let enough = |node: &str| kept.is_some_and(|kept| kept.last_enough.iter().any(|n| n == node));
+    let enough = |of: fn(&KeptPool) -> &Vec<String>| {
+        indices(pool, |node| kept.is_some_and(|kept| of(kept).iter().any(|n| n == node)))
+    };
+    let last_enough =
+        Families { v4: enough(|kept| &kept.last_enough), v6: enough(|kept| kept.last_enough6()) };
     let in_charge = kept.and_then(|kept| charge::recall(pool, &kept.in_charge));
     PoolState {
         members,
-        last_enough: indices(pool, enough),
+        last_enough,
         in_charge,
-        short: false,
+        short: Families::default(),
         suspicion: Suspicion::default(),
     }
 }
@@ -157,8 +162,13 @@ pub fn next(
 }
 
 fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -> PoolState {
-    let enough = old.last_enough.iter().filter_map(|&index| old_pool.membership.get(index));
-    let enough: HashSet<&str> = enough.map(|member| member.node.as_str()).collect();
+    let enough = |last: &[usize]| {
+        let nodes = last.iter().filter_map(|&index| old_pool.membership.get(index));
+        let nodes: HashSet<&str> = nodes.map(|member| member.node.as_str()).collect();
+        indices(pool, |node| nodes.contains(node))
+    };
+    let Families { v4, v6 } = &old.last_enough;
+    let last_enough = Families { v4: enough(v4), v6: enough(v6) };
     let in_charge = charge::recall(pool, &charge::nodes(old_pool, &old));
     let stays = old_pool.membership.iter().zip(old.members);
     let mut stays: HashMap<&str, (MemberView<'_>, MemberState)> =
@@ -174,13 +184,7 @@ fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -
         None => maker.member(&member, pool, untried),
     });
     let members = members.collect();
-    PoolState {
-        members,
-        last_enough: indices(pool, |node| enough.contains(node)),
-        in_charge,
-        short: old.short,
-        suspicion: old.suspicion,
-    }
+    PoolState { members, last_enough, in_charge, short: old.short, suspicion: old.suspicion }
 }
 
 impl Maker<'_> {

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::cluster::families::{Families, Family};
 use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
-use crate::cluster::selection::{Cause, PoolHealth, Selection, Share, is_enough, select, serving};
+use crate::cluster::selection::{self, Cause, PoolHealth, Selection, Share, select, serving};
 use crate::cluster::standing::Standing;
 use crate::control::charge::{self, Taken};
 use crate::control::common;
@@ -317,9 +318,7 @@ impl ControlState {
             steps.extend(slow_start::step(pool, state, now));
             let serving = serving(&standings(state));
             taken.extend(charge::settle(pool, state, &serving).map(|taken| (index, taken)));
-            if is_enough(pool, &serving) {
-                state.last_enough = serving;
-            }
+            selection::remember(pool, &serving, &mut state.last_enough);
         }
         let health: Vec<PoolHealth> = pools.iter().zip(&self.pools).map(health).collect();
         let ids = (0..pools.len()).map(|index| PoolId(index as u32));
@@ -353,7 +352,7 @@ impl ControlState {
         let configured = self.loaded.pools[id.index()].ttl;
         let settled =
             |id: PoolId| self.pools[id.index()].members.iter().all(MemberState::is_settled);
-        if settled(id) && settled(selection.pool) {
+        if settled(id) && selection.each().all(|selection| settled(selection.pool)) {
             configured
         } else {
             (configured / 2).max(TTL_FLOOR).min(configured)
@@ -363,14 +362,20 @@ impl ControlState {
     /// A line when a pool becomes short, and one when that is over.
     fn tell_shortage(&mut self, index: usize, now: Timestamp) {
         let selection = &self.answers[index].selection;
-        let short = matches!(selection.cause, Cause::Short { .. });
-        if std::mem::replace(&mut self.pools[index].short, short) == short {
+        let of = |family| matches!(selection.of(family).cause, Cause::Short { .. });
+        let short = Families { v4: of(Family::V4), v6: of(Family::V6) };
+        let before = std::mem::replace(&mut self.pools[index].short, short);
+        if before == short {
             return;
         }
         let pool = &self.loaded.pools[index];
         let what = explain::answered(&self.loaded.pools, pool, selection, &self.pools[index]);
-        let turn = if short { ("enough", "short") } else { ("short", "enough") };
-        self.journal.pool(pool, short, what, Some(turn), now);
+        let turn = match (before.v4 || before.v6, short.v4 || short.v6) {
+            (false, true) => Some(("enough", "short")),
+            (true, false) => Some(("short", "enough")),
+            (false, false) | (true, true) => None,
+        };
+        self.journal.pool(pool, short.v4 || short.v6, what, turn, now);
     }
 }
 
@@ -398,9 +403,11 @@ fn kept(pool: &Pool, state: &PoolState) -> KeptPool {
         let (node, falls) = (member.node.to_string(), state.falls.clone());
         Some(KeptMember { node, serving, since: memory.since, falls })
     });
+    let Families { v4, v6 } = &state.last_enough;
     KeptPool {
         name: pool.name.to_string(),
-        last_enough: state.last_enough.iter().filter_map(member).collect(),
+        last_enough: v4.iter().filter_map(member).collect(),
+        last_enough6: (v4 != v6).then(|| v6.iter().filter_map(member).collect()),
         in_charge: charge::nodes(pool, state),
         members: members.collect(),
     }

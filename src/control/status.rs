@@ -61,6 +61,8 @@ pub struct PoolStatus {
     /// Tags that name failure domains; `null` when answers are not spread over them.
     pub spread_by: Option<String>,
     pub min_serving: usize,
+    /// Where the families are counted apart; `min_serving` is the larger one then.
+    pub min_serving_families: Option<FamiliesStatus>,
     pub when_short: String,
     /// Members that serve by their health.
     pub serving: usize,
@@ -77,6 +79,12 @@ pub struct PoolStatus {
     /// One sentence.
     pub why: String,
     pub members: Vec<MemberStatus>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct FamiliesStatus {
+    pub v4: usize,
+    pub v6: usize,
 }
 
 #[derive(Debug, Clone, Serialize)]

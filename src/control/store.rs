@@ -44,6 +44,9 @@ pub struct KeptPool {
     pub name: String,
     /// Nodes that served the last time that there were enough.
     pub last_enough: Vec<String>,
+    /// The same of IPv6, where that is another set.
+    #[serde(default)]
+    pub last_enough6: Option<Vec<String>>,
     /// Nodes of the tier in charge, of a pool with `stay`.
     #[serde(default)]
     pub in_charge: Vec<String>,
@@ -72,7 +75,12 @@ impl KeptPool {
     /// What time does not change: whoever was in charge still is.
     fn aged(self) -> Option<KeptPool> {
         let stays = !self.in_charge.is_empty();
-        stays.then(|| KeptPool { last_enough: vec![], members: vec![], ..self })
+        stays.then(|| KeptPool { last_enough: vec![], last_enough6: None, members: vec![], ..self })
+    }
+
+    /// Of IPv6.
+    pub fn last_enough6(&self) -> &Vec<String> {
+        self.last_enough6.as_ref().unwrap_or(&self.last_enough)
     }
 }
 

@@ -20,8 +20,8 @@ pub struct Turn {
     pub pool: String,
     /// The member; `None` when it is about the pool.
     pub node: Option<String>,
-    /// `serving` or `out` of a member; `enough` or `short`, `judged` or `kept` of a pool; `primary` or
-    /// `reserve` of one that stays with who is in charge.
+    /// `serving` or `out` of a member; `enough` or `short`, `judged` or `kept` of a pool; `primary`
+    /// or `reserve` of one that stays with who is in charge.
     pub old: &'static str,
     pub new: &'static str,
     /// One sentence.

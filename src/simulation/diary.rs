@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::cluster::node::NodeName;
-use crate::cluster::pool::Membership;
+use crate::cluster::pool::{Membership, PoolId};
 use crate::cluster::standing::State;
 use crate::config::simulation::{Simulation, What};
 use crate::control::state::ControlState;
@@ -157,10 +157,7 @@ impl Diary {
         let members = state.pools.iter().enumerate().flat_map(|(pool, of_pool)| {
             let selection = &state.answers[pool].selection;
             let members = of_pool.members.iter().enumerate();
-            members.map(move |(place, member)| {
-                let is_own = selection.pool.index() == pool;
-                (member, is_own && selection.members.contains(&place))
-            })
+            members.map(move |(place, member)| (member, selection.has(PoolId(pool as u32), place)))
         });
         for (row, (member, in_answers)) in self.rows.iter_mut().zip(members) {
             row.check.push(at, Shade::of(member.check.state()));

@@ -31,29 +31,29 @@ pub struct PoolAnswer {
 impl PoolAnswer {
     /// `selection` names members of `source`: of `pool` itself, or of the pool that stands in for
     /// it.
-    ///
-    /// The mother guard, once more: for a pool that everyone may ask only addresses that are
-    /// public by their type get in. A restricted pool standing in for a public one, which `config`
-    /// refuses, would add nothing.
     pub fn new(pool: &Pool, source: &Pool, selection: &Selection, ttl: u32) -> PoolAnswer {
-        let order = (pool.order, source.spread.as_ref());
-        let (clients, chosen) = match (&pool.membership, &source.membership) {
-            (Membership::Everyone(_), Membership::Everyone(all)) => {
-                (None, pick(order, all, selection, |m| *m.addresses.get()))
-            }
-            (Membership::Everyone(_), Membership::Only { .. }) => (None, vec![]),
-            (Membership::Only { clients, .. }, Membership::Everyone(all)) => {
-                (Some(clients), pick(order, all, selection, |m| *m.addresses.get()))
-            }
-            (Membership::Only { clients, .. }, Membership::Only { members: all, .. }) => {
-                (Some(clients), pick(order, all, selection, |m| m.addresses))
-            }
-        };
+        PoolAnswer::of_families(pool, (source, selection), None, ttl)
+    }
+
+    /// The same with other members for AAAA questions and IPv6 hints, if there are any.
+    pub fn of_families(
+        pool: &Pool,
+        (source, selection): (&Pool, &Selection),
+        v6: Option<(&Pool, &Selection)>,
+        ttl: u32,
+    ) -> PoolAnswer {
+        let chosen = chosen(pool, source, selection);
+        let chosen6 = v6.map(|(source, selection)| self::chosen(pool, source, selection));
+        let chosen6 = chosen6.as_ref().unwrap_or(&chosen);
         let v4 = || chosen.iter().filter_map(|(at, seat)| Some((at.v4()?.octets(), *seat)));
-        let v6 = || chosen.iter().filter_map(|(at, seat)| Some((at.v6()?.octets(), *seat)));
+        let v6 = || chosen6.iter().filter_map(|(at, seat)| Some((at.v6()?.octets(), *seat)));
         let https = pool.https.as_deref().map(|alpn| Https::new(alpn, ttl, v4(), v6()));
+        let clients = match &pool.membership {
+            Membership::Everyone(_) => None,
+            Membership::Only { clients, .. } => Some(clients.clone()),
+        };
         PoolAnswer {
-            clients: clients.cloned(),
+            clients,
             a: Family::new(&head(rtype::A, ttl, 4), v4()),
             aaaa: Family::new(&head(rtype::AAAA, ttl, 16), v6()),
             https,
@@ -97,6 +97,20 @@ impl PoolAnswer {
     pub fn count(&self, qtype: u16) -> usize {
         let family = if qtype == rtype::AAAA { &self.aaaa } else { &self.a };
         family.len().min(self.max_answers)
+    }
+}
+
+/// The mother guard, once more: for a pool that everyone may ask only addresses that are public by
+/// their type get in. A restricted pool standing in for a public one, which `config` refuses, would
+/// add nothing.
+fn chosen(pool: &Pool, source: &Pool, selection: &Selection) -> Vec<(Addresses, Seat)> {
+    let order = (pool.order, source.spread.as_ref());
+    match (&pool.membership, &source.membership) {
+        (Membership::Everyone(_), Membership::Only { .. }) => vec![],
+        (_, Membership::Everyone(all)) => pick(order, all, selection, |m| *m.addresses.get()),
+        (Membership::Only { .. }, Membership::Only { members: all, .. }) => {
+            pick(order, all, selection, |m| m.addresses)
+        }
     }
 }
 

@@ -46,6 +46,7 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
         ttl: 30,
         max_answers: 8,
         min_serving: 1,
+        families: None,
         when_short: WhenShort::All,
         checks: Checks::one(check(80)),
         deep: None,

@@ -1,6 +1,7 @@
 //! Events in, decisions out: an operator's days, without a clock or a socket.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -55,10 +56,13 @@ impl Run {
         self.stopped += plan.stop.len();
         let started = plan.start.len();
         for target in plan.start {
-            let std::net::IpAddr::V4(address) = target.subject.address else { unreachable!() };
+            let last = match target.subject.address {
+                IpAddr::V4(address) => address.octets()[3],
+                IpAddr::V6(address) => address.octets()[15],
+            };
             let deep = if target.check == deep() { 100 } else { 0 };
             let second = if target.check == check(443) { 50 } else { 0 };
-            self.targets.insert(address.octets()[3] + deep + second, target.id);
+            self.targets.insert(last + deep + second, target.id);
         }
         started
     }

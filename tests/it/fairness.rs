@@ -44,6 +44,7 @@ fn pool(order: Order, max_answers: usize, weights: [u8; MEMBERS]) -> (Pool, Sele
         members: (0..MEMBERS).collect(),
         shares: vec![Share::FULL; MEMBERS],
         cause: Cause::Enough,
+        v6: None,
     };
     (pool, selection)
 }

@@ -10,7 +10,9 @@ use hickory_proto::rr::rdata::svcb::SvcParamValue;
 use proptest::prelude::*;
 use tiovivo::cluster::standing::Standing;
 
+use tiovivo::cluster::families::Family;
 use tiovivo::cluster::operator::Withheld;
+use tiovivo::cluster::selection::Selection;
 use tiovivo::control::loaded::Loaded;
 use tiovivo::control::request;
 use tiovivo::control::state::ControlState;
@@ -27,14 +29,17 @@ const NODES: [&str; 6] = ["server-1", "server-1.1", "server-2", "server-3", "ser
 /// Public and private addresses of the mother, the standby and the worker of config.yaml.
 pub const GUARDED: [&str; 6] =
     ["192.0.2.17", "10.77.0.17", "192.0.2.16", "10.77.0.16", "192.0.2.30", "10.77.0.30"];
-pub const POLICIES: [&str; 5] = [
+pub const POLICIES: [&str; 6] = [
     "members: { role: child }",
     "order: failover\n    members: [server-2, server-3, server-4]",
     "order: failover\n    stay: true\n    members: [server-2, server-3, server-4]",
     "order: failover\n    stay: true\n    tiers: [[server-2, server-4], { tag: rack-b }]",
     "spread_by: rack-*\n    members: { role: child }",
+    // With the families counted apart.
+    "members: [server-2, server-3, server-4]",
 ];
 const TIERS: usize = 3;
+const FAMILIES: usize = 5;
 const RULES: [&str; 4] = ["all", "last_known", "none", "{ pool: reserva }"];
 
 /// The example, with another `when_short` and a pool to fall back on.
@@ -44,6 +49,12 @@ pub fn world(rule: &str, min_serving: usize) -> World {
 
 /// The public pool by another policy: its members and what belongs to them.
 pub fn world_by(policy: &str, rule: &str, min_serving: usize) -> World {
+    let least = match policy == POLICIES[FAMILIES] {
+        true => format!("{{ v4: {min_serving}, v6: 1 }}"),
+        false => min_serving.to_string(),
+    };
+    // Two of one rack, where racks count.
+    let rack = if policy.contains("rack-*") { "rack-a" } else { "rack-b" };
     let reserve = "  reserva:
     names: [reserva.midominio.com]
     members: [server-4]
@@ -51,12 +62,9 @@ pub fn world_by(policy: &str, rule: &str, min_serving: usize) -> World {
 ";
     let config = CONFIG
         .replace("when_short: all ", &format!("when_short: {rule} "))
-        .replace("min_serving: 1\n", &format!("min_serving: {min_serving}\n"))
+        .replace("min_serving: 1\n", &format!("min_serving: {least}\n"))
         .replace("members: { role: child } ", &format!("{policy} "))
-        .replace(
-            "tags: [rack-b]",
-            if policy.contains("rack-*") { "tags: [rack-a]" } else { "tags: [rack-b]" },
-        )
+        .replace("tags: [rack-b]", &format!("tags: [{rack}]"))
         .replace("max_answers: 8\n", "max_answers: 8\n    https: true\n")
         .replace("    ttl: 5\n", "    ttl: 5\n    https: true\n")
         .replace("pools:\n", &format!("pools:\n{reserve}"));
@@ -187,15 +195,25 @@ fn take(state: &mut ControlState, targets: &[TargetId], step: &Step, now: &mut j
     assert!(state.due().is_none_or(|due| due > *now), "{:?} at {now}", state.due());
 }
 
-/// Whom the operator holds back is answered only when nobody is held back less.
+/// Whom the operator holds back is answered only when nobody is held back less: of the family,
+/// where families are counted apart.
 fn obeys(state: &ControlState) -> bool {
-    state.answers.iter().all(|answer| {
-        let members = &state.pools[answer.selection.pool.index()].members;
-        let least = members.iter().map(|member| member.withheld()).min().unwrap();
-        let withheld = |index: &usize| members[*index].withheld();
-        let mut answered = answer.selection.members.iter().map(withheld);
-        answered.all(|withheld| withheld == Withheld::No || withheld == least)
-    })
+    let obeyed = |selection: &Selection, family: Family| {
+        let index = selection.pool.index();
+        let (pool, members) = (&state.loaded.pools[index], &state.pools[index].members);
+        let withheld = |member: &usize| members[*member].withheld();
+        let mut others: Vec<usize> = (0..members.len()).collect();
+        if pool.families.is_some() {
+            others = family.of(pool, others);
+        }
+        let least = others.iter().map(withheld).min();
+        let mut answered = selection.members.iter().map(withheld);
+        answered.all(|withheld| withheld == Withheld::No || Some(withheld) == least)
+    };
+    let answers = state.answers.iter().map(|answer| &answer.selection);
+    let mut of_families =
+        answers.flat_map(|all| Family::ALL.map(|family| (all.of(family), family)));
+    of_families.all(|(selection, family)| obeyed(selection, family))
 }
 
 proptest! {

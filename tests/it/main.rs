@@ -8,6 +8,7 @@ mod delegation;
 mod encrypted;
 mod failover;
 mod fairness;
+mod families;
 mod guard;
 mod health;
 mod hooks;

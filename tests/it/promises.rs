@@ -120,8 +120,15 @@ impl Server {
                 }
             }
         }
-        self.now += SignedDuration::from_secs(60);
-        self.state.pass(self.now);
+        // A hold may end meanwhile, and somebody start slowly then.
+        for _ in 0..100 {
+            self.now += SignedDuration::from_secs(60);
+            self.state.pass(self.now);
+            let mut shares = self.state.answers.iter().flat_map(|answer| &answer.selection.shares);
+            if shares.all(|share| share.get() == 100) {
+                break;
+            }
+        }
         self.publish();
     }
 }
@@ -242,6 +249,11 @@ fn one_is_answered_and_stays_although_others_come_back() {
 #[test]
 fn a_tier_is_answered_and_stays_although_others_come_back() {
     keep_promises(3, "all", 1, 6);
+}
+
+#[test]
+fn a_family_is_filled_up_alone() {
+    keep_promises(5, "all", 2, 8);
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn answer(order: Order, domains: &[u32], serving: &[usize], max_answers: usize) 
         members: serving.to_vec(),
         shares: vec![Share::FULL; serving.len()],
         cause: Cause::Enough,
+        v6: None,
     };
     PoolAnswer::new(&pool, &pool, &selection, 30)
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tiovivo::cluster::failover::charge;
 use tiovivo::cluster::pool::{Pool, PoolId};
-use tiovivo::cluster::selection::{PoolHealth, is_enough, select, serving};
+use tiovivo::cluster::selection::{PoolHealth, remember, select, serving};
 use tiovivo::cluster::standing::Standing;
 use tiovivo::config::{self, Config};
 use tiovivo::control::loaded::identity;
@@ -123,9 +123,7 @@ impl World {
             }
             let serving = serving(&health.standings);
             health.in_charge = charge(pool, &serving, health.in_charge);
-            if is_enough(pool, &serving) {
-                health.last_enough = serving;
-            }
+            remember(pool, &serving, &mut health.last_enough);
         }
         let inputs = inputs(&self.config, &self.health);
         self.snapshot =

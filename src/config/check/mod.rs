@@ -6,6 +6,7 @@
 //! | [`encrypted`] | `server.tls`, `https`, `quic` and `certificate` |
 //! | [`nodes`] | `nodes:` |
 //! | [`pools`], [`members`] | `pools:`, and with [`members`] the mother guard |
+//! | [`least`] | `min_serving:` of a pool |
 //! | [`spread`] | `spread_by:` of a pool |
 //! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
 //! | [`steadiness`] | `server.controls`; `damping`, `slow_start`, `common_cause` of a pool |
@@ -20,6 +21,7 @@ pub mod checks;
 pub mod encrypted;
 pub mod fallbacks;
 pub mod hooks;
+pub mod least;
 pub mod members;
 pub mod names;
 pub mod nodes;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use crate::cluster::failover::Tiers;
 use crate::cluster::networks::Networks;
-use crate::cluster::pool::{Alpn, Membership, Order, Pool, PoolId, PoolName, WhenShort};
+use crate::cluster::pool::{Alpn, Order, Pool, PoolId, PoolName, WhenShort};
 use crate::config::check::checks;
+use crate::config::check::least;
 use crate::config::check::members::{self, Audience};
 use crate::config::check::nodes::{self, Inventory};
 use crate::config::check::report::Report;
@@ -25,7 +25,6 @@ use crate::config::written::KeyPath;
 pub const MAX_CLIENTS: usize = 256;
 const TTL: u32 = 30;
 const MAX_ANSWERS: u32 = 8;
-const MIN_SERVING: u32 = 1;
 
 /// Faulty pools are left out, so ids hold only while the report has no error.
 pub fn check(
@@ -57,13 +56,10 @@ fn pool(
 ) -> Option<Pool> {
     let audience = audience(raw, path, report);
     let (membership, tiers) = members::check(raw, audience, inventory, path, report).unzip();
-    let min_serving = raw.min_serving.map_or(MIN_SERVING, |min| min.0.0) as usize;
-    if let (Some(membership), Some(tiers)) = (&membership, &tiers) {
-        check_least(membership, tiers, min_serving, path, report);
-    }
     let order = raw.order.map(|order| order.0).unwrap_or_default();
     failover_only(raw, order, path, report);
     let known = membership.as_ref().zip(tiers.as_ref());
+    let (min_serving, families) = least::check(raw, known, order, path, report);
     let spread = known.and_then(|(membership, tiers)| {
         spread::check(raw, (membership, tiers, order), inventory, path, report)
     });
@@ -82,6 +78,7 @@ fn pool(
         ttl: raw.ttl.map_or(TTL, |ttl| ttl.0.0),
         max_answers: raw.max_answers.map_or(MAX_ANSWERS, |max| max.0.0) as usize,
         min_serving,
+        families,
         when_short: when_short?,
         checks: checks?,
         deep: match deep {
@@ -97,24 +94,6 @@ fn pool(
         report.warning(&path.key("order"), "where one is answered, a load changes nothing", help);
     }
     Some(pool)
-}
-
-/// `min_serving` can be reached: by the members, or by each tier.
-fn check_least(
-    membership: &Membership,
-    tiers: &Tiers,
-    min_serving: usize,
-    path: &KeyPath,
-    report: &mut Report<'_>,
-) {
-    let (members, of) = match tiers.smallest() {
-        Some(smallest) => (smallest, "members of a tier"),
-        None => (membership.len(), "members"),
-    };
-    if min_serving > members {
-        let message = format!("{min_serving} of {members} {of} can never serve");
-        report.error(&path.key("min_serving"), message, format!("write 1 to {members}"));
-    }
 }
 
 /// Keys that mean nothing with another order.

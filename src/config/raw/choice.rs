@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::cluster::node::Role;
 use crate::cluster::pool::Alpn;
-use crate::config::raw::scalar::{Scalar, ShortWord, Text, quoted};
+use crate::config::raw::scalar::{Scalar, ShortWord, Text, Whole, quoted};
 
 /// `members:` of a pool.
 #[derive(Debug)]
@@ -42,6 +42,28 @@ pub enum RawWhenShort {
 pub struct RawFallback {
     pub pool: Option<String>,
 }
+
+/// `min_serving:` of a pool.
+#[derive(Debug)]
+pub enum RawMinServing {
+    Number(Least),
+    Families(RawFamilies),
+}
+
+/// Each address family for itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "min_serving")]
+pub struct RawFamilies {
+    /// Members with an IPv4 address. 1 when absent, if there are such members.
+    #[schemars(extend("default" = 1))]
+    pub v4: Option<Scalar<Least>>,
+    /// Members with an IPv6 address. 1 when absent, if there are such members.
+    #[schemars(extend("default" = 1))]
+    pub v6: Option<Scalar<Least>>,
+}
+
+type Least = Whole<1, 65_535>;
 
 /// `https:` of a pool.
 #[derive(Debug)]
@@ -107,6 +129,52 @@ impl<'de> Visitor<'de> for WhenShortVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, fallback: A) -> Result<RawWhenShort, A::Error> {
         Deserialize::deserialize(MapAccessDeserializer::new(fallback)).map(RawWhenShort::Fallback)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawMinServing {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawMinServing, D::Error> {
+        deserializer.deserialize_any(MinServingVisitor)
+    }
+}
+
+struct MinServingVisitor;
+
+impl<'de> Visitor<'de> for MinServingVisitor {
+    type Value = RawMinServing;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number or { v4: 2, v6: 1 }")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<RawMinServing, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<RawMinServing, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_str<E: Error>(self, number: &str) -> Result<RawMinServing, E> {
+        Least::parse(number).map(RawMinServing::Number).map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, families: A) -> Result<RawMinServing, A::Error> {
+        Deserialize::deserialize(MapAccessDeserializer::new(families)).map(RawMinServing::Families)
+    }
+}
+
+impl JsonSchema for RawMinServing {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "min_serving".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [Least::schema(), generator.subschema_for::<RawFamilies>()] })
     }
 }
 

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::Order;
-use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawWhenShort};
+use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawMinServing, RawWhenShort};
 use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
@@ -184,9 +184,10 @@ pub struct RawPool {
     /// A pattern of tags such as `rack-*`, each of which is a failure domain: answers take members
     /// of different domains first.
     pub spread_by: Option<String>,
-    /// When fewer members are healthy, `when_short` decides.
+    /// When fewer members are healthy, `when_short` decides; or, when fewer of an address family
+    /// are, for that family alone.
     #[schemars(extend("default" = 1))]
-    pub min_serving: Option<Scalar<Whole<1, 65_535>>>,
+    pub min_serving: Option<RawMinServing>,
     /// `all` members, the `last_known` set that was large enough, `none` of them, or what another
     /// pool answers.
     #[schemars(extend("default" = "all"))]

@@ -60,7 +60,12 @@ fn facts(html: &mut Html, pool: &PoolStatus) {
     if let Some(tags) = &pool.spread_by {
         fact(html, "Spread by", tags);
     }
-    fact(html, "Short below", pool.min_serving);
+    match pool.min_serving_families {
+        None => fact(html, "Short below", pool.min_serving),
+        Some(least) => {
+            fact(html, "Short below", format_args!("{} IPv4, {} IPv6", least.v4, least.v6));
+        }
+    }
     fact(html, "When short", &pool.when_short);
     match &pool.clients {
         None => fact(html, "May ask", "everyone"),

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tiovivo::cluster::families::Families;
 use tiovivo::cluster::node::Node;
 use tiovivo::cluster::pool::{Membership, Pool, PoolId};
-use tiovivo::cluster::selection::{PoolHealth, Share, select, serving};
+use tiovivo::cluster::selection::{PoolHealth, Share, remember, select, serving};
 use tiovivo::cluster::standing::Standing;
 use tiovivo::config::Config;
 use tiovivo::snapshot::identity::{CookieSecrets, Identity, SECRET_LEN};
@@ -61,7 +62,8 @@ fn snapshot(statics: &Arc<Statics>, pools: &[Pool], serves: fn(usize) -> bool) -
     let health = pools.iter().map(|pool| {
         let standings: Vec<Standing> = (0..pool.membership.len()).map(standing).collect();
         let serving = serving(&standings);
-        let last_enough = if serving.len() < pool.min_serving { vec![] } else { serving };
+        let mut last_enough = Families::default();
+        remember(pool, &serving, &mut last_enough);
         // Unequal ones, so that these ways of writing are tried too.
         let share = |member: usize| Share::percent(100 - (member % 3) as u8);
         let shares = (0..standings.len()).map(share).collect();
