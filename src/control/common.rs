@@ -1,4 +1,4 @@
-//! Common cause: what [`suspicion`] has to know of a pool, and what is told of it.
+//! Common cause: what [`crate::control::suspicion`] has to know of a pool, and what is told of it.
 
 use std::time::Duration;
 

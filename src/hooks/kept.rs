@@ -1,6 +1,6 @@
 //! What a restart delivers: the events that wait, in `hooks.json` of the state folder.
 //!
-//! The file follows the queues within [`PAUSE`] and the time that the disk takes. A crash in
+//! The file follows the queues within `PAUSE` and the time that the disk takes. A crash in
 //! between loses the changes of that time, and the events that were delivered in it come again,
 //! with the same id. Nothing waits for the disk: neither a delivery nor the writer.
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`event`] | decides: what is told |
 //! | [`queue`] | decides: what waits, and what is dropped |
-//! | [`line`] | does: one hook, one delivery after the other |
+//! | [`mod@line`] | does: one hook, one delivery after the other |
 //! | [`attempt`] | does: one attempt, and decides what its failure means |
 //! | [`webhook`], [`command`] | do: the two kinds of it |
 //! | [`kept`] | does: what a restart delivers |
