@@ -16,8 +16,8 @@ use crate::zone::name::{MAX_NAME, Name};
 use crate::zone::record::{Record, Zone, rrset_of};
 use crate::zone::rtype;
 use crate::zone::store::{
-    Kind, Links, NONE, Node, NodeId, RENDERED, Rrset, RrsetId, RrsetView, TooLarge, ZoneHead,
-    ZoneId, Zones, packed, parent,
+    Kind, Links, NONE, Node, NodeId, RENDERED, Rrset, RrsetView, TooLarge, ZoneHead, ZoneId, Zones,
+    packed, parent,
 };
 
 /// Room for names without records, which are few: one in so many.
@@ -110,7 +110,7 @@ impl Builder {
         ZoneHead {
             apex: zone.apex.clone(),
             apex_node: NodeId(0),
-            soa: RrsetId(0),
+            soa: Rrset::default(),
             parent,
             parent_ds: None,
             serial: 0,
@@ -280,10 +280,8 @@ impl Builder {
                     (!ds.is_empty()).then(|| out.rrset(zone, &head.apex.to_lower(), &ds));
             }
             let apex = &out.nodes[head.apex_node.index()];
-            let soa = (apex.first_rrset..apex.first_rrset + u32::from(apex.rrsets))
-                .find(|r| out.rrsets[*r as usize].rtype == rtype::SOA);
             // The reader has refused a zone without a SOA.
-            head.soa = RrsetId(soa.unwrap_or(apex.first_rrset));
+            head.soa = out.find(apex, rtype::SOA).copied().unwrap_or_default();
             head.serial = serial(&zones[number]);
         }
         if out.bytes.len() > NONE as usize {
@@ -345,34 +343,35 @@ impl Owner {
 
 impl<'r> Layout<'r> {
     fn new(names: usize, render: Render<'r>) -> Layout<'r> {
-        Layout {
-            nodes: Vec::with_capacity(names),
-            rrsets: Vec::with_capacity(names),
-            bytes: vec![],
-            render,
-        }
+        Layout { nodes: Vec::with_capacity(names), rrsets: vec![], bytes: vec![], render }
     }
 
     fn node(&mut self, owner: &Owner, lower: &[u8], zones: &[Zone]) {
         let name = self.bytes.len() as u32;
         self.bytes.extend_from_slice(lower);
-        let first_rrset = self.rrsets.len() as u32;
-        for rrset in owner.of(zones).chunk_by(|a, b| a.rtype == b.rtype) {
-            self.rrset(&zones[owner.zone.index()], lower, rrset);
+        let others = self.rrsets.len();
+        let zone = &zones[owner.zone.index()];
+        let mut first = None;
+        for records in owner.of(zones).chunk_by(|a, b| a.rtype == b.rtype) {
+            let rrset = self.rrset(zone, lower, records);
+            match first {
+                None => first = Some(rrset),
+                Some(_) => self.rrsets.push(rrset),
+            }
         }
         self.nodes.push(Node {
             name,
-            first_rrset,
-            links: NONE,
+            rrsets: (usize::from(first.is_some()) + self.rrsets.len() - others) as u16,
             zone: owner.zone,
-            rrsets: (self.rrsets.len() as u32 - first_rrset) as u16,
+            first: first.unwrap_or_default(),
+            others: others as u32,
+            links: NONE,
             name_len: owner.name_len,
             kind: Kind::Inside,
         });
     }
 
-    fn rrset(&mut self, zone: &Zone, owner: &[u8], records: &[Record]) -> RrsetId {
-        let id = RrsetId(self.rrsets.len() as u32);
+    fn rrset(&mut self, zone: &Zone, owner: &[u8], records: &[Record]) -> Rrset {
         let start = self.bytes.len();
         let mut rtype = 0;
         for (number, record) in records.iter().enumerate() {
@@ -398,15 +397,18 @@ impl<'r> Layout<'r> {
             self.bytes.extend_from_slice(&(own.len() as u32).to_ne_bytes());
             self.bytes.extend_from_slice(&own);
         }
-        self.rrsets.push(rrset);
-        id
+        rrset
     }
 
     fn has(&self, node: u32, rtype: u16) -> bool {
-        let node = &self.nodes[node as usize];
-        let rrsets =
-            node.first_rrset as usize..node.first_rrset as usize + usize::from(node.rrsets);
-        self.rrsets[rrsets].iter().any(|rrset| rrset.rtype == rtype)
+        self.find(&self.nodes[node as usize], rtype).is_some()
+    }
+
+    fn find<'l>(&'l self, node: &'l Node, rtype: u16) -> Option<&'l Rrset> {
+        let others = node.others as usize;
+        let others = &self.rrsets[others..others + usize::from(node.rrsets).saturating_sub(1)];
+        let first = (node.rrsets > 0).then_some(&node.first);
+        first.into_iter().chain(others).find(|rrset| rrset.rtype == rtype)
     }
 }
 

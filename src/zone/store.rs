@@ -30,23 +30,30 @@ pub struct Zones {
     pub(super) index: Index,
     pub(super) nodes: Vec<Node>,
     pub(super) links: Vec<Links>,
+    /// But for the first of each node, which is in the node.
     pub(super) rrsets: Vec<Rrset>,
     pub(super) bytes: Vec<u8>,
     pub(super) zones: Vec<ZoneHead>,
 }
 
-/// One existing name.
+/// One existing name. Half a cache line with its first RRset, which for most names is the only one:
+/// in a large zone each line that is not looked at is a wait less.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 pub struct Node {
     pub(super) name: u32,
-    pub(super) first_rrset: u32,
+    /// Of all types; the lowest is `first`, the others are side by side in `Zones::rrsets`.
+    pub(super) rrsets: u16,
+    pub zone: ZoneId,
+    pub(super) first: Rrset,
+    pub(super) others: u32,
     /// Into `Zones::links`; most names have none.
     pub(super) links: u32,
-    pub zone: ZoneId,
-    pub(super) rrsets: u16,
     pub(super) name_len: u8,
     pub kind: Kind,
 }
+
+const _: () = assert!(size_of::<Node>() == 32);
 
 /// What few names have beside their records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +83,7 @@ pub struct ZoneId(pub(super) u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeId(pub(super) u32);
 
-/// Index of an RRset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RrsetId(pub(super) u32);
-
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rrset {
     pub(super) start: u32,
     /// Without `RENDERED`. A zone has at most 1 GiB of RDATA.
@@ -93,11 +96,11 @@ pub(super) struct Rrset {
 pub(super) struct ZoneHead {
     pub(super) apex: Name,
     pub(super) apex_node: NodeId,
-    pub(super) soa: RrsetId,
+    pub(super) soa: Rrset,
     /// The zone above that this server has too: it answers for DS at our apex (RFC 4035 §3.1.4.1).
     pub(super) parent: Option<ZoneId>,
     /// DS of the parent's side.
-    pub(super) parent_ds: Option<RrsetId>,
+    pub(super) parent_ds: Option<Rrset>,
     pub(super) serial: u32,
     pub(super) records: usize,
 }
@@ -181,23 +184,33 @@ impl Zones {
 
     #[inline]
     pub fn rrset(&self, id: NodeId, rtype: u16) -> Option<RrsetView<'_>> {
-        let rrset = self.stored(self.node(id)).iter().find(|rrset| rrset.rtype == rtype)?;
-        Some(RrsetView { bytes: &self.bytes, rrset })
-    }
-
-    pub fn rrsets(&self, id: NodeId) -> impl Iterator<Item = RrsetView<'_>> {
-        self.stored(self.node(id)).iter().map(|rrset| RrsetView { bytes: &self.bytes, rrset })
+        let node = self.node(id);
+        let rrset = match node.rrsets {
+            0 => return None,
+            _ if node.first.rtype == rtype => &node.first,
+            1 => return None,
+            _ => self.others(node).iter().find(|rrset| rrset.rtype == rtype)?,
+        };
+        Some(self.view(rrset))
     }
 
     /// Ascending by type.
-    #[inline]
-    fn stored(&self, node: &Node) -> &[Rrset] {
-        let first = node.first_rrset as usize;
-        self.rrsets.get(first..first + usize::from(node.rrsets)).unwrap_or_default()
+    pub fn rrsets(&self, id: NodeId) -> impl Iterator<Item = RrsetView<'_>> {
+        let node = self.node(id);
+        let first = (node.rrsets > 0).then_some(&node.first);
+        first.into_iter().chain(self.others(node)).map(|rrset| self.view(rrset))
     }
 
-    fn view(&self, id: RrsetId) -> RrsetView<'_> {
-        RrsetView { bytes: &self.bytes, rrset: &self.rrsets[id.0 as usize] }
+    #[inline]
+    fn others(&self, node: &Node) -> &[Rrset] {
+        let start = node.others as usize;
+        let count = usize::from(node.rrsets).saturating_sub(1);
+        self.rrsets.get(start..start + count).unwrap_or_default()
+    }
+
+    #[inline]
+    fn view<'z>(&'z self, rrset: &'z Rrset) -> RrsetView<'z> {
+        RrsetView { bytes: &self.bytes, rrset }
     }
 
     #[inline]
@@ -231,7 +244,7 @@ impl Zones {
     }
 
     pub fn soa(&self, zone: ZoneId) -> RrsetView<'_> {
-        self.view(self.zones[zone.index()].soa)
+        self.view(&self.zones[zone.index()].soa)
     }
 
     pub fn serial(&self, zone: ZoneId) -> u32 {
@@ -245,7 +258,7 @@ impl Zones {
     /// The zone whose cut the apex of `zone` is, with the DS that it has there.
     pub fn parent_side(&self, zone: ZoneId) -> Option<(ZoneId, Option<RrsetView<'_>>)> {
         let head = &self.zones[zone.index()];
-        head.parent.map(|parent| (parent, head.parent_ds.map(|ds| self.view(ds))))
+        head.parent.map(|parent| (parent, head.parent_ds.as_ref().map(|ds| self.view(ds))))
     }
 }
 
