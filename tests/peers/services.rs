@@ -92,13 +92,21 @@ async fn a_database_that_is_full() {
     // kept for the administrator.
     let _held: Vec<TcpStream> =
         (0..11).map(|_| TcpStream::connect((HOME, port)).expect("a connection")).collect();
+    let full = Err("MySQL error 1040: Too many connections".into());
+    assert_eq!(verdict_but_for(Ok(Said::Greeting), &probe(false)).await, full);
+    assert_eq!(verdict_but_for(Ok(Said::Greeting), &probe(true)).await, Ok(Said::Full));
+}
+
+/// The first other verdict: the server counts a connection a little after it is made.
+async fn verdict_but_for(passing: Result<Said, String>, probe: &Probe) -> Result<Said, String> {
     let began = Instant::now();
-    while verdict(&probe(false)).await == Ok(Said::Greeting) && began.elapsed() < WITHIN {
+    loop {
+        let verdict = verdict(probe).await;
+        if verdict != passing || began.elapsed() > WITHIN {
+            return verdict;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let full = Err("MySQL error 1040: Too many connections".into());
-    assert_eq!(verdict(&probe(false)).await, full);
-    assert_eq!(verdict(&probe(true)).await, Ok(Said::Full));
 }
 
 fn knot(folder: &Path, port: u16) -> Service {
