@@ -1,7 +1,7 @@
 //! From a name to its number: open addressing over names that the caller keeps.
 //!
 //! A slot keeps half of the hash beside the number, so a name that does not exist costs one cache
-//! line and no look at any name, and a table that grows asks for none. It is at most two thirds
+//! line and no look at any name, and a table that grows asks for none. It is at most three quarters
 //! full. Keys are the zones' own names, not what clients ask, so nobody outside can make them
 //! collide; the seed is random all the same.
 
@@ -104,7 +104,7 @@ impl Index {
 }
 
 fn slots_for(names: usize) -> usize {
-    names + names / 2 + 8
+    names + names / 3 + 8
 }
 
 fn empty(names: usize) -> Box<[u64]> {
