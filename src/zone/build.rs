@@ -405,10 +405,7 @@ impl<'r> Layout<'r> {
     }
 
     fn find<'l>(&'l self, node: &'l Node, rtype: u16) -> Option<&'l Rrset> {
-        let others = node.others as usize;
-        let others = &self.rrsets[others..others + usize::from(node.rrsets).saturating_sub(1)];
-        let first = (node.rrsets > 0).then_some(&node.first);
-        first.into_iter().chain(others).find(|rrset| rrset.rtype == rtype)
+        node.rrsets(&self.rrsets).find(|rrset| rrset.rtype == rtype)
     }
 }
 

@@ -189,23 +189,14 @@ impl Zones {
             0 => return None,
             _ if node.first.rtype == rtype => &node.first,
             1 => return None,
-            _ => self.others(node).iter().find(|rrset| rrset.rtype == rtype)?,
+            _ => node.others(&self.rrsets).iter().find(|rrset| rrset.rtype == rtype)?,
         };
         Some(self.view(rrset))
     }
 
     /// Ascending by type.
     pub fn rrsets(&self, id: NodeId) -> impl Iterator<Item = RrsetView<'_>> {
-        let node = self.node(id);
-        let first = (node.rrsets > 0).then_some(&node.first);
-        first.into_iter().chain(self.others(node)).map(|rrset| self.view(rrset))
-    }
-
-    #[inline]
-    fn others(&self, node: &Node) -> &[Rrset] {
-        let start = node.others as usize;
-        let count = usize::from(node.rrsets).saturating_sub(1);
-        self.rrsets.get(start..start + count).unwrap_or_default()
+        self.node(id).rrsets(&self.rrsets).map(|rrset| self.view(rrset))
     }
 
     #[inline]
@@ -259,6 +250,21 @@ impl Zones {
     pub fn parent_side(&self, zone: ZoneId) -> Option<(ZoneId, Option<RrsetView<'_>>)> {
         let head = &self.zones[zone.index()];
         head.parent.map(|parent| (parent, head.parent_ds.as_ref().map(|ds| self.view(ds))))
+    }
+}
+
+impl Node {
+    /// Ascending by type. `all` is `Zones::rrsets`.
+    pub(super) fn rrsets<'n>(&'n self, all: &'n [Rrset]) -> impl Iterator<Item = &'n Rrset> {
+        let first = (self.rrsets > 0).then_some(&self.first);
+        first.into_iter().chain(self.others(all))
+    }
+
+    #[inline]
+    fn others<'a>(&self, all: &'a [Rrset]) -> &'a [Rrset] {
+        let start = self.others as usize;
+        let count = usize::from(self.rrsets).saturating_sub(1);
+        all.get(start..start + count).unwrap_or_default()
     }
 }
 
