@@ -29,13 +29,15 @@ struct Attributes {
 
 /// For the calling thread. Best effort: an answer may only be later without.
 pub fn shorten() {
-    if let Err(error) = getpriority_process(None).map_err(io::Error::from).and_then(set) {
+    if let Err(error) = ask() {
         tracing::debug!("an answering thread keeps its slices: {error}");
     }
 }
 
 #[expect(unsafe_code, reason = "neither the C library nor a crate wraps this call")]
-fn set(nice: i32) -> io::Result<()> {
+fn ask() -> io::Result<()> {
+    // The call sets this, too.
+    let nice = getpriority_process(None)?;
     let size = size_of::<Attributes>() as u32;
     let attributes = Attributes {
         size,
@@ -60,8 +62,6 @@ mod tests {
     /// Without privilege, and over any kernel that tests run on.
     #[test]
     fn the_kernel_takes_it() {
-        let asked =
-            std::thread::spawn(|| getpriority_process(None).map_err(io::Error::from).and_then(set));
-        asked.join().unwrap().unwrap();
+        std::thread::spawn(ask).join().unwrap().unwrap();
     }
 }
