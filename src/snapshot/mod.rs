@@ -49,10 +49,7 @@ impl Snapshot {
         previous: Option<&Snapshot>,
     ) -> Snapshot {
         let answers = pools.iter().zip(inputs).enumerate().map(|(index, (pool, input))| {
-            let v4 = &input.selection;
-            let v6 = v4.v6.as_deref().map(|v6| (&pools[v6.pool.index()], v6));
-            let v4 = (&pools[v4.pool.index()], v4);
-            let answer = PoolAnswer::of_families(pool, v4, v6, input.ttl);
+            let answer = PoolAnswer::new(pool, pools, &input.selection, input.ttl);
             match previous.and_then(|p| p.pools.get(index)) {
                 Some(same) if **same == answer => Arc::clone(same),
                 _ => Arc::new(answer),

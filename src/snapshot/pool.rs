@@ -29,21 +29,11 @@ pub struct PoolAnswer {
 }
 
 impl PoolAnswer {
-    /// `selection` names members of `source`: of `pool` itself, or of the pool that stands in for
-    /// it.
-    pub fn new(pool: &Pool, source: &Pool, selection: &Selection, ttl: u32) -> PoolAnswer {
-        PoolAnswer::of_families(pool, (source, selection), None, ttl)
-    }
-
-    /// The same with other members for AAAA questions and IPv6 hints, if there are any.
-    pub fn of_families(
-        pool: &Pool,
-        (source, selection): (&Pool, &Selection),
-        v6: Option<(&Pool, &Selection)>,
-        ttl: u32,
-    ) -> PoolAnswer {
-        let chosen = chosen(pool, source, selection);
-        let chosen6 = v6.map(|(source, selection)| self::chosen(pool, source, selection));
+    /// `selection` names members of one of `pools`: of `pool` itself, or of the one that stands in
+    /// for it; perhaps others for AAAA questions and IPv6 hints.
+    pub fn new(pool: &Pool, pools: &[Pool], selection: &Selection, ttl: u32) -> PoolAnswer {
+        let of = |selection: &Selection| chosen(pool, &pools[selection.pool.index()], selection);
+        let (chosen, chosen6) = (of(selection), selection.v6.as_deref().map(of));
         let chosen6 = chosen6.as_ref().unwrap_or(&chosen);
         let v4 = || chosen.iter().filter_map(|(at, seat)| Some((at.v4()?.octets(), *seat)));
         let v6 = || chosen6.iter().filter_map(|(at, seat)| Some((at.v6()?.octets(), *seat)));

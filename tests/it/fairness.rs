@@ -2,6 +2,7 @@
 //! the UDP workers draw them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::slice::from_ref;
 
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
@@ -109,7 +110,7 @@ fn check(answers: u64, slack: f64) {
     println!("{:18}{:9}{:6}{:>10}{:>8}{:>12}", "", "workers", "type", "first off", "χ²", "max χ²");
     for (name, order, max, weights) in kinds {
         let (pool, selection) = pool(order, max, weights);
-        let answer = PoolAnswer::new(&pool, &pool, &selection, 30);
+        let answer = PoolAnswer::new(&pool, from_ref(&pool), &selection, 30);
         for (workers, paired) in [(1, false), (2, false), (1, true), (2, true)] {
             let families = if paired { 2 } else { 1 };
             let places = places(&answer, turns(workers, answers * families), paired);
@@ -145,8 +146,8 @@ fn everyone_is_first_within_one_percent_of_their_share() {
 #[test]
 fn a_client_network_keeps_its_order_and_two_servers_give_the_same() {
     let (pool, selection) = pool(Order::Sticky, 3, [1; MEMBERS]);
-    let here = PoolAnswer::new(&pool, &pool, &selection, 30);
-    let there = PoolAnswer::new(&pool, &pool, &selection, 30);
+    let here = PoolAnswer::new(&pool, from_ref(&pool), &selection, 30);
+    let there = PoolAnswer::new(&pool, from_ref(&pool), &selection, 30);
     let mut random = fastrand::Rng::with_seed(11);
     for _ in 0..2_000 {
         let mut client = random.u32(..).to_be_bytes();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::slice::from_ref;
 
 use proptest::prelude::*;
 use tiovivo::cluster::member::Member;
@@ -36,7 +37,7 @@ fn answer(order: Order, domains: &[u32], serving: &[usize], max_answers: usize) 
         cause: Cause::Enough,
         v6: None,
     };
-    PoolAnswer::new(&pool, &pool, &selection, 30)
+    PoolAnswer::new(&pool, from_ref(&pool), &selection, 30)
 }
 
 /// The members of one answer.
