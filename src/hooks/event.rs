@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
+use crate::control::explain::time;
 use crate::control::turns::Turn;
 
 /// Cheap to copy: hooks share the text.
@@ -76,10 +77,6 @@ impl Event {
     pub fn body(&self) -> &str {
         &self.body
     }
-}
-
-fn time(at: Timestamp) -> String {
-    format!("{at:.3}")
 }
 
 /// The id of an event at `at` that comes after the one with the id `last`: the time in

@@ -1,6 +1,6 @@
 //! One hook: its queue, and the task that delivers from it one after the other.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::cluster::hook::Hook;
 use crate::hooks::attempt::{Failed, MAX_REFUSALS, Way};
 use crate::hooks::event::Event;
 use crate::hooks::queue::Queue;
-use crate::hooks::status::{Failure, HookStatus, Trouble};
+use crate::hooks::status::{Counts, Failure, HookStatus, Trouble};
 
 /// The pause after a failure doubles so often: with a `retry` of 1 s it grows to 64 s.
 const DOUBLINGS: u32 = 6;
@@ -23,7 +23,6 @@ pub struct Line {
     inner: Mutex<Inner>,
     arrived: Notify,
     closed: AtomicBool,
-    counts: Counts,
     /// Told when the queue is another one than before.
     changed: Arc<Notify>,
 }
@@ -32,6 +31,7 @@ pub struct Line {
 #[derive(Debug, Default)]
 pub struct Inner {
     pub queue: Queue,
+    counts: Counts,
     trouble: Trouble,
     /// Events were dropped, and none was delivered since.
     overflows: bool,
@@ -49,41 +49,20 @@ impl Inner {
     }
 }
 
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Events.
-    delivered: AtomicU64,
-    /// Attempts.
-    failed: AtomicU64,
-    /// Events.
-    dropped: AtomicU64,
-    /// Events.
-    refused: AtomicU64,
-}
-
 impl Line {
-    pub fn new(hook: Hook, inner: Inner, counts: Counts, changed: Arc<Notify>) -> Line {
+    pub fn new(hook: Hook, inner: Inner, changed: Arc<Notify>) -> Line {
         Line {
             hook,
             inner: Mutex::new(inner),
             arrived: Notify::new(),
             closed: AtomicBool::new(false),
-            counts,
             changed,
         }
     }
 
     /// Its queue and counts, for the line that takes its place.
-    pub fn hand_over(&self) -> (Inner, Counts) {
-        let taken = |count: &AtomicU64| AtomicU64::new(count.load(Ordering::Relaxed));
-        let Counts { delivered, failed, dropped, refused } = &self.counts;
-        let counts = Counts {
-            delivered: taken(delivered),
-            failed: taken(failed),
-            dropped: taken(dropped),
-            refused: taken(refused),
-        };
-        (std::mem::take(&mut *self.inner()), counts)
+    pub fn hand_over(&self) -> Inner {
+        std::mem::take(&mut *self.inner())
     }
 
     /// Never waits.
@@ -99,9 +78,9 @@ impl Line {
     fn add(&self, add: impl FnOnce(&mut Queue) -> u64) {
         let mut inner = self.inner();
         let dropped = add(&mut inner.queue);
+        inner.counts.dropped += dropped;
         let begins = inner.begins_to_overflow(dropped);
         drop(inner);
-        self.counts.dropped.fetch_add(dropped, Ordering::Relaxed);
         if begins {
             let name = self.name();
             tracing::warn!("hook {name}: its queue is full, the oldest events are dropped");
@@ -126,11 +105,8 @@ impl Line {
     }
 
     pub fn status(&self) -> HookStatus {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { delivered, failed, dropped, refused } = &self.counts;
-        let counts = [read(delivered), read(failed), read(dropped), read(refused)];
         let inner = self.inner();
-        HookStatus::of(&self.hook, inner.queue.len(), counts, &inner.trouble)
+        HookStatus::of(&self.hook, inner.queue.len(), inner.counts, &inner.trouble)
     }
 
     pub fn name(&self) -> &str {
@@ -171,9 +147,9 @@ impl Line {
 
     /// One line when it begins to fail; the page has the newest.
     fn failed(&self, failed: &Failed, pause: Option<Duration>) {
-        self.counts.failed.fetch_add(1, Ordering::Relaxed);
         let now = Timestamp::now();
         let mut inner = self.inner();
+        inner.counts.failed += 1;
         if inner.trouble.in_a_row == 0 {
             tracing::warn!("hook {}: {}; it is tried again", self.name(), failed.told);
         }
@@ -187,14 +163,14 @@ impl Line {
         inner.queue.done();
         match end {
             End::Taken => {
-                self.counts.delivered.fetch_add(1, Ordering::Relaxed);
+                inner.counts.delivered += 1;
                 inner.overflows = false;
                 if std::mem::take(&mut inner.trouble.in_a_row) > 0 {
                     tracing::info!("hook {}: delivers again", self.name());
                 }
             }
             End::GivenUp(Failed { told, .. }) => {
-                self.counts.refused.fetch_add(1, Ordering::Relaxed);
+                inner.counts.refused += 1;
                 tracing::warn!(
                     "hook {}: an event is given up after {MAX_REFUSALS} refusals ({told}): {}",
                     self.name(),

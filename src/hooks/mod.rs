@@ -34,7 +34,7 @@ use crate::cluster::hook::Hook;
 use crate::control::turns::{Turn, Turns};
 use crate::hooks::event::{Event, next_id};
 use crate::hooks::kept::{Keepable, Keeper, Kept};
-use crate::hooks::line::{Counts, Inner, Line};
+use crate::hooks::line::{Inner, Line};
 use crate::hooks::status::HookStatus;
 
 /// How long a stop waits for what is not delivered yet, and then for the disk.
@@ -111,13 +111,12 @@ impl Handle {
                 Some(same) if same.line.hook == *hook => same,
                 Some(other) => {
                     other.stop.cancel();
-                    let (inner, counts) = other.line.hand_over();
-                    self.run(hook, inner, counts)
+                    self.run(hook, other.line.hand_over())
                 }
                 None => {
                     let place = kept.iter().position(|(name, _)| *name == hook.name);
                     let events = place.map(|place| kept.swap_remove(place).1);
-                    self.run(hook, Inner::of(events.unwrap_or_default()), Counts::default())
+                    self.run(hook, Inner::of(events.unwrap_or_default()))
                 }
             });
         }
@@ -129,8 +128,8 @@ impl Handle {
         self.changed.notify_one();
     }
 
-    fn run(&self, hook: &Hook, inner: Inner, counts: Counts) -> Running {
-        let line = Arc::new(Line::new(hook.clone(), inner, counts, self.changed.clone()));
+    fn run(&self, hook: &Hook, inner: Inner) -> Running {
+        let line = Arc::new(Line::new(hook.clone(), inner, self.changed.clone()));
         let stop = CancellationToken::new();
         let (its, stopped) = (Arc::clone(&line), stop.clone());
         self.deliveries.spawn(async move { stopped.run_until_cancelled(its.deliver()).await });
@@ -138,14 +137,10 @@ impl Handle {
     }
 
     fn next_id(&self, at: Timestamp) -> u64 {
-        let mut id = 0;
-        let next = |last| {
-            id = next_id(last, at);
-            Some(id)
-        };
+        let next = |last| Some(next_id(last, at));
         // It never fails, as there always is a next one.
-        let _ = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        id
+        let last = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        next_id(last.unwrap_or_else(|last| last), at)
     }
 
     /// To those who asked for it.

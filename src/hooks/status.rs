@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cluster::hook::{Action, Hook};
+use crate::control::explain::time;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct HookStatus {
@@ -51,10 +52,22 @@ pub struct Trouble {
     pub next: Option<Timestamp>,
 }
 
+/// Since the start of the server, or of a hook of that name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Events.
+    pub delivered: u64,
+    /// Attempts.
+    pub failed: u64,
+    /// Events.
+    pub dropped: u64,
+    /// Events.
+    pub refused: u64,
+}
+
 impl HookStatus {
-    /// `counts`: delivered, failed, dropped and refused.
-    pub fn of(hook: &Hook, waiting: usize, counts: [u64; 4], trouble: &Trouble) -> HookStatus {
-        let [delivered, failed, dropped, refused] = counts;
+    pub fn of(hook: &Hook, waiting: usize, counts: Counts, trouble: &Trouble) -> HookStatus {
+        let Counts { delivered, failed, dropped, refused } = counts;
         let (kind, target) = match &hook.action {
             Action::Webhook { url, .. } => ("webhook", origin(url)),
             Action::Command(words) => ("command", words.first().cloned().unwrap_or_default()),
@@ -71,10 +84,8 @@ impl HookStatus {
             dropped,
             refused,
             last_error: current.map(|failure| failure.error.clone()),
-            last_failure: newest.map(|failure| LastFailure {
-                at: format!("{:.3}", failure.at),
-                error: failure.error.clone(),
-            }),
+            last_failure: newest
+                .map(|failure| LastFailure { at: time(failure.at), error: failure.error.clone() }),
             why: why(waiting, delivered, trouble),
         }
     }
