@@ -3,20 +3,19 @@
 //! Asks the server's own addresses: `/readyz` of the dashboard, and over UDP the SOA of the first
 //! zone. Both must be fine.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cli::remote::reachable;
+use crate::cli::remote::{exchange, reachable, request};
 use crate::cli::{failure, faults, query};
 use crate::config::{self, Config};
 use crate::zone::rtype;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Octets of the dashboard's reply that are looked at.
-const REPLY_ROOM: usize = 512;
+const REPLY_ROOM: u64 = 512;
 
 pub fn run(path: &Path) -> ExitCode {
     let loaded = match config::load(path) {
@@ -36,21 +35,14 @@ fn readiness(config: &Config) -> Result<(), String> {
     let Some(dashboard) = config.server.dashboard else { return Ok(()) };
     let dashboard = reachable(dashboard);
     let said = |error: io::Error| format!("dashboard {dashboard}: {error}");
-    let reply = get(dashboard, "/readyz").map_err(said)?;
+    let request = request(dashboard, "/readyz", None);
+    let reply = exchange(dashboard, &request, TIMEOUT, REPLY_ROOM).map_err(said)?;
+    let reply = String::from_utf8_lossy(&reply);
     let status = reply.lines().next().unwrap_or_default();
     match status.split(' ').nth(1) {
         Some("200") => Ok(()),
         _ => Err(format!("dashboard {dashboard}: {status}")),
     }
-}
-
-fn get(address: SocketAddr, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut reply = vec![];
-    stream.take(REPLY_ROOM as u64).read_to_end(&mut reply)?;
-    Ok(String::from_utf8_lossy(&reply).into_owned())
 }
 
 fn answers(config: &Config) -> Result<(), String> {

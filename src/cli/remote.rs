@@ -34,11 +34,11 @@ pub fn ask(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> Result<
         }
         _ => format!("{at}: {error}"),
     };
-    let reply = exchange(at, &request(at, path, order)).map_err(said)?;
+    let reply = exchange(at, &request(at, path, order), ANSWER, MAX_REPLY).map_err(said)?;
     parse(&reply).ok_or_else(|| format!("{at} does not answer as a tiovivo does"))
 }
 
-fn request(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> String {
+pub fn request(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> String {
     let end = "Connection: close\r\n\r\n";
     let Some((body, token)) = order else {
         return format!("GET {path} HTTP/1.1\r\nHost: {at}\r\n{end}");
@@ -51,12 +51,18 @@ fn request(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> String 
     )
 }
 
-fn exchange(at: SocketAddr, request: &str) -> io::Result<Vec<u8>> {
+/// The first `most` octets of the reply; `patience` is for each piece of it.
+pub fn exchange(
+    at: SocketAddr,
+    request: &str,
+    patience: Duration,
+    most: u64,
+) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&at, CONNECT)?;
-    stream.set_read_timeout(Some(ANSWER))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.write_all(request.as_bytes())?;
     let mut reply = vec![];
-    stream.take(MAX_REPLY).read_to_end(&mut reply)?;
+    stream.take(most).read_to_end(&mut reply)?;
     Ok(reply)
 }
 
