@@ -6,8 +6,7 @@
 use data_encoding::BASE64;
 use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode, retry};
+use reqwest::{Client, StatusCode};
 use ring::hmac;
 
 use crate::cluster::hook::Secret;
@@ -16,8 +15,6 @@ use crate::health::probe::failure::Failure;
 use crate::health::probe::{http, trust};
 use crate::hooks::attempt::Failed;
 use crate::hooks::event::Event;
-
-const USER_AGENT: &str = concat!("tiovivo/", env!("CARGO_PKG_VERSION"));
 
 /// Of the 4xx, those that ask for patience.
 const LATER: [StatusCode; 3] =
@@ -33,16 +30,8 @@ pub struct Webhook {
 impl Webhook {
     /// `None` when there is no client to be had; each attempt then says so.
     pub fn new(url: &str, secret: Option<&Secret>, trust: &Trust) -> Option<Webhook> {
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .no_proxy()
-            .redirect(Policy::none())
-            .retry(retry::never())
-            .pool_max_idle_per_host(0)
-            .referer(false)
-            .tls_backend_preconfigured(trust::client_config(trust)?)
-            .build()
-            .ok()?;
+        let tls = trust::client_config(trust)?;
+        let client = http::client().tls_backend_preconfigured(tls).build().ok()?;
         let key = secret.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret.0));
         Some(Webhook { client, url: url.to_owned(), key })
     }

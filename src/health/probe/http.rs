@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use reqwest::header::{HOST, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Request, Response, retry};
+use reqwest::{Client, ClientBuilder, Method, Request, Response, retry};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
 
@@ -95,17 +95,22 @@ async fn look_for(text: &Arc<str>, mut response: Response) -> Result<(), Failure
     }
 }
 
-/// The client is one for each target, so that nothing is shared between two of them.
-fn ready(address: IpAddr, probe: &HttpProbe) -> Option<(Client, Request)> {
-    let socket = SocketAddr::new(address, probe.port);
-    let builder = Client::builder()
+/// Does what it is told and no more: no proxy of the environment, no redirect, no second try, no
+/// connection that is kept.
+pub fn client() -> ClientBuilder {
+    Client::builder()
         .user_agent(USER_AGENT)
-        .http1_only()
         .no_proxy()
         .redirect(Policy::none())
         .retry(retry::never())
         .pool_max_idle_per_host(0)
-        .referer(false);
+        .referer(false)
+}
+
+/// The client is one for each target, so that nothing is shared between two of them.
+fn ready(address: IpAddr, probe: &HttpProbe) -> Option<(Client, Request)> {
+    let socket = SocketAddr::new(address, probe.port);
+    let builder = client().http1_only();
     let (builder, base) = match &probe.tls {
         None => (
             builder.tls_backend_preconfigured(NO_TLS.as_ref()?.clone()),
