@@ -3,11 +3,10 @@
 
 use std::process::Stdio;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use crate::health::probe::group::Group;
 use crate::hooks::attempt::Failed;
 
 /// Exit code of a program that will never take this event: EX_DATAERR of sysexits(3).
@@ -24,14 +23,16 @@ pub async fn run(words: &[String], body: &str) -> Result<(), Failed> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| Failed::now(format!("{program} cannot be started: {error}")))?;
-    let mut group = Group(child.id());
+    let group = Group::of(&child);
     if let Some(mut input) = child.stdin.take() {
         // A program that does not read its input is not at fault: its exit code counts.
         let _ = input.write_all(body.as_bytes()).await;
         let _ = input.write_all(b"\n").await;
     }
     let status = child.wait().await;
-    group.0 = None;
+    if let Some(group) = group {
+        group.spare();
+    }
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) if status.code() == Some(REFUSED) => {
@@ -39,16 +40,5 @@ pub async fn run(words: &[String], body: &str) -> Result<(), Failed> {
         }
         Ok(status) => Err(Failed::now(format!("{program} ended with {status}"))),
         Err(error) => Err(Failed::now(format!("{program} cannot be waited for: {error}"))),
-    }
-}
-
-/// Killed when it is dropped, unless its leader has ended.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0.and_then(|id| i32::try_from(id).ok()) {
-            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
-        }
     }
 }

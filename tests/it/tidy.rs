@@ -54,7 +54,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("prometheus_client", &["http/"]),
     ("subtle", &["http/"]),
-    ("nix", &["dns/", "cli/", "health/probe", "hooks/command.rs"]),
+    ("nix", &["dns/", "cli/", "health/probe"]),
     ("rustix", &["dns/udp", "cli/priority.rs"]),
 ];
 

@@ -15,8 +15,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
@@ -24,6 +22,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::cluster::check::ExecProbe;
 use crate::health::probe::failure::Failure;
+use crate::health::probe::group::Group;
 use crate::health::probe::{Ask, Said, Subject};
 
 /// Commands that run at the same time, over all targets. Others wait before their time begins.
@@ -67,7 +66,7 @@ impl Ask for ExecProber {
         let (reader, writer) = io::pipe().map_err(|error| unstartable(&error))?;
         let mut command = self.command(writer).map_err(|error| unstartable(&error))?;
         let mut child = command.spawn().map_err(|error| unstartable(&error))?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Group);
+        let group = Group::of(&child);
         // Its ends of the pipe are the child's alone now.
         drop(command);
         let mut reader =
@@ -85,6 +84,7 @@ impl Ask for ExecProber {
                 status = child.wait() => break status.map_err(|error| unstartable(&error))?,
             }
         };
+        // Right after the leader was waited for, before its number can belong to somebody else.
         drop(group);
         while let Ok(length @ 1..) = reader.try_read(&mut piece) {
             output.take(&piece[..length])?;
@@ -111,17 +111,6 @@ impl ExecProber {
             .process_group(0)
             .kill_on_drop(true);
         Ok(command)
-    }
-}
-
-/// A process group that ends with this value: at the timeout, when the probe is dropped, and right
-/// after its leader has been waited for, before the number can belong to somebody else.
-struct Group(i32);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // It fails when nobody is left in the group, which is what is wanted.
-        let _ = killpg(Pid::from_raw(self.0), Signal::SIGKILL);
     }
 }
 

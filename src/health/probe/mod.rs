@@ -10,6 +10,7 @@ pub mod dns;
 pub mod exec;
 pub mod failure;
 pub mod find;
+pub mod group;
 pub mod grpc;
 pub mod http;
 pub mod icmp;
