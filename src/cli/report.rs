@@ -76,8 +76,7 @@ pub fn run(args: &ReportArgs) -> ExitCode {
 /// The pools that have the node as a member, and wait for its reports.
 fn waiting<'a>(config: &'a Config, node: &str) -> Vec<&'a str> {
     let waits = |pool: &&Pool| {
-        let mut checks = pool.checks.list().iter().map(|of| &of.check).chain(&pool.deep);
-        checks.any(|check| matches!(check.probe, Probe::Push(_)))
+        pool.all_checks().any(|check| matches!(check.probe, Probe::Push(_)))
             && pool.membership.iter().any(|member| member.node.as_str() == node)
     };
     config.pools.iter().filter(waits).map(|pool| pool.name.as_str()).collect()

@@ -65,6 +65,14 @@ impl fmt::Display for Role {
     }
 }
 
+impl Node {
+    /// Public and private.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        let public = [self.address.map(IpAddr::V4), self.address6.map(IpAddr::V6)];
+        public.into_iter().chain([self.private]).flatten()
+    }
+}
+
 /// The key of a node in config.yaml: letters, digits, `-`, `_` and `.`, at most 63 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeName(Arc<str>);

@@ -50,6 +50,11 @@ impl Pool {
     pub fn answers_several(&self) -> bool {
         self.order != Order::Failover || self.tiers.are_written()
     }
+
+    /// Those that decide, and the deep one last.
+    pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
+        self.checks.list().iter().map(|of| &of.check).chain(&self.deep)
+    }
 }
 
 /// Answers take members of different failure domains first.

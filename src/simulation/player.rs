@@ -110,11 +110,11 @@ struct Probed {
 
 impl<'a> Player<'a> {
     fn new(simulation: &'a Simulation, state: ControlState, seed: u64) -> Player<'a> {
-        let nodes = simulation.config.nodes.iter().flat_map(|node| {
-            let public = [node.address.map(IpAddr::from), node.address6.map(IpAddr::from)];
-            let all = public.into_iter().chain([node.private]).flatten();
-            all.map(|address| (address, node.name.clone()))
-        });
+        let nodes = simulation
+            .config
+            .nodes
+            .iter()
+            .flat_map(|node| node.addresses().map(|address| (address, node.name.clone())));
         let mut player = Player {
             simulation,
             seed,

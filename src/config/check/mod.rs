@@ -35,6 +35,7 @@ pub mod steadiness;
 
 use std::path::Path;
 
+use crate::cluster::pool::Pool;
 use crate::config::Config;
 use crate::config::check::report::Report;
 use crate::config::raw::RawConfig;
@@ -61,9 +62,7 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let (certificate, certificate_files) = certificate.unzip();
     let zone_files = zones.loaded.iter().flat_map(|zone| zone.paths.iter().cloned());
     let files = zone_files.chain(certificate_files.into_iter().flatten());
-    let checks = pools
-        .iter()
-        .flat_map(|pool| pool.checks.list().iter().map(|of| &of.check).chain(&pool.deep));
+    let checks = pools.iter().flat_map(Pool::all_checks);
     let mut probe_files: Vec<_> = checks.filter_map(|check| check.probe.file().cloned()).collect();
     probe_files.sort_unstable();
     probe_files.dedup();

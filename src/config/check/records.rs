@@ -56,10 +56,7 @@ pub fn check(named: &[Named<'_>], nodes: &[Node], zones: &Zones, report: &mut Re
 fn guarded(nodes: &[Node]) -> HashMap<IpAddr, &Node> {
     let mut guarded = HashMap::new();
     for node in nodes.iter().filter(|node| node.role.is_guarded()) {
-        let public = [node.address.map(IpAddr::V4), node.address6.map(IpAddr::V6)];
-        for address in public.into_iter().chain([node.private]).flatten() {
-            guarded.insert(address, node);
-        }
+        guarded.extend(node.addresses().map(|address| (address, node)));
     }
     guarded
 }

@@ -1,7 +1,6 @@
 //! `damping`, `slow_start` and `common_cause` of a pool, and `server.controls`: what keeps answers
 //! steady.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::cluster::node::Node;
@@ -103,10 +102,7 @@ fn control(
         report.missing(path, "address", HELP);
     }
     let address = raw.address.map(|address| address.0);
-    let is_of = |node: &&Node| {
-        let public = [node.address.map(IpAddr::V4), node.address6.map(IpAddr::V6)];
-        address.is_some() && public.into_iter().chain([node.private]).any(|of| of == address)
-    };
+    let is_of = |node: &&Node| node.addresses().any(|of| Some(of) == address);
     if let Some(node) = nodes.iter().find(is_of) {
         let message = format!("this is node `{}`, which fails with the others", node.name);
         let help = "write an address that has nothing to do with the cluster";
