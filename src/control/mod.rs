@@ -24,7 +24,7 @@
 //! | [`journal`] | what happened, for log, page and hooks |
 //! | [`pace`] | lets threads that answer have the core in between |
 //! | [`turns`] | changes of standing, on their way to the hooks |
-//! | [`versioned`] | does: what others keep in the state folder |
+//! | [`versioned`] | does: reads and writes the files of the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
 
 pub mod charge;

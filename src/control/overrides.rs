@@ -18,8 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::operator::{Order, Override, Target};
-use crate::config::state_file;
-use crate::control::store;
+use crate::control::versioned;
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "overrides.json";
@@ -49,7 +48,7 @@ struct Kept {
 /// read. Blocks.
 pub fn recall(folder: &Path, now: Timestamp) -> Result<Vec<Override>, String> {
     let consequence = "so no operator's order is known";
-    let recalled = store::recalled(&folder.join(FILE), now, consequence, parse)?;
+    let recalled = versioned::recalled(&folder.join(FILE), now, consequence, parse)?;
     let in_force = |order: &Override| !order.is_over(now);
     Ok(recalled.unwrap_or_default().into_iter().filter(in_force).collect())
 }
@@ -59,8 +58,7 @@ pub fn write(folder: &Path, overrides: &[Override]) -> Result<(), String> {
     let file = folder.join(FILE);
     let content = Content { version: VERSION, overrides: overrides.iter().map(kept).collect() };
     let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
-    state_file::replace(&file, &content)
-        .map_err(|error| format!("{} cannot be written: {error}", file.display()))
+    versioned::write(&file, &content)
 }
 
 fn parse(content: &[u8]) -> Result<Vec<Override>, String> {

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::config::state_file;
 use crate::control::damping::Falls;
+use crate::control::versioned;
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "health.json";
@@ -87,7 +87,7 @@ impl KeptPool {
 /// What an earlier run kept, if it is of use. Blocks.
 pub fn recall(folder: &Path, now: Timestamp) -> Vec<KeptPool> {
     let file = folder.join(FILE);
-    let content = match recalled(&file, now, "so nothing is remembered", parse) {
+    let content = match versioned::recalled(&file, now, "so nothing is remembered", parse) {
         Ok(Some(content)) => content,
         Ok(None) => return vec![],
         Err(error) => {
@@ -111,33 +111,6 @@ fn parse(content: &[u8]) -> Result<Content<Vec<KeptPool>>, String> {
         OLDEST..=VERSION => Ok(content),
         version => Err(format!("has version {version}")),
     }
-}
-
-/// What `parse` reads in a file of the state folder; `None` when it is missing, or was of no use
-/// and is renamed aside, with a warning that ends in `consequence`. The error is that of a file
-/// which is there and cannot be read: nothing is done to it.
-pub(super) fn recalled<T>(
-    file: &Path,
-    now: Timestamp,
-    consequence: &str,
-    parse: impl FnOnce(&[u8]) -> Result<T, String>,
-) -> Result<Option<T>, String> {
-    let shown = file.display();
-    let content =
-        state_file::read(file).map_err(|error| format!("{shown} cannot be read: {error}"))?;
-    let Some(parsed) = content.as_deref().map(parse) else { return Ok(None) };
-    if let Err(what) = &parsed {
-        let mark = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-        match state_file::set_aside(file, &mark) {
-            Ok(aside) => {
-                tracing::warn!("{shown} {what}, {consequence}; it is now {}", aside.display());
-            }
-            Err(error) => {
-                tracing::warn!("{shown} {what}, {consequence}; it cannot be renamed: {error}");
-            }
-        }
-    }
-    Ok(parsed.ok())
 }
 
 /// Writes whatever `kept` shows until its sender is gone, and then once more.
@@ -164,8 +137,7 @@ pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>) {
 fn write(file: &Path, pools: &[KeptPool]) -> Result<(), String> {
     let content = Content { version: VERSION, written: Timestamp::now(), pools };
     let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
-    state_file::replace(file, &content)
-        .map_err(|error| format!("{} cannot be written: {error}", file.display()))
+    versioned::write(file, &content)
 }
 
 /// One line when it begins to go wrong and one when that is over.

@@ -1,5 +1,5 @@
-//! Files of the state folder for whoever may not open files, such as the hooks: JSON with a
-//! `version`, replaced as a whole.
+//! Files of the state folder: JSON with a `version`, replaced as a whole. Whoever may not open
+//! files, such as the hooks, keeps them through here.
 //!
 //! | the file | at the start |
 //! |---|---|
@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::state_file;
-use crate::control::store;
 
 #[derive(Debug, Deserialize)]
 struct Versioned {
@@ -28,7 +27,7 @@ pub fn recall<T: DeserializeOwned>(
     consequence: &str,
     now: Timestamp,
 ) -> Result<Option<T>, String> {
-    store::recalled(file, now, consequence, |content| parse(content, version))
+    recalled(file, now, consequence, |content| parse(content, version))
 }
 
 fn parse<T: DeserializeOwned>(content: &[u8], version: u32) -> Result<T, String> {
@@ -37,6 +36,33 @@ fn parse<T: DeserializeOwned>(content: &[u8], version: u32) -> Result<T, String>
         found if found.version == version => serde_json::from_slice(content).map_err(broken),
         found => Err(format!("has version {}", found.version)),
     }
+}
+
+/// What `parse` reads in a file of the state folder; `None` when it is missing, or was of no use
+/// and is renamed aside, with a warning that ends in `consequence`. The error is that of a file
+/// which is there and cannot be read: nothing is done to it.
+pub(super) fn recalled<T>(
+    file: &Path,
+    now: Timestamp,
+    consequence: &str,
+    parse: impl FnOnce(&[u8]) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    let shown = file.display();
+    let content =
+        state_file::read(file).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let Some(parsed) = content.as_deref().map(parse) else { return Ok(None) };
+    if let Err(what) = &parsed {
+        let mark = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+        match state_file::set_aside(file, &mark) {
+            Ok(aside) => {
+                tracing::warn!("{shown} {what}, {consequence}; it is now {}", aside.display());
+            }
+            Err(error) => {
+                tracing::warn!("{shown} {what}, {consequence}; it cannot be renamed: {error}");
+            }
+        }
+    }
+    Ok(parsed.ok())
 }
 
 /// Returns when it is on the disk. Blocks.
