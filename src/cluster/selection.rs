@@ -154,7 +154,8 @@ impl Selection {
 
     /// Whether that member of that pool is answered.
     pub fn has(&self, pool: PoolId, member: usize) -> bool {
-        self.each().any(|selection| selection.pool == pool && selection.members.contains(&member))
+        let is_in = |members: &[usize]| members.binary_search(&member).is_ok();
+        self.each().any(|selection| selection.pool == pool && is_in(&selection.members))
     }
 
     /// Of a fallback pool: all of it, or what a family gets.

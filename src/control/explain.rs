@@ -1,5 +1,6 @@
 //! Every decision in one sentence, in the operator's words.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::cluster::failover;
 use crate::cluster::families::Family;
 use crate::cluster::operator::{self, InForce, Withheld};
-use crate::cluster::pool::{Order, Pool, WhenShort};
+use crate::cluster::pool::{MemberView, Order, Pool, WhenShort};
 use crate::cluster::selection::{Cause, Selection, Share};
 use crate::cluster::standing::{Standing, State};
 use crate::control::checks::Checked;
@@ -19,6 +20,13 @@ use crate::control::watched::Watched;
 /// RFC 3339 in UTC, to the millisecond.
 pub fn time(at: Timestamp) -> String {
     format!("{at:.3}")
+}
+
+/// The names of the nodes, each once.
+pub fn nodes<'a>(members: impl Iterator<Item = MemberView<'a>>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let names = members.map(|member| member.node.as_str());
+    names.filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }
 
 /// `10:02:11 UTC`, with the date when that is not today's.
@@ -167,7 +175,9 @@ fn enough(pool: &Pool, selection: &Selection, state: &PoolState, members: &[usiz
     if let (Order::Failover, Some(&first)) = (pool.order, selection.members.first()) {
         return failed_over(pool, first, state);
     }
-    let serving = serving(state).iter().filter(|index| members.contains(index)).count();
+    // Both ascend.
+    let is_one = |index: &&usize| members.binary_search(index).is_ok();
+    let serving = state.serving().iter().filter(is_one).count();
     match members.len() {
         0 => "no member has an address".into(),
         1 => "its only member serves".into(),
@@ -176,16 +186,9 @@ fn enough(pool: &Pool, selection: &Selection, state: &PoolState, members: &[usiz
     }
 }
 
-/// Indices of the members that serve.
-fn serving(state: &PoolState) -> Vec<usize> {
-    let members = state.members.iter().enumerate();
-    let serves = members.filter(|(_, member)| member.standing() == Standing::Serving);
-    serves.map(|(index, _)| index).collect()
-}
-
 /// Which tier of a failover pool is answered; `first` is the first member of the answer.
 fn failed_over(pool: &Pool, first: usize, state: &PoolState) -> String {
-    let serving = serving(state);
+    let serving = state.serving();
     let tier = pool.tiers.of_member(first);
     let returned = failover::tier(pool, &serving, None).filter(|first| *first < tier);
     if let Some(returned) = returned {

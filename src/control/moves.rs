@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
-use crate::cluster::selection::{is_enough, serving};
+use crate::cluster::selection::is_enough;
 use crate::cluster::standing::Standing;
 use crate::control::common;
 use crate::control::explain;
@@ -111,8 +111,7 @@ pub fn release_holds(pool: &Pool, state: &mut PoolState) -> Vec<Move> {
         return moves;
     }
     loop {
-        let standings: Vec<Standing> = state.members.iter().map(MemberState::standing).collect();
-        if is_enough(pool, &serving(&standings)) {
+        if is_enough(pool, &state.serving()) {
             return moves;
         }
         let members = pool.membership.iter().zip(&mut state.members);

@@ -4,6 +4,7 @@
 //! Of several orders that mean a member the newest counts. Another order for the same target and
 //! pool takes the place of the one before.
 
+use std::cell::LazyCell;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -96,12 +97,12 @@ pub fn apply(
 ) -> Vec<(usize, String, String)> {
     let mut told = vec![];
     for (index, (pool, state)) in loaded.pools.iter().zip(pools).enumerate() {
-        let held = hold(&loaded.pools, PoolId(index as u32));
+        let held = LazyCell::new(|| hold(&loaded.pools, PoolId(index as u32)));
         for (member, state) in pool.membership.iter().zip(&mut state.members) {
             let newest = overrides.iter().rev().filter(|order| !order.is_over(now));
             let mut newest = newest.filter(|order| in_pool(order.pool.as_deref(), pool));
             let order = newest.find(|order| means(&order.target, &member, loaded));
-            let order = order.map(|order| in_force(order, held, now));
+            let order = order.map(|order| in_force(order, || *held, now));
             if let Some(what) = explain::ordered(state.operator.as_ref(), order.as_ref(), now) {
                 told.push((index, member.node.to_string(), what));
             }
@@ -111,9 +112,9 @@ pub fn apply(
     told
 }
 
-fn in_force(order: &Override, held: Duration, now: Timestamp) -> InForce {
+fn in_force(order: &Override, held: impl Fn() -> Duration, now: Timestamp) -> InForce {
     let held_until = match order.order {
-        Order::Drain => order.since.checked_add(held).ok(),
+        Order::Drain => order.since.checked_add(held()).ok(),
         Order::ForceUp | Order::ForceDown => None,
     };
     let drained = held_until.is_some_and(|until| until <= now);
@@ -137,14 +138,7 @@ pub fn next_change(
 pub fn meant(order: &Override, loaded: &Loaded) -> Vec<String> {
     let pools = loaded.pools.iter().filter(|pool| in_pool(order.pool.as_deref(), pool));
     let members = pools.flat_map(|pool| pool.membership.iter());
-    let members = members.filter(|member| means(&order.target, member, loaded));
-    let mut nodes: Vec<String> = vec![];
-    for member in members {
-        if !nodes.iter().any(|node| node == member.node.as_str()) {
-            nodes.push(member.node.to_string());
-        }
-    }
-    nodes
+    explain::nodes(members.filter(|member| means(&order.target, member, loaded)))
 }
 
 fn means(target: &Target, member: &MemberView<'_>, loaded: &Loaded) -> bool {

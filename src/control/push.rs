@@ -87,8 +87,7 @@ impl Push {
             let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
             return Err(request::unknown("node", "member", &self.node, &nodes));
         };
-        let targets = member.check.targets().chain(member.deep.as_ref().map(|deep| deep.target));
-        let waiting = checks(pool).zip(targets).filter_map(|((name, check), target)| {
+        let waiting = checks(pool).zip(member.targets()).filter_map(|((name, check), target)| {
             let Probe::Push(push) = &check.probe else { return None };
             Some((name, push, target))
         });

@@ -10,7 +10,7 @@ use crate::cluster::families::Families;
 use crate::cluster::operator::{InForce, Override};
 use crate::cluster::pool::{MemberView, Membership, Order, Pool, PoolId, WhenShort};
 use crate::cluster::selection::Selection;
-use crate::cluster::standing::{Standing, State};
+use crate::cluster::standing::State;
 use crate::control::charge;
 use crate::control::checks::Checked;
 use crate::control::common;
@@ -18,7 +18,7 @@ use crate::control::explain;
 use crate::control::load::Load;
 use crate::control::orders;
 use crate::control::pace::Pace;
-use crate::control::roster::{MemberState, PoolState};
+use crate::control::roster::MemberState;
 use crate::control::state::ControlState;
 use crate::control::status::{
     CheckStatus, ConfigStatus, FamiliesStatus, LoadStatus, MemberStatus, NamedCheckStatus,
@@ -87,7 +87,7 @@ fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pace) 
         min_serving: pool.min_serving,
         min_serving_families: pool.families.map(|Families { v4, v6 }| FamiliesStatus { v4, v6 }),
         when_short: when_short(pools, pool.when_short),
-        serving: serving(members),
+        serving: members.serving().len(),
         short,
         in_charge: pool.stay.then(|| charge::nodes(pool, members)),
         answering: answering(pools, selection),
@@ -231,23 +231,12 @@ fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> Ch
     }
 }
 
-fn serving(pool: &PoolState) -> usize {
-    let serves = |member: &&MemberState| member.standing() == Standing::Serving;
-    pool.members.iter().filter(serves).count()
-}
-
 fn answering(pools: &[Pool], selection: &Selection) -> Vec<String> {
-    let mut nodes = vec![];
-    for selection in selection.each() {
-        let Some(pool) = pools.get(selection.pool.index()) else { continue };
-        let members = selection.members.iter().filter_map(|&index| pool.membership.get(index));
-        for member in members.map(|member| member.node.to_string()) {
-            if !nodes.contains(&member) {
-                nodes.push(member);
-            }
-        }
-    }
-    nodes
+    let members = selection.each().flat_map(|selection| {
+        let pool = pools.get(selection.pool.index());
+        selection.members.iter().filter_map(move |&index| pool?.membership.get(index))
+    });
+    explain::nodes(members)
 }
 
 fn clients(membership: &Membership) -> Option<Vec<String>> {

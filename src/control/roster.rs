@@ -17,14 +17,14 @@ use crate::cluster::check::Check;
 use crate::cluster::families::Families;
 use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
-use crate::cluster::selection::Share;
+use crate::cluster::selection::{self, Share};
 use crate::cluster::standing::Standing;
 use crate::control::charge;
 use crate::control::checks::Checked;
 use crate::control::damping::Falls;
 use crate::control::load::Load;
 use crate::control::slow_start::Comeback;
-use crate::control::store::KeptPool;
+use crate::control::store::{KeptMember, KeptPool};
 use crate::control::suspicion::Suspicion;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
@@ -109,7 +109,10 @@ pub fn first(
 }
 
 fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> PoolState {
-    let of = |node: &str| kept?.members.iter().find(|member| member.node == node);
+    // Of several of one name the first counts.
+    let members = kept.into_iter().flat_map(|kept| kept.members.iter().rev());
+    let members: HashMap<&str, &KeptMember> = members.map(|m| (m.node.as_str(), m)).collect();
+    let of = |node: &str| members.get(node);
     let memory = |node: &str| {
         let member = of(node)?;
         let standing = if member.serving { Standing::Serving } else { Standing::Out };
@@ -125,7 +128,9 @@ fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> Poo
     });
     let members = members.collect();
     let enough = |of: fn(&KeptPool) -> &Vec<String>| {
-        indices(pool, |node| kept.is_some_and(|kept| of(kept).iter().any(|n| n == node)))
+        let nodes: HashSet<&str> =
+            kept.into_iter().flat_map(|kept| of(kept)).map(String::as_str).collect();
+        indices(pool, |node| nodes.contains(node))
     };
     let last_enough =
         Families { v4: enough(|kept| &kept.last_enough), v6: enough(|kept| kept.last_enough6()) };
@@ -266,6 +271,18 @@ fn targets(pools: &[PoolState]) -> impl Iterator<Item = TargetId> {
     pools.iter().flat_map(|pool| &pool.members).flat_map(MemberState::targets)
 }
 
+impl PoolState {
+    /// What counts for the answers, of each member.
+    pub fn standings(&self) -> Vec<Standing> {
+        self.members.iter().map(MemberState::standing).collect()
+    }
+
+    /// Indices of the members that serve, ascending.
+    pub fn serving(&self) -> Vec<usize> {
+        selection::serving(&self.standings())
+    }
+}
+
 impl MemberState {
     /// What counts for the answers: the operator's word, then a hold, then its health.
     pub fn standing(&self) -> Standing {
@@ -296,7 +313,8 @@ impl MemberState {
         is_held || self.check.state().is_settled()
     }
 
-    fn targets(&self) -> impl Iterator<Item = TargetId> {
+    /// Of its checks, the deep one last.
+    pub fn targets(&self) -> impl Iterator<Item = TargetId> {
         self.check.targets().chain(self.deep.as_ref().map(|deep| deep.target))
     }
 }

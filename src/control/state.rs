@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::cluster::families::{Families, Family};
 use crate::cluster::operator::Override;
 use crate::cluster::pool::{Pool, PoolId};
-use crate::cluster::selection::{self, Cause, PoolHealth, Selection, Share, select, serving};
+use crate::cluster::selection::{self, Cause, PoolHealth, Selection, Share, select};
 use crate::cluster::standing::Standing;
 use crate::control::charge::{self, Taken};
 use crate::control::common;
@@ -316,7 +316,7 @@ impl ControlState {
         let mut taken = vec![];
         for (index, (pool, state)) in pools.iter().zip(&mut self.pools).enumerate() {
             steps.extend(slow_start::step(pool, state, now));
-            let serving = serving(&standings(state));
+            let serving = state.serving();
             taken.extend(charge::settle(pool, state, &serving).map(|taken| (index, taken)));
             selection::remember(pool, &serving, &mut state.last_enough);
         }
@@ -352,7 +352,8 @@ impl ControlState {
         let configured = self.loaded.pools[id.index()].ttl;
         let settled =
             |id: PoolId| self.pools[id.index()].members.iter().all(MemberState::is_settled);
-        if settled(id) && selection.each().all(|selection| settled(selection.pool)) {
+        let mut others = selection.each().map(|all| all.pool).filter(|pool| *pool != id);
+        if settled(id) && others.all(settled) {
             configured
         } else {
             (configured / 2).max(TTL_FLOOR).min(configured)
@@ -379,10 +380,6 @@ impl ControlState {
     }
 }
 
-fn standings(pool: &PoolState) -> Vec<Standing> {
-    pool.members.iter().map(MemberState::standing).collect()
-}
-
 fn health((pool, state): (&Pool, &PoolState)) -> PoolHealth {
     let members = || state.members.iter();
     let shares = match pool.answers_several() {
@@ -392,7 +389,7 @@ fn health((pool, state): (&Pool, &PoolState)) -> PoolHealth {
     };
     let withheld = members().map(MemberState::withheld).collect();
     let (last_enough, in_charge) = (state.last_enough.clone(), state.in_charge);
-    PoolHealth { standings: standings(state), withheld, shares, last_enough, in_charge }
+    PoolHealth { standings: state.standings(), withheld, shares, last_enough, in_charge }
 }
 
 fn kept(pool: &Pool, state: &PoolState) -> KeptPool {

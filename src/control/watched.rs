@@ -119,12 +119,6 @@ impl Watched {
         self.standing
     }
 
-    /// What a later run or configuration is to know; nothing, when nobody has seen the target.
-    pub fn memory(&self) -> Option<Memory> {
-        let known = self.state() != State::Unknown { last: None };
-        known.then_some(Memory { standing: self.standing, since: self.since })
-    }
-
     /// Why the standing changed: `connection refused (3/3)`.
     pub fn cause(&self) -> String {
         let row = |count: u32| match self.counted {
