@@ -52,12 +52,11 @@ pub fn read(pool: &str, node: &str, body: &Value) -> Result<Push, Vec<RequestFau
     if healthy.is_none() && !reader.has("healthy") {
         reader.fault("healthy", "is missing", "true or false");
     }
+    reader.end()?;
     let (pool, node) = (pool.to_owned(), node.to_owned());
-    match (healthy, reader.end()) {
-        (Some(healthy), Ok(())) => Ok(Push { pool, node, check, healthy, reason, weight }),
-        (_, Err(faults)) => Err(faults),
-        (None, Ok(())) => Err(vec![fault("healthy", "is missing", "true or false")]),
-    }
+    // Without it there was a fault.
+    let healthy = healthy.unwrap_or_default();
+    Ok(Push { pool, node, check, healthy, reason, weight })
 }
 
 impl Push {
