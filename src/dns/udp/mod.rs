@@ -7,13 +7,17 @@
 //! |---|---|
 //! | [`pace`] | how many queries the next call makes room for |
 //! | `single` | one query by two plain system calls: the way of a server that is not pressed |
-//! | `batch` | up to 64 queries by two calls |
+//! | `batch` | up to 64 queries by two calls, and more where it pays |
+//! | `outbox` | their replies, those to one peer in one message |
+//! | `sendmmsg` | the system call for that |
 //! | `slice` | has the core at once when a query comes |
 //! | `peer` | addresses of clients, and ours that they asked |
 
 mod batch;
+mod outbox;
 pub mod pace;
 mod peer;
+mod sendmmsg;
 mod single;
 mod slice;
 
@@ -123,7 +127,7 @@ struct Serve<'s, P> {
     desk: Desk,
     wildcard: bool,
     pace: Pace,
-    batch: Batch<P>,
+    batch: Batch<'s, P>,
 }
 
 impl<'s, P: Peer> Serve<'s, P> {
@@ -134,7 +138,7 @@ impl<'s, P: Peer> Serve<'s, P> {
             desk: Desk { snapshot: shared.reader.local(), shared, block },
             wildcard,
             pace: Pace::default(),
-            batch: Batch::new(wildcard),
+            batch: Batch::new(socket, wildcard),
         }
     }
 
@@ -143,7 +147,7 @@ impl<'s, P: Peer> Serve<'s, P> {
         while !self.is_stopped() {
             if catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
                 bump(&self.desk.block().panics);
-                self.batch = Batch::new(self.wildcard);
+                self.batch = Batch::new(self.socket, self.wildcard);
             }
         }
     }
@@ -156,9 +160,9 @@ impl<'s, P: Peer> Serve<'s, P> {
         while !self.is_stopped() {
             let received = match self.pace.room() {
                 Room::One if !self.wildcard => self.single(),
-                Room::One => self.batch::<1>(),
-                Room::Some => self.batch::<SOME>(),
-                Room::Many => self.batch::<MANY>(),
+                Room::One => self.batch.serve::<1>(&mut self.desk),
+                Room::Some => self.batch.serve::<SOME>(&mut self.desk),
+                Room::Many => self.batch.serve::<MANY>(&mut self.desk),
             };
             match received {
                 Ok(received) => self.pace.follow(received),
@@ -168,10 +172,6 @@ impl<'s, P: Peer> Serve<'s, P> {
                 }
             }
         }
-    }
-
-    fn batch<const N: usize>(&mut self) -> Result<usize, Errno> {
-        self.batch.serve::<N>(self.socket.as_raw_fd(), &mut self.desk)
     }
 
     #[inline]

@@ -1,21 +1,21 @@
 //! Socket addresses of one family: a socket has one, so it is settled when the worker starts.
 
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use nix::libc;
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, SockaddrIn, SockaddrIn6, SockaddrLike,
-};
+use nix::sys::socket::{ControlMessageOwned, SockaddrIn, SockaddrIn6, SockaddrLike};
 use rustix::io;
 use rustix::net::SocketAddrAny;
 use rustix::net::addr::SocketAddrArg;
 
 /// Who asks, as the kernel says it.
-pub trait Peer: SockaddrLike + Copy {
+pub trait Peer: SockaddrLike + Copy + PartialEq {
     /// The same, as single queries have it.
     type Address: Address;
 
     fn address(&self) -> SocketAddr;
+
+    /// Hardly ever the same for two of a batch.
+    fn digest(&self) -> u32;
 }
 
 /// An address of one family.
@@ -44,6 +44,11 @@ impl Peer for SockaddrIn {
     fn address(&self) -> SocketAddr {
         SocketAddr::V4((*self).into())
     }
+
+    #[inline]
+    fn digest(&self) -> u32 {
+        mix(self.ip().to_bits().into(), self.port())
+    }
 }
 
 impl Peer for SockaddrIn6 {
@@ -53,6 +58,18 @@ impl Peer for SockaddrIn6 {
     fn address(&self) -> SocketAddr {
         SocketAddr::V6((*self).into())
     }
+
+    #[inline]
+    fn digest(&self) -> u32 {
+        let ip = self.ip().to_bits();
+        mix((ip >> 64) as u64 ^ ip as u64, self.port())
+    }
+}
+
+#[inline]
+fn mix(ip: u64, port: u16) -> u32 {
+    // The golden ratio: near addresses come far apart.
+    ((ip ^ u64::from(port) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 /// Services that answer anything with something (echo, daytime, qotd, chargen, time), and a port
@@ -63,40 +80,30 @@ pub fn is_looping(port: u16) -> bool {
 }
 
 /// The local address that a query was sent to, when the socket is bound to none.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Local {
-    V4(libc::in_pktinfo),
-    V6(libc::in6_pktinfo),
+    V4(Ipv4Addr),
+    /// With the interface, which an address of one link needs.
+    V6(Ipv6Addr, u32),
 }
 
 impl Local {
     pub fn find(mut messages: impl Iterator<Item = ControlMessageOwned>) -> Option<Local> {
         messages.find_map(|message| match message {
-            // The address to leave from; the route may choose the interface.
             ControlMessageOwned::Ipv4PacketInfo(info) => {
-                Some(Local::V4(libc::in_pktinfo { ipi_ifindex: 0, ..info }))
+                Some(Local::V4(u32::from_be(info.ipi_spec_dst.s_addr).into()))
             }
-            ControlMessageOwned::Ipv6PacketInfo(info) => Some(Local::V6(info)),
+            ControlMessageOwned::Ipv6PacketInfo(info) => {
+                Some(Local::V6(info.ipi6_addr.s6_addr.into(), info.ipi6_ifindex))
+            }
             _ => None,
         })
     }
 
-    pub fn control(&self) -> ControlMessage<'_> {
+    pub fn last_octet(&self) -> u8 {
         match self {
-            Local::V4(info) => ControlMessage::Ipv4PacketInfo(info),
-            Local::V6(info) => ControlMessage::Ipv6PacketInfo(info),
-        }
-    }
-}
-
-impl PartialEq for Local {
-    fn eq(&self, other: &Local) -> bool {
-        match (self, other) {
-            (Local::V4(a), Local::V4(b)) => a.ipi_spec_dst.s_addr == b.ipi_spec_dst.s_addr,
-            (Local::V6(a), Local::V6(b)) => {
-                a.ipi6_addr.s6_addr == b.ipi6_addr.s6_addr && a.ipi6_ifindex == b.ipi6_ifindex
-            }
-            _ => false,
+            Local::V4(ip) => ip.octets()[3],
+            Local::V6(ip, _) => ip.octets()[15],
         }
     }
 }

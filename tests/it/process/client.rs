@@ -12,7 +12,7 @@ use hickory_proto::rr::RData;
 use crate::world::Ask;
 
 /// No reply on loopback takes so long.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What `dig` prints.
 pub fn dig(server: SocketAddr, args: &[&str]) -> String {
