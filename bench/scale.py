@@ -6,13 +6,14 @@
 | children | processor time for an answer with 1, 8, 64 and 256 nodes in a pool; the last does not fit and is cut |
 | names | the same, memory, and time from the start to the first answer, with 100, 10,000 and 100,000 names of 8 addresses |
 | zones | the same with 1 and 1,000 zones |
+| ports | processor time for an answer when the same queries come from 1 to 128 ports |
 | metrics | processor time for an answer while /metrics is read each second, against a server without it |
 | counters | the same against a server that is built without counters, which takes some minutes at first |
 | burst | 1,000 queries that wait when the server gets a processor: how many are answered |
 | reload | the slowest answer while 100,000 names are loaded again |
 | health | 100,000 names and 1,000 pools: from the failing reply of a node to the first answer without it, and the slowest answer meanwhile |
 
-The first three go beside gdnsd in interleaved rounds. The server has core 0, all else core 1.
+The first four go beside gdnsd in interleaved rounds. The server has core 0, all else core 1.
 """
 import argparse
 import json
@@ -38,8 +39,8 @@ LOOK = 0.0005
 
 
 def main():
-    parts = {"children": children, "names": names, "zones": zones, "metrics": metrics, "counters": counters,
-             "burst": burst, "reload": reload, "health": health}
+    parts = {"children": children, "names": names, "zones": zones, "ports": ports,
+             "metrics": metrics, "counters": counters, "burst": burst, "reload": reload, "health": health}
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("what", nargs="*", help="default: all of " + ", ".join(parts))
     parser.add_argument("--install", action="store_true", help="install the packages needed")
@@ -72,8 +73,8 @@ KINDS = {"tiovivo": servers.tiovivo, "gdnsd": servers.gdnsd}
 class Variant:
     """A server in one size."""
 
-    def __init__(self, kind, size, site, questions, folder, address):
-        self.kind, self.size = kind, size
+    def __init__(self, kind, size, site, questions, folder, address, clients):
+        self.kind, self.size, self.clients = kind, size, clients
         self.folder = os.path.join(folder, f"{kind}-{size}")
         os.makedirs(self.folder)
         self.start = KINDS[kind](self.folder, site, address)
@@ -93,7 +94,8 @@ class Variant:
         return reply is not None and reply[3] & 15 == 0
 
     def measure(self):
-        done = load.load(self.server, self.start.address, self.file, SECONDS)
+        done = load.load(self.server, self.start.address, self.file, SECONDS,
+                         clients=self.clients)
         self.costs.append(done.cpu)
 
     def cost(self):
@@ -117,12 +119,13 @@ def interleaved(variants):
     return {(variant.kind, variant.size): variant for variant in variants}
 
 
-def each_kind(sizes, site_of, questions_of, folder):
+def each_kind(sizes, site_of, questions_of, folder, clients_of=lambda size: load.CLIENTS):
     variants = []
     for kind in KINDS:
         for size in sizes:
             address = f"127.9.1.{len(variants) + 1}"
-            variants.append(Variant(kind, size, site_of(size), questions_of(size), folder, address))
+            variants.append(Variant(kind, size, site_of(size), questions_of(size), folder, address,
+                                    clients_of(size)))
     return interleaved(variants)
 
 
@@ -203,6 +206,16 @@ def zones(folder, plots):
     table(found, sizes, "zones", ALL)
     ours = {size: found["tiovivo", size].cost() for size in sizes}
     return verdict("1,000 zones against one", ours[1000] / ours[1], 1.15, " times")
+
+
+def ports(folder, plots):
+    sizes = [1, 4, 16, 64, 128]
+    found = each_kind(sizes, lambda size: servers.standard(UNCHECKED), lambda size: wire.mix(),
+                      folder, lambda size: size)
+    table(found, sizes, "ports that ask", COST)
+    draw(plots, "ports", "Processor time for an answer", found, sizes, Variant.cost,
+         "ports from which 128 queries at a time come", "µs of a core")
+    return True
 
 
 def metrics(folder, _):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lib import procs
 
+# Each has a port of its own.
 CLIENTS = 16
 OUTSTANDING = 128
 # A query without a reply by then is lost.
@@ -21,10 +22,10 @@ class Load:
     """Replies a second."""
 
 
-def load(server, address, file, seconds, rate=None, outstanding=OUTSTANDING):
+def load(server, address, file, seconds, rate=None, outstanding=OUTSTANDING, clients=CLIENTS):
     """`rate` queries a second; without it as many as the server or dnsperf's own core can do."""
     command = ["taskset", "--cpu-list", str(procs.GENERATOR_CORE), "dnsperf", "-B", "-d", file,
-               "-s", address[0], "-p", str(address[1]), "-l", str(seconds), "-c", str(CLIENTS),
+               "-s", address[0], "-p", str(address[1]), "-l", str(seconds), "-c", str(clients),
                "-T", "1", "-q", str(outstanding), "-t", str(PATIENCE)]
     if rate:
         command += ["-Q", str(rate)]
