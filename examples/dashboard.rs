@@ -58,7 +58,7 @@ async fn main() -> io::Result<()> {
     let counters = Arc::new(Counters::new(2));
     // Without a token nobody may give orders.
     let (commands, writers) = (mpsc::channel(1).0, Writers::default());
-    let (teller, turns) = turns::channel();
+    let (mut teller, turns) = turns::channel();
     let folder = tempfile::tempdir()?;
     let hooks = hooks::start(&sample_hooks(), turns, folder.path(), Some("ns1"));
     let (limits, reports) = (Limits::default(), mpsc::channel(1).0);

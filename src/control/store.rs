@@ -8,7 +8,9 @@
 //! | not readable as such, or of another version | the same, and it is renamed aside |
 //!
 //! The file is written soon after each change, and every `REWRITE` even without one: its age says
-//! when the server last ran. Nothing that is wrong with it stops a start or a change.
+//! when the server last ran. A change that it has is one that those who pass changes on have kept:
+//! after a crash between the two it happens again, instead of being known here and told to nobody.
+//! Nothing that is wrong with the file stops a start or a change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::control::damping::Falls;
+use crate::control::turns::Told;
 use crate::control::versioned;
 
 /// Name of the file in the state folder.
@@ -35,8 +38,18 @@ const REWRITE: Duration = Duration::from_secs(60);
 const VERSION: u32 = 2;
 const OLDEST: u32 = 1;
 
+/// How long a write waits for those who pass changes on: they write to the same disk.
+const BEHIND: Duration = Duration::from_secs(1);
+
 /// Shared with the task that writes it; `None` until there is something worth to be kept.
-pub type Keepable = Option<Arc<Vec<KeptPool>>>;
+pub type Keepable = Option<ToKeep>;
+
+#[derive(Debug, Clone)]
+pub struct ToKeep {
+    pub pools: Arc<Vec<KeptPool>>,
+    /// What must be heeded first.
+    pub told: Option<Told>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,8 +132,11 @@ pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>) {
     let mut well = true;
     loop {
         let ended = timeout(REWRITE, kept.changed()).await.is_ok_and(|changed| changed.is_err());
-        let pools = kept.borrow_and_update().clone();
-        if let Some(pools) = pools {
+        let now = kept.borrow_and_update().clone();
+        if let Some(ToKeep { pools, told }) = now {
+            if let Some(mut told) = told {
+                let _ = timeout(BEHIND, told.heeded()).await;
+            }
             let file = Arc::clone(&file);
             let written = tokio::task::spawn_blocking(move || write(&file, &pools)).await;
             let written = written.unwrap_or_else(|_| Err("the write was ended".into()));

@@ -1,11 +1,12 @@
 //! Changes of standing, for those who pass them on. The writer never waits for them: what does not
-//! fit into the queue is counted, and the receiver is told how many are missing.
+//! fit into the queue is counted, and the receiver is told how many are missing. In return they say
+//! how many they have kept, so that the state on the disk does not run ahead of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::cluster::hook::Scope;
 
@@ -33,6 +34,8 @@ pub struct Turn {
 pub struct Teller {
     sender: mpsc::Sender<Turn>,
     lost: Arc<AtomicU64>,
+    told: u64,
+    heeded: watch::Receiver<u64>,
 }
 
 /// The other end.
@@ -40,19 +43,47 @@ pub struct Teller {
 pub struct Turns {
     receiver: mpsc::Receiver<Turn>,
     lost: Arc<AtomicU64>,
+    taken: u64,
+    heeded: watch::Sender<u64>,
+}
+
+/// Changes that a crash must not make nobody's business: so many have been told, and so many are
+/// heeded.
+#[derive(Debug, Clone)]
+pub struct Told {
+    told: u64,
+    heeded: watch::Receiver<u64>,
 }
 
 pub fn channel() -> (Teller, Turns) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let lost = Arc::new(AtomicU64::new(0));
-    (Teller { sender, lost: lost.clone() }, Turns { receiver, lost })
+    let (heed, heeded) = watch::channel(0);
+    let teller = Teller { sender, lost: lost.clone(), told: 0, heeded };
+    (teller, Turns { receiver, lost, taken: 0, heeded: heed })
 }
 
 impl Teller {
-    pub fn tell(&self, turn: Turn) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(turn) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+    pub fn tell(&mut self, turn: Turn) {
+        match self.sender.try_send(turn) {
+            Ok(()) => self.told += 1,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {}
         }
+    }
+
+    /// Until now.
+    pub fn told(&self) -> Told {
+        Told { told: self.told, heeded: self.heeded.clone() }
+    }
+}
+
+impl Told {
+    /// Waits until a crash would not lose them, or nobody heeds them any more.
+    pub async fn heeded(&mut self) {
+        let _ = self.heeded.wait_for(|heeded| *heeded >= self.told).await;
     }
 }
 
@@ -60,6 +91,17 @@ impl Turns {
     /// The next, and how many were lost since the last. `None` when the writer has ended.
     pub async fn next(&mut self) -> Option<(Turn, u64)> {
         let turn = self.receiver.recv().await?;
+        self.taken += 1;
         Some((turn, self.lost.swap(0, Ordering::Relaxed)))
+    }
+
+    /// So many came by [`Turns::next`].
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Says how many of them need not be told again after a crash.
+    pub fn heed(&self) -> watch::Sender<u64> {
+        self.heeded.clone()
     }
 }

@@ -25,7 +25,7 @@ use crate::control::report;
 use crate::control::roster::{Errands, Plan};
 use crate::control::state::ControlState;
 use crate::control::status::Status;
-use crate::control::store::{self, Keepable};
+use crate::control::store::{self, Keepable, ToKeep};
 use crate::control::turns::{self, Teller, Turns};
 use crate::health::Observation;
 use crate::health::probe::Prober;
@@ -330,18 +330,27 @@ impl Writer {
     }
 
     /// Before the first round is over there is nothing newer than what the file says.
-    fn keep(&self) {
+    fn keep(&mut self) {
+        self.tell_turns();
         if !self.state.is_ready() {
             return;
         }
-        let now = self.state.kept();
+        let pools = self.state.kept();
+        let told = self.teller.as_ref().map(Teller::told);
         self.kept.send_if_modified(|kept| {
-            let changed = kept.as_deref() != Some(&now);
+            let changed = kept.as_ref().is_none_or(|kept| *kept.pools != pools);
             if changed {
-                *kept = Some(Arc::new(now));
+                *kept = Some(ToKeep { pools: Arc::new(pools), told });
             }
             changed
         });
+    }
+
+    fn tell_turns(&mut self) {
+        let turns = self.state.take_turns();
+        if let Some(teller) = &mut self.teller {
+            turns.into_iter().for_each(|turn| teller.tell(turn));
+        }
     }
 
     fn tell_news(&mut self) {
@@ -351,10 +360,7 @@ impl Writer {
                 false => tracing::info!("{}", news.text),
             }
         }
-        let turns = self.state.take_turns();
-        if let Some(teller) = &self.teller {
-            turns.into_iter().for_each(|turn| teller.tell(turn));
-        }
+        self.tell_turns();
     }
 }
 

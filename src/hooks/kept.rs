@@ -1,8 +1,9 @@
 //! What a restart delivers: the events that wait, in `hooks.json` of the state folder.
 //!
-//! The file follows the queues within `PAUSE` and the time that the disk takes. A crash in
-//! between loses the changes of that time, and the events that were delivered in it come again,
-//! with the same id. Nothing waits for the disk: neither a delivery nor the writer.
+//! The file follows the queues within `PAUSE` and the time that the disk takes. After a crash in
+//! between, the events that were delivered in that time come again, with the same id; the changes
+//! of that time are not on the disk as standings either, and so are found and told anew. Nothing
+//! waits for the disk but the file of the standings: neither a delivery nor the writer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -97,6 +98,8 @@ impl Kept {
 
 /// What there is to keep.
 pub trait Keepable {
+    /// Changes that are in what is [`Keepable::waiting`], or were delivered, or wanted by nobody.
+    fn passed_on(&self) -> u64;
     /// As it is now.
     fn waiting(&self) -> Kept;
     /// Older than all that waits.
@@ -110,6 +113,8 @@ pub struct Keeper<K> {
     pub of: K,
     pub changed: Arc<Notify>,
     pub ended: CancellationToken,
+    /// Changes that a crash does not lose.
+    pub heeded: watch::Sender<u64>,
     /// What the file has; `None` while it cannot be read, and so is not written over.
     pub on_disk: Option<Kept>,
 }
@@ -143,13 +148,14 @@ impl<K: Keepable> Keeper<K> {
             self.on_disk = Some(kept.clone());
             self.of.put_first(kept);
         }
+        let passed_on = self.of.passed_on();
         let now = self.of.waiting();
-        if self.on_disk.as_ref() == Some(&now) {
-            return Ok(());
+        if self.on_disk.as_ref() != Some(&now) {
+            let (file, content) = (self.folder.join(FILE), now.content());
+            spawn_blocking(move || versioned::write(&file, &content)).await.map_err(ended)??;
+            self.on_disk = Some(now);
         }
-        let (file, content) = (self.folder.join(FILE), now.content());
-        spawn_blocking(move || versioned::write(&file, &content)).await.map_err(ended)??;
-        self.on_disk = Some(now);
+        self.heeded.send_replace(passed_on);
         Ok(())
     }
 }

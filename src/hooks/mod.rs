@@ -45,6 +45,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 pub struct Handle {
     running: Arc<Mutex<Vec<Running>>>,
     last_id: Arc<AtomicU64>,
+    /// Turns that are in the queues of those who want them.
+    passed_on: Arc<AtomicU64>,
     /// Its NSID.
     server: Option<Arc<str>>,
     changed: Arc<Notify>,
@@ -72,7 +74,8 @@ pub fn start(hooks: &[Hook], turns: Turns, folder: &Path, server: Option<&str>) 
     handle.take_over(hooks, on_disk.clone().unwrap_or_default());
     let (folder, of) = (folder.to_owned(), handle.clone());
     let (changed, ended) = (handle.changed.clone(), handle.ended.clone());
-    handle.keeper.spawn(Keeper { folder, of, changed, ended, on_disk }.keep());
+    let heeded = turns.heed();
+    handle.keeper.spawn(Keeper { folder, of, changed, ended, heeded, on_disk }.keep());
     handle.deliveries.spawn(pass_on(handle.clone(), turns));
     handle
 }
@@ -85,8 +88,9 @@ async fn pass_on(handle: Handle, mut turns: Turns) {
             let dropped = Event::dropped(handle.next_id(at), at, lost, handle.server.clone());
             handle.each(|running| running.line.push(&dropped));
         }
-        let event = Event::of(handle.next_id(at), &turn, handle.server.clone());
-        handle.push(&event, &turn);
+        handle.push(&turn);
+        handle.passed_on.store(turns.taken(), Ordering::Release);
+        handle.changed.notify_one();
     }
     handle.each(|running| running.line.close());
 }
@@ -144,12 +148,15 @@ impl Handle {
     }
 
     /// To those who asked for it.
-    fn push(&self, event: &Event, turn: &Turn) {
-        self.each(|running| {
-            if running.line.hook.wants(turn.scope, &turn.pool) {
-                running.line.push(event);
-            }
-        });
+    fn push(&self, turn: &Turn) {
+        let running = self.running();
+        let wants = |running: &&Running| running.line.hook.wants(turn.scope, &turn.pool);
+        let mut those = running.iter().filter(wants).peekable();
+        // An id that nobody gets need not be kept.
+        if those.peek().is_some() {
+            let event = Event::of(self.next_id(turn.at), turn, self.server.clone());
+            those.for_each(|running| running.line.push(&event));
+        }
     }
 
     fn each(&self, order: impl Fn(&Running)) {
@@ -184,6 +191,10 @@ impl Handle {
 }
 
 impl Keepable for Handle {
+    fn passed_on(&self) -> u64 {
+        self.passed_on.load(Ordering::Acquire)
+    }
+
     fn waiting(&self) -> Kept {
         let running = self.running();
         let waits = |running: &Running| (running.line.name().to_owned(), running.line.events());

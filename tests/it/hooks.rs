@@ -41,7 +41,7 @@ impl Run {
     }
 
     /// One change for each number.
-    fn tell(&self, numbers: std::ops::Range<u32>) {
+    fn tell(&mut self, numbers: std::ops::Range<u32>) {
         for number in numbers {
             self.teller.tell(Turn {
                 at: Timestamp::now(),
@@ -113,7 +113,7 @@ async fn what_waits_at_a_stop_is_delivered_by_the_next_run_in_order_and_with_its
     let folder = tempfile::tempdir().unwrap();
     let nobody = Nobody::new();
     let hooks = [webhook("pager", nobody.address())];
-    let run = Run::start(folder.path(), &hooks);
+    let mut run = Run::start(folder.path(), &hooks);
     run.tell(0..40);
     run.until("pager", |hook| hook.waiting == 40).await;
     let took = run.stop().await;
@@ -125,7 +125,7 @@ async fn what_waits_at_a_stop_is_delivered_by_the_next_run_in_order_and_with_its
     let receiver = Receiver::default();
     receiver.is(Manner::Takes);
     receiver.listen(nobody.listen());
-    let run = Run::start(folder.path(), &hooks);
+    let mut run = Run::start(folder.path(), &hooks);
     run.tell(40..45);
     run.until("pager", |hook| hook.delivered == 45).await;
     let events = receiver.events();
@@ -146,7 +146,7 @@ async fn what_waits_at_a_stop_is_delivered_by_the_next_run_in_order_and_with_its
 async fn the_file_follows_while_the_hooks_run() {
     let folder = tempfile::tempdir().unwrap();
     let (receiver, address) = Receiver::start(Manner::Hangs);
-    let run = Run::start(folder.path(), &[webhook("pager", address)]);
+    let mut run = Run::start(folder.path(), &[webhook("pager", address)]);
     assert!(!folder.path().join(FILE).exists(), "nothing waits yet");
     let has = |number: u32| content(folder.path()).contains(&format!("\"server-{number}\""));
     run.tell(0..3);
@@ -158,13 +158,32 @@ async fn the_file_follows_while_the_hooks_run() {
     run.stop().await;
 }
 
+/// Whoever keeps the standings waits for that.
+#[tokio::test]
+async fn changes_are_heeded_when_a_crash_would_not_lose_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_receiver, address) = Receiver::start(Manner::Hangs);
+    let mut run = Run::start(folder.path(), &[webhook("pager", address)]);
+    run.tell(0..3);
+    run.teller.told().heeded().await;
+    let kept = content(folder.path());
+    assert!((0..3).all(|number| kept.contains(&format!("\"server-{number}\""))), "{kept}");
+    run.handle.follow(&[]);
+    run.tell(3..5);
+    run.teller.told().heeded().await;
+    assert!(!content(folder.path()).contains("server-4"), "nobody wants it");
+    let mut told = run.teller.told();
+    run.stop().await;
+    told.heeded().await;
+}
+
 #[tokio::test]
 async fn events_of_a_hook_that_is_gone_are_dropped_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let (receiver, address) = Receiver::start(Manner::Takes);
     let nobody = Nobody::new();
     let at = nobody.address();
-    let run = Run::start(folder.path(), &[webhook("old", at), webhook("pager", at)]);
+    let mut run = Run::start(folder.path(), &[webhook("old", at), webhook("pager", at)]);
     run.tell(0..3);
     run.until("old", |hook| hook.waiting == 3).await;
     run.stop().await;
@@ -182,7 +201,7 @@ async fn a_file_that_cannot_be_used_stops_nothing_and_is_kept_aside() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), broken).unwrap();
         let (_receiver, address) = Receiver::start(Manner::Takes);
-        let run = Run::start(folder.path(), &[webhook("pager", address)]);
+        let mut run = Run::start(folder.path(), &[webhook("pager", address)]);
         run.tell(0..1);
         run.until("pager", |hook| hook.delivered == 1).await;
         run.stop().await;
@@ -201,14 +220,14 @@ async fn a_file_that_cannot_be_read_is_not_written_over_and_delivered_when_it_ca
     let (path, mended) = (folder.path().join(FILE), folder.path().join("mended"));
     let nobody = Nobody::new();
     let hooks = [webhook("pager", nobody.address())];
-    let run = Run::start(folder.path(), &hooks);
+    let mut run = Run::start(folder.path(), &hooks);
     run.tell(0..3);
     run.until("pager", |hook| hook.waiting == 3).await;
     run.stop().await;
     fs::rename(&path, &mended).unwrap();
     fs::create_dir(&path).unwrap();
 
-    let run = Run::start(folder.path(), &hooks);
+    let mut run = Run::start(folder.path(), &hooks);
     run.tell(3..5);
     run.until("pager", |hook| hook.waiting == 2).await;
     fs::remove_dir(&path).unwrap();
@@ -231,7 +250,7 @@ async fn what_is_in_the_way_is_left_alone() {
     let state = folder.path().join("state");
     fs::write(&state, "a file where the folder should be").unwrap();
     let (receiver, address) = Receiver::start(Manner::Takes);
-    let run = Run::start(&state, &[webhook("pager", address)]);
+    let mut run = Run::start(&state, &[webhook("pager", address)]);
     run.tell(0..2);
     run.until("pager", |hook| hook.delivered == 2).await;
     run.stop().await;
@@ -245,7 +264,7 @@ async fn an_event_that_is_always_refused_is_given_up_and_the_next_ones_get_their
     let (receiver, address) = Receiver::start(Manner::Takes);
     receiver.refuses("server-1\"");
     let quick = Hook { retry: Duration::from_millis(1), ..webhook("pager", address) };
-    let run = Run::start(folder.path(), &[quick]);
+    let mut run = Run::start(folder.path(), &[quick]);
     run.tell(0..4);
     run.until("pager", |hook| hook.delivered == 3).await;
     assert_eq!(nodes(&receiver.events()), ["server-0", "server-2", "server-3"]);
@@ -265,7 +284,7 @@ async fn what_is_ill_is_told_for_as_long_as_it_takes() {
     for code in [500, 503, 408, 425, 429, 307] {
         let (receiver, address) = Receiver::start(Manner::Answers(code));
         let quick = Hook { retry: Duration::from_millis(1), ..webhook("pager", address) };
-        let run = Run::start(folder.path(), &[quick]);
+        let mut run = Run::start(folder.path(), &[quick]);
         run.tell(0..2);
         let more = u64::from(MAX_REFUSALS) + 1;
         run.until("pager", |hook| hook.failed > more).await;
@@ -282,7 +301,7 @@ async fn a_command_may_refuse_an_event_too() {
     let script = "read -r line; case $line in *server-1*) exit 65;; esac";
     let sh = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
     let hook = Hook { retry: Duration::from_millis(1), ..hook("noter", Action::Command(sh)) };
-    let run = Run::start(folder.path(), &[hook]);
+    let mut run = Run::start(folder.path(), &[hook]);
     run.tell(0..3);
     run.until("noter", |hook| hook.delivered == 2).await;
     let status = run.status("noter");
@@ -302,7 +321,7 @@ async fn a_reload_in_the_middle_of_a_delivery() {
         webhook("changed", changed.1),
         Hook { timeout: BOUND, ..webhook("same", same.1) },
     ];
-    let run = Run::start(folder.path(), &hooks);
+    let mut run = Run::start(folder.path(), &hooks);
     run.tell(0..5);
     let under_way = || [&gone.0, &changed.0, &same.0].iter().all(|r| r.attempts() == 1);
     until(under_way).await;
@@ -331,7 +350,7 @@ async fn a_stop_waits_for_a_receiver_no_longer_than_its_limit() {
     let (receiver, address) = Receiver::start(Manner::Hangs);
     let script = ["/bin/sh", "-c", "trap '' TERM; sleep 1000"].map(str::to_owned).to_vec();
     let hooks = [webhook("pager", address), hook("noter", Action::Command(script))];
-    let run = Run::start(folder.path(), &hooks);
+    let mut run = Run::start(folder.path(), &hooks);
     run.tell(0..3);
     until(|| receiver.attempts() == 1).await;
     let took = run.stop().await;
@@ -357,7 +376,7 @@ async fn a_command_that_hangs_and_ignores_sigterm_is_killed_with_its_group() {
     let words = ["/bin/sh", "-c", script, file.to_str().unwrap()].map(str::to_owned).to_vec();
     let hook = hook("noter", Action::Command(words));
     let hook = Hook { timeout: Duration::from_secs(2), retry: BOUND, ..hook };
-    let run = Run::start(folder.path(), &[hook]);
+    let mut run = Run::start(folder.path(), &[hook]);
     run.tell(0..1);
     run.until("noter", |hook| hook.failed == 1).await;
     assert_eq!(run.status("noter").last_error.as_deref(), Some("not done within 2s"));
@@ -394,7 +413,7 @@ async fn an_https_receiver_needs_a_certificate_that_is_trusted() {
         let url = format!("https://{host}:{port}/hook");
         hook("pager", Action::Webhook { url, secret: None, trust })
     };
-    let run = Run::start(folder.path(), &[trusting(Trust::Public, "localhost")]);
+    let mut run = Run::start(folder.path(), &[trusting(Trust::Public, "localhost")]);
     run.tell(0..1);
     let wrong = [
         (Trust::Public, "localhost", "the issuer of the certificate is not trusted"),

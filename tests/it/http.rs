@@ -203,7 +203,7 @@ async fn page_api_and_metrics_say_how_the_hooks_stand() {
         webhook("chat", format!("http://{well}/T0/B1")),
         webhook("pager", format!("http://ana:s3cr3t@{gone}/T0/B1?key=s3cr3t")),
     ];
-    let (teller, turns) = turns::channel();
+    let (mut teller, turns) = turns::channel();
     let hooks = hooks::start(&configured, turns, folder.path(), None);
     let server = start_with(sample::status(), Limits::default(), hooks.clone()).await;
     for _ in 0..2 {

@@ -3,18 +3,22 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::cluster::check::{Check, Thresholds};
 use tiovivo::cluster::checks::{Checks, NamedCheck};
+use tiovivo::cluster::hook::Scope;
 use tiovivo::cluster::pool::{Pool, PoolName};
 use tiovivo::control::event::Command;
 use tiovivo::control::status::Status;
-use tiovivo::control::store::{self, KeptPool};
+use tiovivo::control::store::{self, KeptPool, ToKeep};
+use tiovivo::control::turns::{self, Turn};
 use tiovivo::control::writer::{Control, Handle};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use crate::cluster::{check, loaded, pool};
 
@@ -65,6 +69,43 @@ fn a_file_that_cannot_be_used_is_set_aside() {
     write(folder.path(), 3, SignedDuration::ZERO);
     assert_eq!(recall(folder.path()), []);
     assert!(set_aside(folder.path()));
+}
+
+/// A change comes to the disk after those who pass it on have it there; if their disk does not take
+/// it, all the same.
+#[tokio::test]
+async fn standings_wait_for_those_who_pass_changes_on_but_not_for_ever() {
+    for heeds in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut teller, turns) = turns::channel();
+        teller.tell(Turn {
+            at: Timestamp::now(),
+            scope: Scope::Node,
+            pool: "web".into(),
+            node: Some("server-2".into()),
+            old: "serving",
+            new: "out",
+            cause: "connection refused (3/3)".into(),
+        });
+        let to_keep = ToKeep { pools: Arc::default(), told: Some(teller.told()) };
+        let (kept, keepable) = watch::channel(None);
+        let keeper = tokio::spawn(store::keep(folder.path().to_owned(), keepable));
+        kept.send_replace(Some(to_keep));
+        sleep(Duration::from_millis(300)).await;
+        let file = folder.path().join(store::FILE);
+        assert!(!file.exists());
+        if heeds {
+            turns.heed().send_replace(1);
+        }
+        let written = async {
+            while !file.exists() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(SOON, written).await.unwrap();
+        drop(kept);
+        keeper.await.unwrap();
+    }
 }
 
 /// A pool that is probed quickly.

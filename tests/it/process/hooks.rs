@@ -166,6 +166,55 @@ fn a_killed_server_delivers_after_its_start_what_it_had_not() {
     assert_eq!(server.logged("hook pager: "), 0, "{:?}", receiver.ids());
 }
 
+/// The file of the standings never knows a change that would be told to nobody.
+#[test]
+fn a_kill_right_after_a_change_loses_no_event_of_it() {
+    const KILLS: usize = 12;
+    let site = Site::new(2, QUICK);
+    write_secret(&site);
+    let (receiver, address) = Receiver::start(Manner::Hangs);
+    let hooks = format!(
+        "hooks:
+  - name: pager
+    webhook: {{ url: \"http://{address}/hook\", secret_file: hook-secret }}
+    on: [node]
+    retry: 10ms
+"
+    );
+    // It changes more often than any node should.
+    let config = site.config(&Plan::new(0..2)).replace("ttl: 30", "ttl: 30\n    damping: off");
+    site.write_config(&(config + &hooks));
+    let mut server = Server::start(&site);
+    server.until_ready();
+    // What is not known to have served has not changed.
+    let standings = site.folder.path().join("state/health.json");
+    until("the standings are kept", || standings.exists().then_some(()));
+    for kill in 0..KILLS {
+        let (mood, answering, new) = match kill % 2 {
+            0 => (Mood::Ill, &["server-3"][..], "out"),
+            _ => (Mood::Well, &["server-2", "server-3"][..], "serving"),
+        };
+        receiver.is(Manner::Hangs);
+        site.children[0].is(mood);
+        server.until_answering(answering);
+        let moment = Duration::from_micros(fastrand::u64(..25_000));
+        std::thread::sleep(moment);
+        server.end(Signal::SIGKILL);
+        receiver.is(Manner::Takes);
+        server = Server::start(&site);
+        until(&format!("{new} is told, killed {moment:?} after it was answered"), || {
+            let events = receiver.events();
+            events.last().is_some_and(|event| event["new"] == new).then_some(())
+        });
+        // It may remember the standing of before, and find the change anew.
+        server.until_answering(answering);
+    }
+    let mut told: Vec<Value> = receiver.events().iter().map(|event| event["new"].clone()).collect();
+    // A change that the file of the standings did not have yet is found, and told, once more.
+    told.dedup();
+    assert_eq!(told.len(), KILLS, "{told:?}");
+}
+
 /// How long each answer takes, one after the other, until `ended`. Sorted.
 fn watch(server: SocketAddr, ended: &AtomicBool) -> Vec<Duration> {
     let mut took = vec![];
