@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`pace`] | how many queries the next call makes room for |
 //! | `single` | one query by two plain system calls: the way of a server that is not pressed |
-//! | `batch` | up to 64 queries by two calls, and more where it pays |
+//! | `batch` | up to 64 queries by two calls |
 //! | `outbox` | their replies, those to one peer in one message |
 //! | `sendmmsg` | the system call for that |
 //! | `slice` | has the core at once when a query comes |
