@@ -374,6 +374,7 @@ def health(folder, _):
     try:
         procs.until(lambda: wire.ask(start.address, message, 0.05), START_LIMIT)
         time.sleep(8)
+        usual = Watch(start.address, message).for_seconds(3 * ROUNDS)
         watch = Watch(start.address, message)
         for turn in range(2 * ROUNDS):
             watch.for_seconds(1.5)
@@ -394,6 +395,7 @@ def health(folder, _):
     late = [1000 * min(seen - moment for moment in moments if moment < seen) for seen in changes]
     print(f"\n{NAMES:,} names, {POOLS:,} pools, {8 * (POOLS - 1) + 4:,} targets: from the node's reply "
           "to the first answer that heeds it, ms: " + " ".join(f"{l:.1f}" for l in late))
+    print(f"Slowest answer of {3 * ROUNDS} s without a change: {usual:.2f} ms")
     return (verdict("a change of health is answered within", max(late), 20, " ms")
             & verdict("slowest answer meanwhile", worst, 5, " ms"))
 
