@@ -5,15 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tiovivo::cluster::check::{Check, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::failover::Tiers;
+use tiovivo::cluster::hook::Scope;
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
 use tiovivo::cluster::steadiness::Steadiness;
 use tiovivo::config::{Config, Encrypted, Published, Server};
 use tiovivo::control::loaded::Loaded;
+use tiovivo::control::turns::Turn;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::read::read;
 use tiovivo::zone::record::Zone;
@@ -32,6 +35,19 @@ pub fn child(host: u8) -> Member<PublicAddresses> {
     let addresses = PublicAddresses::of(&node, AddressKind::Public).unwrap().unwrap();
     let reach = Reach::of(&node);
     Member { node: node.name, role: node.role, addresses, reach, weight: node.weight }
+}
+
+/// It falls now, in the pool `web`.
+pub fn fall(node: &str) -> Turn {
+    Turn {
+        at: Timestamp::now(),
+        scope: Scope::Node,
+        pool: "web".into(),
+        node: Some(node.into()),
+        old: "serving",
+        new: "out",
+        cause: "connection refused (3/3)".into(),
+    }
 }
 
 /// A pool of children, with the defaults.
@@ -95,7 +111,7 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
         hooks: vec![],
         files: vec![],
     };
-    Box::new(Loaded::build(&config, Path::new("config.yaml"), jiff::Timestamp::UNIX_EPOCH).unwrap())
+    Box::new(Loaded::build(&config, Path::new("config.yaml"), Timestamp::UNIX_EPOCH).unwrap())
 }
 
 fn name(text: &str) -> Name {

@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use serde_json::Value;
 use tiovivo::cluster::hook::{Action, Hook, Scope, Secret};
 use tiovivo::cluster::trust::Trust;
-use tiovivo::control::turns::{self, Teller, Turn};
+use tiovivo::control::turns::{self, Teller};
 use tiovivo::hooks::attempt::MAX_REFUSALS;
 use tiovivo::hooks::kept::FILE;
 use tiovivo::hooks::status::HookStatus;
@@ -23,6 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
+use crate::cluster::fall;
 use crate::health::tls::Authority;
 use crate::hooks::receiver::{Manner, Nobody, Receiver, SECRET};
 
@@ -43,15 +43,7 @@ impl Run {
     /// One change for each number.
     fn tell(&mut self, numbers: std::ops::Range<u32>) {
         for number in numbers {
-            self.teller.tell(Turn {
-                at: Timestamp::now(),
-                scope: Scope::Node,
-                pool: "web".into(),
-                node: Some(format!("server-{number}")),
-                old: "serving",
-                new: "out",
-                cause: "connection refused (3/3)".into(),
-            });
+            self.teller.tell(fall(&format!("server-{number}")));
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tiovivo::cluster::hook::{Action, Hook, Scope, Secret};
 use tiovivo::cluster::trust::Trust;
 use tiovivo::control::status::Status;
-use tiovivo::control::turns::{self, Turn};
+use tiovivo::control::turns;
 use tiovivo::counters::Counters;
 use tiovivo::hooks;
 use tiovivo::http::Dashboard;
@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::fall;
 use crate::hooks::receiver::{Manner, Nobody, Receiver, SECRET};
 
 /// Nothing here takes this long, unless it is broken. The default limits are longer.
@@ -207,15 +208,7 @@ async fn page_api_and_metrics_say_how_the_hooks_stand() {
     let hooks = hooks::start(&configured, turns, folder.path(), None);
     let server = start_with(sample::status(), Limits::default(), hooks.clone()).await;
     for _ in 0..2 {
-        teller.tell(Turn {
-            at: jiff::Timestamp::now(),
-            scope: Scope::Node,
-            pool: "web".into(),
-            node: Some("server-2".into()),
-            old: "serving",
-            new: "out",
-            cause: "connection refused (3/3)".into(),
-        });
+        teller.tell(fall("server-2"));
     }
     let told = timeout(SOON, async {
         loop {

@@ -9,18 +9,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::cluster::check::{Check, Thresholds};
 use tiovivo::cluster::checks::{Checks, NamedCheck};
-use tiovivo::cluster::hook::Scope;
 use tiovivo::cluster::pool::{Pool, PoolName};
 use tiovivo::control::event::Command;
 use tiovivo::control::status::Status;
 use tiovivo::control::store::{self, KeptPool, ToKeep};
-use tiovivo::control::turns::{self, Turn};
+use tiovivo::control::turns;
 use tiovivo::control::writer::{Control, Handle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::{check, loaded, pool};
+use crate::cluster::{check, fall, loaded, pool};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -78,15 +77,7 @@ async fn standings_wait_for_those_who_pass_changes_on_but_not_for_ever() {
     for heeds in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let (mut teller, turns) = turns::channel();
-        teller.tell(Turn {
-            at: Timestamp::now(),
-            scope: Scope::Node,
-            pool: "web".into(),
-            node: Some("server-2".into()),
-            old: "serving",
-            new: "out",
-            cause: "connection refused (3/3)".into(),
-        });
+        teller.tell(fall("server-2"));
         let to_keep = ToKeep { pools: Arc::default(), told: Some(teller.told()) };
         let (kept, keepable) = watch::channel(None);
         let keeper = tokio::spawn(store::keep(folder.path().to_owned(), keepable));

@@ -38,6 +38,16 @@ fn write_secret(site: &Site) {
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
+fn hook(name: &str, address: SocketAddr) -> String {
+    format!(
+        "  - name: {name}
+    webhook: {{ url: \"http://{address}/hook\", secret_file: hook-secret }}
+    on: [node]
+    retry: 10ms
+"
+    )
+}
+
 #[test]
 fn a_receiver_that_is_away_delays_nobody_and_then_gets_every_event_in_order() {
     let site = Site::new(2, QUICK);
@@ -124,16 +134,7 @@ fn a_killed_server_delivers_after_its_start_what_it_had_not() {
     let site = Site::new(2, QUICK);
     let nobody = Nobody::new();
     write_secret(&site);
-    let hook = |name: &str| {
-        let address = nobody.address();
-        format!(
-            "  - name: {name}
-    webhook: {{ url: \"http://{address}/hook\", secret_file: hook-secret }}
-    on: [node]
-    retry: 10ms
-"
-        )
-    };
+    let hook = |name: &str| hook(name, nobody.address());
     let config = site.config(&Plan::new(0..2));
     site.write_config(&format!("{config}hooks:\n{}{}", hook("pager"), hook("old")));
     let mut server = Server::start(&site);
@@ -173,17 +174,9 @@ fn a_kill_right_after_a_change_loses_no_event_of_it() {
     let site = Site::new(2, QUICK);
     write_secret(&site);
     let (receiver, address) = Receiver::start(Manner::Hangs);
-    let hooks = format!(
-        "hooks:
-  - name: pager
-    webhook: {{ url: \"http://{address}/hook\", secret_file: hook-secret }}
-    on: [node]
-    retry: 10ms
-"
-    );
     // It changes more often than any node should.
     let config = site.config(&Plan::new(0..2)).replace("ttl: 30", "ttl: 30\n    damping: off");
-    site.write_config(&(config + &hooks));
+    site.write_config(&format!("{config}hooks:\n{}", hook("pager", address)));
     let mut server = Server::start(&site);
     server.until_ready();
     // What is not known to have served has not changed.

@@ -8,12 +8,17 @@ use crate::process::server::Server;
 use crate::process::site::{Plan, QUICK, Site};
 use crate::world::Ask;
 
-#[test]
-fn a_reply_leaves_from_the_address_that_was_asked() {
+fn everywhere() -> (Site, Server) {
     let site = Site::new(2, QUICK);
     let plan = Plan { listen: "0.0.0.0:0 [::]:0".into(), ..Plan::new(0..2) };
     site.write_config(&site.config(&plan));
     let server = Server::start(&site);
+    (site, server)
+}
+
+#[test]
+fn a_reply_leaves_from_the_address_that_was_asked() {
+    let (site, server) = everywhere();
     assert!(server.dns.iter().all(|address| address.ip().is_unspecified()));
     for ip in ["127.0.0.5", "127.0.0.6", "127.200.0.1", "::1"] {
         let ip: IpAddr = ip.parse().unwrap();
@@ -30,10 +35,7 @@ fn a_reply_leaves_from_the_address_that_was_asked() {
 /// Many at once come in batches, and replies to one client then leave together.
 #[test]
 fn replies_of_a_batch_leave_from_the_addresses_that_were_asked() {
-    let site = Site::new(2, QUICK);
-    let plan = Plan { listen: "0.0.0.0:0 [::]:0".into(), ..Plan::new(0..2) };
-    site.write_config(&site.config(&plan));
-    let server = Server::start(&site);
+    let (_site, server) = everywhere();
     let names = ["midominio.com", "www.midominio.com", "nobody.midominio.com"];
     for listen in &server.dns {
         let (from, ips) = match listen {
