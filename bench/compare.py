@@ -26,14 +26,13 @@ def main():
     commands = ["dnsperf", "ip", "taskset", "gdnsd", "nsd", "knotd", "named", "pdns_server"]
     packages = ["pdns-backend-bind", "pdns-backend-lua2"]
     procs.need(commands, packages, options.install)
-    echo = os.path.join(procs.ROOT, "target/release/examples/echo")
     procs.enter_namespace()
     with procs.Folder() as folder:
         mix = os.path.join(folder, "mix")
         wire.write_for_dnsperf(mix, wire.mix())
         running = Running(folder, mix)
         try:
-            running.start(echo if os.path.exists(echo) else None, options.only)
+            running.start(options.only)
             # The checks' first rounds.
             time.sleep(3)
             running.measure(options.rounds, options.seconds)
@@ -63,7 +62,7 @@ class Running:
         self.folder, self.mix = folder, mix
         self.started, self.measured, self.nodes = [], {}, None
 
-    def start(self, echo, only):
+    def start(self, only):
         self.nodes = procs.Server("nodes", [sys.executable, os.path.join(
             procs.ROOT, "bench/lib/nodes.py"), str(servers.CHECK_PORT)], self.folder,
             core=procs.GENERATOR_CORE)
@@ -79,9 +78,8 @@ class Running:
              lambda a: servers.powerdns(self.folder, site, a, lua=True)),
             ("PowerDNS, no checks", lambda a: servers.powerdns(self.folder, site, a)),
         ]
-        if echo:
-            kinds.append(("(UDP alone)", lambda a: servers.Start(
-                (a, servers.PORT), f"{echo} {a}:{servers.PORT}")))
+        if os.path.exists(procs.ECHO):
+            kinds.append(("(UDP alone)", servers.echo))
         wanted = tuple(only.split(",")) if only else ""
         for number, (name, configure) in enumerate(kinds):
             if not name.startswith(wanted):

@@ -317,7 +317,7 @@ def reload(folder, _):
         server.stop()
     print(f"\nReload of {NAMES:,} names: seen after {statistics.median(took):.0f} ms (median of "
           f"{ROUNDS}); slowest answer of each, ms: " + " ".join(f"{w:.2f}" for w in worst)
-          + f"; of 3 s without a reload: {usual:.2f}")
+          + f"; of 3 s without a reload: {usual:.2f}{alone(folder, 6 * ROUNDS)}")
     return verdict("slowest answer during a reload", max(worst), 5, " ms")
 
 
@@ -342,6 +342,20 @@ class Watch:
     def is_serial(self, serial):
         """The serial is the first of the five numbers that end the reply."""
         return self.reply[-20:-16] == serial.to_bytes(4, "big")
+
+
+def alone(folder, seconds):
+    """What a bare echo server says, which nothing keeps from answering but the machine."""
+    if not os.path.exists(procs.ECHO):
+        return ""
+    start = servers.echo("127.9.6.1")
+    server = procs.Server("echo", start.command, folder)
+    message = wire.query(wire.ZONE, "SOA", False)
+    try:
+        procs.until(lambda: wire.ask(start.address, message, 0.05), START_LIMIT)
+        return f"; of {seconds} s of UDP alone {Watch(start.address, message).for_seconds(seconds):.2f}"
+    finally:
+        server.stop()
 
 
 def health(folder, _):
@@ -395,7 +409,8 @@ def health(folder, _):
     late = [1000 * min(seen - moment for moment in moments if moment < seen) for seen in changes]
     print(f"\n{NAMES:,} names, {POOLS:,} pools, {8 * (POOLS - 1) + 4:,} targets: from the node's reply "
           "to the first answer that heeds it, ms: " + " ".join(f"{l:.1f}" for l in late))
-    print(f"Slowest answer of {3 * ROUNDS} s without a change: {usual:.2f} ms")
+    print(f"Slowest answer, ms: of {3 * ROUNDS} s without a change {usual:.2f}"
+          f"{alone(folder, 6 * ROUNDS)}")
     return (verdict("a change of health is answered within", max(late), 20, " ms")
             & verdict("slowest answer meanwhile", worst, 5, " ms"))
 

@@ -11,6 +11,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIOVIVO = os.path.join(ROOT, "target/release/tiovivo")
+# Sends back what comes: what the machine gives to any server. Missing unless it was built.
+ECHO = os.path.join(ROOT, "target/release/examples/echo")
 # Name servers live in sbin, which is not in everyone's path.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 SERVER_CORE, GENERATOR_CORE, BOTH_CORES = 0, 1, "0,1"

@@ -82,6 +82,10 @@ def write(path, text):
         file.write(text)
 
 
+def echo(address):
+    return Start((address, PORT), f"{procs.ECHO} {address}:{PORT}")
+
+
 def tiovivo(folder, site, address, dashboard="off", server="", binary=procs.TIOVIVO):
     here = os.path.join(folder, "tiovivo" + address)
     site.write_head(here)
