@@ -9,6 +9,7 @@
 pub mod check;
 pub mod checks;
 pub mod failover;
+pub mod fallbacks;
 pub mod families;
 pub mod hook;
 pub mod member;

@@ -23,6 +23,8 @@ pub enum Event {
     Due,
     /// It is time to tell what observations alone have changed.
     Tick,
+    /// Nothing waits: there is time to go on with telling it.
+    Idle,
 }
 
 /// What somebody says of a member. Answered when it is on its way to be observed.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::cluster::fallbacks::Fallbacks;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
 use crate::cluster::steadiness::ControlTarget;
@@ -26,6 +27,7 @@ pub struct Loaded {
     pub nsid: Option<String>,
     /// Indexed by `PoolId`.
     pub pools: Vec<Pool>,
+    pub fallbacks: Fallbacks,
     /// The DNS names of each pool.
     pub names: Vec<Vec<String>>,
     /// Of the nodes that have some: orders may mean them by their tags.
@@ -45,6 +47,7 @@ impl Loaded {
             file: file.display().to_string(),
             at,
             nsid: config.server.nsid.clone(),
+            fallbacks: Fallbacks::new(&config.pools),
             pools: config.pools.clone(),
             names: names(config.pools.len(), &config.published),
             tags: config.nodes.iter().map(|n| (n.name.clone(), n.tags.clone())).collect(),

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`event`] | everything that can change something |
 //! | [`writer`] | does: takes events in, publishes snapshots and status |
-//! | [`state`] | decides: what an event changes, who is answered |
+//! | [`state`] | decides: what an event changes |
+//! | [`answers`] | decides: who is answered |
 //! | [`charge`] | decides: which tier of a pool stays in charge |
 //! | [`watched`] | decides: one target's part of it |
 //! | [`checks`] | decides: one verdict of a member's checks |
@@ -21,12 +22,15 @@
 //! | [`store`] | does: what a restart remembers |
 //! | [`overrides`], [`recorder`] | does: the operator's orders on the disk, before they count |
 //! | [`report`], [`explain`] | decides: what is told, and in which words |
+//! | [`board`] | decides: which part of it is brought up to date, and when |
 //! | [`journal`] | what happened, for log, page and hooks |
 //! | [`pace`] | lets threads that answer have the core in between |
 //! | [`turns`] | changes of standing, on their way to the hooks |
 //! | [`versioned`] | does: reads and writes the files of the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
 
+pub mod answers;
+pub mod board;
 pub mod charge;
 pub mod checks;
 pub mod common;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cluster::operator::{InForce, Order, Override, Target};
-use crate::cluster::pool::{MemberView, Pool, PoolId, WhenShort};
+use crate::cluster::pool::{MemberView, Pool};
 use crate::control::explain;
 use crate::control::loaded::Loaded;
 use crate::control::request::{Request, RequestFault, fault};
@@ -97,7 +97,7 @@ pub fn apply(
 ) -> Vec<(usize, String, String)> {
     let mut told = vec![];
     for (index, (pool, state)) in loaded.pools.iter().zip(pools).enumerate() {
-        let held = LazyCell::new(|| hold(&loaded.pools, PoolId(index as u32)));
+        let held = LazyCell::new(|| hold(loaded, index));
         for (member, state) in pool.membership.iter().zip(&mut state.members) {
             let newest = overrides.iter().rev().filter(|order| !order.is_over(now));
             let mut newest = newest.filter(|order| in_pool(order.pool.as_deref(), pool));
@@ -151,20 +151,8 @@ fn in_pool(wanted: Option<&str>, pool: &Pool) -> bool {
 
 /// How long resolvers may hold an address of that pool, which may also have been answered in the
 /// place of another one.
-fn hold(pools: &[Pool], id: PoolId) -> Duration {
-    let answers_from = |start: usize| {
-        let mut at = start;
-        // Fallbacks make no loop, so this many steps are enough.
-        for _ in 0..pools.len() {
-            match pools[at].when_short {
-                _ if at == id.index() => return true,
-                WhenShort::Pool(next) if next.index() < pools.len() => at = next.index(),
-                _ => return false,
-            }
-        }
-        false
-    };
-    let asked = (0..pools.len()).filter(|start| answers_from(*start));
-    let ttl = asked.map(|index| pools[index].ttl).max().unwrap_or_default();
+fn hold(loaded: &Loaded, pool: usize) -> Duration {
+    let asked = loaded.fallbacks.answered_from([pool]).into_iter();
+    let ttl = asked.map(|index| loaded.pools[index].ttl).max().unwrap_or_default();
     Duration::from_secs(ttl.into()) + DRAIN_GRACE
 }

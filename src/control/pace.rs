@@ -7,10 +7,10 @@ use std::cell::Cell;
 use std::thread;
 
 /// Members in one piece: about a tenth of a millisecond.
-const PIECE: u32 = 32;
+pub const PIECE: usize = 32;
 
 #[derive(Debug, Default)]
-pub struct Pace(Cell<u32>);
+pub struct Pace(Cell<usize>);
 
 impl Pace {
     /// Another member is done.

@@ -1,4 +1,4 @@
-//! The status, built from the state whenever it is published.
+//! The status, or the part of it that is one pool's, built from the state.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use crate::control::checks::Checked;
 use crate::control::common;
 use crate::control::explain;
 use crate::control::load::Load;
+use crate::control::loaded::Loaded;
 use crate::control::orders;
 use crate::control::pace::Pace;
 use crate::control::roster::MemberState;
@@ -30,9 +31,16 @@ use crate::snapshot::PoolInput;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// With each pool as it is now.
 pub fn status(state: &ControlState, now: Timestamp) -> Status {
+    let pace = Pace::default();
+    let pools = 0..state.loaded.pools.len();
+    whole(pools.map(|index| Arc::new(pool_status(state, index, now, &pace))).collect(), state)
+}
+
+/// With these pools.
+pub fn whole(pools: Vec<Arc<PoolStatus>>, state: &ControlState) -> Status {
     let loaded = &state.loaded;
-    let (pools, pace) = (0..loaded.pools.len(), Pace::default());
     Status {
         version: VERSION,
         nsid: loaded.nsid.clone(),
@@ -44,26 +52,16 @@ pub fn status(state: &ControlState, now: Timestamp) -> Status {
             refused: state.refused.clone(),
         },
         zones: loaded.zones.clone(),
-        pools: pools.map(|index| pool_status(state, index, now, &pace)).collect(),
-        overrides: state.overrides.iter().map(|order| override_status(order, state)).collect(),
+        pools,
+        overrides: state.ordered.clone(),
         changes: state.journal.changes.iter().cloned().collect(),
     }
 }
 
-/// Frees what nobody reads any more.
-pub fn let_go(status: Arc<Status>) {
-    let pace = Pace::default();
-    let pools = Arc::into_inner(status).map(|status| status.pools);
-    for member in pools.into_iter().flatten().flat_map(|pool| pool.members) {
-        drop(member);
-        pace.step();
-    }
-}
-
-fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pace) -> PoolStatus {
+pub fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pace) -> PoolStatus {
     let pools = &state.loaded.pools;
     let (pool, members) = (&pools[index], &state.pools[index]);
-    let PoolInput { selection, ttl } = &state.answers[index];
+    let PoolInput { selection, ttl } = &state.answers()[index];
     let why = explain::answered(pools, pool, selection, members);
     let short = selection.is_short();
     let kept = common::kept(pool, members, now);
@@ -150,7 +148,7 @@ fn operator_status(order: &InForce) -> OperatorStatus {
     }
 }
 
-pub fn override_status(order: &Override, state: &ControlState) -> OverrideStatus {
+pub fn override_status(order: &Override, loaded: &Loaded) -> OverrideStatus {
     OverrideStatus {
         order: order.order.as_str(),
         target: order.target.to_string(),
@@ -159,7 +157,7 @@ pub fn override_status(order: &Override, state: &ControlState) -> OverrideStatus
         author: order.author.clone(),
         since: explain::time(order.since),
         until: order.until.map(explain::time),
-        nodes: orders::meant(order, &state.loaded),
+        nodes: orders::meant(order, loaded),
     }
 }
 

@@ -281,6 +281,25 @@ impl PoolState {
     pub fn serving(&self) -> Vec<usize> {
         selection::serving(&self.standings())
     }
+
+    /// What a restart is to remember.
+    pub fn kept(&self, pool: &Pool) -> KeptPool {
+        let node = |index: &usize| Some(pool.membership.get(*index)?.node.to_string());
+        let members = pool.membership.iter().zip(&self.members).filter_map(|(member, state)| {
+            let memory = state.check.memory()?;
+            let serving = memory.standing == Standing::Serving;
+            let (node, falls) = (member.node.to_string(), state.falls.clone());
+            Some(KeptMember { node, serving, since: memory.since, falls })
+        });
+        let Families { v4, v6 } = &self.last_enough;
+        KeptPool {
+            name: pool.name.to_string(),
+            last_enough: v4.iter().filter_map(node).collect(),
+            last_enough6: (v4 != v6).then(|| v6.iter().filter_map(node).collect()),
+            in_charge: charge::nodes(pool, self),
+            members: members.collect(),
+        }
+    }
 }
 
 impl MemberState {

@@ -1,9 +1,10 @@
 //! What the one writer knows, and what an event changes of it. No clock, no socket, no file.
 //!
 //! An observation moves its target's tracker at once. What clients feel is decided by
-//! [`ControlState::settle`], for all pools together: standings are taken over, members selected,
-//! TTLs shaped. Until the first round of a run is over it is not called, so that a start changes
-//! the answers at most once.
+//! [`ControlState::settle`]: standings are taken over, members selected, TTLs shaped. Until the
+//! first round of a run is over it decides nothing, so that a start changes the answers at most
+//! once. What did not change is not decided again: a thousand pools cost what the one does in which
+//! something happened.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -12,10 +13,10 @@ use jiff::Timestamp;
 
 use crate::cluster::families::{Families, Family};
 use crate::cluster::operator::Override;
-use crate::cluster::pool::{Pool, PoolId};
-use crate::cluster::selection::{self, Cause, PoolHealth, Selection, Share, select};
-use crate::cluster::standing::Standing;
-use crate::control::charge::{self, Taken};
+use crate::cluster::pool::Pool;
+use crate::cluster::selection::Cause;
+use crate::control::answers::{Answers, Decided, Pools};
+use crate::control::charge::Taken;
 use crate::control::common;
 use crate::control::controls::Watch;
 use crate::control::explain;
@@ -23,17 +24,15 @@ use crate::control::journal::{Journal, News};
 use crate::control::loaded::Loaded;
 use crate::control::moves::{self, Move};
 use crate::control::orders;
+use crate::control::report;
 use crate::control::request::{Request, RequestFault};
 use crate::control::roster::{self, Errands, MemberState, Numbers, Plan, PoolState};
-use crate::control::slow_start;
-use crate::control::status::Refused;
-use crate::control::store::{KeptMember, KeptPool};
+use crate::control::status::{OverrideStatus, Refused};
+use crate::control::store::KeptPool;
 use crate::control::turns::Turn;
 use crate::health::{Observation, TargetId};
 use crate::snapshot::PoolInput;
 
-/// No answer's TTL is shortened below this (seconds).
-const TTL_FLOOR: u32 = 5;
 /// What the slowest member of the first round has beyond its timeout.
 const FIRST_ROUND_SLACK: Duration = Duration::from_secs(1);
 
@@ -43,20 +42,25 @@ pub struct ControlState {
     pub loaded: Box<Loaded>,
     /// Indexed by `PoolId`, as all lists of pools here.
     pub pools: Vec<PoolState>,
-    pub answers: Vec<PoolInput>,
+    answers: Answers,
     pub journal: Journal,
     pub refused: Option<Refused>,
     /// The operator's orders in force, the newest last.
     pub overrides: Vec<Override>,
+    /// The same in words, with whom they mean.
+    pub ordered: Vec<OverrideStatus>,
     /// When time alone changes what they do.
     orders_change: Option<Timestamp>,
-    due: Option<Timestamp>,
     numbers: Numbers,
     places: HashMap<TargetId, Place>,
     /// Targets that the first round waits for; `None` when it is over.
     unheard: Option<HashSet<TargetId>>,
-    /// A state changed since the pools were last settled.
-    unsettled: bool,
+    /// In them a state changed since they were last settled.
+    unsettled: Pools,
+    /// Their last set is kept, because most members failed at once.
+    doubtful: Pools,
+    /// They were answered or told of anew since that was asked.
+    decided: Pools,
     /// Standings were taken over before: what the first round found is no fall.
     has_settled: bool,
     controls: Watch,
@@ -81,22 +85,24 @@ impl ControlState {
             started: now,
             loaded,
             pools,
-            answers: vec![],
+            answers: Answers::default(),
             journal: Journal::default(),
             refused: None,
             overrides: vec![],
+            ordered: vec![],
             orders_change: None,
-            due: None,
             numbers,
             places: HashMap::new(),
             unheard: Some(unheard),
-            unsettled: false,
+            unsettled: Pools::new(),
+            doubtful: Pools::new(),
+            decided: Pools::new(),
             has_settled: false,
             controls: Watch::default(),
             errands: Errands::default(),
         };
         state.find_places();
-        state.select(now);
+        state.select(&state.all(), now);
         (state, plan)
     }
 
@@ -117,13 +123,16 @@ impl ControlState {
         let Some(&Place { pool, member, check }) = self.places.get(target) else {
             return self.controls.observe(*target, verdict);
         };
-        let member = self.pools.get_mut(pool).and_then(|pool| pool.members.get_mut(member));
-        let Some(member) = member else { return };
-        self.unsettled |= match (check, &mut member.deep) {
+        let members = self.pools.get_mut(pool).map(|pool| &mut pool.members);
+        let Some(member) = members.and_then(|members| members.get_mut(member)) else { return };
+        let changed = match (check, &mut member.deep) {
             (Some(index), _) => member.check.observe(index, verdict, now),
             (None, Some(deep)) => deep.observe(verdict, now),
             (None, None) => false,
         };
+        if changed {
+            self.unsettled.insert(pool);
+        }
         if let Some(unheard) = &mut self.unheard {
             unheard.remove(target);
             if unheard.is_empty() {
@@ -135,25 +144,27 @@ impl ControlState {
     /// Every target was heard, or had its time.
     pub fn end_first_round(&mut self) {
         self.unheard = None;
-        self.unsettled = true;
+        self.unsettled = self.all();
     }
 
     /// Lets what was observed count. Whether an answer changed.
     pub fn settle(&mut self, now: Timestamp) -> bool {
-        let in_doubt = self.pools.iter().any(|pool| pool.suspicion.since().is_some());
-        if !self.is_ready() || !(std::mem::take(&mut self.unsettled) || in_doubt) {
+        let is_calm = self.unsettled.is_empty() && self.doubtful.is_empty();
+        if is_calm || !self.is_ready() {
             return false;
         }
+        let mut pools = std::mem::take(&mut self.unsettled);
+        pools.extend(&self.doubtful);
         if std::mem::replace(&mut self.has_settled, true) {
-            self.doubt(now);
+            self.doubt(&pools, now);
         }
-        self.each_pool(now, moves::take_over);
-        self.select(now)
+        self.each_pool(&pools, now, moves::take_over);
+        self.select(&pools, now)
     }
 
     /// Whether most members of a pool fail at once: then it may be this machine.
-    fn doubt(&mut self, now: Timestamp) {
-        for index in 0..self.pools.len() {
+    fn doubt(&mut self, pools: &Pools, now: Timestamp) {
+        for &index in pools {
             let controls = (self.controls.say(&self.loaded.controls), &self.loaded.controls[..]);
             let (pool, state) = (&self.loaded.pools[index], &mut self.pools[index]);
             if let Some(told) = common::judge(pool, state, controls, now) {
@@ -163,9 +174,19 @@ impl ControlState {
                     false => ("kept", "judged"),
                 });
                 self.journal.pool(pool, told.warning, told.what, turn, now);
+                self.decided.insert(index);
+            }
+            // A doubt may end without a word.
+            let changed = match state.suspicion.since() {
+                Some(_) => self.doubtful.insert(index),
+                None => self.doubtful.remove(&index),
+            };
+            if changed {
+                self.decided.insert(index);
             }
         }
-        let wanted = self.pools.iter().any(|pool| pool.suspicion.asks_controls());
+        let mut doubtful = self.doubtful.iter();
+        let wanted = doubtful.any(|&index| self.pools[index].suspicion.asks_controls());
         let (all, plan) = (&self.loaded.controls, &mut self.errands.plan);
         self.controls.follow(wanted, all, &mut self.numbers, plan);
     }
@@ -185,18 +206,20 @@ impl ControlState {
         self.pools = pools;
         self.refused = None;
         self.find_places();
+        let all = self.all();
+        self.answers = Answers::default();
+        // What the checks say together may be another thing now, and whose set is kept is found.
+        (self.unsettled, self.doubtful) = (all.clone(), Pools::new());
         self.put_orders(now);
         self.warn_of_strangers();
-        self.each_pool(now, moves::end_holds);
+        self.each_pool(&all, now, moves::end_holds);
         if let Some(unheard) = &mut self.unheard {
             unheard.retain(|target| self.places.contains_key(target));
             if unheard.is_empty() {
                 self.end_first_round();
             }
         }
-        // What the checks say together may be another thing now.
-        self.unsettled = true;
-        self.select(now);
+        self.select(&all, now);
         let (zones, pools) = (self.loaded.zones.len(), self.pools.len());
         let text = format!("{} is loaded: {zones} zones, {pools} pools", self.loaded.file);
         self.journal.note(false, text);
@@ -216,44 +239,54 @@ impl ControlState {
     /// Whether an answer changed.
     pub fn put_overrides(&mut self, overrides: Vec<Override>, now: Timestamp) -> bool {
         self.overrides = overrides;
-        self.put_orders(now);
-        self.select(now)
+        let touched = self.put_orders(now);
+        self.select(&touched, now)
     }
 
     /// When time alone changes something next: [`ControlState::pass`] is to be called then.
     pub fn due(&self) -> Option<Timestamp> {
-        self.due
+        self.orders_change.into_iter().chain(self.answers.due()).min()
     }
 
     /// Ends what is over and tells it. Whether something is to be published.
     pub fn pass(&mut self, now: Timestamp) -> bool {
-        let due = self.due().is_some_and(|at| at <= now);
-        if due {
-            self.each_pool(now, moves::end_holds);
-            self.overrides.retain(|order| !order.is_over(now));
-            self.put_orders(now);
-            self.select(now);
-            self.unsettled = true;
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if !is_due(self.due()) {
+            return false;
         }
-        due
+        let mut pools = self.answers.overdue(now);
+        self.each_pool(&pools, now, moves::end_holds);
+        if is_due(self.orders_change) {
+            self.overrides.retain(|order| !order.is_over(now));
+            pools.extend(self.put_orders(now));
+        }
+        self.select(&pools, now);
+        self.unsettled.extend(&pools);
+        true
     }
 
-    fn put_orders(&mut self, now: Timestamp) {
-        for (pool, node, what) in orders::apply(&self.overrides, &self.loaded, &mut self.pools, now)
+    /// In which pools that changed something.
+    fn put_orders(&mut self, now: Timestamp) -> Pools {
+        let mut touched = Pools::new();
+        for (index, node, what) in
+            orders::apply(&self.overrides, &self.loaded, &mut self.pools, now)
         {
-            let pool = &self.loaded.pools[pool];
-            self.journal.ordered(pool, &node, what, now);
+            self.journal.ordered(&self.loaded.pools[index], &node, what, now);
+            touched.insert(index);
         }
         self.orders_change = orders::next_change(&self.overrides, &self.pools, now);
+        let told = self.overrides.iter().map(|order| report::override_status(order, &self.loaded));
+        self.ordered = told.collect();
+        self.decided.extend(&touched);
+        touched
     }
 
     /// Orders outlive the nodes that they mean: one that is away for a while comes back drained.
     pub fn warn_of_strangers(&mut self) {
-        for order in &self.overrides {
-            if orders::meant(order, &self.loaded).is_empty() {
-                let (word, target, author) = (order.order.as_str(), &order.target, &order.author);
+        for OverrideStatus { order, target, author, nodes, .. } in &self.ordered {
+            if nodes.is_empty() {
                 let text = format!(
-                    "the order {word} {target} of {author} means no member now; it is kept until \
+                    "the order {order} {target} of {author} means no member now; it is kept until \
                      `tiovivo release {target}`"
                 );
                 self.journal.note(true, text);
@@ -277,10 +310,18 @@ impl ControlState {
         self.journal.take_turns()
     }
 
-    /// What a restart is to remember.
-    pub fn kept(&self) -> Vec<KeptPool> {
-        let pools = self.loaded.pools.iter().zip(&self.pools);
-        pools.map(|(pool, state)| kept(pool, state)).collect()
+    /// The pools that were answered or told of anew since the last call.
+    pub fn take_decided(&mut self) -> Pools {
+        std::mem::take(&mut self.decided)
+    }
+
+    /// What each pool is to answer.
+    pub fn answers(&self) -> &[PoolInput] {
+        self.answers.inputs()
+    }
+
+    pub fn all(&self) -> Pools {
+        (0..self.pools.len()).collect()
     }
 
     fn find_places(&mut self) {
@@ -299,70 +340,39 @@ impl ControlState {
 
     fn each_pool(
         &mut self,
+        pools: &Pools,
         now: Timestamp,
         change: impl Fn(&Pool, &mut PoolState, Timestamp) -> Vec<Move>,
     ) {
-        for index in 0..self.pools.len() {
+        for &index in pools {
             let moves = change(&self.loaded.pools[index], &mut self.pools[index], now);
+            if !moves.is_empty() {
+                self.decided.insert(index);
+            }
             self.journal.moved(&self.loaded.pools[index], moves, now);
         }
     }
 
-    /// Decides all answers anew. Whether one of them changed.
-    fn select(&mut self, now: Timestamp) -> bool {
-        self.each_pool(now, |pool, state, _| moves::release_holds(pool, state));
-        let pools = &self.loaded.pools;
-        let mut steps = vec![];
-        let mut taken = vec![];
-        for (index, (pool, state)) in pools.iter().zip(&mut self.pools).enumerate() {
-            steps.extend(slow_start::step(pool, state, now));
-            let serving = state.serving();
-            taken.extend(charge::settle(pool, state, &serving).map(|taken| (index, taken)));
-            selection::remember(pool, &serving, &mut state.last_enough);
-        }
-        let health: Vec<PoolHealth> = pools.iter().zip(&self.pools).map(health).collect();
-        let ids = (0..pools.len()).map(|index| PoolId(index as u32));
-        let answers: Vec<PoolInput> = ids
-            .map(|id| {
-                let selection = select(pools, &health, id);
-                let ttl = self.ttl(id, &selection);
-                PoolInput { selection, ttl }
-            })
-            .collect();
-        let changed = answers != self.answers;
-        self.answers = answers;
-        let members = self.pools.iter().flat_map(|pool| &pool.members);
-        let holds = members.filter_map(|member| member.falls.held_until());
-        let doubts = pools.iter().zip(&self.pools);
-        let doubts = doubts.filter(|(_, state)| state.suspicion.since().is_some());
-        let doubts = doubts.filter_map(|(pool, state)| state.suspicion.due(&common::rule(pool)?));
-        self.due = holds.chain(doubts).chain(self.orders_change).chain(steps).min();
+    /// Decides the answers of these pools anew. Whether one of them, or of those that they stand in
+    /// for, changed.
+    fn select(&mut self, pools: &Pools, now: Timestamp) -> bool {
+        self.each_pool(pools, now, |pool, state, _| moves::release_holds(pool, state));
+        let Decided { asked, changed, taken } =
+            self.answers.decide(pools, &self.loaded, &mut self.pools, now);
         for (index, Taken { old, new, what }) in taken {
             self.journal.pool(&self.loaded.pools[index], true, what, Some((old, new)), now);
+            self.decided.insert(index);
         }
-        for index in 0..self.answers.len() {
+        for index in asked {
             self.tell_shortage(index, now);
         }
-        changed
-    }
-
-    /// Halved while a member of the pool, or of the one that stands in for it, is not settled: an
-    /// answer should not outlive the next possible change.
-    fn ttl(&self, id: PoolId, selection: &Selection) -> u32 {
-        let configured = self.loaded.pools[id.index()].ttl;
-        let settled =
-            |id: PoolId| self.pools[id.index()].members.iter().all(MemberState::is_settled);
-        let mut others = selection.each().map(|all| all.pool).filter(|pool| *pool != id);
-        if settled(id) && others.all(settled) {
-            configured
-        } else {
-            (configured / 2).max(TTL_FLOOR).min(configured)
-        }
+        self.decided.extend(&changed);
+        !changed.is_empty()
     }
 
     /// A line when a pool becomes short, and one when that is over.
     fn tell_shortage(&mut self, index: usize, now: Timestamp) {
-        let selection = &self.answers[index].selection;
+        let selection = &self.answers.inputs()[index].selection;
         let of = |family| matches!(selection.of(family).cause, Cause::Short { .. });
         let short = Families { v4: of(Family::V4), v6: of(Family::V6) };
         let before = std::mem::replace(&mut self.pools[index].short, short);
@@ -377,35 +387,5 @@ impl ControlState {
             (false, false) | (true, true) => None,
         };
         self.journal.pool(pool, short.v4 || short.v6, what, turn, now);
-    }
-}
-
-fn health((pool, state): (&Pool, &PoolState)) -> PoolHealth {
-    let members = || state.members.iter();
-    let shares = match pool.answers_several() {
-        true => members().map(MemberState::share).collect(),
-        // What one takes of the others' part is no news.
-        false => members().map(|_| Share::FULL).collect(),
-    };
-    let withheld = members().map(MemberState::withheld).collect();
-    let (last_enough, in_charge) = (state.last_enough.clone(), state.in_charge);
-    PoolHealth { standings: state.standings(), withheld, shares, last_enough, in_charge }
-}
-
-fn kept(pool: &Pool, state: &PoolState) -> KeptPool {
-    let member = |index: &usize| Some(pool.membership.get(*index)?.node.to_string());
-    let members = pool.membership.iter().zip(&state.members).filter_map(|(member, state)| {
-        let memory = state.check.memory()?;
-        let serving = memory.standing == Standing::Serving;
-        let (node, falls) = (member.node.to_string(), state.falls.clone());
-        Some(KeptMember { node, serving, since: memory.since, falls })
-    });
-    let Families { v4, v6 } = &state.last_enough;
-    KeptPool {
-        name: pool.name.to_string(),
-        last_enough: v4.iter().filter_map(member).collect(),
-        last_enough6: (v4 != v6).then(|| v6.iter().filter_map(member).collect()),
-        in_charge: charge::nodes(pool, state),
-        members: members.collect(),
     }
 }

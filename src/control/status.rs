@@ -1,7 +1,10 @@
 //! What the world is told of the running server: the body of `GET /api/v1/status`.
 //!
-//! Plain data, built by [`crate::control`] at each publish and handed out whole. Times are RFC 3339
-//! in UTC, durations are in the unit that the name ends with.
+//! Plain data, built by [`crate::control`] and handed out whole; pools in which nothing happened
+//! are shared with the status before. Times are RFC 3339 in UTC, durations are in the unit that the
+//! name ends with.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -15,7 +18,7 @@ pub struct Status {
     pub ready: bool,
     pub config: ConfigStatus,
     pub zones: Vec<ZoneStatus>,
-    pub pools: Vec<PoolStatus>,
+    pub pools: Vec<Arc<PoolStatus>>,
     /// The operator's orders in force, the newest last.
     pub overrides: Vec<OverrideStatus>,
     /// The newest last; at most 100.

@@ -46,7 +46,7 @@ pub type Keepable = Option<ToKeep>;
 
 #[derive(Debug, Clone)]
 pub struct ToKeep {
-    pub pools: Arc<Vec<KeptPool>>,
+    pub pools: Vec<Arc<KeptPool>>,
     /// What must be heeded first.
     pub told: Option<Told>,
 }
@@ -150,7 +150,7 @@ pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>) {
     }
 }
 
-fn write(file: &Path, pools: &[KeptPool]) -> Result<(), String> {
+fn write(file: &Path, pools: &[Arc<KeptPool>]) -> Result<(), String> {
     let content = Content { version: VERSION, written: Timestamp::now(), pools };
     let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
     versioned::write(file, &content)

@@ -1,8 +1,9 @@
 //! The task that owns the state: takes events in, publishes what they change.
 //!
-//! A burst of observations is joined into one snapshot. The status follows a changed answer at
-//! once, and what observations alone change within `TELL`. What time alone changes is done when it
-//! is due; when the clock of the machine was set, within `TELL`.
+//! A burst of observations is joined into one snapshot. The status of a pool follows what is
+//! decided in it at once, and what observations alone change in pieces, soon after `TELL`: no
+//! decision waits for more than one of them. What time alone changes is done when it is due; when
+//! the clock of the machine was set, within `TELL`.
 
 use std::future;
 use std::path::PathBuf;
@@ -11,12 +12,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::check::{Check, Probe};
+use crate::cluster::operator::Override;
 use crate::config::state_file;
+use crate::control::answers::Pools;
+use crate::control::board::Board;
 use crate::control::event::{Acknowledged, Command, Event, Refusal, Report};
 use crate::control::loaded::Loaded;
 use crate::control::push::NotTaken;
@@ -37,7 +41,7 @@ use crate::snapshot::publish::{Publisher, Reader, channel};
 const COMMANDS: usize = 16;
 /// Reports that wait; more are refused.
 const REPORTS: usize = 256;
-/// How old a status gets while only observations come in.
+/// How often a status begins to be brought up to date while only observations come in.
 const TELL: Duration = Duration::from_secs(1);
 
 /// What time it is.
@@ -76,6 +80,7 @@ impl Control {
         let (recorder, overrides) = Recorder::new(folder.clone(), now);
         state.put_overrides(overrides, now);
         state.warn_of_strangers();
+        state.take_decided();
         let (publisher, reader) = channel(snapshot(&state, None));
         (Control { state, plan, publisher, folder, recorder, teller: None }, reader)
     }
@@ -98,7 +103,8 @@ impl Control {
         let (schedule, observations) = Schedule::new();
         let (commands, orders) = mpsc::channel(COMMANDS);
         let (reports, reported) = mpsc::channel(REPORTS);
-        let (status, told) = watch::channel(Arc::new(report::status(&state, clock())));
+        let board = Board::new(&state, clock());
+        let (status, told) = watch::channel(Arc::new(report::whole(board.told(), &state)));
         let (kept, keepable) = watch::channel(None);
         let keeper = tokio::spawn(store::keep(folder, keepable));
         let stop = CancellationToken::new();
@@ -108,11 +114,12 @@ impl Control {
             clock,
             schedule,
             publisher,
+            board,
             status,
             kept,
             recorder,
             teller,
-            stale: false,
+            is_stale: false,
         };
         writer.follow(plan);
         writer.tell_news();
@@ -152,13 +159,14 @@ struct Writer {
     clock: Clock,
     schedule: Schedule,
     publisher: Publisher,
+    board: Board,
     status: watch::Sender<Arc<Status>>,
     kept: watch::Sender<Keepable>,
     recorder: Recorder,
     /// Where changes of standing go.
     teller: Option<Teller>,
-    /// Something was observed that the status does not show yet.
-    stale: bool,
+    /// Something was observed since the board's last round began.
+    is_stale: bool,
 }
 
 impl Writer {
@@ -190,7 +198,7 @@ impl Writer {
             let is_free = !self.recorder.is_busy();
             let event = tokio::select! {
                 biased;
-                () = stop.cancelled() => return self.keep(),
+                () = stop.cancelled() => return self.end(),
                 recorded = self.recorder.done() => Event::Recorded(recorded),
                 Some(command) = orders.recv(), if is_free => Event::Command(command),
                 () = round => Event::RoundOver,
@@ -198,6 +206,7 @@ impl Writer {
                 Some(report) = reports.recv() => Event::Report(report),
                 _ = ticks.tick() => Event::Tick,
                 Some(observation) = observations.recv() => Event::Observation(observation),
+                () = yield_now(), if self.board.is_behind() => Event::Idle,
             };
             let now = (self.clock)();
             self.take(event, now);
@@ -207,13 +216,20 @@ impl Writer {
                 self.take(Event::Observation(observation), now);
             }
             let passed = self.state.pass(now);
-            if self.state.settle(now) || passed {
-                self.publish(now);
-            } else if self.state.is_ready() != was_ready {
-                self.tell(now);
+            self.state.settle(now);
+            let mut decided = self.state.take_decided();
+            if self.state.is_ready() != was_ready {
+                // What the first round found is told of everybody.
+                decided = self.state.all();
+            }
+            if passed || !decided.is_empty() {
+                self.publish(&decided, now);
             }
             self.run_errands();
             self.tell_news();
+            if self.board.go_on(&self.state, now) {
+                self.tell();
+            }
         }
     }
 
@@ -227,17 +243,17 @@ impl Writer {
         match event {
             Event::Observation(observation) => {
                 self.state.observe(&observation, now);
-                self.stale = true;
+                self.is_stale = true;
             }
             Event::Report(report) => self.report(report),
             Event::Command(Command::Reload(Ok(loaded))) => {
                 let plan = self.state.reload(loaded, now);
                 self.follow(plan);
-                self.publish(now);
+                self.replace(now);
             }
             Event::Command(Command::Reload(Err(faults))) => {
                 self.state.refuse(faults, now);
-                self.tell(now);
+                self.tell();
             }
             Event::Command(Command::Operate(request, reply)) => {
                 let decided = match self.recorder.unread() {
@@ -254,17 +270,16 @@ impl Writer {
             Event::Recorded(Recorded::Read(Err(_))) => {}
             Event::Recorded(Recorded::Read(Ok(overrides))) => {
                 tracing::info!("the file of the operator's orders can be read: they count");
-                self.state.put_overrides(overrides, now);
+                self.put_overrides(overrides, now);
                 self.state.warn_of_strangers();
-                self.publish(now);
             }
             Event::RoundOver => self.state.end_first_round(),
-            Event::Due => {}
+            Event::Due | Event::Idle => {}
             Event::Tick => {
                 self.publisher.release();
                 self.recorder.read_again(now);
-                if self.stale {
-                    self.tell(now);
+                if std::mem::take(&mut self.is_stale) {
+                    self.board.begin_round();
                 }
             }
         }
@@ -275,8 +290,7 @@ impl Writer {
         let Some((overrides, reply)) = self.recorder.end() else { return };
         let result = match written {
             Ok(()) => {
-                self.state.put_overrides(overrides, now);
-                self.publish(now);
+                self.put_overrides(overrides, now);
                 Ok(Acknowledged { overrides: self.status.borrow().overrides.clone() })
             }
             Err(error) => {
@@ -316,34 +330,52 @@ impl Writer {
         }));
     }
 
-    fn publish(&mut self, now: Timestamp) {
-        let previous = self.publisher.current();
-        self.publisher.publish(snapshot(&self.state, Some(&previous)));
-        self.tell(now);
+    fn put_overrides(&mut self, overrides: Vec<Override>, now: Timestamp) {
+        self.state.put_overrides(overrides, now);
+        let decided = self.state.take_decided();
+        self.publish(&decided, now);
     }
 
-    fn tell(&mut self, now: Timestamp) {
-        let status = Arc::new(report::status(&self.state, now));
-        report::let_go(self.status.send_replace(status));
-        self.stale = false;
+    /// What was decided in these pools.
+    fn publish(&mut self, decided: &Pools, now: Timestamp) {
+        if !decided.is_empty() {
+            let (pools, answers) = (&self.state.loaded.pools, self.state.answers());
+            let snapshot = self.publisher.current().with(decided, pools, answers);
+            self.publisher.publish(snapshot);
+            self.board.renew(decided, &self.state, now);
+        }
+        self.tell();
+    }
+
+    /// All pools, which are others now.
+    fn replace(&mut self, now: Timestamp) {
+        self.state.take_decided();
+        let previous = self.publisher.current();
+        self.publisher.publish(snapshot(&self.state, Some(&previous)));
+        self.board.reset(&self.state, now);
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        self.status.send_replace(Arc::new(report::whole(self.board.told(), &self.state)));
         self.keep();
     }
 
     /// Before the first round is over there is nothing newer than what the file says.
     fn keep(&mut self) {
         self.tell_turns();
-        if !self.state.is_ready() {
-            return;
+        if self.state.is_ready()
+            && let Some(pools) = self.board.take_kept()
+        {
+            let told = self.teller.as_ref().map(Teller::told);
+            self.kept.send_replace(Some(ToKeep { pools, told }));
         }
-        let pools = self.state.kept();
-        let told = self.teller.as_ref().map(Teller::told);
-        self.kept.send_if_modified(|kept| {
-            let changed = kept.as_ref().is_none_or(|kept| *kept.pools != pools);
-            if changed {
-                *kept = Some(ToKeep { pools: Arc::new(pools), told });
-            }
-            changed
-        });
+    }
+
+    /// What the newest observations made of the members is kept, too.
+    fn end(&mut self) {
+        self.board.renew(&self.state.all(), &self.state, (self.clock)());
+        self.keep();
     }
 
     fn tell_turns(&mut self) {
@@ -366,5 +398,5 @@ impl Writer {
 
 fn snapshot(state: &ControlState, previous: Option<&Snapshot>) -> Snapshot {
     let loaded = &state.loaded;
-    Snapshot::build(&loaded.statics, &loaded.pools, &state.answers, previous)
+    Snapshot::build(&loaded.statics, &loaded.pools, state.answers(), previous)
 }

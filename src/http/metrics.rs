@@ -191,7 +191,7 @@ fn connections(out: &mut Families<'_>, counters: &Counters) -> fmt::Result {
     out.counter("connections_evicted", "DNS connections closed to keep a bound", [evicted])
 }
 
-fn pools(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
+fn pools(out: &mut Families<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     let each = |of: fn(&PoolStatus) -> f64| {
         pools.iter().map(move |pool| (vec![("pool", pool.name.as_str())], of(pool)))
     };
@@ -213,7 +213,7 @@ fn pools(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
     out.seconds("pool_configured_ttl", help, each(|pool| f64::from(pool.ttl_configured)))
 }
 
-fn members(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
+fn members(out: &mut Families<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     let each = |of: fn(&MemberStatus) -> f64| {
         pools.iter().flat_map(move |pool| {
             pool.members.iter().map(move |member| (member_labels(pool, member), of(member)))
@@ -245,9 +245,9 @@ fn members(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
 /// `check="rotation"` decides who is answered, `check="deep"` is shown and alerted only. Of several
 /// checks each has its name, and `rotation` is their verdict: that has a state, and no probes of
 /// its own, so that a sum counts each probe once.
-fn checks(out: &mut Families<'_>, pools: &[PoolStatus]) -> fmt::Result {
+fn checks(out: &mut Families<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     let members =
-        || pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
+        || pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (&**pool, member)));
     let verdicts: Vec<(Labels<'_>, &CheckStatus)> = members()
         .filter(|(_, member)| !member.checks.is_empty())
         .map(|of| (labelled(of, "rotation"), &of.1.check))

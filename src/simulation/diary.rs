@@ -155,7 +155,7 @@ impl Diary {
         condition: impl Fn(&NodeName) -> Condition,
     ) {
         let members = state.pools.iter().enumerate().flat_map(|(pool, of_pool)| {
-            let selection = &state.answers[pool].selection;
+            let selection = &state.answers()[pool].selection;
             let members = of_pool.members.iter().enumerate();
             members.map(move |(place, member)| (member, selection.has(PoolId(pool as u32), place)))
         });
@@ -179,7 +179,7 @@ impl Diary {
         asker: &mut Asker,
     ) {
         for (index, pool) in self.pools.iter_mut().enumerate() {
-            let input = &state.answers[index];
+            let input = &state.answers()[index];
             if pool.input.as_ref() == Some(input) {
                 continue;
             }

@@ -290,7 +290,7 @@ impl<'a> Player<'a> {
         let pools = &self.state.loaded.pools;
         let pool = pools.iter().position(|pool| has_mother(&pool.membership));
         let answered = pool.and_then(|pool| {
-            let selection = &self.state.answers[pool].selection;
+            let selection = &self.state.answers()[pool].selection;
             let source = &pools[selection.pool.index()].membership;
             let member = source.get(*selection.members.first()?)?;
             Some(member.node.clone())
@@ -371,7 +371,7 @@ fn needs_mother(simulation: &Simulation, target: &Probed) -> bool {
 
 fn snapshot(state: &ControlState, previous: Option<&Snapshot>) -> Snapshot {
     let loaded = &state.loaded;
-    Snapshot::build(&loaded.statics, &loaded.pools, &state.answers, previous)
+    Snapshot::build(&loaded.statics, &loaded.pools, state.answers(), previous)
 }
 
 fn at(now: Duration) -> Timestamp {

@@ -58,6 +58,22 @@ impl Snapshot {
         Snapshot { statics: Arc::clone(statics), pools: answers.collect() }
     }
 
+    /// The same but for the pools at the indices `changed`. `pools` are those that it was built
+    /// with.
+    pub fn with<'a>(
+        &self,
+        changed: impl IntoIterator<Item = &'a usize>,
+        pools: &[Pool],
+        inputs: &[PoolInput],
+    ) -> Snapshot {
+        let mut answers = self.pools.clone();
+        for &index in changed {
+            let PoolInput { selection, ttl } = &inputs[index];
+            answers[index] = Arc::new(PoolAnswer::new(&pools[index], pools, selection, *ttl));
+        }
+        Snapshot { statics: Arc::clone(&self.statics), pools: answers }
+    }
+
     #[inline]
     pub fn pool(&self, slot: u32) -> Option<&PoolAnswer> {
         self.pools.get(slot as usize).map(|answer| &**answer)

@@ -16,6 +16,8 @@ use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShor
 use tiovivo::cluster::steadiness::Steadiness;
 use tiovivo::config::{Config, Encrypted, Published, Server};
 use tiovivo::control::loaded::Loaded;
+use tiovivo::control::state::ControlState;
+use tiovivo::control::store::KeptPool;
 use tiovivo::control::turns::Turn;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::read::read;
@@ -82,6 +84,12 @@ pub fn check(port: u16) -> Check {
 }
 
 /// Each pool is published under its own name in midominio.com.
+/// What a restart is to remember.
+pub fn kept(state: &ControlState) -> Vec<KeptPool> {
+    let pools = state.pools.iter().zip(&state.loaded.pools);
+    pools.map(|(state, pool)| state.kept(pool)).collect()
+}
+
 pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
     let owner = |(pool, id)| Published { owner: name(&format!("{pool}.midominio.com")), pool: id };
     let ids = (0..).map(PoolId);

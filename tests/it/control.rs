@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +21,7 @@ use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::tracker::Tracker;
 use tiovivo::health::{Observation, TargetId};
 
-use crate::cluster::{check, loaded, pool};
+use crate::cluster::{check, kept, loaded, pool};
 
 pub const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
 pub const REFUSED: Verdict = Err(Failure::Refused);
@@ -93,7 +94,7 @@ impl Run {
     }
 
     pub fn pool(&self) -> PoolStatus {
-        self.status().pools.swap_remove(0)
+        Arc::unwrap_or_clone(self.status().pools.swap_remove(0))
     }
 
     pub fn member(&self, index: usize) -> MemberStatus {
@@ -165,7 +166,7 @@ fn a_first_round_that_does_not_end_is_ended() {
 fn a_restart_trusts_what_was_kept_until_probes_say_otherwise() {
     let mut before = Run::ready(vec![pool("web", &[2, 3])]);
     before.fall(&[2]);
-    let mut run = Run::new(vec![pool("web", &[2, 3, 4])], &before.state.kept());
+    let mut run = Run::new(vec![pool("web", &[2, 3, 4])], &kept(&before.state));
     assert_eq!(run.pool().answering, ["server-3", "server-4"]);
     assert_eq!(run.member(0).why, "out since 10:02:05 UTC, until it is probed");
     assert_eq!(run.member(1).why, "serving until it is probed, as it did before");
@@ -211,7 +212,7 @@ fn last_known_keeps_the_last_set_that_was_enough_also_over_a_restart() {
     assert_eq!(run.pool().answering, ["server-2", "server-3"]);
     assert!(run.pool().why.ends_with("(when_short: last_known)"), "{}", run.pool().why);
 
-    let again = Run::new(vec![last_known()], &run.state.kept());
+    let again = Run::new(vec![last_known()], &kept(&run.state));
     assert_eq!(again.pool().answering, ["server-2", "server-3"]);
 }
 
@@ -321,12 +322,12 @@ fn changes_are_bounded() {
 #[test]
 fn only_what_is_known_is_kept() {
     let run = Run::new(vec![pool("web", &[2])], &[]);
-    assert_eq!(run.state.kept()[0].members, []);
+    assert_eq!(kept(&run.state)[0].members, []);
     let run = Run::ready(vec![pool("web", &[2])]);
     let since = "2026-03-01T10:02:00Z".parse().unwrap();
     let member =
         KeptMember { node: "server-2".into(), serving: true, since, falls: Falls::default() };
-    assert_eq!(run.state.kept()[0].members, [member]);
+    assert_eq!(kept(&run.state)[0].members, [member]);
 }
 
 #[test]
@@ -409,7 +410,7 @@ fn a_reload_goes_on_with_the_checks_that_stay() {
 fn what_several_checks_said_together_is_remembered() {
     let mut before = Run::ready(vec![two(2, &[2, 3])]);
     before.fall(&[52]);
-    let mut run = Run::new(vec![two(2, &[2, 3])], &before.state.kept());
+    let mut run = Run::new(vec![two(2, &[2, 3])], &kept(&before.state));
     assert_eq!(run.pool().answering, ["server-3"]);
     for host in [2, 3, 52, 53] {
         run.see(host, &OK);
@@ -462,7 +463,7 @@ fn several_checks_are_as_many_counters_and_a_rule() {
             let wanted = if up >= least { Standing::Serving } else { Standing::Out };
             let member = &state.pools[0].members[0];
             assert_eq!(member.check.standing(), wanted, "step {step}, {least} of 4");
-            let ttl = state.answers[0].ttl;
+            let ttl = state.answers()[0].ttl;
             assert_eq!(ttl == 30, member.check.state().is_settled(), "step {step}");
         }
     }

@@ -11,7 +11,7 @@ use tiovivo::cluster::pool::{Order, Pool, WhenShort};
 use tiovivo::control::request;
 use tiovivo::control::store::{self, KeptPool};
 
-use crate::cluster::pool;
+use crate::cluster::{kept, pool};
 use crate::control::{OK, REFUSED, Run};
 
 /// Two tiers of two and one of one.
@@ -137,7 +137,7 @@ fn who_is_in_charge_outlives_total_failure_reload_and_restart() {
     assert_eq!(run.answering(), ["server-3"]);
     run.rise(&[9]);
     assert_eq!(run.answering(), ["server-3"]);
-    let mut again = Run::new(vec![stays(&[2, 3])], &run.state.kept());
+    let mut again = Run::new(vec![stays(&[2, 3])], &kept(&run.state));
     assert_eq!(again.answering(), ["server-3"], "before the first probe");
     again.rise(&[2, 3]);
     assert_eq!(again.answering(), ["server-3"]);

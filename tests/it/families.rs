@@ -10,7 +10,7 @@ use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Pool, PoolId, WhenShort};
 use tiovivo::cluster::standing::Standing;
 
-use crate::cluster::pool;
+use crate::cluster::{kept, pool};
 use crate::control::{OK, Run};
 use crate::guard::addresses;
 use crate::world::{Ask, World};
@@ -39,7 +39,7 @@ fn counted(v4: usize, v6: usize, when_short: WhenShort) -> Pool {
 
 /// Who is answered with IPv4, and with IPv6.
 fn answered(run: &Run) -> [Vec<usize>; 2] {
-    let selection = &run.state.answers[0].selection;
+    let selection = &run.state.answers()[0].selection;
     [selection.members.clone(), selection.v6.as_ref().unwrap().members.clone()]
 }
 
@@ -79,7 +79,7 @@ fn each_family_remembers_its_own_last_set() {
     run.see(4, &OK);
     run.fall(&[3]);
     assert_eq!(answered(&run), [vec![0, 1], vec![1, 2]], "the last two of each family");
-    let again = Run::new(vec![last_known()], &run.state.kept());
+    let again = Run::new(vec![last_known()], &kept(&run.state));
     assert_eq!(answered(&again), [vec![0, 1], vec![1, 2]], "also over a restart");
     run.reload(vec![last_known()]);
     assert_eq!(answered(&run), [vec![0, 1], vec![1, 2]]);
@@ -90,7 +90,7 @@ fn another_pool_stands_in_for_one_family() {
     let web = counted(1, 2, WhenShort::Pool(PoolId(1)));
     let mut run = Run::ready(vec![web, pool("spare", &[9])]);
     run.fall(&[4, 5]);
-    let selection = &run.state.answers[0].selection;
+    let selection = &run.state.answers()[0].selection;
     assert_eq!((selection.pool, &selection.members), (PoolId(0), &vec![0, 1]));
     let v6 = selection.v6.as_ref().unwrap();
     assert_eq!((v6.pool, &v6.members), (PoolId(1), &vec![0]));

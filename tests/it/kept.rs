@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -78,7 +77,7 @@ async fn standings_wait_for_those_who_pass_changes_on_but_not_for_ever() {
         let folder = tempfile::tempdir().unwrap();
         let (mut teller, turns) = turns::channel();
         teller.tell(fall("server-2"));
-        let to_keep = ToKeep { pools: Arc::default(), told: Some(teller.told()) };
+        let to_keep = ToKeep { pools: vec![], told: Some(teller.told()) };
         let (kept, keepable) = watch::channel(None);
         let keeper = tokio::spawn(store::keep(folder.path().to_owned(), keepable));
         kept.send_replace(Some(to_keep));

@@ -130,7 +130,7 @@ impl Run {
     /// Whole answers of many turns.
     fn octets(&self) -> Vec<u8> {
         let loaded = &self.state.loaded;
-        let snapshot = Snapshot::build(&loaded.statics, &loaded.pools, &self.state.answers, None);
+        let snapshot = Snapshot::build(&loaded.statics, &loaded.pools, self.state.answers(), None);
         let (answer, mut room) = (snapshot.pool(0).unwrap(), [0; 512]);
         let mut octets = vec![];
         for turn in 0..100 {

@@ -4,6 +4,7 @@ mod cluster;
 mod config;
 mod control;
 mod counting;
+mod decided;
 mod delegation;
 mod encrypted;
 mod failover;

@@ -133,7 +133,7 @@ impl Run {
         if changed {
             let (statics, pools) = (&self.state.loaded.statics, &self.state.loaded.pools);
             let before = Some(&self.world.snapshot);
-            self.world.snapshot = Snapshot::build(statics, pools, &self.state.answers, before);
+            self.world.snapshot = Snapshot::build(statics, pools, self.state.answers(), before);
         }
         changed
     }

@@ -58,11 +58,11 @@ impl Run {
     }
 
     fn answering(&self, pool: usize) -> Vec<String> {
-        self.status().pools.swap_remove(pool).answering
+        self.status().pools[pool].answering.clone()
     }
 
     fn member(&self, index: usize) -> MemberStatus {
-        self.status().pools.swap_remove(0).members.swap_remove(index)
+        self.status().pools[0].members[index].clone()
     }
 
     fn newest(&self) -> String {

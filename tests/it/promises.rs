@@ -21,7 +21,8 @@ use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
 
-use crate::cluster::{loaded, pool};
+use crate::cluster::{kept, loaded, pool};
+use crate::decided::all_are_decided;
 use crate::guard::{GUARDED, POLICIES, addresses, world_by};
 use crate::world::{Ask, World};
 
@@ -72,7 +73,7 @@ impl Server {
         self.world.snapshot = Snapshot::build(
             &loaded.statics,
             &loaded.pools,
-            &self.state.answers,
+            self.state.answers(),
             Some(&self.world.snapshot),
         );
     }
@@ -89,6 +90,7 @@ impl Server {
         self.controls.retain(|target| !plan.stop.contains(target));
         self.controls.extend(plan.start.into_iter().map(|target| target.id));
         if changed {
+            all_are_decided(&self.state);
             self.publish();
         }
         changed
@@ -124,7 +126,8 @@ impl Server {
         for _ in 0..100 {
             self.now += SignedDuration::from_secs(60);
             self.state.pass(self.now);
-            let mut shares = self.state.answers.iter().flat_map(|answer| &answer.selection.shares);
+            let mut shares =
+                self.state.answers().iter().flat_map(|answer| &answer.selection.shares);
             if shares.all(|share| share.get() == 100) {
                 break;
             }
@@ -206,7 +209,7 @@ fn take_turns(server: &mut Server) {
 
 /// Another server remembers the same and is told the same standings by one probe each.
 fn compare(server: &mut Server, world: World) {
-    let mut other = Server::new(world, &server.state.kept());
+    let mut other = Server::new(world, &kept(&server.state));
     let standings = server.standings();
     for (own, target) in server.targets.clone().iter().zip(other.targets.clone()) {
         let out = standings.get(own) == Some(&Standing::Out);

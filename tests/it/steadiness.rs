@@ -5,6 +5,7 @@ mod flapping;
 mod real;
 mod returning;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -63,7 +64,7 @@ impl Run {
     }
 
     fn pool(&self) -> PoolStatus {
-        report::status(&self.state, self.now).pools.swap_remove(0)
+        Arc::unwrap_or_clone(report::status(&self.state, self.now).pools.swap_remove(0))
     }
 
     fn member(&self, index: usize) -> MemberStatus {

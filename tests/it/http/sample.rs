@@ -1,5 +1,7 @@
 //! A cluster on a bad day: every state, a short pool, a refused reload, names that want escaping.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::control::status::{
     Change, CheckStatus, ConfigStatus, LoadStatus, MemberStatus, NamedCheckStatus, OperatorStatus,
@@ -31,7 +33,7 @@ pub fn status() -> Status {
             ZoneStatus { apex: "midominio.com".into(), serial: 2026010203, records: 27 },
             ZoneStatus { apex: "2.0.192.in-addr.arpa".into(), serial: 41, records: 9 },
         ],
-        pools: vec![web(), mother(), media()],
+        pools: [web(), mother(), media()].map(Arc::new).into(),
         overrides: vec![OverrideStatus {
             order: "drain",
             target: "server-5".into(),
@@ -70,7 +72,7 @@ pub fn hostile() -> Status {
     status.changes.iter_mut().for_each(|change| {
         *change = Change { at: evil(), pool: evil(), node: evil(), what: evil() };
     });
-    for pool in &mut status.pools {
+    for pool in status.pools.iter_mut().map(Arc::make_mut) {
         pool.name = evil();
         pool.names = vec![evil()];
         pool.clients = Some(vec![evil()]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::steadiness::{Damping, Steadiness};
 
-use crate::cluster::{loaded, pool};
+use crate::cluster::{kept, loaded, pool};
 use crate::steadiness::{OK, REFUSED, Run};
 
 /// The second fall within a minute holds.
@@ -95,7 +95,7 @@ fn reload_and_restart_remember_it() {
     let held = run.member(0).held_until;
     run.state.reload(loaded(vec![damped(&[2, 3, 4])]), run.now);
     assert_eq!((run.member(0).falls, run.member(0).held_until), (2, held.clone()));
-    let again = Run::new(damped(&[2, 3]), &run.state.kept());
+    let again = Run::new(damped(&[2, 3]), &kept(&run.state));
     assert_eq!((again.member(0).falls, again.member(0).held_until), (2, held));
     assert_eq!(again.pool().answering, ["server-3"]);
     run.told();

@@ -19,7 +19,7 @@ fn slow(hosts: &[u8]) -> Pool {
 
 /// Percent of each answered member, as the snapshot has it.
 fn shares(run: &Run) -> Vec<u8> {
-    run.state.answers[0].selection.shares.iter().map(|share| share.get()).collect()
+    run.state.answers()[0].selection.shares.iter().map(|share| share.get()).collect()
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! What each pool is to answer, and when time alone makes that another answer.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::cluster::pool::{Pool, PoolId};
+use crate::cluster::selection::{self, PoolHealth, Selection, Share, select};
+use crate::control::charge::{self, Taken};
+use crate::control::common;
+use crate::control::loaded::Loaded;
+use crate::control::roster::{MemberState, PoolState};
+use crate::control::slow_start;
+use crate::snapshot::PoolInput;
+
+/// No answer's TTL is shortened below this (seconds).
+const TTL_FLOOR: u32 = 5;
+
+/// Some of the pools, by their indices.
+pub type Pools = BTreeSet<usize>;
+
+/// Of all pools, in their order.
+#[derive(Debug, Default)]
+pub struct Answers {
+    inputs: Vec<PoolInput>,
+    /// What they were selected by.
+    health: Vec<PoolHealth>,
+    dues: Vec<Option<Timestamp>>,
+}
+
+/// What became of the answers.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// Those that may have changed.
+    pub asked: Pools,
+    pub changed: Pools,
+    /// Pools where another tier took charge.
+    pub taken: Vec<(usize, Taken)>,
+}
+
+impl Answers {
+    pub fn inputs(&self) -> &[PoolInput] {
+        &self.inputs
+    }
+
+    /// Decides those of `pools` anew, and of the pools that they stand in for. The first time all
+    /// are decided.
+    pub fn decide(
+        &mut self,
+        pools: &Pools,
+        loaded: &Loaded,
+        states: &mut [PoolState],
+        now: Timestamp,
+    ) -> Decided {
+        let asked = loaded.fallbacks.answered_from(pools.iter().copied());
+        let mut decided = Decided { asked, ..Decided::default() };
+        for &index in pools {
+            let (pool, state) = (&loaded.pools[index], &mut states[index]);
+            let step = slow_start::step(pool, state, now);
+            let serving = state.serving();
+            decided.taken.extend(charge::settle(pool, state, &serving).map(|taken| (index, taken)));
+            selection::remember(pool, &serving, &mut state.last_enough);
+            put(&mut self.dues, index, due(pool, state, step));
+            put(&mut self.health, index, health(pool, state));
+        }
+        for &index in &decided.asked {
+            let id = PoolId(index as u32);
+            let selection = select(&loaded.pools, &self.health, id);
+            let ttl = ttl(id, &selection, loaded.pools[index].ttl, states);
+            if put(&mut self.inputs, index, PoolInput { selection, ttl }) {
+                decided.changed.insert(index);
+            }
+        }
+        decided
+    }
+
+    /// When time alone changes something in one of them.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.dues.iter().flatten().min().copied()
+    }
+
+    /// Those in which it has.
+    pub fn overdue(&self, now: Timestamp) -> Pools {
+        let dues = self.dues.iter().enumerate();
+        let over = dues.filter(|(_, at)| at.is_some_and(|at| at <= now));
+        over.map(|(index, _)| index).collect()
+    }
+}
+
+/// Whether that is new.
+fn put<T: PartialEq>(list: &mut Vec<T>, index: usize, new: T) -> bool {
+    match list.get_mut(index) {
+        Some(old) if *old == new => return false,
+        Some(old) => *old = new,
+        None => list.push(new),
+    }
+    true
+}
+
+/// `step` is when the part of one of its members grows next.
+fn due(pool: &Pool, state: &PoolState, step: Option<Timestamp>) -> Option<Timestamp> {
+    let holds = state.members.iter().filter_map(|member| member.falls.held_until());
+    let doubt = common::rule(pool).and_then(|rule| state.suspicion.due(&rule));
+    holds.chain(doubt).chain(step).min()
+}
+
+fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
+    let members = || state.members.iter();
+    let shares = match pool.answers_several() {
+        true => members().map(MemberState::share).collect(),
+        // What one takes of the others' part is no news.
+        false => members().map(|_| Share::FULL).collect(),
+    };
+    let withheld = members().map(MemberState::withheld).collect();
+    let (last_enough, in_charge) = (state.last_enough.clone(), state.in_charge);
+    PoolHealth { standings: state.standings(), withheld, shares, last_enough, in_charge }
+}
+
+/// Halved while a member of the pool, or of the one that stands in for it, is not settled: an
+/// answer should not outlive the next possible change.
+fn ttl(id: PoolId, selection: &Selection, configured: u32, states: &[PoolState]) -> u32 {
+    let settled = |id: PoolId| states[id.index()].members.iter().all(MemberState::is_settled);
+    let mut others = selection.each().map(|all| all.pool).filter(|pool| *pool != id);
+    if settled(id) && others.all(settled) {
+        configured
+    } else {
+        (configured / 2).max(TTL_FLOOR).min(configured)
+    }
+}

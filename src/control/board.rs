@@ -1,0 +1,132 @@
+//! What is told of each pool, and kept of it for a restart.
+//!
+//! | a pool | is brought up to date |
+//! |---|---|
+//! | in which something was decided | at once |
+//! | in which somebody was only observed | by the next round, in its turn |
+//!
+//! A round goes on in short pieces, in between which the writer decides: with thousands of members
+//! nobody's fall waits for the words that tell of the others.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::control::answers::Pools;
+use crate::control::pace::{PIECE, Pace};
+use crate::control::report;
+use crate::control::state::ControlState;
+use crate::control::status::PoolStatus;
+use crate::control::store::KeptPool;
+
+/// Of all pools, in their order.
+#[derive(Debug, Default)]
+pub struct Board {
+    told: Vec<Arc<PoolStatus>>,
+    kept: Vec<Arc<KeptPool>>,
+    /// `kept` is not what [`Board::take_kept`] last gave away.
+    is_changed: bool,
+    /// What the round under way has before it.
+    left: Range<usize>,
+    /// Replaced, and perhaps still read.
+    retired: Vec<Arc<PoolStatus>>,
+    pace: Pace,
+}
+
+impl Board {
+    pub fn new(state: &ControlState, now: Timestamp) -> Board {
+        let mut board = Board { is_changed: true, ..Board::default() };
+        board.renew(&state.all(), state, now);
+        board
+    }
+
+    /// Puts all pools of another configuration in the place of these.
+    pub fn reset(&mut self, state: &ControlState, now: Timestamp) {
+        let Board { told, retired, .. } = std::mem::replace(self, Board::new(state, now));
+        self.retired = retired;
+        self.retired.extend(told);
+    }
+
+    /// Brings these pools up to date.
+    pub fn renew(&mut self, pools: &Pools, state: &ControlState, now: Timestamp) {
+        for &pool in pools {
+            self.renew_one(pool, state, now);
+        }
+    }
+
+    /// Unless a round is under way.
+    pub fn begin_round(&mut self) {
+        if self.left.is_empty() {
+            self.left = 0..self.told.len();
+        }
+    }
+
+    /// Whether [`Board::go_on`] has something to do.
+    pub fn is_behind(&self) -> bool {
+        !self.left.is_empty() || !self.retired.is_empty()
+    }
+
+    /// One piece of the round under way; after it, of what nobody reads any more. Whether the round
+    /// ended with it.
+    pub fn go_on(&mut self, state: &ControlState, now: Timestamp) -> bool {
+        if self.left.is_empty() {
+            self.let_go();
+            return false;
+        }
+        let mut members = 0;
+        while members < PIECE
+            && let Some(pool) = self.left.next()
+        {
+            members += self.renew_one(pool, state, now);
+        }
+        self.left.is_empty()
+    }
+
+    pub fn told(&self) -> Vec<Arc<PoolStatus>> {
+        self.told.clone()
+    }
+
+    /// `None` while it is what was given away last.
+    pub fn take_kept(&mut self) -> Option<Vec<Arc<KeptPool>>> {
+        std::mem::take(&mut self.is_changed).then(|| self.kept.clone())
+    }
+
+    /// How many members it has.
+    fn renew_one(&mut self, pool: usize, state: &ControlState, now: Timestamp) -> usize {
+        let told = report::pool_status(state, pool, now, &self.pace);
+        let members = told.members.len();
+        self.retired.extend(put(&mut self.told, pool, told));
+        let kept = state.pools[pool].kept(&state.loaded.pools[pool]);
+        if self.kept.get(pool).is_none_or(|old| **old != kept) {
+            put(&mut self.kept, pool, kept);
+            self.is_changed = true;
+        }
+        members
+    }
+
+    fn let_go(&mut self) {
+        let mut members = 0;
+        while members < PIECE
+            && let Some(pool) = self.retired.pop()
+        {
+            members += pool.members.len();
+            for member in Arc::into_inner(pool).into_iter().flat_map(|pool| pool.members) {
+                drop(member);
+                self.pace.step();
+            }
+        }
+    }
+}
+
+/// What was there before. The first time all are put, in their order.
+fn put<T>(list: &mut Vec<Arc<T>>, index: usize, new: T) -> Option<Arc<T>> {
+    let new = Arc::new(new);
+    match list.get_mut(index) {
+        Some(old) => Some(std::mem::replace(old, new)),
+        None => {
+            list.push(new);
+            None
+        }
+    }
+}
