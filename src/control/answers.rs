@@ -32,7 +32,7 @@ pub struct Answers {
 #[derive(Debug, Default)]
 pub struct Decided {
     /// Those that may have changed.
-    pub asked: Pools,
+    pub affected: Pools,
     pub changed: Pools,
     /// Pools where another tier took charge.
     pub taken: Vec<(usize, Taken)>,
@@ -43,8 +43,8 @@ impl Answers {
         &self.inputs
     }
 
-    /// Decides those of `pools` anew, and of the pools that they stand in for. The first time all
-    /// are decided.
+    /// Decides those of `pools` anew, and of the pools that they stand in for: the first time of
+    /// all of them.
     pub fn decide(
         &mut self,
         pools: &Pools,
@@ -52,8 +52,8 @@ impl Answers {
         states: &mut [PoolState],
         now: Timestamp,
     ) -> Decided {
-        let asked = loaded.fallbacks.answered_from(pools.iter().copied());
-        let mut decided = Decided { asked, ..Decided::default() };
+        let affected = loaded.fallbacks.answered_from(pools.iter().copied());
+        let mut decided = Decided { affected, ..Decided::default() };
         for &index in pools {
             let (pool, state) = (&loaded.pools[index], &mut states[index]);
             let step = slow_start::step(pool, state, now);
@@ -63,7 +63,7 @@ impl Answers {
             put(&mut self.dues, index, due(pool, state, step));
             put(&mut self.health, index, health(pool, state));
         }
-        for &index in &decided.asked {
+        for &index in &decided.affected {
             let id = PoolId(index as u32);
             let selection = select(&loaded.pools, &self.health, id);
             let ttl = ttl(id, &selection, loaded.pools[index].ttl, states);
@@ -87,7 +87,7 @@ impl Answers {
     }
 }
 
-/// Whether that is new.
+/// Whether that is new. The first time all are put, in their order.
 fn put<T: PartialEq>(list: &mut Vec<T>, index: usize, new: T) -> bool {
     match list.get_mut(index) {
         Some(old) if *old == new => return false,

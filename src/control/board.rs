@@ -5,8 +5,8 @@
 //! | in which something was decided | at once |
 //! | in which somebody was only observed | by the next round, in its turn |
 //!
-//! A round goes on in short pieces, in between which the writer decides: with thousands of members
-//! nobody's fall waits for the words that tell of the others.
+//! A round goes on in pieces of a pool or some small ones, in between which the writer decides:
+//! with thousands of members nobody's fall waits for the words that tell of the others.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,9 +36,10 @@ pub struct Board {
 
 impl Board {
     pub fn new(state: &ControlState, now: Timestamp) -> Board {
-        let mut board = Board { is_changed: true, ..Board::default() };
-        board.renew(&state.all(), state, now);
-        board
+        let (pools, pace) = (0..state.pools.len(), Pace::default());
+        let told = pools.clone().map(|pool| told(pool, state, now, &pace)).collect();
+        let kept = pools.map(|pool| Arc::new(kept(pool, state))).collect();
+        Board { told, kept, is_changed: true, pace, ..Board::default() }
     }
 
     /// Puts all pools of another configuration in the place of these.
@@ -55,11 +56,20 @@ impl Board {
         }
     }
 
-    /// Unless a round is under way.
-    pub fn begin_round(&mut self) {
-        if self.left.is_empty() {
+    /// Brings what is kept up to date, and tells nothing.
+    pub fn keep(&mut self, state: &ControlState) {
+        for pool in 0..self.kept.len() {
+            self.keep_one(pool, state);
+        }
+    }
+
+    /// Unless a round is under way. Whether it began.
+    pub fn begin_round(&mut self) -> bool {
+        let begins = self.left.is_empty();
+        if begins {
             self.left = 0..self.told.len();
         }
+        begins
     }
 
     /// Whether [`Board::go_on`] has something to do.
@@ -94,15 +104,19 @@ impl Board {
 
     /// How many members it has.
     fn renew_one(&mut self, pool: usize, state: &ControlState, now: Timestamp) -> usize {
-        let told = report::pool_status(state, pool, now, &self.pace);
+        let told = told(pool, state, now, &self.pace);
         let members = told.members.len();
-        self.retired.extend(put(&mut self.told, pool, told));
-        let kept = state.pools[pool].kept(&state.loaded.pools[pool]);
-        if self.kept.get(pool).is_none_or(|old| **old != kept) {
-            put(&mut self.kept, pool, kept);
+        self.retired.push(std::mem::replace(&mut self.told[pool], told));
+        self.keep_one(pool, state);
+        members
+    }
+
+    fn keep_one(&mut self, pool: usize, state: &ControlState) {
+        let kept = kept(pool, state);
+        if *self.kept[pool] != kept {
+            self.kept[pool] = Arc::new(kept);
             self.is_changed = true;
         }
-        members
     }
 
     fn let_go(&mut self) {
@@ -119,14 +133,10 @@ impl Board {
     }
 }
 
-/// What was there before. The first time all are put, in their order.
-fn put<T>(list: &mut Vec<Arc<T>>, index: usize, new: T) -> Option<Arc<T>> {
-    let new = Arc::new(new);
-    match list.get_mut(index) {
-        Some(old) => Some(std::mem::replace(old, new)),
-        None => {
-            list.push(new);
-            None
-        }
-    }
+fn told(pool: usize, state: &ControlState, now: Timestamp, pace: &Pace) -> Arc<PoolStatus> {
+    Arc::new(report::pool_status(state, pool, now, pace))
+}
+
+fn kept(pool: usize, state: &ControlState) -> KeptPool {
+    state.pools[pool].kept(&state.loaded.pools[pool])
 }

@@ -55,12 +55,12 @@ pub struct ControlState {
     places: HashMap<TargetId, Place>,
     /// Targets that the first round waits for; `None` when it is over.
     unheard: Option<HashSet<TargetId>>,
-    /// In them a state changed since they were last settled.
+    /// In them something happened since they were last settled.
     unsettled: Pools,
-    /// Their last set is kept, because most members failed at once.
+    /// Their last set is kept, because most members failed at once: every probe counts.
     doubtful: Pools,
-    /// They were answered or told of anew since that was asked.
-    decided: Pools,
+    /// Their answers changed, or what is told of them.
+    changed: Pools,
     /// Standings were taken over before: what the first round found is no fall.
     has_settled: bool,
     controls: Watch,
@@ -96,7 +96,7 @@ impl ControlState {
             unheard: Some(unheard),
             unsettled: Pools::new(),
             doubtful: Pools::new(),
-            decided: Pools::new(),
+            changed: Pools::new(),
             has_settled: false,
             controls: Watch::default(),
             errands: Errands::default(),
@@ -121,7 +121,8 @@ impl ControlState {
     pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
         let Observation { target, verdict } = observation;
         let Some(&Place { pool, member, check }) = self.places.get(target) else {
-            return self.controls.observe(*target, verdict);
+            self.controls.observe(*target, verdict);
+            return self.unsettled.extend(&self.doubtful);
         };
         let members = self.pools.get_mut(pool).map(|pool| &mut pool.members);
         let Some(member) = members.and_then(|members| members.get_mut(member)) else { return };
@@ -130,7 +131,7 @@ impl ControlState {
             (None, Some(deep)) => deep.observe(verdict, now),
             (None, None) => false,
         };
-        if changed {
+        if changed || self.doubtful.contains(&pool) {
             self.unsettled.insert(pool);
         }
         if let Some(unheard) = &mut self.unheard {
@@ -149,12 +150,10 @@ impl ControlState {
 
     /// Lets what was observed count. Whether an answer changed.
     pub fn settle(&mut self, now: Timestamp) -> bool {
-        let is_calm = self.unsettled.is_empty() && self.doubtful.is_empty();
-        if is_calm || !self.is_ready() {
+        if self.unsettled.is_empty() || !self.is_ready() {
             return false;
         }
-        let mut pools = std::mem::take(&mut self.unsettled);
-        pools.extend(&self.doubtful);
+        let pools = std::mem::take(&mut self.unsettled);
         if std::mem::replace(&mut self.has_settled, true) {
             self.doubt(&pools, now);
         }
@@ -174,15 +173,15 @@ impl ControlState {
                     false => ("kept", "judged"),
                 });
                 self.journal.pool(pool, told.warning, told.what, turn, now);
-                self.decided.insert(index);
+                self.changed.insert(index);
             }
             // A doubt may end without a word.
-            let changed = match state.suspicion.since() {
+            let turned = match state.suspicion.since() {
                 Some(_) => self.doubtful.insert(index),
                 None => self.doubtful.remove(&index),
             };
-            if changed {
-                self.decided.insert(index);
+            if turned {
+                self.changed.insert(index);
             }
         }
         let mut doubtful = self.doubtful.iter();
@@ -257,16 +256,17 @@ impl ControlState {
         let mut pools = self.answers.overdue(now);
         self.each_pool(&pools, now, moves::end_holds);
         if is_due(self.orders_change) {
-            self.overrides.retain(|order| !order.is_over(now));
             pools.extend(self.put_orders(now));
         }
         self.select(&pools, now);
         self.unsettled.extend(&pools);
+        self.changed.extend(&pools);
         true
     }
 
-    /// In which pools that changed something.
+    /// Those that are in force. In which pools that changed something.
     fn put_orders(&mut self, now: Timestamp) -> Pools {
+        self.overrides.retain(|order| !order.is_over(now));
         let mut touched = Pools::new();
         for (index, node, what) in
             orders::apply(&self.overrides, &self.loaded, &mut self.pools, now)
@@ -277,7 +277,8 @@ impl ControlState {
         self.orders_change = orders::next_change(&self.overrides, &self.pools, now);
         let told = self.overrides.iter().map(|order| report::override_status(order, &self.loaded));
         self.ordered = told.collect();
-        self.decided.extend(&touched);
+        self.unsettled.extend(&touched);
+        self.changed.extend(&touched);
         touched
     }
 
@@ -310,9 +311,10 @@ impl ControlState {
         self.journal.take_turns()
     }
 
-    /// The pools that were answered or told of anew since the last call.
-    pub fn take_decided(&mut self) -> Pools {
-        std::mem::take(&mut self.decided)
+    /// The pools whose answers changed since the last call, or what is told of them beside
+    /// observations.
+    pub fn take_changed(&mut self) -> Pools {
+        std::mem::take(&mut self.changed)
     }
 
     /// What each pool is to answer.
@@ -347,7 +349,7 @@ impl ControlState {
         for &index in pools {
             let moves = change(&self.loaded.pools[index], &mut self.pools[index], now);
             if !moves.is_empty() {
-                self.decided.insert(index);
+                self.changed.insert(index);
             }
             self.journal.moved(&self.loaded.pools[index], moves, now);
         }
@@ -357,16 +359,16 @@ impl ControlState {
     /// for, changed.
     fn select(&mut self, pools: &Pools, now: Timestamp) -> bool {
         self.each_pool(pools, now, |pool, state, _| moves::release_holds(pool, state));
-        let Decided { asked, changed, taken } =
+        let Decided { affected, changed, taken } =
             self.answers.decide(pools, &self.loaded, &mut self.pools, now);
         for (index, Taken { old, new, what }) in taken {
             self.journal.pool(&self.loaded.pools[index], true, what, Some((old, new)), now);
-            self.decided.insert(index);
+            self.changed.insert(index);
         }
-        for index in asked {
+        for index in affected {
             self.tell_shortage(index, now);
         }
-        self.decided.extend(&changed);
+        self.changed.extend(&changed);
         !changed.is_empty()
     }
 

@@ -80,7 +80,7 @@ impl Control {
         let (recorder, overrides) = Recorder::new(folder.clone(), now);
         state.put_overrides(overrides, now);
         state.warn_of_strangers();
-        state.take_decided();
+        state.take_changed();
         let (publisher, reader) = channel(snapshot(&state, None));
         (Control { state, plan, publisher, folder, recorder, teller: None }, reader)
     }
@@ -217,13 +217,13 @@ impl Writer {
             }
             let passed = self.state.pass(now);
             self.state.settle(now);
-            let mut decided = self.state.take_decided();
+            let mut changed = self.state.take_changed();
             if self.state.is_ready() != was_ready {
                 // What the first round found is told of everybody.
-                decided = self.state.all();
+                changed = self.state.all();
             }
-            if passed || !decided.is_empty() {
-                self.publish(&decided, now);
+            if passed || !changed.is_empty() {
+                self.publish(&changed, now);
             }
             self.run_errands();
             self.tell_news();
@@ -278,8 +278,8 @@ impl Writer {
             Event::Tick => {
                 self.publisher.release();
                 self.recorder.read_again(now);
-                if std::mem::take(&mut self.is_stale) {
-                    self.board.begin_round();
+                if self.is_stale && self.board.begin_round() {
+                    self.is_stale = false;
                 }
             }
         }
@@ -332,24 +332,24 @@ impl Writer {
 
     fn put_overrides(&mut self, overrides: Vec<Override>, now: Timestamp) {
         self.state.put_overrides(overrides, now);
-        let decided = self.state.take_decided();
-        self.publish(&decided, now);
+        let changed = self.state.take_changed();
+        self.publish(&changed, now);
     }
 
-    /// What was decided in these pools.
-    fn publish(&mut self, decided: &Pools, now: Timestamp) {
-        if !decided.is_empty() {
+    /// What changed in these pools.
+    fn publish(&mut self, changed: &Pools, now: Timestamp) {
+        if !changed.is_empty() {
             let (pools, answers) = (&self.state.loaded.pools, self.state.answers());
-            let snapshot = self.publisher.current().with(decided, pools, answers);
+            let snapshot = self.publisher.current().with(changed, pools, answers);
             self.publisher.publish(snapshot);
-            self.board.renew(decided, &self.state, now);
+            self.board.renew(changed, &self.state, now);
         }
         self.tell();
     }
 
     /// All pools, which are others now.
     fn replace(&mut self, now: Timestamp) {
-        self.state.take_decided();
+        self.state.take_changed();
         let previous = self.publisher.current();
         self.publisher.publish(snapshot(&self.state, Some(&previous)));
         self.board.reset(&self.state, now);
@@ -374,7 +374,7 @@ impl Writer {
 
     /// What the newest observations made of the members is kept, too.
     fn end(&mut self) {
-        self.board.renew(&self.state.all(), &self.state, (self.clock)());
+        self.board.keep(&self.state);
         self.keep();
     }
 

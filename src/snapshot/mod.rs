@@ -48,12 +48,9 @@ impl Snapshot {
         inputs: &[PoolInput],
         previous: Option<&Snapshot>,
     ) -> Snapshot {
-        let answers = pools.iter().zip(inputs).enumerate().map(|(index, (pool, input))| {
-            let answer = PoolAnswer::new(pool, pools, &input.selection, input.ttl);
-            match previous.and_then(|p| p.pools.get(index)) {
-                Some(same) if **same == answer => Arc::clone(same),
-                _ => Arc::new(answer),
-            }
+        let answers = (0..pools.len()).map(|index| {
+            let old = previous.and_then(|previous| previous.pools.get(index));
+            answer(index, pools, inputs, old)
         });
         Snapshot { statics: Arc::clone(statics), pools: answers.collect() }
     }
@@ -68,8 +65,7 @@ impl Snapshot {
     ) -> Snapshot {
         let mut answers = self.pools.clone();
         for &index in changed {
-            let PoolInput { selection, ttl } = &inputs[index];
-            answers[index] = Arc::new(PoolAnswer::new(&pools[index], pools, selection, *ttl));
+            answers[index] = answer(index, pools, inputs, Some(&answers[index]));
         }
         Snapshot { statics: Arc::clone(&self.statics), pools: answers }
     }
@@ -77,5 +73,20 @@ impl Snapshot {
     #[inline]
     pub fn pool(&self, slot: u32) -> Option<&PoolAnswer> {
         self.pools.get(slot as usize).map(|answer| &**answer)
+    }
+}
+
+/// `old` where it is equal.
+fn answer(
+    index: usize,
+    pools: &[Pool],
+    inputs: &[PoolInput],
+    old: Option<&Arc<PoolAnswer>>,
+) -> Arc<PoolAnswer> {
+    let PoolInput { selection, ttl } = &inputs[index];
+    let new = PoolAnswer::new(&pools[index], pools, selection, *ttl);
+    match old {
+        Some(old) if **old == new => Arc::clone(old),
+        _ => Arc::new(new),
     }
 }

@@ -83,13 +83,13 @@ pub fn check(port: u16) -> Check {
     }
 }
 
-/// Each pool is published under its own name in midominio.com.
 /// What a restart is to remember.
 pub fn kept(state: &ControlState) -> Vec<KeptPool> {
     let pools = state.pools.iter().zip(&state.loaded.pools);
     pools.map(|(state, pool)| state.kept(pool)).collect()
 }
 
+/// Each pool is published under its own name in midominio.com.
 pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
     let owner = |(pool, id)| Published { owner: name(&format!("{pool}.midominio.com")), pool: id };
     let ids = (0..).map(PoolId);

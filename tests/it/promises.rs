@@ -89,8 +89,8 @@ impl Server {
         let Errands { plan, .. } = self.state.take_errands();
         self.controls.retain(|target| !plan.stop.contains(target));
         self.controls.extend(plan.start.into_iter().map(|target| target.id));
+        all_are_decided(&self.state);
         if changed {
-            all_are_decided(&self.state);
             self.publish();
         }
         changed
