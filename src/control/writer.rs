@@ -165,7 +165,7 @@ struct Writer {
     recorder: Recorder,
     /// Where changes of standing go.
     teller: Option<Teller>,
-    /// Something was observed since the board's last round began.
+    /// Something was observed since the board last had all, or began a round to have it.
     is_stale: bool,
 }
 
@@ -343,6 +343,7 @@ impl Writer {
             let snapshot = self.publisher.current().with(changed, pools, answers);
             self.publisher.publish(snapshot);
             self.board.renew(changed, &self.state, now);
+            self.is_stale &= changed.len() < self.state.pools.len();
         }
         self.tell();
     }
@@ -353,6 +354,7 @@ impl Writer {
         let previous = self.publisher.current();
         self.publisher.publish(snapshot(&self.state, Some(&previous)));
         self.board.reset(&self.state, now);
+        self.is_stale = false;
         self.tell();
     }
 
