@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::cluster::check::Check;
 use crate::cluster::families::Families;
+use crate::cluster::member::Addresses;
 use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
 use crate::cluster::selection::{self, Share};
@@ -178,10 +179,10 @@ fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -
     let stays = old_pool.membership.iter().zip(old.members);
     let mut stays: HashMap<&str, (MemberView<'_>, MemberState)> =
         stays.map(|pair| (pair.0.node.as_str(), pair)).collect();
-    stays.retain(|node, (old, _)| {
-        let mut members = pool.membership.iter();
-        members.any(|member| member.node.as_str() == *node && member.addresses == old.addresses)
-    });
+    let members = pool.membership.iter();
+    let new: HashMap<&str, &Addresses> =
+        members.map(|member| (member.node.as_str(), member.addresses)).collect();
+    stays.retain(|node, (old, _)| new.get(node) == Some(&old.addresses));
     let untried = Memory { standing: Standing::Out, since: maker.now };
     let untried = (!stays.is_empty()).then_some(untried);
     let members = pool.membership.iter().map(|member| match stays.remove(member.node.as_str()) {
