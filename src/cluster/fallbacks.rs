@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::cluster::pool::{Pool, WhenShort};
 
 /// For each pool, the pools that name it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Fallbacks(Vec<Vec<usize>>);
 
 impl Fallbacks {
