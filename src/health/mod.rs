@@ -10,8 +10,10 @@
 //! | [`beat`] | decides: when a target is probed next |
 //! | [`reports`] | does: waits for those who report by themselves |
 //! | [`schedule`] | does: one task for each target |
+//! | `offer` | does: offers the core to others after each piece of work |
 
 pub mod beat;
+mod offer;
 pub mod probe;
 pub mod reports;
 pub mod schedule;

@@ -26,6 +26,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::health::beat::{self, Beat};
+use crate::health::offer::offering;
 use crate::health::probe::{Ask, Verdict, judge};
 use crate::health::reports;
 use crate::health::{Observation, TargetId};
@@ -81,7 +82,7 @@ impl Schedule {
             let (hurry, hurried) = watch::channel(Duration::ZERO);
             self.hurries.insert(target, hurry);
             let task = watch(job, delay, permits, hurried, self.observations.clone());
-            self.tasks.insert(target, AbortOnDropHandle::new(tokio::spawn(task)));
+            self.keep(target, task);
         }
     }
 
@@ -90,7 +91,12 @@ impl Schedule {
         let (sender, receiver) = mpsc::channel(reports::WAITING);
         self.reports.insert(target, sender);
         let task = reports::listen(target, expires, receiver, self.observations.clone());
-        self.tasks.insert(target, AbortOnDropHandle::new(tokio::spawn(task)));
+        self.keep(target, task);
+    }
+
+    fn keep(&mut self, target: TargetId, task: impl Future<Output = ()> + Send + 'static) {
+        let running = tokio::spawn(offering(task));
+        self.tasks.insert(target, AbortOnDropHandle::new(running));
     }
 
     /// Whether there was room for it. Nobody waits for that.
