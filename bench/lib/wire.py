@@ -80,25 +80,26 @@ def ask(address, message, timeout=0.5):
 
 
 class Asker:
-    """Exchanges whose end is the kernel's time stamp of the reply, so that the asker's own sleep
+    """Exchanges between two time stamps of the kernel, so that the asker's own waiting for a core
     is not counted."""
-    SO_TIMESTAMPNS = 35
     SO_RCVBUFFORCE = 33
+    SO_TIMESTAMPING = 37
+    # Of what is sent and of what is received, by the kernel, and without the message again.
+    STAMPS = 2 | 8 | 16 | 2048
 
     def __init__(self, address):
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.setsockopt(socket.SOL_SOCKET, self.SO_TIMESTAMPNS, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, self.SO_TIMESTAMPING, self.STAMPS)
         self.sock.setsockopt(socket.SOL_SOCKET, self.SO_RCVBUFFORCE, 16 << 20)
         self.sock.settimeout(1)
         self.sock.connect(address)
 
     def exchange(self, message):
-        """Microseconds, and the reply."""
-        sent = time.time_ns()
+        """When it was sent and when the reply came (seconds of the clock of the day), and the reply."""
         self.sock.send(message)
-        reply, control, _, _ = self.sock.recvmsg(2048, 128)
-        seconds, nanoseconds = struct.unpack("qq", control[0][2])
-        return (seconds * 10**9 + nanoseconds - sent) / 1000, reply
+        _, sent, _, _ = self.sock.recvmsg(0, 128, socket.MSG_ERRQUEUE)
+        reply, received, _, _ = self.sock.recvmsg(2048, 128)
+        return moment(sent), moment(received), reply
 
     def send(self, ident, message):
         self.sock.send(ident.to_bytes(2, "big") + message[2:])
@@ -112,6 +113,12 @@ class Asker:
                 idents.add(self.sock.recv(2048)[:2])
         except OSError:
             return len(idents)
+
+
+def moment(control):
+    """The time stamp among what came with a message."""
+    seconds, nanoseconds = struct.unpack_from("qq", control[0][2])
+    return seconds + nanoseconds / 1e9
 
 
 def addresses(reply):

@@ -1,0 +1,71 @@
+"""Who looks for slow answers while something happens."""
+import os
+import time
+from dataclasses import dataclass
+
+from lib import procs, wire
+from lib.record import Record
+
+# Seconds between two questions.
+PAUSE = 0.0005
+# An answer within so many seconds is not looked into.
+QUICK = 0.0005
+
+
+class Watch:
+    """Asks one question after the other of a server that has a core for itself."""
+
+    def __init__(self, server, address, message):
+        self.asker, self.message = wire.Asker(address), message
+        self.reply, self.slow = b"", []
+        pid = server.pids()[-1]
+        self.record = Record(procs.SERVER_CORE, pid, answering(pid))
+
+    def look(self):
+        sent, received, self.reply = self.asker.exchange(self.message)
+        if received - sent > QUICK:
+            # The record has another clock.
+            ahead = time.time() - time.monotonic()
+            self.slow.append((sent - ahead, received - ahead))
+        time.sleep(PAUSE)
+
+    def for_seconds(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.look()
+        return self
+
+    def is_serial(self, serial):
+        """The serial is the first of the five numbers that end the reply."""
+        return self.reply[-20:-16] == serial.to_bytes(4, "big")
+
+    def end(self):
+        """What the slowest answer took."""
+        self.record.end()
+        own = [self.record.own(sent, received) for sent, received in self.slow]
+        whole = [received - sent for sent, received in self.slow]
+        return Slowest(max(own, default=QUICK) * 1000, max(whole, default=QUICK) * 1000)
+
+
+@dataclass
+class Slowest:
+    """Milliseconds."""
+    own: float
+    """Of the answer that waited longest for the server itself, without what the kernel and the host
+    took of its core."""
+    whole: float
+    """Of the slowest one, whoever it waited for."""
+
+    def __str__(self):
+        return f"{self.own:.2f} ({self.whole:.2f})"
+
+
+def answering(pid):
+    """The thread that answers: the first called `udp-0`, or the only one."""
+    threads = sorted(os.listdir(f"/proc/{pid}/task"), key=int)
+    return int(next((thread for thread in threads if named(pid, thread) == "udp-0"), threads[0]))
+
+
+def named(pid, thread):
+    with open(f"/proc/{pid}/task/{thread}/comm") as file:
+        return file.read().strip()
