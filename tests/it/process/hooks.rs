@@ -149,6 +149,15 @@ fn a_killed_server_delivers_after_its_start_what_it_had_not() {
         let events = |index: usize| kept["hooks"][index]["events"].as_array().cloned();
         (events(0)?.len() == 2 && events(1)?.len() == 2).then(|| events(0)).flatten()
     });
+    // Killed before that, it would find the second change anew and tell it once more.
+    let standings = site.folder.path().join("state/health.json");
+    let moment = |said: &Value| said.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let back = moment(&kept[1]["time"]);
+    until("the standings know the second change", || {
+        let kept: Value = serde_json::from_slice(&std::fs::read(&standings).ok()?).ok()?;
+        let members = kept["pools"][0]["members"].as_array()?;
+        members.iter().any(|member| moment(&member["since"]) >= back).then_some(())
+    });
     server.end(Signal::SIGKILL);
 
     site.children[1].is(Mood::Ill);
