@@ -90,7 +90,8 @@ class Record:
         if woken < len(self.wakings) and self.wakings[woken] < end:
             begin = self.wakings[woken]
         own, at, has_run = 0, begin, False
-        for until, thread, process, charged in self.runs[bisect.bisect_left(self.runs, (begin,)):]:
+        for index in range(bisect.bisect_left(self.runs, (begin,)), len(self.runs)):
+            until, thread, process, charged = self.runs[index]
             took = min(until, end) - at
             if thread == IDLE:
                 own += took if has_run else 0
