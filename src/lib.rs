@@ -16,6 +16,7 @@
 //! | [`http`] | API, page, metrics |
 //! | [`simulation`] | a timeline played through all of it, without clock and network |
 //! | [`counters`] | written by `dns`, read by `http` |
+//! | [`pace`] | long work in short pieces, so that answers need not wait for it |
 //! | [`cli`] | one file a command: the composition root |
 
 pub mod cli;
@@ -27,6 +28,7 @@ pub mod dns;
 pub mod health;
 pub mod hooks;
 pub mod http;
+pub mod pace;
 pub mod simulation;
 pub mod snapshot;
 pub mod zone;

@@ -11,6 +11,7 @@ use crate::control::common;
 use crate::control::loaded::Loaded;
 use crate::control::roster::{MemberState, PoolState};
 use crate::control::slow_start;
+use crate::pace;
 use crate::snapshot::PoolInput;
 
 /// No answer's TTL is shortened below this (seconds).
@@ -56,6 +57,7 @@ impl Answers {
         let mut decided = Decided { affected, ..Decided::default() };
         for &index in pools {
             let (pool, state) = (&loaded.pools[index], &mut states[index]);
+            pace::did(state.members.len());
             let step = slow_start::step(pool, state, now);
             let serving = state.serving();
             decided.taken.extend(charge::settle(pool, state, &serving).map(|taken| (index, taken)));
@@ -64,6 +66,7 @@ impl Answers {
             put(&mut self.health, index, health(pool, state));
         }
         for &index in &decided.affected {
+            pace::did(states[index].members.len());
             let id = PoolId(index as u32);
             let selection = select(&loaded.pools, &self.health, id);
             let ttl = ttl(id, &selection, loaded.pools[index].ttl, states);

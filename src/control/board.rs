@@ -14,11 +14,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::control::answers::Pools;
-use crate::control::pace::{PIECE, Pace};
 use crate::control::report;
 use crate::control::state::ControlState;
 use crate::control::status::PoolStatus;
 use crate::control::store::KeptPool;
+use crate::pace::{self, PIECE};
 
 /// Of all pools, in their order.
 #[derive(Debug, Default)]
@@ -31,22 +31,22 @@ pub struct Board {
     left: Range<usize>,
     /// Replaced, and perhaps still read.
     retired: Vec<Arc<PoolStatus>>,
-    pace: Pace,
 }
 
 impl Board {
     pub fn new(state: &ControlState, now: Timestamp) -> Board {
-        let (pools, pace) = (0..state.pools.len(), Pace::default());
-        let told = pools.clone().map(|pool| told(pool, state, now, &pace)).collect();
+        let pools = 0..state.pools.len();
+        let told = pools.clone().map(|pool| told(pool, state, now)).collect();
         let kept = pools.map(|pool| Arc::new(kept(pool, state))).collect();
-        Board { told, kept, is_changed: true, pace, ..Board::default() }
+        Board { told, kept, is_changed: true, ..Board::default() }
     }
 
     /// Puts all pools of another configuration in the place of these.
     pub fn reset(&mut self, state: &ControlState, now: Timestamp) {
-        let Board { told, retired, .. } = std::mem::replace(self, Board::new(state, now));
-        self.retired = retired;
-        self.retired.extend(told);
+        let old = std::mem::replace(self, Board::new(state, now));
+        self.retired = old.retired;
+        self.retired.extend(old.told);
+        pace::free(old.kept, |pool| pool.members.len());
     }
 
     /// Brings these pools up to date.
@@ -104,7 +104,7 @@ impl Board {
 
     /// How many members it has.
     fn renew_one(&mut self, pool: usize, state: &ControlState, now: Timestamp) -> usize {
-        let told = told(pool, state, now, &self.pace);
+        let told = told(pool, state, now);
         let members = told.members.len();
         self.retired.push(std::mem::replace(&mut self.told[pool], told));
         self.keep_one(pool, state);
@@ -127,14 +127,14 @@ impl Board {
             members += pool.members.len();
             for member in Arc::into_inner(pool).into_iter().flat_map(|pool| pool.members) {
                 drop(member);
-                self.pace.step();
+                pace::did(1);
             }
         }
     }
 }
 
-fn told(pool: usize, state: &ControlState, now: Timestamp, pace: &Pace) -> Arc<PoolStatus> {
-    Arc::new(report::pool_status(state, pool, now, pace))
+fn told(pool: usize, state: &ControlState, now: Timestamp) -> Arc<PoolStatus> {
+    Arc::new(report::pool_status(state, pool, now))
 }
 
 fn kept(pool: usize, state: &ControlState) -> KeptPool {

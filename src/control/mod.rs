@@ -24,7 +24,6 @@
 //! | [`report`], [`explain`] | decides: what is told, and in which words |
 //! | [`board`] | decides: which part of it is brought up to date, and when |
 //! | [`journal`] | what happened, for log, page and hooks |
-//! | [`pace`] | lets threads that answer have the core in between |
 //! | [`turns`] | changes of standing, on their way to the hooks |
 //! | [`versioned`] | does: reads and writes the files of the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
@@ -44,7 +43,6 @@ pub mod loaded;
 pub mod moves;
 pub mod orders;
 pub mod overrides;
-pub mod pace;
 pub mod push;
 pub mod recorder;
 pub mod report;

@@ -15,6 +15,7 @@ use crate::control::explain;
 use crate::control::loaded::Loaded;
 use crate::control::request::{Request, RequestFault, fault};
 use crate::control::roster::{MemberState, PoolState};
+use crate::pace;
 
 /// Orders in force at a time.
 const MAX_OVERRIDES: usize = 1000;
@@ -97,6 +98,7 @@ pub fn apply(
 ) -> Vec<(usize, String, String)> {
     let mut told = vec![];
     for (index, (pool, state)) in loaded.pools.iter().zip(pools).enumerate() {
+        pace::did(state.members.len());
         let held = LazyCell::new(|| hold(loaded, index));
         for (member, state) in pool.membership.iter().zip(&mut state.members) {
             let newest = overrides.iter().rev().filter(|order| !order.is_over(now));

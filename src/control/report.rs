@@ -18,7 +18,6 @@ use crate::control::explain;
 use crate::control::load::Load;
 use crate::control::loaded::Loaded;
 use crate::control::orders;
-use crate::control::pace::Pace;
 use crate::control::roster::MemberState;
 use crate::control::state::ControlState;
 use crate::control::status::{
@@ -27,15 +26,15 @@ use crate::control::status::{
 };
 use crate::control::watched::Watched;
 use crate::health::probe::describe;
+use crate::pace;
 use crate::snapshot::PoolInput;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// With each pool as it is now.
 pub fn status(state: &ControlState, now: Timestamp) -> Status {
-    let pace = Pace::default();
     let pools = 0..state.loaded.pools.len();
-    whole(pools.map(|index| Arc::new(pool_status(state, index, now, &pace))).collect(), state)
+    whole(pools.map(|index| Arc::new(pool_status(state, index, now))).collect(), state)
 }
 
 /// With these pools.
@@ -58,7 +57,7 @@ pub fn whole(pools: Vec<Arc<PoolStatus>>, state: &ControlState) -> Status {
     }
 }
 
-pub fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pace) -> PoolStatus {
+pub fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolStatus {
     let pools = &state.loaded.pools;
     let (pool, members) = (&pools[index], &state.pools[index]);
     let PoolInput { selection, ttl } = &state.answers()[index];
@@ -69,7 +68,7 @@ pub fn pool_status(state: &ControlState, index: usize, now: Timestamp, pace: &Pa
     let shortage = short.then_some(why.as_str());
     let statuses = pool.membership.iter().zip(&members.members).enumerate();
     let statuses = statuses.map(|(place, (member, health))| {
-        pace.step();
+        pace::did(1);
         let in_answers = selection.has(PoolId(index as u32), place);
         member_status(pool, &member, health, in_answers, shortage, keeps, now)
     });

@@ -30,6 +30,7 @@ use crate::control::suspicion::Suspicion;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
 use crate::health::probe::Subject;
+use crate::pace;
 
 /// The members of one pool, in its order.
 #[derive(Debug)]
@@ -185,7 +186,8 @@ fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -
     stays.retain(|node, (old, _)| new.get(node) == Some(&old.addresses));
     let untried = Memory { standing: Standing::Out, since: maker.now };
     let untried = (!stays.is_empty()).then_some(untried);
-    let members = pool.membership.iter().map(|member| match stays.remove(member.node.as_str()) {
+    let members = pool.membership.iter().inspect(|_| pace::did(1));
+    let members = members.map(|member| match stays.remove(member.node.as_str()) {
         Some((old, state)) => maker.go_on((&member, pool), (&old, old_pool), state),
         None => maker.member(&member, pool, untried),
     });
@@ -269,7 +271,8 @@ impl Maker<'_> {
 }
 
 fn targets(pools: &[PoolState]) -> impl Iterator<Item = TargetId> {
-    pools.iter().flat_map(|pool| &pool.members).flat_map(MemberState::targets)
+    let members = pools.iter().flat_map(|pool| &pool.members).inspect(|_| pace::did(1));
+    members.flat_map(MemberState::targets)
 }
 
 impl PoolState {
@@ -287,6 +290,7 @@ impl PoolState {
     pub fn kept(&self, pool: &Pool) -> KeptPool {
         let node = |index: &usize| Some(pool.membership.get(*index)?.node.to_string());
         let members = pool.membership.iter().zip(&self.members).filter_map(|(member, state)| {
+            pace::did(1);
             let memory = state.check.memory()?;
             let serving = memory.standing == Standing::Serving;
             let (node, falls) = (member.node.to_string(), state.falls.clone());

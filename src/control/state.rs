@@ -31,6 +31,7 @@ use crate::control::status::{OverrideStatus, Refused};
 use crate::control::store::KeptPool;
 use crate::control::turns::Turn;
 use crate::health::{Observation, TargetId};
+use crate::pace;
 use crate::snapshot::PoolInput;
 
 /// What the slowest member of the first round has beyond its timeout.
@@ -203,6 +204,7 @@ impl ControlState {
         let (pools, plan) =
             roster::next(&self.loaded.pools, &old_pools, old, &mut self.numbers, now);
         self.pools = pools;
+        pace::free(old_pools, |pool| pool.membership.len());
         self.refused = None;
         self.find_places();
         let all = self.all();
@@ -329,6 +331,7 @@ impl ControlState {
     fn find_places(&mut self) {
         self.places.clear();
         for (pool, state) in self.pools.iter().enumerate() {
+            pace::did(state.members.len());
             for (member, MemberState { check, deep, .. }) in state.members.iter().enumerate() {
                 for (index, target) in check.targets().enumerate() {
                     self.places.insert(target, Place { pool, member, check: Some(index) });
@@ -347,6 +350,7 @@ impl ControlState {
         change: impl Fn(&Pool, &mut PoolState, Timestamp) -> Vec<Move>,
     ) {
         for &index in pools {
+            pace::did(self.pools[index].members.len());
             let moves = change(&self.loaded.pools[index], &mut self.pools[index], now);
             if !moves.is_empty() {
                 self.changed.insert(index);

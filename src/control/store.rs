@@ -17,13 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::control::damping::Falls;
 use crate::control::turns::Told;
 use crate::control::versioned;
+use crate::pace;
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "health.json";
@@ -63,6 +64,7 @@ pub struct KeptPool {
     /// Nodes of the tier in charge, of a pool with `stay`.
     #[serde(default)]
     pub in_charge: Vec<String>,
+    #[serde(serialize_with = "in_pieces")]
     pub members: Vec<KeptMember>,
 }
 
@@ -82,6 +84,10 @@ struct Content<P> {
     version: u32,
     written: Timestamp,
     pools: P,
+}
+
+fn in_pieces<S: Serializer>(members: &[KeptMember], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(members.iter().inspect(|_| pace::did(1)))
 }
 
 impl KeptPool {

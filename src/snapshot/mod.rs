@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::cluster::pool::Pool;
 use crate::cluster::selection::Selection;
+use crate::pace;
 use crate::snapshot::pool::PoolAnswer;
 use crate::snapshot::statics::Statics;
 
@@ -84,6 +85,7 @@ fn answer(
     old: Option<&Arc<PoolAnswer>>,
 ) -> Arc<PoolAnswer> {
     let PoolInput { selection, ttl } = &inputs[index];
+    pace::did(selection.members.len());
     let new = PoolAnswer::new(&pools[index], pools, selection, *ttl);
     match old {
         Some(old) if **old == new => Arc::clone(old),
