@@ -1,8 +1,7 @@
 """Who had a core, by the kernel's own record (tracefs).
 
-A server answers late when another thread of it has its core, and that is the server's doing. It is
-not when the kernel writes to the disk there, or the host runs somebody else: to tell the two apart
-takes knowing who ran.
+On a virtual machine an answer may be late because the host ran somebody else on the core: nothing
+that runs there can be earlier. To tell that from all else takes knowing who ran.
 """
 import atexit
 import bisect
@@ -15,20 +14,21 @@ INSTANCES = "/sys/kernel/tracing/instances"
 ROOM_KB = 160 << 10
 IDLE = 0
 
-HEAD = r"\(\s*(?P<process>[\d-]+)\) \[\d+\] \S+\s+(?P<at>\d+\.\d+): "
+HEAD = r"\[\d+\] \S+\s+(?P<at>\d+\.\d+): "
 SWITCH = re.compile(HEAD + r"sched_switch: prev_comm=.*? prev_pid=(?P<thread>\d+) ")
 RUNTIME = re.compile(r"sched_stat_runtime: .* runtime=(\d+) \[ns\]")
 WAKING = re.compile(HEAD + "sched_waking: ")
+SOFTIRQ = re.compile(HEAD + "softirq_(?P<end>entry|exit): ")
 
 
 class Record:
-    """Of `core`, and of when `thread` of `process` is woken. Where the kernel keeps none, it says
-    that the process had the core all the time."""
+    """Of `core`, and of when `thread` is woken. Where the kernel keeps none, it says that the host
+    took nothing."""
 
-    def __init__(self, core, process, thread):
-        self.process, self.thread = str(process), thread
-        # Of each thread in turn: when it left the core, and the time that it was charged for.
-        self.runs, self.wakings, self.charged = [], [], 0
+    def __init__(self, core, thread):
+        self.thread = thread
+        # Of each thread in turn: when it left the core, and how long the kernel says that it ran.
+        self.runs, self.wakings, self.known, self.softirq = [], [], 0, 0
         self.here = os.path.join(INSTANCES, f"tiovivo-bench-{os.getpid()}-{thread}")
         try:
             os.mkdir(self.here)
@@ -37,13 +37,13 @@ class Record:
             return
         atexit.register(self.remove)
         self.say("trace_clock", "mono")
-        self.say("options/record-tgid", 1)
         self.say(f"per_cpu/cpu{core}/buffer_size_kb", ROOM_KB)
         on_core, of_thread = f"CPU == {core}", f"pid == {thread}"
-        for event, those in [("sched_switch", on_core), ("sched_stat_runtime", on_core),
-                             ("sched_waking", of_thread)]:
-            self.say(f"events/sched/{event}/filter", those)
-            self.say(f"events/sched/{event}/enable", 1)
+        for event, those in [("sched/sched_switch", on_core), ("sched/sched_stat_runtime", on_core),
+                             ("sched/sched_waking", of_thread), ("irq/softirq_entry", on_core),
+                             ("irq/softirq_exit", on_core)]:
+            self.say(f"events/{event}/filter", those)
+            self.say(f"events/{event}/enable", 1)
 
     def say(self, file, what):
         with open(os.path.join(self.here, file), "w") as opened:
@@ -68,37 +68,44 @@ class Record:
 
     def take(self, line):
         if found := RUNTIME.search(line):
-            self.charged += int(found[1]) / 1e9
+            self.known += int(found[1]) / 1e9
+        elif found := SOFTIRQ.search(line):
+            at = float(found["at"])
+            if found["end"] == "entry":
+                self.softirq = at
+            else:
+                self.known += at - self.softirq
         elif found := SWITCH.search(line):
-            run = float(found["at"]), int(found["thread"]), found["process"], self.charged
-            self.runs.append(run)
-            self.charged = 0
+            self.runs.append((float(found["at"]), int(found["thread"]), self.known))
+            self.known = 0
         elif found := WAKING.search(line):
             self.wakings.append(float(found["at"]))
 
-    def own(self, begin, end):
-        """Of the seconds between two moments (of the monotonic clock), those in which the process
-        kept the thread from its work: others of its threads had the core, or the thread worked, or
-        it waited for something else than the core.
+    def host(self, begin, end):
+        """Of the seconds between two moments (of the monotonic clock), those in which the host did
+        not run the core, or that of whoever sent what the thread was woken for.
 
-        The kernel charges nobody for what the host took. What it did itself with a thread at the
-        door is charged to that thread, so no more counts than the time between two switches.
+        A core that idles although the thread was woken is one that the host does not run. The kernel
+        charges no thread for what the host took of its time, and counts softirqs apart.
         """
-        if not self.runs:
-            return end - begin
-        woken = bisect.bisect_left(self.wakings, begin)
-        if woken < len(self.wakings) and self.wakings[woken] < end:
-            begin = self.wakings[woken]
-        own, at, has_run = 0, begin, False
-        for index in range(bisect.bisect_left(self.runs, (begin,)), len(self.runs)):
-            until, thread, process, charged = self.runs[index]
-            took = min(until, end) - at
-            if thread == IDLE:
-                own += took if has_run else 0
-            elif process == self.process:
-                own += min(took, charged)
-            has_run |= thread == self.thread
+        at = self.arrival(begin, end)
+        host, is_woken = at - begin, at > begin
+        for index in range(bisect.bisect_left(self.runs, (at,)), len(self.runs)):
+            until, thread, known = self.runs[index]
+            if thread != IDLE or is_woken:
+                host += max(0, min(until, end) - at - known)
+            is_woken &= thread != self.thread
             at = until
             if until >= end:
                 break
-        return own
+        return host
+
+    def arrival(self, begin, end):
+        """When the thread, which slept, was woken; `begin` when it did not sleep."""
+        woken = bisect.bisect_left(self.wakings, begin)
+        if woken == len(self.wakings) or self.wakings[woken] >= end:
+            return begin
+        at = self.wakings[woken]
+        before, after = (bisect.bisect_left(self.runs, (moment,)) for moment in (begin, at))
+        ran = any(thread == self.thread for _, thread, _ in self.runs[before:after])
+        return begin if ran else at

@@ -18,8 +18,7 @@ class Watch:
     def __init__(self, server, address, message):
         self.asker, self.message = wire.Asker(address), message
         self.reply, self.slow = b"", []
-        pid = server.pids()[-1]
-        self.record = Record(procs.SERVER_CORE, pid, answering(pid))
+        self.record = Record(procs.SERVER_CORE, answering(server.pids()[-1]))
 
     def look(self):
         sent, received, self.reply = self.asker.exchange(self.message)
@@ -42,22 +41,21 @@ class Watch:
     def end(self):
         """What the slowest answer took."""
         self.record.end()
-        own = [self.record.own(sent, received) for sent, received in self.slow]
         whole = [received - sent for sent, received in self.slow]
-        return Slowest(max(own, default=QUICK) * 1000, max(whole, default=QUICK) * 1000)
+        ran = [received - sent - self.record.host(sent, received) for sent, received in self.slow]
+        return Slowest(max(ran, default=QUICK) * 1000, max(whole, default=QUICK) * 1000)
 
 
 @dataclass
 class Slowest:
     """Milliseconds."""
-    own: float
-    """Of the answer that waited longest for the server itself, without what the kernel and the host
-    took of its core."""
+    ran: float
+    """Of the answer that was slowest but for the time in which the host did not run the core."""
     whole: float
     """Of the slowest one, whoever it waited for."""
 
     def __str__(self):
-        return f"{self.own:.2f} ({self.whole:.2f})"
+        return f"{self.ran:.2f} ({self.whole:.2f})"
 
 
 def answering(pid):
