@@ -83,13 +83,14 @@ class Record:
 
     def host(self, begin, end):
         """Of the seconds between two moments (of the monotonic clock), those in which the host did
-        not run the core, or that of whoever sent what the thread was woken for.
+        not run the core although the thread was woken, as far as the kernel's record proves it.
 
-        A core that idles although the thread was woken is one that the host does not run. The kernel
-        charges no thread for what the host took of its time, and counts softirqs apart.
+        A core that idles meanwhile is one that the host does not run. The kernel charges no thread
+        for what the host took of its time, and counts softirqs apart.
         """
-        at = self.arrival(begin, end)
-        host, is_woken = at - begin, at > begin
+        first = bisect.bisect_left(self.wakings, begin)
+        is_woken = first < len(self.wakings) and self.wakings[first] < end
+        host, at = 0, self.wakings[first] if is_woken else begin
         for index in range(bisect.bisect_left(self.runs, (at,)), len(self.runs)):
             until, thread, known = self.runs[index]
             if thread != IDLE or is_woken:
@@ -99,13 +100,3 @@ class Record:
             if until >= end:
                 break
         return host
-
-    def arrival(self, begin, end):
-        """When the thread, which slept, was woken; `begin` when it did not sleep."""
-        woken = bisect.bisect_left(self.wakings, begin)
-        if woken == len(self.wakings) or self.wakings[woken] >= end:
-            return begin
-        at = self.wakings[woken]
-        before, after = (bisect.bisect_left(self.runs, (moment,)) for moment in (begin, at))
-        ran = any(thread == self.thread for _, thread, _ in self.runs[before:after])
-        return begin if ran else at
