@@ -86,6 +86,8 @@ class Asker:
     SO_TIMESTAMPING = 37
     # Of what is sent and of what is received, by the kernel, and without the message again.
     STAMPS = 2 | 8 | 16 | 2048
+    # Seconds. The kernel stamps what comes some time after the first socket has asked for it.
+    STAMPED_AFTER = 0.1
 
     def __init__(self, address):
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -93,6 +95,7 @@ class Asker:
         self.sock.setsockopt(socket.SOL_SOCKET, self.SO_RCVBUFFORCE, 16 << 20)
         self.sock.settimeout(1)
         self.sock.connect(address)
+        time.sleep(self.STAMPED_AFTER)
 
     def exchange(self, message):
         """When it was sent and when the reply came (seconds of the clock of the day), and the reply."""
