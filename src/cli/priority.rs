@@ -2,7 +2,7 @@
 //!
 //! | thread | nice | because |
 //! |---|---|---|
-//! | UDP workers | as started | they answer, and in short slices (`dns/udp/slice.rs`) |
+//! | UDP workers | as started | they answer, and go first anyway (`dns/udp/precedence.rs`) |
 //! | `async`: probes, the writer, streams, the page | +5 | a quarter is left of a full core |
 //! | `load`: reads and renders a changed configuration | +19 | nobody waits for it |
 //!

@@ -10,16 +10,16 @@
 //! | `batch` | up to 64 queries by two calls |
 //! | `outbox` | their replies, those to one peer in one message |
 //! | `sendmmsg` | the system call for that |
-//! | `slice` | has the core at once when a query comes |
+//! | `precedence` | has the core at once when a query comes |
 //! | `peer` | addresses of clients, and ours that they asked |
 
 mod batch;
 mod outbox;
 pub mod pace;
 mod peer;
+mod precedence;
 mod sendmmsg;
 mod single;
-mod slice;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -43,6 +43,7 @@ use crate::dns::tally::tally;
 use crate::dns::udp::batch::Batch;
 use crate::dns::udp::pace::{MANY, Pace, Room, SOME};
 use crate::dns::udp::peer::{Address, Peer, is_looping};
+use crate::dns::udp::precedence::Precedence;
 use crate::snapshot::Snapshot;
 use crate::snapshot::publish::{Local, Reader};
 
@@ -84,7 +85,6 @@ pub fn start(
     let socket = Arc::new(socket);
     let fd = Arc::clone(&socket);
     let serve = move || {
-        slice::shorten();
         if let Some(core) = core {
             keep_on(core);
         }
@@ -127,10 +127,12 @@ struct Serve<'s, P> {
     desk: Desk,
     wildcard: bool,
     pace: Pace,
+    precedence: Precedence,
     batch: Batch<'s, P>,
 }
 
 impl<'s, P: Peer> Serve<'s, P> {
+    /// In the thread that will run it.
     fn new(socket: &'s UdpSocket, address: SocketAddr, block: usize, shared: Shared) -> Self {
         let wildcard = is_wildcard(address);
         Serve {
@@ -138,6 +140,7 @@ impl<'s, P: Peer> Serve<'s, P> {
             desk: Desk { snapshot: shared.reader.local(), shared, block },
             wildcard,
             pace: Pace::default(),
+            precedence: Precedence::take(),
             batch: Batch::new(socket, wildcard),
         }
     }
@@ -165,7 +168,10 @@ impl<'s, P: Peer> Serve<'s, P> {
                 Room::Many => self.batch.serve::<MANY>(&mut self.desk),
             };
             match received {
-                Ok(received) => self.pace.follow(received),
+                Ok(received) => {
+                    self.pace.follow(received);
+                    self.precedence.follow(self.pace.room());
+                }
                 Err(error) => {
                     tracing::warn!("receiving queries: {error}");
                     std::thread::sleep(ERROR_PAUSE);

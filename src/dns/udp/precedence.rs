@@ -1,0 +1,165 @@
+//! A worker that wakes has the core at once, whoever runs there.
+//!
+//! The kernel lets whoever runs finish its slice, some milliseconds, before a thread that wakes.
+//! Not before one with real time, so a worker has that while it is not pressed, where the process
+//! may: as root, or with a limit of real-time priority (`RLIMIT_RTPRIO`) of 1. It answers in a few
+//! microseconds and sleeps again.
+//!
+//! A worker that is pressed would keep all others from their core, the probes too, so it gives real
+//! time up until the rush is over. Then, and where it may not have it, its slices are short: the
+//! kernel (Linux 6.12 and later) prefers those to longer ones, but not over a thread that had less
+//! than its share lately.
+
+use std::io;
+
+use nix::libc::{SCHED_OTHER, SCHED_RR, SYS_sched_setattr, syscall};
+use rustix::process::getpriority_process;
+
+use crate::dns::udp::pace::Room;
+
+/// Nanoseconds; the kernel takes no shorter one.
+const SHORTEST: u64 = 100_000;
+/// The lowest priority with real time is above all threads without.
+const LOWEST: u32 = 1;
+/// Calls for queries after a rush until it is taken to be over: turning real time on and off costs
+/// two system calls.
+const AFTER_A_RUSH: u32 = 64;
+
+/// Of the thread that made it, which alone may use it.
+#[derive(Debug)]
+pub enum Precedence {
+    RealTime,
+    /// So many calls until real time is asked for again.
+    Pressed(u32),
+    ShortSlices,
+}
+
+impl Precedence {
+    /// The highest that the kernel gives the calling thread.
+    pub fn take() -> Precedence {
+        match real_time() {
+            Ok(()) => Precedence::RealTime,
+            Err(error) => {
+                tracing::debug!("an answering thread has no real time: {error}");
+                shorten();
+                Precedence::ShortSlices
+            }
+        }
+    }
+
+    /// The next call makes so much room for queries.
+    #[inline]
+    pub fn follow(&mut self, room: Room) {
+        match self {
+            Precedence::RealTime if room == Room::Many => {
+                shorten();
+                *self = Precedence::Pressed(AFTER_A_RUSH);
+            }
+            Precedence::Pressed(calls) if room == Room::Many => *calls = AFTER_A_RUSH,
+            Precedence::Pressed(0) => *self = Precedence::take(),
+            Precedence::Pressed(calls) => *calls -= 1,
+            Precedence::RealTime | Precedence::ShortSlices => {}
+        }
+    }
+}
+
+fn real_time() -> io::Result<()> {
+    ask(SCHED_RR, 0, LOWEST, 0)
+}
+
+/// Best effort: an answer may only be later without.
+fn shorten() {
+    // The call sets the nice value, too.
+    let asked = getpriority_process(None)
+        .map_err(io::Error::from)
+        .and_then(|nice| ask(SCHED_OTHER, nice, 0, SHORTEST));
+    if let Err(error) = asked {
+        tracing::debug!("an answering thread keeps its slices: {error}");
+    }
+}
+
+/// `struct sched_attr` of the kernel, in its first version.
+#[repr(C)]
+struct Attributes {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    /// Of a thread without real time: its slice. Older kernels do not look at it.
+    runtime: u64,
+    deadline: u64,
+    period: u64,
+}
+
+#[expect(unsafe_code, reason = "neither the C library nor a crate wraps this call")]
+fn ask(policy: i32, nice: i32, priority: u32, runtime: u64) -> io::Result<()> {
+    let attributes = Attributes {
+        size: size_of::<Attributes>() as u32,
+        policy: policy as u32,
+        flags: 0,
+        nice,
+        priority,
+        runtime,
+        deadline: 0,
+        period: 0,
+    };
+    // SAFETY: the kernel reads `size` octets of `attributes`, which outlives the call, and keeps
+    // nothing of it.
+    let result = unsafe { syscall(SYS_sched_setattr, 0, &raw const attributes, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the kernel says it (proc(5), field 41 of `stat`).
+    fn has_real_time() -> bool {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        fields.split(' ').nth(41 - 3) == Some(&SCHED_RR.to_string())
+    }
+
+    fn in_a_thread(test: impl FnOnce() + Send + 'static) {
+        std::thread::spawn(test).join().unwrap();
+    }
+
+    /// Without privilege, and over any kernel that tests run on.
+    #[test]
+    fn the_kernel_takes_short_slices() {
+        in_a_thread(|| {
+            let nice = getpriority_process(None).unwrap();
+            ask(SCHED_OTHER, nice, 0, SHORTEST).unwrap();
+            assert!(!has_real_time());
+        });
+    }
+
+    #[test]
+    fn a_thread_has_what_it_says() {
+        in_a_thread(|| {
+            let precedence = Precedence::take();
+            assert_eq!(has_real_time(), matches!(precedence, Precedence::RealTime));
+        });
+    }
+
+    #[test]
+    fn real_time_is_given_up_in_a_rush_and_taken_again_when_it_is_over() {
+        in_a_thread(|| {
+            let mut precedence = Precedence::take();
+            let may = has_real_time();
+            precedence.follow(Room::Some);
+            assert_eq!(has_real_time(), may);
+            for _ in 0..2 {
+                precedence.follow(Room::Many);
+                assert!(!has_real_time());
+                for _ in 0..AFTER_A_RUSH {
+                    precedence.follow(Room::One);
+                }
+                assert!(!has_real_time());
+            }
+            precedence.follow(Room::One);
+            assert_eq!(has_real_time(), may);
+        });
+    }
+}
