@@ -298,7 +298,7 @@ def slowest(found):
 
 
 def listed(found):
-    return " ".join(map(str, found))
+    return ", ".join(map(str, found))
 
 
 def burst(folder, _):

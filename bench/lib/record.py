@@ -5,6 +5,7 @@ that runs there can be earlier. To tell that from all else takes knowing who ran
 """
 import atexit
 import bisect
+import collections
 import contextlib
 import os
 import re
@@ -15,7 +16,7 @@ ROOM_KB = 160 << 10
 IDLE = 0
 
 HEAD = r"\[\d+\] \S+\s+(?P<at>\d+\.\d+): "
-SWITCH = re.compile(HEAD + r"sched_switch: prev_comm=.*? prev_pid=(?P<thread>\d+) ")
+SWITCH = re.compile(HEAD + r"sched_switch: prev_comm=(?P<name>.*?) prev_pid=(?P<thread>\d+) ")
 RUNTIME = re.compile(r"sched_stat_runtime: .* runtime=(\d+) \[ns\]")
 WAKING = re.compile(HEAD + "sched_waking: ")
 SOFTIRQ = re.compile(HEAD + "softirq_(?P<end>entry|exit): ")
@@ -27,7 +28,8 @@ class Record:
 
     def __init__(self, core, thread):
         self.thread = thread
-        # Of each thread in turn: when it left the core, and how long the kernel says that it ran.
+        # Of each thread in turn: when it left the core, how long the kernel says that it ran, and
+        # its name.
         self.runs, self.wakings, self.known, self.softirq = [], [], 0, 0
         self.here = os.path.join(INSTANCES, f"tiovivo-bench-{os.getpid()}-{thread}")
         try:
@@ -76,7 +78,8 @@ class Record:
             else:
                 self.known += at - self.softirq
         elif found := SWITCH.search(line):
-            self.runs.append((float(found["at"]), int(found["thread"]), self.known))
+            run = float(found["at"]), int(found["thread"]), self.known, found["name"]
+            self.runs.append(run)
             self.known = 0
         elif found := WAKING.search(line):
             self.wakings.append(float(found["at"]))
@@ -88,15 +91,30 @@ class Record:
         A core that idles meanwhile is one that the host does not run. The kernel charges no thread
         for what the host took of its time, and counts softirqs apart.
         """
+        host = 0
+        for took, known, thread, is_woken, _ in self.turns(begin, end):
+            if thread != IDLE or is_woken:
+                host += max(0, took - known)
+        return host
+
+    def before(self, begin, end):
+        """Who had the core between two moments before the thread, and for how many seconds."""
+        others = collections.Counter()
+        for took, _, thread, _, name in self.turns(begin, end):
+            if thread not in (IDLE, self.thread):
+                others[name] += took
+        return others
+
+    def turns(self, begin, end):
+        """Of each that had the core, from when the thread is woken: how long, how much of that the
+        kernel knows, its number, whether the thread waits meanwhile, and its name."""
         first = bisect.bisect_left(self.wakings, begin)
         is_woken = first < len(self.wakings) and self.wakings[first] < end
-        host, at = 0, self.wakings[first] if is_woken else begin
+        at = self.wakings[first] if is_woken else begin
         for index in range(bisect.bisect_left(self.runs, (at,)), len(self.runs)):
-            until, thread, known = self.runs[index]
-            if thread != IDLE or is_woken:
-                host += max(0, min(until, end) - at - known)
+            until, thread, known, name = self.runs[index]
+            yield min(until, end) - at, known, thread, is_woken, name
             is_woken &= thread != self.thread
             at = until
             if until >= end:
                 break
-        return host

@@ -1,4 +1,5 @@
 """Who looks for slow answers while something happens."""
+import collections
 import os
 import time
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from lib.record import Record
 PAUSE = 0.0005
 # An answer within so many seconds is not looked into.
 QUICK = 0.0005
+# Milliseconds that are worth the name of who had them.
+TOLD = 1.5
 
 
 class Watch:
@@ -43,7 +46,11 @@ class Watch:
         self.record.end()
         whole = [received - sent for sent, received in self.slow]
         ran = [received - sent - self.record.host(sent, received) for sent, received in self.slow]
-        return Slowest(max(ran, default=QUICK) * 1000, max(whole, default=QUICK) * 1000)
+        ahead = collections.Counter()
+        if self.slow:
+            ahead = self.record.before(*self.slow[ran.index(max(ran))])
+        return Slowest(max(ran, default=QUICK) * 1000, max(whole, default=QUICK) * 1000,
+                       *(f"{name} {took * 1000:.1f}" for name, took in ahead.most_common(1)))
 
 
 @dataclass
@@ -53,9 +60,12 @@ class Slowest:
     """Of the answer that was slowest but for the time in which the host did not run the core."""
     whole: float
     """Of the slowest one, whoever it waited for."""
+    ahead: str = ""
+    """The thread that the first waited for most, and how long."""
 
     def __str__(self):
-        return f"{self.ran:.2f} ({self.whole:.2f})"
+        ahead = f" after {self.ahead}" if self.ahead and self.ran > TOLD else ""
+        return f"{self.ran:.2f} ({self.whole:.2f}){ahead}"
 
 
 def answering(pid):
