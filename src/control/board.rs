@@ -125,9 +125,8 @@ impl Board {
             && let Some(pool) = self.retired.pop()
         {
             members += pool.members.len();
-            for member in Arc::into_inner(pool).into_iter().flat_map(|pool| pool.members) {
-                drop(member);
-                pace::did(1);
+            if let Some(pool) = Arc::into_inner(pool) {
+                pace::free(pool.members, |_| 1);
             }
         }
     }
