@@ -13,6 +13,7 @@ mod failover;
 mod hooks;
 mod idle;
 mod orders;
+mod precedence;
 mod reload;
 mod restart;
 mod server;
