@@ -170,7 +170,7 @@ impl<'s, P: Peer> Serve<'s, P> {
             match received {
                 Ok(received) => {
                     self.pace.follow(received);
-                    self.precedence.follow();
+                    self.precedence.follow(self.pace.room());
                 }
                 Err(error) => {
                     tracing::warn!("receiving queries: {error}");

@@ -5,100 +5,61 @@
 //! may: as root, or with a limit of real-time priority (`RLIMIT_RTPRIO`) of 1. It answers in a few
 //! microseconds and sleeps again.
 //!
-//! One that is pressed would keep all others from their core, the probes too. So a worker that uses
-//! more than half of a core gives real time up until it uses less. Then, and where it may not have
-//! it, its slices are short: the kernel (Linux 6.12 and later) prefers those to longer ones, but
-//! not over a thread that had less than its share lately.
+//! A worker that is pressed would keep all others from their core, the probes too, so it gives real
+//! time up until the rush is over. Then, and where it may not have it, its slices are short: the
+//! kernel (Linux 6.12 and later) prefers those to longer ones, but not over a thread that had less
+//! than its share lately.
 
 use std::io;
-use std::time::Duration;
 
 use nix::libc::{SCHED_OTHER, SCHED_RR, SYS_sched_setattr, syscall};
 use rustix::process::getpriority_process;
-use rustix::time::{ClockId, clock_gettime};
+
+use crate::dns::udp::pace::Room;
 
 /// Nanoseconds; the kernel takes no shorter one.
 const SHORTEST: u64 = 100_000;
 /// The lowest priority with real time is above all threads without.
 const LOWEST: u32 = 1;
-/// Calls for queries between two looks at the clocks.
-const LOOK_EVERY: u32 = 64;
+/// Calls for queries after a rush until it is taken to be over: turning real time on and off costs
+/// two system calls.
+const AFTER_A_RUSH: u32 = 64;
 
 /// Of the thread that made it, which alone may use it.
 #[derive(Debug)]
-pub struct Precedence {
-    class: Class,
-    /// Until the next look.
-    calls: u32,
-    looked: Moment,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub enum Precedence {
     RealTime,
-    /// Short slices, until it uses less.
-    Pressed,
-    /// Short slices: it may not have more.
-    Ordinary,
+    /// So many calls until real time is asked for again.
+    Pressed(u32),
+    ShortSlices,
 }
 
 impl Precedence {
     /// The highest that the kernel gives the calling thread.
     pub fn take() -> Precedence {
-        Precedence { class: highest(), calls: LOOK_EVERY, looked: Moment::now() }
-    }
-
-    /// After each call for queries.
-    #[inline]
-    pub fn follow(&mut self) {
-        self.calls -= 1;
-        if self.calls == 0 {
-            self.look(Moment::now());
-        }
-    }
-
-    #[cold]
-    fn look(&mut self, now: Moment) {
-        self.class = match (self.class, now.is_pressed_since(&self.looked)) {
-            (Class::RealTime, true) => {
+        match real_time() {
+            Ok(()) => Precedence::RealTime,
+            Err(error) => {
+                tracing::debug!("an answering thread has no real time: {error}");
                 shorten();
-                Class::Pressed
+                Precedence::ShortSlices
             }
-            (Class::Pressed, false) => highest(),
-            (same, _) => same,
-        };
-        (self.calls, self.looked) = (LOOK_EVERY, now);
-    }
-}
-
-fn highest() -> Class {
-    match real_time() {
-        Ok(()) => Class::RealTime,
-        Err(error) => {
-            tracing::debug!("an answering thread has no real time: {error}");
-            shorten();
-            Class::Ordinary
         }
     }
-}
 
-/// By the clock of the thread's own time on a core, and by the one of all time.
-#[derive(Debug)]
-struct Moment {
-    own: Duration,
-    all: Duration,
-}
-
-impl Moment {
-    fn now() -> Moment {
-        let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
-        Moment { own: read(ClockId::ThreadCPUTime), all: read(ClockId::Monotonic) }
-    }
-
-    /// More than half of a core.
-    fn is_pressed_since(&self, last: &Moment) -> bool {
-        let all = self.all.saturating_sub(last.all);
-        self.own.saturating_sub(last.own) * 2 > all
+    /// The next call makes so much room for queries.
+    #[inline]
+    pub fn follow(&mut self, room: Room) {
+        match self {
+            Precedence::RealTime if room == Room::Many => {
+                shorten();
+                *self = Precedence::Pressed(AFTER_A_RUSH);
+            }
+            Precedence::Pressed(calls) if room == Room::Many => *calls = AFTER_A_RUSH,
+            Precedence::Pressed(0) => *self = Precedence::take(),
+            Precedence::Pressed(calls) => *calls -= 1,
+            Precedence::RealTime | Precedence::ShortSlices => {}
+        }
     }
 }
 
@@ -175,30 +136,30 @@ mod tests {
     }
 
     #[test]
-    fn real_time_is_given_up_with_more_than_half_of_a_core_and_taken_again_with_less() {
+    fn a_thread_has_what_it_says() {
         in_a_thread(|| {
-            let mut precedence = Precedence::take();
-            let may = has_real_time();
-            assert_eq!(may, precedence.class == Class::RealTime);
-            let mut look = |own, all| {
-                let (own, all) = (Duration::from_micros(own), Duration::from_micros(all));
-                precedence.looked = Moment { own: Duration::ZERO, all: Duration::ZERO };
-                precedence.look(Moment { own, all });
-                has_real_time()
-            };
-            assert_eq!(look(50, 100), may);
-            assert!(!look(51, 100));
-            assert!(!look(99, 100));
-            assert_eq!(look(50, 100), may);
+            let precedence = Precedence::take();
+            assert_eq!(has_real_time(), matches!(precedence, Precedence::RealTime));
         });
     }
 
     #[test]
-    fn a_thread_that_sleeps_is_not_pressed() {
+    fn real_time_is_given_up_in_a_rush_and_taken_again_when_it_is_over() {
         in_a_thread(|| {
-            let last = Moment::now();
-            std::thread::sleep(Duration::from_millis(20));
-            assert!(!Moment::now().is_pressed_since(&last));
+            let mut precedence = Precedence::take();
+            let may = has_real_time();
+            precedence.follow(Room::Some);
+            assert_eq!(has_real_time(), may);
+            for _ in 0..2 {
+                precedence.follow(Room::Many);
+                assert!(!has_real_time());
+                for _ in 0..AFTER_A_RUSH {
+                    precedence.follow(Room::One);
+                }
+                assert!(!has_real_time());
+            }
+            precedence.follow(Room::One);
+            assert_eq!(has_real_time(), may);
         });
     }
 }
