@@ -16,7 +16,7 @@ use crate::process::site::{Plan, Site};
 
 const QUERIES: usize = 10_000;
 const CLIENTS: usize = 3;
-const RELOADS: usize = 15;
+const RELOADS: usize = 30;
 const RELOAD_EVERY: Duration = Duration::from_millis(100);
 const FLAP_EVERY: Duration = Duration::from_millis(50);
 const CHECK: &str = "every: 100ms, timeout: 99ms, fall: 1, rise: 1";
@@ -63,11 +63,14 @@ fn ten_thousand_queries_under_reloads_and_a_flapping_node_get_whole_answers() {
                 thread::sleep(FLAP_EVERY);
             }
         });
-        let mut next = Instant::now();
         let start = Instant::now();
-        while server.logged("is loaded:") < RELOADS || asked.load(Ordering::SeqCst) < QUERIES {
+        let mut next = start;
+        // Whoever loads has the core when nobody else wants it: that is waited for.
+        while reloads < RELOADS
+            || server.logged("is loaded:") < RELOADS / 2
+            || asked.load(Ordering::SeqCst) < QUERIES
+        {
             let ended = clients.iter().any(|client| client.is_finished());
-            // Whoever loads has the core when nobody else wants it.
             if ended || start.elapsed() > BOUND {
                 break;
             }
@@ -90,7 +93,7 @@ fn ten_thousand_queries_under_reloads_and_a_flapping_node_get_whole_answers() {
     for ((addresses, ttl), count) in &total {
         println!("{count:7}  TTL {ttl}  {addresses:?}");
     }
-    assert!(queries >= QUERIES && loaded >= RELOADS);
+    assert!(queries >= QUERIES && loaded >= RELOADS / 2);
 
     // A node that is always well is missing only where the log says that it was found ill.
     for ((members, ttl), steady) in plans.into_iter().zip([[0, 1], [3, 4]]) {
