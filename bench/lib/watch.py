@@ -44,13 +44,13 @@ class Watch:
     def end(self):
         """What the slowest answer took."""
         self.record.end()
-        whole = [received - sent for sent, received in self.slow]
-        ran = [received - sent - self.record.host(sent, received) for sent, received in self.slow]
-        ahead = collections.Counter()
-        if self.slow:
-            ahead = self.record.before(*self.slow[ran.index(max(ran))])
-        return Slowest(max(ran, default=QUICK) * 1000, max(whole, default=QUICK) * 1000,
-                       *(f"{name} {took * 1000:.1f}" for name, took in ahead.most_common(1)))
+        if not self.slow:
+            return Slowest(QUICK * 1000, QUICK * 1000, collections.Counter())
+        ran = {(sent, received): received - sent - self.record.host(sent, received)
+               for sent, received in self.slow}
+        worst = max(ran, key=ran.get)
+        whole = max(received - sent for sent, received in self.slow)
+        return Slowest(ran[worst] * 1000, whole * 1000, self.record.before(*worst))
 
 
 @dataclass
@@ -60,12 +60,15 @@ class Slowest:
     """Of the answer that was slowest but for the time in which the host did not run the core."""
     whole: float
     """Of the slowest one, whoever it waited for."""
-    ahead: str = ""
-    """The thread that the first waited for most, and how long."""
+    before: collections.Counter
+    """Who had the core before the first, and for how many seconds."""
 
     def __str__(self):
-        ahead = f" after {self.ahead}" if self.ahead and self.ran > TOLD else ""
-        return f"{self.ran:.2f} ({self.whole:.2f}){ahead}"
+        told = f"{self.ran:.2f} ({self.whole:.2f})"
+        if self.before and self.ran > TOLD:
+            [(name, took)] = self.before.most_common(1)
+            told += f" after {name} {took * 1000:.1f}"
+        return told
 
 
 def answering(pid):

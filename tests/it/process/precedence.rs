@@ -1,7 +1,7 @@
 //! Whom an answer waits for on its core: nobody, but in a flood all have their share.
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -33,7 +33,7 @@ fn threads_that_answer_have_real_time_but_in_a_flood() {
     let others = policies(server.pid(), |name| !answering(name));
     assert!(others.iter().all(|policy| *policy == ORDINARY), "{others:?}");
 
-    flood(&server, server.at());
+    flood(&server);
     until("the one that is pressed gives it up", || {
         policies(server.pid(), answering).contains(&ORDINARY).then_some(())
     });
@@ -48,12 +48,12 @@ fn threads_that_answer_have_real_time_but_in_a_flood() {
 }
 
 /// All at once, from one port.
-fn flood(server: &Server, at: SocketAddr) {
+fn flood(server: &Server) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let query = Ask::new("midominio.com", "A").message();
     server.signal(Signal::SIGSTOP);
     for _ in 0..FLOOD {
-        socket.send_to(&query, at).unwrap();
+        socket.send_to(&query, server.at()).unwrap();
     }
     server.signal(Signal::SIGCONT);
 }
