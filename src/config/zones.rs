@@ -169,9 +169,13 @@ impl Loaded {
 
     /// `zones/midominio.com.zone:12`.
     pub fn say(&self, place: Place) -> String {
+        format!("{}:{}", self.file_of(place), place.line)
+    }
+
+    /// The path of the file that a record stands in.
+    pub fn file_of(&self, place: Place) -> String {
         let file = self.zone.files.get(usize::from(place.file));
-        let file = file.map(|file| self.texts.path(file)).unwrap_or_default();
-        format!("{file}:{}", place.line)
+        file.map(|file| self.texts.path(file)).unwrap_or_default()
     }
 }
 

@@ -95,7 +95,7 @@ Enter at the registrar of midominio.com:
 
   Name server 1  ns1.midominio.com  192.0.2.53
   Name server 2  ns2.midominio.com  198.51.100.53
-  DS:            none (the zone is not signed)
+  DS:            none: answers are not signed; remove one that is there
 
 The same as records of the parent zone:
 

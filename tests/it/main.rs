@@ -22,6 +22,7 @@ mod process;
 mod promises;
 mod push;
 mod readme;
+mod records;
 mod scenario;
 mod schedule;
 mod simulate;

@@ -8,7 +8,7 @@ use crate::zone::lookup::Outcome;
 use crate::zone::name::Name;
 use crate::zone::rdata::walk::{names, target};
 use crate::zone::record::{Record, Zone};
-use crate::zone::rtype::{A, AAAA, DNSKEY, NS, SOA};
+use crate::zone::rtype::{A, AAAA, NS, SOA};
 use crate::zone::store::{TooLarge, Zones};
 
 /// One delegation, as it is meant to be.
@@ -19,8 +19,6 @@ pub struct Delegation {
     pub soa: Soa,
     /// The MNAME of the SOA is a CNAME in a zone of ours.
     pub mname_is_alias: bool,
-    /// The zone file brings keys of its own.
-    pub has_keys: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -76,7 +74,6 @@ fn delegation(zone: &Zone, store: &Zones) -> Option<Delegation> {
         servers: at_apex(NS).filter_map(server).collect(),
         mname_is_alias: matches!(addresses(store, &soa.mname), Addresses::Alias(_)),
         soa,
-        has_keys: at_apex(DNSKEY).next().is_some(),
     })
 }
 

@@ -24,10 +24,8 @@ pub fn registrar(delegation: &Delegation, config: &Path) -> String {
         // Writing to a String does not fail.
         let _ = writeln!(text, "  Name server {number:<2} {name:<width$}  {glue}");
     }
-    let ds = match delegation.has_keys {
-        false => "none (the zone is not signed)",
-        true => "the zone file has DNSKEY records; enter the DS that your signer gives",
-    };
+    // Said of what this server does, whatever a file has: it answers without signatures.
+    let ds = "none: answers are not signed; remove one that is there";
     let _ = writeln!(text, "  DS:            {ds}\n\nThe same as records of the parent zone:\n");
     for server in &delegation.servers {
         let _ = writeln!(text, "  {} IN NS {}", delegation.apex, server.name);

@@ -191,7 +191,6 @@ mod tests {
                 minimum: 300,
             },
             mname_is_alias: false,
-            has_keys: false,
         }
     }
 

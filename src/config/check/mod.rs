@@ -13,6 +13,7 @@
 //! | [`hooks`] | `hooks:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
 //! | [`names`] | the names of the pools against the zones |
+//! | [`signed`] | zone files with signatures, which are not served |
 //! | [`records`] | the records of the zones against pools and nodes: the rest of the mother guard |
 //!
 //! One fault is told once: what only follows from a fault that is told already is kept back.
@@ -30,6 +31,7 @@ pub mod probes;
 pub mod records;
 pub mod report;
 pub mod server;
+pub mod signed;
 pub mod spread;
 pub mod steadiness;
 
@@ -55,6 +57,7 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let (hooks, hook_files) = hooks::check(&raw.hooks, &raw.pools, folder, report);
     let zones = zones::read(&raw.zones, folder, report);
     let published = names::check(&raw.pools, &zones, report);
+    signed::check(&zones, report);
     records::check(&published, &inventory.nodes, &zones, report);
     if report.has_errors() {
         return None;
