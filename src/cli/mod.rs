@@ -24,6 +24,7 @@ pub mod query;
 pub mod reload;
 pub mod remote;
 pub mod report;
+pub mod runtimes;
 pub mod schema;
 pub mod serve;
 pub mod server;

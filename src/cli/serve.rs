@@ -5,19 +5,20 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cli::runtimes::{Beside, Runtimes};
 use crate::cli::server::{self, Running};
 use crate::cli::{failure, faults, logging, supervisor};
 use crate::config;
 
 pub fn run(path: &Path) -> ExitCode {
     logging::init();
-    match server::runtime() {
-        Ok(runtime) => runtime.block_on(serve(path)),
+    match Runtimes::new() {
+        Ok(runtimes) => runtimes.run(|beside| serve(path, beside)),
         Err(error) => failure(error),
     }
 }
 
-async fn serve(path: &Path) -> ExitCode {
+async fn serve(path: &Path, beside: Beside) -> ExitCode {
     // From here on it asks for a reload; before, it would end the process.
     let hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,
@@ -28,7 +29,7 @@ async fn serve(path: &Path) -> ExitCode {
         Err(found) => return faults::refuse(&found),
     };
     faults::warn(&loaded.warnings);
-    let mut running = match server::start(path, loaded.config, hangup).await {
+    let mut running = match server::start(path, loaded.config, hangup, &beside).await {
         Ok(running) => running,
         Err(error) => return failure(error),
     };

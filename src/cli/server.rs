@@ -13,15 +13,15 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cli::memory;
 use crate::cli::reload::{self, Followers};
-use crate::cli::{memory, priority};
+use crate::cli::runtimes::Beside;
 use crate::config::token::Token;
 use crate::config::{Config, Encrypted};
 use crate::control::loaded::Loaded;
@@ -37,8 +37,6 @@ use crate::hooks;
 use crate::http::auth::Writers;
 use crate::http::{self, Dashboard};
 
-/// Threads for everything but UDP: probes, streams, the dashboard.
-const ASYNC_THREADS: usize = 2;
 /// How long streams and the dashboard may take to finish.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -71,15 +69,6 @@ pub struct Running {
     hooks: hooks::Handle,
 }
 
-pub fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(ASYNC_THREADS)
-        .thread_name("async")
-        .on_thread_start(|| priority::lower(priority::ASYNC))
-        .enable_all()
-        .build()
-}
-
 /// A connection is a descriptor: as many as the system lets us have. What it does not is met where
 /// connections are accepted.
 fn raise_descriptor_limit() {
@@ -90,9 +79,14 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Starts everything that `config` asks for. `path` is where it came from, and is loaded again when
-/// it changes or `hangup` comes.
-pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Running, StartFault> {
+/// Starts everything that `config` asks for: what decides here, and the rest `beside` it. `path` is
+/// where it came from, and is loaded again when it changes or `hangup` comes.
+pub async fn start(
+    path: &Path,
+    config: Config,
+    hangup: Signal,
+    beside: &Beside,
+) -> Result<Running, StartFault> {
     raise_descriptor_limit();
     let loaded = Loaded::build(&config, path, jiff::Timestamp::now())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -105,7 +99,7 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
         .map(|address| sockets::bind(*address, workers))
         .collect::<Result<_, _>>()?;
     let dashboard = match config.server.dashboard {
-        Some(address) => Some(listen(address).await?),
+        Some(address) => Some(listen(address, beside).await?),
         None => None,
     };
     let writers = Writers::new(config.server.token.as_ref().map(Token::as_str));
@@ -128,13 +122,15 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
     let tasks = TaskTracker::new();
     tasks.spawn(stop.clone().run_until_cancelled_owned(shared.clock.clone().run()));
     let connections = Connections::new(Limits::default());
-    let threads = answer(bound, &pinned, &shared, &connections, &tasks, &stop)?;
-    let encrypted = match &config.certificate {
-        Some(certificate) => {
-            let certificate = Arc::clone(&certificate.certified);
-            Some(encrypted::start(listeners, certificate, &shared, &connections, &stop)?)
-        }
-        None => None,
+    let (threads, encrypted) = {
+        // Sockets and tasks from here on belong to the runtime of strangers.
+        let _among_strangers = beside.stream.enter();
+        let threads = answer(bound, &pinned, &shared, &connections, &tasks, &stop)?;
+        let certificate = config.certificate.as_ref().map(|one| Arc::clone(&one.certified));
+        let encrypted = certificate
+            .map(|one| encrypted::start(listeners, one, &shared, &connections, &stop))
+            .transpose()?;
+        (threads, encrypted)
     };
     let nsid = config.server.nsid.as_deref();
     let hooks = hooks::start(&config.hooks, control.turns(), &config.server.state, nsid);
@@ -150,7 +146,8 @@ pub async fn start(path: &Path, config: Config, hangup: Signal) -> Result<Runnin
             reports: control.reports.clone(),
             writers: writers.clone(),
         };
-        tasks.spawn(http::serve(listener, dashboard, stop.clone().cancelled_owned()));
+        let serve = http::serve(listener, dashboard, stop.clone().cancelled_owned());
+        tasks.spawn_on(serve, &beside.operate);
     }
     let Config { server, files, zones, .. } = config;
     // What the zone files say is rendered by now; with many names it is most of the memory.
@@ -188,9 +185,14 @@ fn usable_cores() -> Vec<usize> {
     (0..CpuSet::count()).filter(is_allowed).collect()
 }
 
-async fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), StartFault> {
+/// In the runtime of the page, whose threads will wait for the socket.
+async fn listen(
+    address: SocketAddr,
+    beside: &Beside,
+) -> Result<(SocketAddr, TcpListener), StartFault> {
     let fault = |source| StartFault::Dashboard { address, source };
-    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    let binding = beside.operate.spawn(TcpListener::bind(address));
+    let listener = binding.await.unwrap_or_else(|error| Err(error.into())).map_err(fault)?;
     Ok((listener.local_addr().map_err(fault)?, listener))
 }
 

@@ -17,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::demo::nodes::{Nodes, quoted};
+use crate::cli::runtimes::{Beside, Runtimes};
 use crate::cli::server::{self, Running, StartFault};
 use crate::cli::{failure, faults, logging};
 use crate::config;
@@ -39,13 +40,13 @@ pub struct DemoArgs {
 
 pub fn run(args: &DemoArgs) -> ExitCode {
     logging::init_quiet();
-    match server::runtime().and_then(|runtime| runtime.block_on(demo(args))) {
+    match Runtimes::new().and_then(|runtimes| runtimes.run(|beside| demo(args, beside))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(error),
     }
 }
 
-async fn demo(args: &DemoArgs) -> io::Result<()> {
+async fn demo(args: &DemoArgs, beside: Beside) -> io::Result<()> {
     // Before there is anything that would be left behind.
     let mut ends = Ends::new()?;
     let folder = tempfile::Builder::new().prefix("tiovivo-demo-").tempdir()?;
@@ -56,8 +57,8 @@ async fn demo(args: &DemoArgs) -> io::Result<()> {
         io::Error::other("the demo's own configuration is refused")
     })?;
     let hangup = signal(SignalKind::hangup())?;
-    let mut running =
-        server::start(&path, loaded.config, hangup).await.map_err(|fault| way_out(&fault))?;
+    let started = server::start(&path, loaded.config, hangup, &beside).await;
+    let mut running = started.map_err(|fault| way_out(&fault))?;
     let is_ready = tokio::select! {
         () = server::until_ready(&mut running.status) => true,
         () = ends.any() => false,
