@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use jiff::Timestamp;
+use tiovivo::clock;
 use tiovivo::config;
 use tiovivo::control::loaded::Loaded;
 use tiovivo::control::writer::Control;
@@ -50,7 +50,7 @@ fn reader(names: usize) -> Reader {
     std::fs::write(folder.path().join("zone"), zone).unwrap();
     std::fs::write(&file, configuration()).unwrap();
     let config = config::load(&file).unwrap_or_else(|faults| panic!("{faults:?}")).config;
-    let loaded = Loaded::build(&config, &file, Timestamp::now()).unwrap();
+    let loaded = Loaded::build(&config, &file, clock::now()).unwrap();
     Control::new(Box::new(loaded), folder.path().join("state")).1
 }
 

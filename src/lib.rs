@@ -5,6 +5,7 @@
 //!
 //! | module | is |
 //! |---|---|
+//! | [`clock`] | what time it is: a line that only goes on, and the wall clock |
 //! | [`cluster`] | the checked inventory: nodes, pools, members, checks, standings |
 //! | [`zone`] | RFC 1035 data: master files, look-up |
 //! | [`config`] | the only opener of files: YAML as written → checked types |
@@ -20,6 +21,7 @@
 //! | [`cli`] | one file a command: the composition root |
 
 pub mod cli;
+pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod control;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tiovivo::clock;
 use tiovivo::config;
 use tiovivo::control::loaded::Loaded;
 use tiovivo::control::writer::Control;
@@ -138,7 +138,7 @@ fn reader(folder: &std::path::Path) -> Reader {
     let config = config::load(&file).unwrap_or_else(|faults| {
         panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     });
-    let loaded = Loaded::build(&config.config, &file, Timestamp::now()).unwrap();
+    let loaded = Loaded::build(&config.config, &file, clock::now()).unwrap();
     Control::new(Box::new(loaded), folder.join("state")).1
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::cli::{memory, priority};
+use crate::clock;
 use crate::cluster::hook::Hook;
 use crate::config::certificate::Certificate;
 use crate::config::token::Token;
@@ -202,7 +203,7 @@ fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
         tracing::warn!("{warning}");
     }
     tell_of_restart(server, &config.server);
-    let loaded = Loaded::build(&config, path, jiff::Timestamp::now())
+    let loaded = Loaded::build(&config, path, clock::now())
         .map_err(|error| vec![format!("{}: {error}", path.display())])?;
     let Config { server, files, certificate, hooks, zones, .. } = config;
     drop(zones);

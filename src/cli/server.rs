@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::cli::memory;
 use crate::cli::reload::{self, Followers};
 use crate::cli::runtimes::Beside;
+use crate::clock;
 use crate::config::token::Token;
 use crate::config::{Config, Encrypted};
 use crate::control::loaded::Loaded;
@@ -88,7 +89,7 @@ pub async fn start(
     beside: &Beside,
 ) -> Result<Running, StartFault> {
     raise_descriptor_limit();
-    let loaded = Loaded::build(&config, path, jiff::Timestamp::now())?;
+    let loaded = Loaded::build(&config, path, clock::now())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.server.workers.unwrap_or(cores);
     let pinned = if config.server.pin { usable_cores() } else { vec![] };

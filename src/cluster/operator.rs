@@ -13,8 +13,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::node::{NodeName, Role};
 use crate::cluster::standing::Standing;
 
@@ -53,9 +52,9 @@ pub struct Override {
     pub order: Order,
     pub reason: String,
     pub author: String,
-    pub since: Timestamp,
+    pub since: Moment,
     /// From then on it is as if it had never been given.
-    pub until: Option<Timestamp>,
+    pub until: Option<Moment>,
 }
 
 /// What an order says of one member now.
@@ -63,7 +62,7 @@ pub struct Override {
 pub struct InForce {
     pub by: Override,
     /// Of a drain: resolvers may hold the member's address until then.
-    pub held_until: Option<Timestamp>,
+    pub held_until: Option<Moment>,
     /// That moment has passed.
     pub drained: bool,
 }
@@ -149,7 +148,7 @@ pub fn fits(pattern: &str, text: &str) -> bool {
 }
 
 impl Override {
-    pub fn is_over(&self, now: Timestamp) -> bool {
+    pub fn is_over(&self, now: Moment) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
 }

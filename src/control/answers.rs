@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::pool::{Pool, PoolId};
 use crate::cluster::selection::{self, PoolHealth, Selection, Share, select};
 use crate::control::charge::{self, Taken};
@@ -26,7 +25,7 @@ pub struct Answers {
     inputs: Vec<PoolInput>,
     /// What they were selected by.
     health: Vec<PoolHealth>,
-    dues: Vec<Option<Timestamp>>,
+    dues: Vec<Option<Moment>>,
 }
 
 /// What became of the answers.
@@ -51,7 +50,7 @@ impl Answers {
         pools: &Pools,
         loaded: &Loaded,
         states: &mut [PoolState],
-        now: Timestamp,
+        now: Moment,
     ) -> Decided {
         let affected = loaded.fallbacks.answered_from(pools.iter().copied());
         let mut decided = Decided { affected, ..Decided::default() };
@@ -78,12 +77,12 @@ impl Answers {
     }
 
     /// When time alone changes something in one of them.
-    pub fn due(&self) -> Option<Timestamp> {
+    pub fn due(&self) -> Option<Moment> {
         self.dues.iter().flatten().min().copied()
     }
 
     /// Those in which it has.
-    pub fn overdue(&self, now: Timestamp) -> Pools {
+    pub fn overdue(&self, now: Moment) -> Pools {
         let dues = self.dues.iter().enumerate();
         let over = dues.filter(|(_, at)| at.is_some_and(|at| at <= now));
         over.map(|(index, _)| index).collect()
@@ -101,7 +100,7 @@ fn put<T: PartialEq>(list: &mut Vec<T>, index: usize, new: T) -> bool {
 }
 
 /// `step` is when the part of one of its members grows next.
-fn due(pool: &Pool, state: &PoolState, step: Option<Timestamp>) -> Option<Timestamp> {
+fn due(pool: &Pool, state: &PoolState, step: Option<Moment>) -> Option<Moment> {
     let holds = state.members.iter().filter_map(|member| member.falls.held_until());
     let doubt = common::rule(pool).and_then(|rule| state.suspicion.due(&rule));
     holds.chain(doubt).chain(step).min()

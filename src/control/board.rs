@@ -11,8 +11,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::control::answers::Pools;
 use crate::control::report;
 use crate::control::state::ControlState;
@@ -34,7 +33,7 @@ pub struct Board {
 }
 
 impl Board {
-    pub fn new(state: &ControlState, now: Timestamp) -> Board {
+    pub fn new(state: &ControlState, now: Moment) -> Board {
         let pools = 0..state.pools.len();
         let told = pools.clone().map(|pool| told(pool, state, now)).collect();
         let kept = pools.map(|pool| Arc::new(kept(pool, state))).collect();
@@ -42,7 +41,7 @@ impl Board {
     }
 
     /// Puts all pools of another configuration in the place of these.
-    pub fn reset(&mut self, state: &ControlState, now: Timestamp) {
+    pub fn reset(&mut self, state: &ControlState, now: Moment) {
         let old = std::mem::replace(self, Board::new(state, now));
         self.retired = old.retired;
         self.retired.extend(old.told);
@@ -50,7 +49,7 @@ impl Board {
     }
 
     /// Brings these pools up to date.
-    pub fn renew(&mut self, pools: &Pools, state: &ControlState, now: Timestamp) {
+    pub fn renew(&mut self, pools: &Pools, state: &ControlState, now: Moment) {
         for &pool in pools {
             self.renew_one(pool, state, now);
         }
@@ -79,7 +78,7 @@ impl Board {
 
     /// One piece of the round under way; after it, of what nobody reads any more. Whether the round
     /// ended with it.
-    pub fn go_on(&mut self, state: &ControlState, now: Timestamp) -> bool {
+    pub fn go_on(&mut self, state: &ControlState, now: Moment) -> bool {
         if self.left.is_empty() {
             self.let_go();
             return false;
@@ -103,7 +102,7 @@ impl Board {
     }
 
     /// How many members it has.
-    fn renew_one(&mut self, pool: usize, state: &ControlState, now: Timestamp) -> usize {
+    fn renew_one(&mut self, pool: usize, state: &ControlState, now: Moment) -> usize {
         let told = told(pool, state, now);
         let members = told.members.len();
         self.retired.push(std::mem::replace(&mut self.told[pool], told));
@@ -132,7 +131,7 @@ impl Board {
     }
 }
 
-fn told(pool: usize, state: &ControlState, now: Timestamp) -> Arc<PoolStatus> {
+fn told(pool: usize, state: &ControlState, now: Moment) -> Arc<PoolStatus> {
     Arc::new(report::pool_status(state, pool, now))
 }
 

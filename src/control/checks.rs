@@ -4,8 +4,7 @@
 //! know how many checks it has. With one check it is that check; with several each keeps its own
 //! account, and [`checks::state`] makes one verdict of them.
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::check::Probe;
 use crate::cluster::checks::{self, Checks};
 use crate::cluster::selection::Share;
@@ -23,7 +22,7 @@ pub struct Checked {
     /// What counts for the answers.
     standing: Standing,
     /// When the verdict last changed, or was first taken for granted.
-    pub since: Timestamp,
+    pub since: Moment,
 }
 
 #[derive(Debug)]
@@ -40,7 +39,7 @@ impl Checked {
         checks: &Checks,
         watched: Vec<Watched>,
         memory: Option<Memory>,
-        now: Timestamp,
+        now: Moment,
     ) -> Checked {
         let named = checks.list().iter().zip(watched);
         let list = named.map(|(of, watched)| Named {
@@ -83,7 +82,7 @@ impl Checked {
     }
 
     /// Counts a result of the `index`th check. Whether its state changed.
-    pub fn observe(&mut self, index: usize, verdict: &Verdict, now: Timestamp) -> bool {
+    pub fn observe(&mut self, index: usize, verdict: &Verdict, now: Moment) -> bool {
         let before = self.state().standing();
         let Some(check) = self.list.get_mut(index) else { return false };
         let changed = check.watched.observe(verdict, now);
@@ -203,6 +202,8 @@ impl Checked {
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::cluster::check::{Check, Thresholds};
     use crate::cluster::checks::NamedCheck;
@@ -212,8 +213,8 @@ mod tests {
     const OK: Verdict = Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(1300) });
     const REFUSED: Verdict = Err(Failure::Refused);
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
+    fn at(second: i64) -> Moment {
+        Moment::on_line(Timestamp::from_second(second).unwrap())
     }
 
     fn checked(least: usize, falls: &[u32]) -> Checked {

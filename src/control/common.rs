@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::pool::Pool;
 use crate::cluster::standing::{Standing, State};
 use crate::cluster::steadiness::ControlTarget;
@@ -53,7 +52,7 @@ pub fn judge(
     pool: &Pool,
     state: &mut PoolState,
     (say, targets): (Controls, &[ControlTarget]),
-    now: Timestamp,
+    now: Moment,
 ) -> Option<Told> {
     let Some(rule) = rule(pool) else {
         let suspicion = std::mem::take(&mut state.suspicion);
@@ -95,7 +94,7 @@ fn words(
     targets: &[ControlTarget],
     for_long: f64,
     state: &PoolState,
-    now: Timestamp,
+    now: Moment,
 ) -> String {
     match turn {
         Turn::Kept { failing, of } => format!(
@@ -129,7 +128,7 @@ fn words(
 }
 
 /// Why a set is kept that health would not choose; nothing, while none is.
-pub fn kept(pool: &Pool, state: &PoolState, now: Timestamp) -> Option<String> {
+pub fn kept(pool: &Pool, state: &PoolState, now: Moment) -> Option<String> {
     let (rule, since) = (rule(pool)?, state.suspicion.since()?);
     let until = clock(state.suspicion.until(&rule)?, now);
     let since = clock(since, now);

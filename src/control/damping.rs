@@ -13,9 +13,10 @@
 
 use std::collections::VecDeque;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Moment;
 use crate::cluster::steadiness::Damping;
 
 /// The past of one member.
@@ -23,20 +24,20 @@ use crate::cluster::steadiness::Damping;
 #[serde(deny_unknown_fields)]
 pub struct Falls {
     /// The oldest first; at most [`Damping::remembered`].
-    times: VecDeque<Timestamp>,
-    held_until: Option<Timestamp>,
+    times: VecDeque<Moment>,
+    held_until: Option<Moment>,
 }
 
 impl Falls {
     /// Counts a fall that clients feel.
-    pub fn fall(&mut self, rule: &Damping, now: Timestamp) {
+    pub fn fall(&mut self, rule: &Damping, now: Moment) {
         self.times.retain(|at| is_within(rule, *at, now));
         self.times.push_back(now);
         let count = self.times.len() as u32;
         if count > rule.remembered() {
             self.times.pop_front();
         }
-        self.held_until = rule.hold(count).and_then(|hold| now.checked_add(hold).ok());
+        self.held_until = rule.hold(count).and_then(|hold| now.checked_add(hold));
     }
 
     /// Nothing is remembered of it.
@@ -45,18 +46,30 @@ impl Falls {
     }
 
     /// Those within the window that ends now.
-    pub fn count(&self, rule: &Damping, now: Timestamp) -> usize {
+    pub fn count(&self, rule: &Damping, now: Moment) -> usize {
         self.times.iter().filter(|at| is_within(rule, **at, now)).count()
     }
 
     /// The end of the hold, while there is one.
-    pub fn held_until(&self) -> Option<Timestamp> {
+    pub fn held_until(&self) -> Option<Moment> {
         self.held_until
     }
 
     /// Whether a hold is over now.
-    pub fn end(&mut self, now: Timestamp) -> bool {
+    pub fn end(&mut self, now: Moment) -> bool {
         self.held_until.take_if(|until| *until <= now).is_some()
+    }
+
+    /// The same when all of it happened so much later.
+    pub fn moved(&self, by: SignedDuration) -> Falls {
+        let times = self.times.iter().map(|at| *at + by).collect();
+        Falls { times, held_until: self.held_until.map(|until| until + by) }
+    }
+
+    /// What an earlier run remembers. No file can hold a member longer than the rule does.
+    pub fn recalled(&self, rule: &Damping, now: Moment) -> Falls {
+        let held_until = self.held_until.map(|until| until.min(now.later(rule.most)));
+        Falls { times: self.times.clone(), held_until }
     }
 
     /// Ends the hold before its time; the falls stay on the account.
@@ -65,19 +78,21 @@ impl Falls {
     }
 }
 
-fn is_within(rule: &Damping, at: Timestamp, now: Timestamp) -> bool {
+fn is_within(rule: &Damping, at: Moment, now: Moment) -> bool {
     let window = SignedDuration::try_from(rule.within).unwrap_or(SignedDuration::MAX);
     now.duration_since(at) < window
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     const RULE: Damping = Damping::DEFAULT;
 
-    fn at(minute: i64) -> Timestamp {
-        Timestamp::from_second(minute * 60).unwrap()
+    fn at(minute: i64) -> Moment {
+        Moment::on_line(Timestamp::from_second(minute * 60).unwrap())
     }
 
     fn fallen(minutes: &[i64]) -> Falls {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::clock::Moment;
 use crate::cluster::failover;
 use crate::cluster::families::Family;
 use crate::cluster::operator::{self, InForce, Withheld};
@@ -29,8 +30,9 @@ pub fn nodes<'a>(members: impl Iterator<Item = MemberView<'a>>) -> Vec<String> {
     names.filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }
 
-/// `10:02:11 UTC`, with the date when that is not today's.
-pub fn clock(at: Timestamp, now: Timestamp) -> String {
+/// `10:02:11 UTC` as the wall clock goes now, with the date when that is not today's.
+pub fn clock(at: Moment, now: Moment) -> String {
+    let (at, now) = (now.wall_of(at), now.wall());
     let day = |time: Timestamp| time.to_zoned(TimeZone::UTC).date();
     let form = if day(at) == day(now) { "%H:%M:%S UTC" } else { "%Y-%m-%d %H:%M:%S UTC" };
     at.strftime(form).to_string()
@@ -57,12 +59,7 @@ pub fn moved_under(order: &InForce, standing: Standing, check: &Checked) -> Stri
 }
 
 /// The same of a member that is held out whatever its health says.
-pub fn moved_while_held(
-    standing: Standing,
-    check: &Checked,
-    until: Timestamp,
-    now: Timestamp,
-) -> String {
+pub fn moved_while_held(standing: Standing, check: &Checked, until: Moment, now: Moment) -> String {
     let (cause, until) = (check.cause(), clock(until, now));
     match standing {
         Standing::Serving => format!("is well again: {cause}; it is held out until {until}"),
@@ -71,16 +68,16 @@ pub fn moved_while_held(
 }
 
 /// Why a member stays out although it may be well.
-pub fn hold(pool: &Pool, falls: &Falls, now: Timestamp) -> Option<String> {
+pub fn hold(pool: &Pool, falls: &Falls, now: Moment) -> Option<String> {
     let (until, rule) = (falls.held_until()?, pool.steadiness.damping.as_ref()?);
     let (count, within) = (falls.count(rule, now), span(rule.within));
     Some(format!("held out until {}: {count} falls within {within}", clock(until, now)))
 }
 
 /// What a member takes that returned.
-fn start(pool: &Pool, member: &MemberState, now: Timestamp) -> Option<String> {
+fn start(pool: &Pool, member: &MemberState, now: Moment) -> Option<String> {
     let (since, over) = (member.comeback.since()?, pool.steadiness.slow_start?);
-    let full = clock(since.checked_add(over).ok()?, now);
+    let full = clock(since.checked_add(over)?, now);
     let share = member.comeback.share().get();
     Some(format!("; starts slowly: {share} % of its part, all of it from {full}"))
 }
@@ -218,7 +215,7 @@ fn name(pool: &Pool, tier: usize) -> String {
 }
 
 /// What another order, or the passing of time, made of a member; `None` when it changed nothing.
-pub fn ordered(old: Option<&InForce>, new: Option<&InForce>, now: Timestamp) -> Option<String> {
+pub fn ordered(old: Option<&InForce>, new: Option<&InForce>, now: Moment) -> Option<String> {
     match (old, new) {
         (None, None) => None,
         (Some(old), Some(new)) if old.by == new.by => (old.drained != new.drained)
@@ -233,7 +230,7 @@ pub fn ordered(old: Option<&InForce>, new: Option<&InForce>, now: Timestamp) -> 
 }
 
 /// `draining since 10:02:11 UTC by ana@ns1: kernel update; resolvers may hold its address until …`
-pub fn order(order: &InForce, now: Timestamp) -> String {
+pub fn order(order: &InForce, now: Moment) -> String {
     let by = &order.by;
     let mut text = format!("{} since {} by {}", order.state(), clock(by.since, now), by.author);
     if !by.reason.is_empty() {
@@ -253,7 +250,7 @@ pub fn ordered_member(
     in_force: &InForce,
     in_answers: bool,
     shortage: Option<&str>,
-    now: Timestamp,
+    now: Moment,
 ) -> String {
     let order = order(in_force, now);
     match (in_force.by.order, in_answers, shortage) {
@@ -285,7 +282,7 @@ pub fn member(
     member: &MemberState,
     in_answers: bool,
     shortage: Option<&str>,
-    now: Timestamp,
+    now: Moment,
 ) -> String {
     let health = match (member.check.standing(), hold(pool, &member.falls, now)) {
         (_, None) => health(&member.check, now),
@@ -314,7 +311,7 @@ pub fn member(
 /// | serving | down, rising | the first round is not over |
 /// | out | down, rising, unknown | out since, with the newest failure or what is awaited |
 /// | out | up, falling | the first round is not over |
-fn health(check: &Checked, now: Timestamp) -> String {
+fn health(check: &Checked, now: Moment) -> String {
     let (since, awaited) = (clock(check.since, now), check.awaited());
     let failure = check.failure().unwrap_or_else(|| "no failure".into());
     let healthy = check.answer().unwrap_or_else(|| "healthy".into());
@@ -347,9 +344,9 @@ mod tests {
 
     #[test]
     fn a_time_of_another_day_has_its_date() {
-        let at: Timestamp = "2026-03-01T10:02:11.5Z".parse().unwrap();
+        let at: Moment = "2026-03-01T10:02:11.5Z".parse().unwrap();
         assert_eq!(clock(at, "2026-03-01T23:00:00Z".parse().unwrap()), "10:02:11 UTC");
         assert_eq!(clock(at, "2026-03-02T00:00:00Z".parse().unwrap()), "2026-03-01 10:02:11 UTC");
-        assert_eq!(time(at), "2026-03-01T10:02:11.500Z");
+        assert_eq!(time(at.wall()), "2026-03-01T10:02:11.500Z");
     }
 }

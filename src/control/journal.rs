@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::hook::Scope;
 use crate::cluster::pool::Pool;
 use crate::control::explain;
@@ -35,11 +34,11 @@ impl Journal {
         self.news.push(News { warning, text });
     }
 
-    pub fn moved(&mut self, pool: &Pool, moves: Vec<Move>, now: Timestamp) {
+    pub fn moved(&mut self, pool: &Pool, moves: Vec<Move>, now: Moment) {
         for Move { node, what, turn } in moves {
             self.note(false, format!("{node} {what}"));
             self.turns.extend(turn.map(|(standing, cause)| Turn {
-                at: now,
+                at: now.wall(),
                 scope: Scope::Node,
                 pool: pool.name.to_string(),
                 node: Some(node.to_string()),
@@ -52,7 +51,7 @@ impl Journal {
     }
 
     /// What an order made of a member.
-    pub fn ordered(&mut self, pool: &Pool, node: &str, what: String, now: Timestamp) {
+    pub fn ordered(&mut self, pool: &Pool, node: &str, what: String, now: Moment) {
         self.note(false, format!("{node} in pool {}: {what}", pool.name));
         self.remember(pool, node, what, now);
     }
@@ -64,11 +63,11 @@ impl Journal {
         warning: bool,
         what: String,
         turn: Option<(&'static str, &'static str)>,
-        now: Timestamp,
+        now: Moment,
     ) {
         self.note(warning, format!("pool {}: {what}", pool.name));
         self.turns.extend(turn.map(|(old, new)| Turn {
-            at: now,
+            at: now.wall(),
             scope: Scope::Pool,
             pool: pool.name.to_string(),
             node: None,
@@ -79,11 +78,11 @@ impl Journal {
         self.remember(pool, "", what, now);
     }
 
-    fn remember(&mut self, pool: &Pool, node: &str, what: String, now: Timestamp) {
+    fn remember(&mut self, pool: &Pool, node: &str, what: String, now: Moment) {
         if self.changes.len() >= MAX_CHANGES {
             self.changes.pop_front();
         }
-        let (at, pool, node) = (explain::time(now), pool.name.to_string(), node.to_owned());
+        let (at, pool, node) = (explain::time(now.wall()), pool.name.to_string(), node.to_owned());
         self.changes.push_back(Change { at, pool, node, what });
     }
 

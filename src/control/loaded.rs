@@ -7,8 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::fallbacks::Fallbacks;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
@@ -23,7 +22,7 @@ use crate::zone::store::TooLarge;
 #[derive(Debug)]
 pub struct Loaded {
     pub file: String,
-    pub at: Timestamp,
+    pub at: Moment,
     pub nsid: Option<String>,
     /// Indexed by `PoolId`.
     pub pools: Vec<Pool>,
@@ -40,7 +39,7 @@ pub struct Loaded {
 
 impl Loaded {
     /// Costly with many names: not on a thread that answers or decides.
-    pub fn build(config: &Config, file: &Path, at: Timestamp) -> Result<Loaded, TooLarge> {
+    pub fn build(config: &Config, file: &Path, at: Moment) -> Result<Loaded, TooLarge> {
         let published = config.published.iter().map(|published| (&published.owner, published.pool));
         let statics = Statics::build(&config.zones, published, identity(&config.server))?;
         Ok(Loaded {

@@ -9,8 +9,7 @@
 //! | falls | serves, but most fail: see [`crate::control::suspicion`] | nothing | of the pool |
 //! | | its hold is over, and it is well | it is back | back |
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
 use crate::cluster::selection::is_enough;
@@ -30,7 +29,7 @@ pub struct Move {
 }
 
 /// Takes over what the trackers say.
-pub fn take_over(pool: &Pool, state: &mut PoolState, now: Timestamp) -> Vec<Move> {
+pub fn take_over(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Move> {
     let mut moves = vec![];
     let (rule, size) = (common::rule(pool), state.members.len());
     let PoolState { members, suspicion, .. } = state;
@@ -59,7 +58,7 @@ fn moved(
     node: &NodeName,
     state: &mut MemberState,
     standing: Standing,
-    now: Timestamp,
+    now: Moment,
 ) -> Move {
     let held = state.falls.held_until();
     if standing == Standing::Out
@@ -89,7 +88,7 @@ fn moved(
 }
 
 /// Ends the holds whose time is over, or that the pool does not want any more.
-pub fn end_holds(pool: &Pool, state: &mut PoolState, now: Timestamp) -> Vec<Move> {
+pub fn end_holds(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Move> {
     let members = pool.membership.iter().zip(&mut state.members);
     let over = members.filter_map(|(member, state)| {
         let is_over = match &pool.steadiness.damping {

@@ -7,8 +7,7 @@
 use std::cell::LazyCell;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::operator::{InForce, Order, Override, Target};
 use crate::cluster::pool::{MemberView, Pool};
 use crate::control::explain;
@@ -28,7 +27,7 @@ pub fn decide(
     request: &Request,
     overrides: &[Override],
     loaded: &Loaded,
-    now: Timestamp,
+    now: Moment,
 ) -> Result<Vec<Override>, Vec<RequestFault>> {
     let mut next: Vec<Override> = overrides.iter().filter(|o| !o.is_over(now)).cloned().collect();
     let before = next.len();
@@ -52,7 +51,7 @@ pub fn decide(
         reason: request.reason.clone(),
         author: request.author.clone(),
         since: now,
-        until: request.lasts.and_then(|lasts| now.checked_add(lasts).ok()),
+        until: request.lasts.and_then(|lasts| now.checked_add(lasts)),
     });
     Ok(next)
 }
@@ -94,7 +93,7 @@ pub fn apply(
     overrides: &[Override],
     loaded: &Loaded,
     pools: &mut [PoolState],
-    now: Timestamp,
+    now: Moment,
 ) -> Vec<(usize, String, String)> {
     let mut told = vec![];
     for (index, (pool, state)) in loaded.pools.iter().zip(pools).enumerate() {
@@ -114,9 +113,9 @@ pub fn apply(
     told
 }
 
-fn in_force(order: &Override, held: impl Fn() -> Duration, now: Timestamp) -> InForce {
+fn in_force(order: &Override, held: impl Fn() -> Duration, now: Moment) -> InForce {
     let held_until = match order.order {
-        Order::Drain => order.since.checked_add(held()).ok(),
+        Order::Drain => order.since.checked_add(held()),
         Order::ForceUp | Order::ForceDown => None,
     };
     let drained = held_until.is_some_and(|until| until <= now);
@@ -124,11 +123,7 @@ fn in_force(order: &Override, held: impl Fn() -> Duration, now: Timestamp) -> In
 }
 
 /// When time alone changes what [`apply`] does.
-pub fn next_change(
-    overrides: &[Override],
-    pools: &[PoolState],
-    now: Timestamp,
-) -> Option<Timestamp> {
+pub fn next_change(overrides: &[Override], pools: &[PoolState], now: Moment) -> Option<Moment> {
     let members = pools.iter().flat_map(|pool| &pool.members);
     let in_force = members.filter_map(|member: &MemberState| member.operator.as_ref());
     let held = in_force.filter_map(|order| order.held_until);

@@ -1,7 +1,7 @@
 //! The operator's orders on the disk: `overrides.json` of the state folder.
 //!
 //! An order is acknowledged when this file has it. It has no age: orders count until they are
-//! released or their time is over.
+//! released or their time is over. It is written anew when the clock on the wall was set.
 //!
 //! | the file | at the start |
 //! |---|---|
@@ -14,21 +14,25 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Moment;
 use crate::cluster::operator::{Order, Override, Target};
 use crate::control::versioned;
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "overrides.json";
 /// Of the file's form. A change of it means a new number.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// It did not say when it was written.
+const OLDEST: u32 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
     version: u32,
+    written: Option<Timestamp>,
     overrides: Vec<Kept>,
 }
 
@@ -46,46 +50,54 @@ struct Kept {
 
 /// The orders of earlier runs, without those whose time is over. The error says why they cannot be
 /// read. Blocks.
-pub fn recall(folder: &Path, now: Timestamp) -> Result<Vec<Override>, String> {
+pub fn recall(folder: &Path, now: Moment) -> Result<Vec<Override>, String> {
     let consequence = "so no operator's order is known";
-    let recalled = versioned::recalled(&folder.join(FILE), now, consequence, parse)?;
+    let recalled = versioned::recalled(&folder.join(FILE), now.wall(), consequence, |content| {
+        parse(content, now)
+    })?;
     let in_force = |order: &Override| !order.is_over(now);
     Ok(recalled.unwrap_or_default().into_iter().filter(in_force).collect())
 }
 
 /// Returns when they are on the disk. Blocks.
-pub fn write(folder: &Path, overrides: &[Override]) -> Result<(), String> {
+pub fn write(folder: &Path, overrides: &[Override], now: Moment) -> Result<(), String> {
     let file = folder.join(FILE);
-    let content = Content { version: VERSION, overrides: overrides.iter().map(kept).collect() };
+    let overrides = overrides.iter().map(|order| kept(order, now)).collect();
+    let content = Content { version: VERSION, written: Some(now.wall()), overrides };
     let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
     versioned::write(&file, &content)
 }
 
-fn parse(content: &[u8]) -> Result<Vec<Override>, String> {
-    let Content { version, overrides } =
+fn parse(content: &[u8], now: Moment) -> Result<Vec<Override>, String> {
+    let Content { version, written, overrides } =
         serde_json::from_slice(content).map_err(|error| format!("is broken: {error}"))?;
-    if version != VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(format!("has version {version}"));
     }
-    let read = |kept: Kept| recalled(kept).ok_or_else(|| "has an order of no known kind".into());
+    let written = written.or_else(|| overrides.iter().map(|order| order.since).max());
+    let by = written.map(|written| versioned::onto_line(written, now)).unwrap_or_default();
+    let read =
+        |kept: Kept| recalled(kept, by).ok_or_else(|| "has an order of no known kind".into());
     overrides.into_iter().map(read).collect()
 }
 
-fn kept(order: &Override) -> Kept {
+fn kept(order: &Override, now: Moment) -> Kept {
     Kept {
         target: order.target.to_string(),
         pool: order.pool.clone(),
         order: order.order.as_str().into(),
         reason: order.reason.clone(),
         author: order.author.clone(),
-        since: order.since,
-        until: order.until,
+        since: now.wall_of(order.since),
+        until: order.until.map(|until| now.wall_of(until)),
     }
 }
 
-fn recalled(kept: Kept) -> Option<Override> {
+fn recalled(kept: Kept, by: SignedDuration) -> Option<Override> {
     let Kept { target, pool, order, reason, author, since, until } = kept;
     let target = Target::parse(&target).ok()?;
     let order = Order::ALL.into_iter().find(|known| known.as_str() == order)?;
+    let moved = |at: Timestamp| Moment::on_line(at) + by;
+    let (since, until) = (moved(since), until.map(moved));
     Some(Override { target, pool, order, reason, author, since, until })
 }

@@ -4,10 +4,10 @@
 use std::future;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::clock::Moment;
 use crate::cluster::operator::Override;
 use crate::control::event::{Acknowledged, Refusal};
 use crate::control::overrides;
@@ -33,7 +33,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// And the orders of earlier runs. Blocks.
-    pub fn new(folder: PathBuf, now: Timestamp) -> (Recorder, Vec<Override>) {
+    pub fn new(folder: PathBuf, now: Moment) -> (Recorder, Vec<Override>) {
         let recalled = overrides::recall(&folder, now);
         let unread = recalled.as_ref().err().cloned();
         if let Some(error) = &unread {
@@ -55,15 +55,20 @@ impl Recorder {
     }
 
     /// Not while it is busy.
-    pub fn write(&mut self, overrides: Vec<Override>, reply: Reply) {
-        let (folder, content) = (self.folder.clone(), overrides.clone());
-        let write = move || Recorded::Written(overrides::write(&folder, &content));
-        self.task = Some(spawn_blocking(write));
+    pub fn write(&mut self, overrides: Vec<Override>, reply: Reply, now: Moment) {
+        self.rewrite(overrides.clone(), now);
         self.under_way = Some((overrides, reply));
     }
 
+    /// Brings what is in force to the disk once more. Not while it is busy.
+    pub fn rewrite(&mut self, overrides: Vec<Override>, now: Moment) {
+        let folder = self.folder.clone();
+        let write = move || Recorded::Written(overrides::write(&folder, &overrides, now));
+        self.task = Some(spawn_blocking(write));
+    }
+
     /// Tries again to read what could not be read before.
-    pub fn read_again(&mut self, now: Timestamp) {
+    pub fn read_again(&mut self, now: Moment) {
         if self.unread.is_some() && !self.is_busy() {
             let folder = self.folder.clone();
             let read = move || Recorded::Read(overrides::recall(&folder, now));

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::check::Check;
 use crate::cluster::checks::Checks;
 use crate::cluster::families::Families;
@@ -32,22 +31,22 @@ use crate::snapshot::PoolInput;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// With each pool as it is now.
-pub fn status(state: &ControlState, now: Timestamp) -> Status {
+pub fn status(state: &ControlState, now: Moment) -> Status {
     let pools = 0..state.loaded.pools.len();
-    whole(pools.map(|index| Arc::new(pool_status(state, index, now))).collect(), state)
+    whole(pools.map(|index| Arc::new(pool_status(state, index, now))).collect(), state, now)
 }
 
 /// With these pools.
-pub fn whole(pools: Vec<Arc<PoolStatus>>, state: &ControlState) -> Status {
+pub fn whole(pools: Vec<Arc<PoolStatus>>, state: &ControlState, now: Moment) -> Status {
     let loaded = &state.loaded;
     Status {
         version: VERSION,
         nsid: loaded.nsid.clone(),
-        started: explain::time(state.started),
+        started: shown(state.started, now),
         ready: state.is_ready(),
         config: ConfigStatus {
             file: loaded.file.clone(),
-            loaded: explain::time(loaded.at),
+            loaded: shown(loaded.at, now),
             refused: state.refused.clone(),
         },
         zones: loaded.zones.clone(),
@@ -57,7 +56,7 @@ pub fn whole(pools: Vec<Arc<PoolStatus>>, state: &ControlState) -> Status {
     }
 }
 
-pub fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolStatus {
+pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatus {
     let pools = &state.loaded.pools;
     let (pool, members) = (&pools[index], &state.pools[index]);
     let PoolInput { selection, ttl } = &state.answers()[index];
@@ -89,7 +88,7 @@ pub fn pool_status(state: &ControlState, index: usize, now: Timestamp) -> PoolSt
         in_charge: pool.stay.then(|| charge::nodes(pool, members)),
         answering: answering(pools, selection),
         members: statuses.collect(),
-        kept: members.suspicion.since().map(explain::time).filter(|_| keeps),
+        kept: members.suspicion.since().map(|at| shown(at, now)).filter(|_| keeps),
         cut_off: members.suspicion.is_cut_off(),
         why: match kept {
             Some(kept) => format!("{why}; {kept}"),
@@ -105,7 +104,7 @@ fn member_status(
     in_answers: bool,
     shortage: Option<&str>,
     keeps: bool,
-    now: Timestamp,
+    now: Moment,
 ) -> MemberStatus {
     let (v4, v6) = (member.addresses.v4(), member.addresses.v6());
     let addresses = v4.map(|a| a.to_string()).into_iter().chain(v6.map(|a| a.to_string()));
@@ -117,7 +116,7 @@ fn member_status(
         addresses: addresses.collect(),
         weight: member.weight,
         in_answers,
-        operator: health.operator.as_ref().map(operator_status),
+        operator: health.operator.as_ref().map(|order| operator_status(order, now)),
         why: match &health.operator {
             Some(order) => explain::ordered_member(order, in_answers, shortage, now),
             None if keeps && common::is_kept(health) => common::kept_member(health),
@@ -125,46 +124,51 @@ fn member_status(
         },
         share: health.share().get(),
         falls: falls.unwrap_or_default(),
-        held_until: health.falls.held_until().map(explain::time),
-        check: rotation(member, &pool.checks, &health.check),
+        held_until: health.falls.held_until().map(|at| shown(at, now)),
+        check: rotation(member, &pool.checks, &health.check, now),
         checks: match pool.checks.are_several() {
-            true => each(member, &pool.checks, &health.check),
+            true => each(member, &pool.checks, &health.check, now),
             false => vec![],
         },
-        deep: deep.map(|(check, watched)| check_status(member, check, watched)),
+        deep: deep.map(|(check, watched)| check_status(member, check, watched, now)),
     }
 }
 
-fn operator_status(order: &InForce) -> OperatorStatus {
+fn operator_status(order: &InForce, now: Moment) -> OperatorStatus {
     OperatorStatus {
         state: order.state(),
         target: order.by.target.to_string(),
         reason: order.by.reason.clone(),
         author: order.by.author.clone(),
-        since: explain::time(order.by.since),
-        until: order.by.until.map(explain::time),
-        held_until: order.held_until.map(explain::time),
+        since: shown(order.by.since, now),
+        until: order.by.until.map(|at| shown(at, now)),
+        held_until: order.held_until.map(|at| shown(at, now)),
     }
 }
 
-pub fn override_status(order: &Override, loaded: &Loaded) -> OverrideStatus {
+pub fn override_status(order: &Override, loaded: &Loaded, now: Moment) -> OverrideStatus {
     OverrideStatus {
         order: order.order.as_str(),
         target: order.target.to_string(),
         pool: order.pool.clone(),
         reason: order.reason.clone(),
         author: order.author.clone(),
-        since: explain::time(order.since),
-        until: order.until.map(explain::time),
+        since: shown(order.since, now),
+        until: order.until.map(|at| shown(at, now)),
         nodes: orders::meant(order, loaded),
     }
 }
 
 /// What decides the rotation, whether it is one check or the verdict of several.
-fn rotation(member: &MemberView<'_>, checks: &Checks, checked: &Checked) -> CheckStatus {
+fn rotation(
+    member: &MemberView<'_>,
+    checks: &Checks,
+    checked: &Checked,
+    now: Moment,
+) -> CheckStatus {
     let all = checked.list();
     if let ([of], [only]) = (checks.list(), all) {
-        return check_status(member, &of.check, &only.watched);
+        return check_status(member, &of.check, &only.watched, now);
     }
     let names: Vec<&str> = all.iter().map(|check| check.name.as_str()).collect();
     let need = match (checks.least(), all.len()) {
@@ -177,10 +181,13 @@ fn rotation(member: &MemberView<'_>, checks: &Checks, checked: &Checked) -> Chec
         probe: format!("{need} {}", names.join(", ")),
         state: checked.state().as_str(),
         progress: progress(checked.state()),
-        since: explain::time(checked.since),
+        since: shown(checked.since, now),
         probes: watched().map(|watched| watched.probes).sum(),
         failures: watched().map(|watched| watched.failures).sum(),
-        last_probe: watched().filter_map(|watched| watched.last_probe).max().map(explain::time),
+        last_probe: watched()
+            .filter_map(|watched| watched.last_probe)
+            .max()
+            .map(|at| shown(at, now)),
         last_rtt_ms: None,
         last_answer: checked.answer(),
         last_error: checked.failure(),
@@ -188,11 +195,16 @@ fn rotation(member: &MemberView<'_>, checks: &Checks, checked: &Checked) -> Chec
     }
 }
 
-fn each(member: &MemberView<'_>, checks: &Checks, checked: &Checked) -> Vec<NamedCheckStatus> {
+fn each(
+    member: &MemberView<'_>,
+    checks: &Checks,
+    checked: &Checked,
+    now: Moment,
+) -> Vec<NamedCheckStatus> {
     let checks = checks.list().iter().zip(checked.list());
     let status = checks.map(|(of, check)| NamedCheckStatus {
         name: check.name.clone(),
-        check: check_status(member, &of.check, &check.watched),
+        check: check_status(member, &of.check, &check.watched, now),
     });
     status.collect()
 }
@@ -208,16 +220,21 @@ fn progress(state: State) -> Option<String> {
     }
 }
 
-fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> CheckStatus {
+fn check_status(
+    member: &MemberView<'_>,
+    check: &Check,
+    watched: &Watched,
+    now: Moment,
+) -> CheckStatus {
     let state = watched.state();
     CheckStatus {
         probe: describe(member.probed(check), &check.probe),
         state: state.as_str(),
         progress: progress(state),
-        since: explain::time(watched.since),
+        since: shown(watched.since, now),
         probes: watched.probes,
         failures: watched.failures,
-        last_probe: watched.last_probe.map(explain::time),
+        last_probe: watched.last_probe.map(|at| shown(at, now)),
         last_rtt_ms: watched
             .last_healthy
             .and_then(|healthy| healthy.took())
@@ -226,6 +243,11 @@ fn check_status(member: &MemberView<'_>, check: &Check, watched: &Watched) -> Ch
         last_error: watched.last_failure.as_ref().map(ToString::to_string),
         load: watched.load.as_ref().map(load_status),
     }
+}
+
+/// As the wall clock goes now.
+fn shown(at: Moment, now: Moment) -> String {
+    explain::time(now.wall_of(at))
 }
 
 fn answering(pools: &[Pool], selection: &Selection) -> Vec<String> {

@@ -11,8 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::check::Check;
 use crate::cluster::families::Families;
 use crate::cluster::member::Addresses;
@@ -94,7 +93,7 @@ impl Numbers {
 struct Maker<'a> {
     numbers: &'a mut Numbers,
     start: Vec<Target>,
-    now: Timestamp,
+    now: Moment,
 }
 
 /// The roster of a run that begins.
@@ -102,7 +101,7 @@ pub fn first(
     pools: &[Pool],
     kept: &[KeptPool],
     numbers: &mut Numbers,
-    now: Timestamp,
+    now: Moment,
 ) -> (Vec<PoolState>, Plan) {
     let mut maker = Maker { numbers, start: vec![], now };
     let kept: HashMap<&str, &KeptPool> = kept.iter().map(|p| (p.name.as_str(), p)).collect();
@@ -123,8 +122,8 @@ fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> Poo
     let members = pool.membership.iter().map(|member| {
         let node = member.node.as_str();
         let mut state = maker.member(&member, pool, memory(node));
-        if let (Some(_), Some(kept)) = (pool.steadiness.damping, of(node)) {
-            state.falls = kept.falls.clone();
+        if let (Some(rule), Some(kept)) = (&pool.steadiness.damping, of(node)) {
+            state.falls = kept.falls.recalled(rule, maker.now);
         }
         state
     });
@@ -152,7 +151,7 @@ pub fn next(
     old_pools: &[Pool],
     old: Vec<PoolState>,
     numbers: &mut Numbers,
-    now: Timestamp,
+    now: Moment,
 ) -> (Vec<PoolState>, Plan) {
     let before: Vec<TargetId> = targets(&old).collect();
     let mut maker = Maker { numbers, start: vec![], now };

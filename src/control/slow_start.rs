@@ -13,8 +13,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::pool::{Order, Pool};
 use crate::cluster::selection::Share;
 use crate::cluster::standing::Standing;
@@ -29,7 +28,7 @@ const FIRST: u32 = 10;
 pub struct Comeback {
     is_out: bool,
     /// When it returned, its part now and when that grows, until it has all of it.
-    rising: Option<(Timestamp, Share, Timestamp)>,
+    rising: Option<(Moment, Share, Moment)>,
 }
 
 impl Comeback {
@@ -38,17 +37,12 @@ impl Comeback {
     }
 
     /// When it returned, while it has not all of its part.
-    pub fn since(&self) -> Option<Timestamp> {
+    pub fn since(&self) -> Option<Moment> {
         self.rising.map(|(since, ..)| since)
     }
 
     /// Takes note of its standing now. When its part grows next.
-    fn step(
-        &mut self,
-        over: Option<Duration>,
-        standing: Standing,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+    fn step(&mut self, over: Option<Duration>, standing: Standing, now: Moment) -> Option<Moment> {
         let was_out = std::mem::replace(&mut self.is_out, standing == Standing::Out);
         let since = match self.is_out {
             true => None,
@@ -64,7 +58,7 @@ impl Comeback {
 }
 
 /// Whose part rises, and when the next one grows.
-pub fn step(pool: &Pool, state: &mut PoolState, now: Timestamp) -> Option<Timestamp> {
+pub fn step(pool: &Pool, state: &mut PoolState, now: Moment) -> Option<Moment> {
     let over = pool.steadiness.slow_start.filter(|_| pool.order != Order::Failover);
     let members = state.members.iter_mut();
     let next = members.filter_map(|member| {
@@ -75,7 +69,7 @@ pub fn step(pool: &Pool, state: &mut PoolState, now: Timestamp) -> Option<Timest
 }
 
 /// The part of a member that serves again since `back`, and when it grows.
-fn share(over: Duration, back: Timestamp, now: Timestamp) -> (Share, Option<Timestamp>) {
+fn share(over: Duration, back: Moment, now: Moment) -> (Share, Option<Moment>) {
     let step = i128::try_from((over / STEPS).as_nanos()).unwrap_or(i128::MAX).max(1);
     let (first, at) = (back.as_nanosecond().div_euclid(step), now.as_nanosecond().div_euclid(step));
     let done = u32::try_from(at - first).unwrap_or(if at < first { 0 } else { STEPS });
@@ -84,17 +78,19 @@ fn share(over: Duration, back: Timestamp, now: Timestamp) -> (Share, Option<Time
     }
     let percent = FIRST + (100 - FIRST) * done / STEPS;
     let next = at.saturating_add(1).saturating_mul(step);
-    (Share::percent(percent as u8), Timestamp::from_nanosecond(next).ok())
+    (Share::percent(percent as u8), Moment::from_nanosecond(next))
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     const OVER: Duration = Duration::from_secs(30);
 
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millisecond(millis).unwrap()
+    fn at(millis: i64) -> Moment {
+        Moment::on_line(Timestamp::from_millisecond(millis).unwrap())
     }
 
     #[test]
@@ -122,6 +118,6 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_begins_anew() {
         assert_eq!(share(OVER, at(9000), at(3000)).0.get(), 10);
-        assert_eq!(share(OVER, at(0), Timestamp::MAX).0, Share::FULL);
+        assert_eq!(share(OVER, at(0), Moment::MAX).0, Share::FULL);
     }
 }

@@ -9,8 +9,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
+use crate::clock::Moment;
 use crate::cluster::families::{Families, Family};
 use crate::cluster::operator::Override;
 use crate::cluster::pool::Pool;
@@ -39,7 +40,7 @@ const FIRST_ROUND_SLACK: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct ControlState {
-    pub started: Timestamp,
+    pub started: Moment,
     pub loaded: Box<Loaded>,
     /// Indexed by `PoolId`, as all lists of pools here.
     pub pools: Vec<PoolState>,
@@ -51,7 +52,7 @@ pub struct ControlState {
     /// The same in words, with whom they mean.
     pub ordered: Vec<OverrideStatus>,
     /// When time alone changes what they do.
-    orders_change: Option<Timestamp>,
+    orders_change: Option<Moment>,
     numbers: Numbers,
     places: HashMap<TargetId, Place>,
     /// Targets that the first round waits for; `None` when it is over.
@@ -78,7 +79,7 @@ struct Place {
 
 impl ControlState {
     /// `kept` is what an earlier run remembers.
-    pub fn new(loaded: Box<Loaded>, kept: &[KeptPool], now: Timestamp) -> (ControlState, Plan) {
+    pub fn new(loaded: Box<Loaded>, kept: &[KeptPool], now: Moment) -> (ControlState, Plan) {
         let mut numbers = Numbers::default();
         let (pools, plan) = roster::first(&loaded.pools, kept, &mut numbers, now);
         let unheard = pools.iter().flat_map(|p| &p.members).flat_map(|m| m.check.asked()).collect();
@@ -119,7 +120,7 @@ impl ControlState {
     }
 
     /// Counts one result. That of a target that is gone changes nothing.
-    pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
+    pub fn observe(&mut self, observation: &Observation, now: Moment) {
         let Observation { target, verdict } = observation;
         let Some(&Place { pool, member, check }) = self.places.get(target) else {
             self.controls.observe(*target, verdict);
@@ -150,7 +151,7 @@ impl ControlState {
     }
 
     /// Lets what was observed count. Whether an answer changed.
-    pub fn settle(&mut self, now: Timestamp) -> bool {
+    pub fn settle(&mut self, now: Moment) -> bool {
         if self.unsettled.is_empty() || !self.is_ready() {
             return false;
         }
@@ -163,7 +164,7 @@ impl ControlState {
     }
 
     /// Whether most members of a pool fail at once: then it may be this machine.
-    fn doubt(&mut self, pools: &Pools, now: Timestamp) {
+    fn doubt(&mut self, pools: &Pools, now: Moment) {
         for &index in pools {
             let controls = (self.controls.say(&self.loaded.controls), &self.loaded.controls[..]);
             let (pool, state) = (&self.loaded.pools[index], &mut self.pools[index]);
@@ -197,7 +198,7 @@ impl ControlState {
     }
 
     /// Puts another configuration in the place of this one.
-    pub fn reload(&mut self, loaded: Box<Loaded>, now: Timestamp) -> Plan {
+    pub fn reload(&mut self, loaded: Box<Loaded>, now: Moment) -> Plan {
         self.controls.follow(false, &[], &mut self.numbers, &mut self.errands.plan);
         let old = std::mem::take(&mut self.pools);
         let old_pools = std::mem::replace(&mut self.loaded, loaded).pools;
@@ -232,26 +233,26 @@ impl ControlState {
     pub fn decide(
         &self,
         request: &Request,
-        now: Timestamp,
+        now: Moment,
     ) -> Result<Vec<Override>, Vec<RequestFault>> {
         orders::decide(request, &self.overrides, &self.loaded, now)
     }
 
     /// Whether an answer changed.
-    pub fn put_overrides(&mut self, overrides: Vec<Override>, now: Timestamp) -> bool {
+    pub fn put_overrides(&mut self, overrides: Vec<Override>, now: Moment) -> bool {
         self.overrides = overrides;
         let touched = self.put_orders(now);
         self.select(&touched, now)
     }
 
     /// When time alone changes something next: [`ControlState::pass`] is to be called then.
-    pub fn due(&self) -> Option<Timestamp> {
+    pub fn due(&self) -> Option<Moment> {
         self.orders_change.into_iter().chain(self.answers.due()).min()
     }
 
     /// Ends what is over and tells it. Whether something is to be published.
-    pub fn pass(&mut self, now: Timestamp) -> bool {
-        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+    pub fn pass(&mut self, now: Moment) -> bool {
+        let is_due = |at: Option<Moment>| at.is_some_and(|at| at <= now);
         if !is_due(self.due()) {
             return false;
         }
@@ -267,7 +268,7 @@ impl ControlState {
     }
 
     /// Those that are in force. In which pools that changed something.
-    fn put_orders(&mut self, now: Timestamp) -> Pools {
+    fn put_orders(&mut self, now: Moment) -> Pools {
         self.overrides.retain(|order| !order.is_over(now));
         let mut touched = Pools::new();
         for (index, node, what) in
@@ -277,11 +278,26 @@ impl ControlState {
             touched.insert(index);
         }
         self.orders_change = orders::next_change(&self.overrides, &self.pools, now);
-        let told = self.overrides.iter().map(|order| report::override_status(order, &self.loaded));
+        let told =
+            self.overrides.iter().map(|order| report::override_status(order, &self.loaded, now));
         self.ordered = told.collect();
         self.unsettled.extend(&touched);
         self.changed.extend(&touched);
         touched
+    }
+
+    /// The clock on the wall was set, by so much: nothing changes but what is shown.
+    pub fn note_set_clock(&mut self, by: SignedDuration, now: Moment) {
+        let way = if by.is_negative() { "back" } else { "forward" };
+        let text = format!(
+            "the clock of this machine was set {way} by {}: what is to end at some time ends as \
+             long from now as before",
+            explain::span(by.unsigned_abs())
+        );
+        self.journal.note(true, text);
+        let told = self.overrides.iter();
+        let told = told.map(|order| report::override_status(order, &self.loaded, now));
+        self.ordered = told.collect();
     }
 
     /// Orders outlive the nodes that they mean: one that is away for a while comes back drained.
@@ -298,10 +314,10 @@ impl ControlState {
     }
 
     /// Keeps everything, and says why.
-    pub fn refuse(&mut self, faults: Vec<String>, now: Timestamp) {
+    pub fn refuse(&mut self, faults: Vec<String>, now: Moment) {
         let text = format!("the reload is refused, nothing changes: {}", faults.join("; "));
         self.journal.note(true, text);
-        self.refused = Some(Refused { at: explain::time(now), faults });
+        self.refused = Some(Refused { at: explain::time(now.wall()), faults });
     }
 
     pub fn take_news(&mut self) -> Vec<News> {
@@ -346,8 +362,8 @@ impl ControlState {
     fn each_pool(
         &mut self,
         pools: &Pools,
-        now: Timestamp,
-        change: impl Fn(&Pool, &mut PoolState, Timestamp) -> Vec<Move>,
+        now: Moment,
+        change: impl Fn(&Pool, &mut PoolState, Moment) -> Vec<Move>,
     ) {
         for &index in pools {
             pace::did(self.pools[index].members.len());
@@ -361,7 +377,7 @@ impl ControlState {
 
     /// Decides the answers of these pools anew. Whether one of them, or of those that they stand in
     /// for, changed.
-    fn select(&mut self, pools: &Pools, now: Timestamp) -> bool {
+    fn select(&mut self, pools: &Pools, now: Moment) -> bool {
         self.each_pool(pools, now, |pool, state, _| moves::release_holds(pool, state));
         let Decided { affected, changed, taken } =
             self.answers.decide(pools, &self.loaded, &mut self.pools, now);
@@ -377,7 +393,7 @@ impl ControlState {
     }
 
     /// A line when a pool becomes short, and one when that is over.
-    fn tell_shortage(&mut self, index: usize, now: Timestamp) {
+    fn tell_shortage(&mut self, index: usize, now: Moment) {
         let selection = &self.answers.inputs()[index].selection;
         let of = |family| matches!(selection.of(family).cause, Cause::Short { .. });
         let short = Families { v4: of(Family::V4), v6: of(Family::V6) };

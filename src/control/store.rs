@@ -4,7 +4,8 @@
 //! |---|---|
 //! | missing | nothing is remembered |
 //! | younger than [`YOUNG`] | its standings count until probes say otherwise |
-//! | older, or from the future | of it only who is in charge of a pool with `stay` |
+//! | older | of it only who is in charge of a pool with `stay` |
+//! | from the future | as if it had just been written |
 //! | not readable as such, or of another version | the same, and it is renamed aside |
 //!
 //! The file is written soon after each change, and every `REWRITE` even without one: its age says
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::clock::{Clock, Moment};
 use crate::control::damping::Falls;
 use crate::control::turns::Told;
 use crate::control::versioned;
@@ -30,8 +32,6 @@ use crate::pace;
 pub const FILE: &str = "health.json";
 /// Older standings say nothing of the nodes any more.
 pub const YOUNG: SignedDuration = SignedDuration::from_mins(10);
-/// A clock that was set back by less than this is forgiven.
-const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 /// Shortest time between two writes.
 const PAUSE: Duration = Duration::from_millis(200);
 const REWRITE: Duration = Duration::from_secs(60);
@@ -73,7 +73,7 @@ pub struct KeptPool {
 pub struct KeptMember {
     pub node: String,
     pub serving: bool,
-    pub since: Timestamp,
+    pub since: Moment,
     #[serde(default, skip_serializing_if = "Falls::is_none")]
     pub falls: Falls,
 }
@@ -97,6 +97,16 @@ impl KeptPool {
         stays.then(|| KeptPool { last_enough: vec![], last_enough6: None, members: vec![], ..self })
     }
 
+    /// The same when all of it happened so much later.
+    fn moved(&self, by: SignedDuration) -> KeptPool {
+        let members = self.members.iter().map(|member| {
+            pace::did(1);
+            let (since, falls) = (member.since + by, member.falls.moved(by));
+            KeptMember { since, falls, ..member.clone() }
+        });
+        KeptPool { members: members.collect(), ..self.clone() }
+    }
+
     /// Of IPv6.
     pub fn last_enough6(&self) -> &Vec<String> {
         self.last_enough6.as_ref().unwrap_or(&self.last_enough)
@@ -104,9 +114,9 @@ impl KeptPool {
 }
 
 /// What an earlier run kept, if it is of use. Blocks.
-pub fn recall(folder: &Path, now: Timestamp) -> Vec<KeptPool> {
+pub fn recall(folder: &Path, now: Moment) -> Vec<KeptPool> {
     let file = folder.join(FILE);
-    let content = match versioned::recalled(&file, now, "so nothing is remembered", parse) {
+    let content = match versioned::recalled(&file, now.wall(), "so nothing is remembered", parse) {
         Ok(Some(content)) => content,
         Ok(None) => return vec![],
         Err(error) => {
@@ -114,13 +124,14 @@ pub fn recall(folder: &Path, now: Timestamp) -> Vec<KeptPool> {
             return vec![];
         }
     };
-    let age = now.duration_since(content.written);
-    if age >= YOUNG || age <= -AHEAD {
+    let age = now.wall().duration_since(content.written);
+    if age >= YOUNG {
         let (shown, written) = (file.display(), content.written);
         tracing::info!("{shown} is from {written:.0}, so no standing is remembered");
         return content.pools.into_iter().filter_map(KeptPool::aged).collect();
     }
-    content.pools
+    let by = versioned::onto_line(content.written, now);
+    content.pools.into_iter().map(|pool| pool.moved(by)).collect()
 }
 
 fn parse(content: &[u8]) -> Result<Content<Vec<KeptPool>>, String> {
@@ -133,7 +144,7 @@ fn parse(content: &[u8]) -> Result<Content<Vec<KeptPool>>, String> {
 }
 
 /// Writes whatever `kept` shows until its sender is gone, and then once more.
-pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>) {
+pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>, clock: Clock) {
     let file = Arc::new(folder.join(FILE));
     let mut well = true;
     loop {
@@ -143,8 +154,8 @@ pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>) {
             if let Some(mut told) = told {
                 let _ = timeout(BEHIND, told.heeded()).await;
             }
-            let file = Arc::clone(&file);
-            let written = tokio::task::spawn_blocking(move || write(&file, &pools)).await;
+            let (file, now) = (Arc::clone(&file), clock());
+            let written = tokio::task::spawn_blocking(move || write(&file, &pools, now)).await;
             let written = written.unwrap_or_else(|_| Err("the write was ended".into()));
             tell(&written, well);
             well = written.is_ok();
@@ -156,8 +167,10 @@ pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>) {
     }
 }
 
-fn write(file: &Path, pools: &[Arc<KeptPool>]) -> Result<(), String> {
-    let content = Content { version: VERSION, written: Timestamp::now(), pools };
+/// With the times that the wall clock gives now, whatever it gave when they were.
+fn write(file: &Path, pools: &[Arc<KeptPool>], now: Moment) -> Result<(), String> {
+    let pools: Vec<KeptPool> = pools.iter().map(|pool| pool.moved(now.set())).collect();
+    let content = Content { version: VERSION, written: now.wall(), pools };
     let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
     versioned::write(file, &content)
 }

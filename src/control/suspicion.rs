@@ -29,7 +29,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use crate::clock::Moment;
 
 /// What a pool says of it.
 #[derive(Debug, Clone, Copy)]
@@ -67,15 +67,15 @@ enum Phase {
     Calm,
     /// Members and control targets are asked.
     Asking {
-        since: Timestamp,
-        decided: Timestamp,
+        since: Moment,
+        decided: Moment,
     },
     CutOff {
-        since: Timestamp,
+        since: Moment,
     },
     /// The members answer: those that rise are kept.
     Rising {
-        since: Timestamp,
+        since: Moment,
     },
 }
 
@@ -100,8 +100,8 @@ pub enum Turn {
 pub struct Suspicion {
     phase: Phase,
     /// Falls within the last interval.
-    fell: VecDeque<Timestamp>,
-    believed_until: Option<Timestamp>,
+    fell: VecDeque<Moment>,
+    believed_until: Option<Moment>,
 }
 
 impl Suspicion {
@@ -112,11 +112,11 @@ impl Suspicion {
         rule: &Rule,
         sights: &[Sight],
         controls: Controls,
-        now: Timestamp,
+        now: Moment,
     ) -> Option<Turn> {
-        self.fell.retain(|at| now < later(*at, rule.interval));
+        self.fell.retain(|at| now < at.later(rule.interval));
         if let Some(since) = self.since()
-            && later(since, rule.longest) <= now
+            && since.later(rule.longest) <= now
         {
             return Some(self.believe(rule, now, Turn::TooLong));
         }
@@ -146,7 +146,7 @@ impl Suspicion {
                 None
             }
             Phase::CutOff { since } | Phase::Rising { since } => {
-                self.phase = Phase::Asking { since, decided: later(now, rule.patience) };
+                self.phase = Phase::Asking { since, decided: now.later(rule.patience) };
                 Some(Turn::Again)
             }
         }
@@ -157,29 +157,29 @@ impl Suspicion {
         rule: &Rule,
         sights: &[Sight],
         fails: usize,
-        now: Timestamp,
+        now: Moment,
     ) -> Option<Turn> {
         let believed = self.believed_until.is_some_and(|until| now < until);
         let (failing, of) = (fails + self.fell.len(), sights.len() + self.fell.len());
         if believed || !sights.iter().any(|sight| sight.falls) || !is_most(failing, of) {
             return None;
         }
-        self.phase = Phase::Asking { since: now, decided: later(now, rule.patience) };
+        self.phase = Phase::Asking { since: now, decided: now.later(rule.patience) };
         Some(Turn::Kept { failing, of })
     }
 
-    fn believe(&mut self, rule: &Rule, now: Timestamp, turn: Turn) -> Turn {
+    fn believe(&mut self, rule: &Rule, now: Moment, turn: Turn) -> Turn {
         self.phase = Phase::Calm;
-        self.believed_until = Some(later(now, rule.interval));
+        self.believed_until = Some(now.later(rule.interval));
         turn
     }
 
     /// A member fell that clients felt serving.
-    pub fn note_fall(&mut self, rule: &Rule, members: usize, now: Timestamp) {
+    pub fn note_fall(&mut self, rule: &Rule, members: usize, now: Moment) {
         self.fell.push_back(now);
         self.fell.drain(..self.fell.len().saturating_sub(members));
         if self.believed_until.is_some_and(|until| now < until) {
-            self.believed_until = Some(later(now, rule.interval));
+            self.believed_until = Some(now.later(rule.interval));
         }
     }
 
@@ -193,7 +193,7 @@ impl Suspicion {
     }
 
     /// Since when the set is kept.
-    pub fn since(&self) -> Option<Timestamp> {
+    pub fn since(&self) -> Option<Moment> {
         match self.phase {
             Phase::Calm => None,
             Phase::Asking { since, .. } | Phase::CutOff { since } | Phase::Rising { since } => {
@@ -212,12 +212,12 @@ impl Suspicion {
     }
 
     /// The longest time ends, while the set is kept.
-    pub fn until(&self, rule: &Rule) -> Option<Timestamp> {
-        Some(later(self.since()?, rule.longest))
+    pub fn until(&self, rule: &Rule) -> Option<Moment> {
+        Some(self.since()?.later(rule.longest))
     }
 
     /// When time alone decides something.
-    pub fn due(&self, rule: &Rule) -> Option<Timestamp> {
+    pub fn due(&self, rule: &Rule) -> Option<Moment> {
         let longest = self.until(rule)?;
         match self.phase {
             Phase::Asking { decided, .. } => Some(decided.min(longest)),
@@ -231,12 +231,10 @@ fn is_most(failing: usize, of: usize) -> bool {
     failing >= 2 && 2 * failing > of
 }
 
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     const RULE: Rule = Rule {
@@ -249,8 +247,8 @@ mod tests {
     const FALLS: Sight = Sight { falls: true, fails: true };
     const RISES: Sight = Sight { falls: true, fails: false };
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
+    fn at(second: i64) -> Moment {
+        Moment::on_line(Timestamp::from_second(second).unwrap())
     }
 
     fn judged(sights: &[Sight]) -> (Suspicion, Option<Turn>) {

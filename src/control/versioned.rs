@@ -9,10 +9,11 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::Moment;
 use crate::config::state_file;
 
 #[derive(Debug, Deserialize)]
@@ -63,6 +64,18 @@ pub(super) fn recalled<T>(
         }
     }
     Ok(parsed.ok())
+}
+
+/// By how much the times of a file are to be moved that was `written` then, to have their place on
+/// the line of this run.
+///
+/// | the wall clock now | taken for the time that passed since |
+/// |---|---|
+/// | ahead of `written` | the difference: so what was to end by then has ended |
+/// | behind it | none: what was left is left, and not more |
+pub(super) fn onto_line(written: Timestamp, now: Moment) -> SignedDuration {
+    let passed = now.wall().duration_since(written).max(SignedDuration::ZERO);
+    (now - passed).duration_since(Moment::on_line(written))
 }
 
 /// Returns when it is on the disk. Blocks.

@@ -3,8 +3,7 @@
 //! The tracker hears every observation at once. Its standing counts only when it is taken over by
 //! [`Watched::settle`]: while the first round of a run is not over, nobody does that.
 
-use jiff::Timestamp;
-
+use crate::clock::Moment;
 use crate::cluster::check::Thresholds;
 use crate::cluster::standing::{Standing, State};
 use crate::control::load::Load;
@@ -19,10 +18,10 @@ pub struct Watched {
     tracker: Tracker,
     standing: Standing,
     /// When the standing became what the tracker says, or was first taken for granted.
-    pub since: Timestamp,
+    pub since: Moment,
     pub probes: u64,
     pub failures: u64,
-    pub last_probe: Option<Timestamp>,
+    pub last_probe: Option<Moment>,
     pub last_healthy: Option<Healthy>,
     /// The newest since there was no flaw.
     pub last_failure: Option<Failure>,
@@ -39,7 +38,7 @@ pub struct Watched {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     pub standing: Standing,
-    pub since: Timestamp,
+    pub since: Moment,
 }
 
 impl Watched {
@@ -47,7 +46,7 @@ impl Watched {
         target: TargetId,
         thresholds: Thresholds,
         memory: Option<Memory>,
-        now: Timestamp,
+        now: Moment,
     ) -> Watched {
         let tracker = Tracker::new(thresholds, memory.map(|memory| memory.standing));
         Watched {
@@ -68,7 +67,7 @@ impl Watched {
     }
 
     /// Whether the state or the load changed.
-    pub fn observe(&mut self, verdict: &Verdict, now: Timestamp) -> bool {
+    pub fn observe(&mut self, verdict: &Verdict, now: Moment) -> bool {
         self.probes += 1;
         self.last_probe = Some(now);
         match verdict {
@@ -139,14 +138,16 @@ impl Watched {
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::health::probe::Said;
 
     const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
     const REFUSED: Verdict = Err(Failure::Refused);
 
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
+    fn at(second: i64) -> Moment {
+        Moment::on_line(Timestamp::from_second(second).unwrap())
     }
 
     fn watched(memory: Option<Standing>) -> Watched {

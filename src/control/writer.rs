@@ -2,20 +2,21 @@
 //!
 //! A burst of observations is joined into one snapshot. The status of a pool follows what is
 //! decided in it at once, and what observations alone change in pieces, soon after `TELL`: no
-//! decision waits for more than one of them. What time alone changes is done when it is due; when
-//! the clock of the machine was set, within `TELL`.
+//! decision waits for more than one of them. What time alone changes is done when it is due. When
+//! the clock on the wall was set, what is shown and kept follows it within `TELL`.
 
 use std::future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::{self, Clock, Moment};
 use crate::cluster::check::{Check, Probe};
 use crate::cluster::operator::Override;
 use crate::config::state_file;
@@ -44,8 +45,8 @@ const REPORTS: usize = 256;
 /// How often a status begins to be brought up to date while only observations come in.
 const TELL: Duration = Duration::from_secs(1);
 
-/// What time it is.
-pub type Clock = Box<dyn Fn() -> Timestamp + Send>;
+/// The wall clock was set when between two ticks it went so much more or less than the time did.
+const SET: SignedDuration = SignedDuration::from_secs(2);
 
 /// Ready to begin: the first snapshot is there, no probe has been sent.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Control {
     /// Reads what an earlier run kept in `folder`, and makes the answers to begin with: those of
     /// the members that served then, or of all, as far as the operator's orders let them. Blocks.
     pub fn new(loaded: Box<Loaded>, folder: PathBuf) -> (Control, Reader) {
-        let now = Timestamp::now();
+        let now = clock::now();
         let kept = store::recall(&folder, now);
         state_file::sweep(&folder);
         let (mut state, plan) = ControlState::new(loaded, &kept, now);
@@ -94,7 +95,7 @@ impl Control {
 
     /// Starts the first round of probes and everything after it. Within a tokio runtime.
     pub fn start(self) -> Handle {
-        self.start_by(Box::new(Timestamp::now))
+        self.start_by(Arc::new(clock::now))
     }
 
     /// The same by another clock.
@@ -103,10 +104,11 @@ impl Control {
         let (schedule, observations) = Schedule::new();
         let (commands, orders) = mpsc::channel(COMMANDS);
         let (reports, reported) = mpsc::channel(REPORTS);
-        let board = Board::new(&state, clock());
-        let (status, told) = watch::channel(Arc::new(report::whole(board.told(), &state)));
+        let now = clock();
+        let board = Board::new(&state, now);
+        let (status, told) = watch::channel(Arc::new(report::whole(board.told(), &state, now)));
         let (kept, keepable) = watch::channel(None);
-        let keeper = tokio::spawn(store::keep(folder, keepable));
+        let keeper = tokio::spawn(store::keep(folder, keepable, Arc::clone(&clock)));
         let stop = CancellationToken::new();
         let round_end = Instant::now() + state.first_round();
         let mut writer = Writer {
@@ -120,6 +122,8 @@ impl Control {
             recorder,
             teller,
             is_stale: false,
+            set: now.set(),
+            is_to_rewrite: false,
         };
         writer.follow(plan);
         writer.tell_news();
@@ -167,6 +171,10 @@ struct Writer {
     teller: Option<Teller>,
     /// Something was observed since the board last had all, or began a round to have it.
     is_stale: bool,
+    /// By how much the wall clock was ahead at the last tick.
+    set: SignedDuration,
+    /// The operator's orders are on the disk by a clock that is another now.
+    is_to_rewrite: bool,
 }
 
 impl Writer {
@@ -187,11 +195,11 @@ impl Writer {
                     false => sleep_until(round_end).await,
                 }
             };
-            let due = self.state.due().map(|at| at.duration_since((self.clock)()));
+            let due = self.state.due().map(|at| (self.clock)().until(at));
             let due = async {
                 match due {
                     None => future::pending().await,
-                    Some(wait) => sleep(wait.try_into().unwrap_or_default()).await,
+                    Some(wait) => sleep(wait).await,
                 }
             };
             // One order at a time: the next one builds upon what the disk has.
@@ -239,7 +247,7 @@ impl Writer {
         self.schedule.hurry(&hurry);
     }
 
-    fn take(&mut self, event: Event, now: Timestamp) {
+    fn take(&mut self, event: Event, now: Moment) {
         match event {
             Event::Observation(observation) => {
                 self.state.observe(&observation, now);
@@ -261,12 +269,15 @@ impl Writer {
                     None => self.state.decide(&request, now).map_err(Refusal::Faults),
                 };
                 match decided {
-                    Ok(overrides) => self.recorder.write(overrides, reply),
+                    Ok(overrides) => self.recorder.write(overrides, reply, now),
                     // Whoever asked may be gone.
                     Err(refusal) => drop(reply.send(Err(refusal))),
                 }
             }
-            Event::Recorded(Recorded::Written(written)) => self.acknowledge(written, now),
+            Event::Recorded(Recorded::Written(written)) => {
+                self.is_to_rewrite &= written.is_err();
+                self.acknowledge(written, now);
+            }
             Event::Recorded(Recorded::Read(Err(_))) => {}
             Event::Recorded(Recorded::Read(Ok(overrides))) => {
                 tracing::info!("the file of the operator's orders can be read: they count");
@@ -278,6 +289,7 @@ impl Writer {
             Event::Tick => {
                 self.publisher.release();
                 self.recorder.read_again(now);
+                self.follow_wall_clock(now);
                 if self.is_stale && self.board.begin_round() {
                     self.is_stale = false;
                 }
@@ -285,8 +297,23 @@ impl Writer {
         }
     }
 
+    /// What is shown and kept has the time of the wall clock in it.
+    fn follow_wall_clock(&mut self, now: Moment) {
+        let by = now.set() - std::mem::replace(&mut self.set, now.set());
+        if by.abs() > SET {
+            self.state.note_set_clock(by, now);
+            self.is_stale = true;
+            self.is_to_rewrite = !self.state.overrides.is_empty();
+            // The same, by another clock.
+            self.kept.send_modify(|_| {});
+        }
+        if self.is_to_rewrite && !self.recorder.is_busy() && self.recorder.unread().is_none() {
+            self.recorder.rewrite(self.state.overrides.clone(), now);
+        }
+    }
+
     /// Only now the order counts; and only when it does, whoever gave it is told so.
-    fn acknowledge(&mut self, written: Result<(), String>, now: Timestamp) {
+    fn acknowledge(&mut self, written: Result<(), String>, now: Moment) {
         let Some((overrides, reply)) = self.recorder.end() else { return };
         let result = match written {
             Ok(()) => {
@@ -330,14 +357,14 @@ impl Writer {
         }));
     }
 
-    fn put_overrides(&mut self, overrides: Vec<Override>, now: Timestamp) {
+    fn put_overrides(&mut self, overrides: Vec<Override>, now: Moment) {
         self.state.put_overrides(overrides, now);
         let changed = self.state.take_changed();
         self.publish(&changed, now);
     }
 
     /// What changed in these pools.
-    fn publish(&mut self, changed: &Pools, now: Timestamp) {
+    fn publish(&mut self, changed: &Pools, now: Moment) {
         if !changed.is_empty() {
             let (pools, answers) = (&self.state.loaded.pools, self.state.answers());
             let snapshot = self.publisher.current().with(changed, pools, answers);
@@ -349,7 +376,7 @@ impl Writer {
     }
 
     /// All pools, which are others now.
-    fn replace(&mut self, now: Timestamp) {
+    fn replace(&mut self, now: Moment) {
         self.state.take_changed();
         let previous = self.publisher.current();
         self.publisher.publish(snapshot(&self.state, Some(&previous)));
@@ -359,7 +386,11 @@ impl Writer {
     }
 
     fn tell(&mut self) {
-        self.status.send_replace(Arc::new(report::whole(self.board.told(), &self.state)));
+        self.status.send_replace(Arc::new(report::whole(
+            self.board.told(),
+            &self.state,
+            (self.clock)(),
+        )));
         self.keep();
     }
 

@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::{Wall, wall};
 use crate::control::versioned;
 use crate::hooks::event::Event;
 
@@ -143,7 +144,7 @@ impl<K: Keepable> Keeper<K> {
         let ended = |_| "the disk was not asked".to_owned();
         if self.on_disk.is_none() {
             let folder = self.folder.clone();
-            let read = spawn_blocking(move || recall(&folder, Timestamp::now()));
+            let read = spawn_blocking(move || recall(&folder, wall(Wall::Kept)));
             let kept = read.await.map_err(ended)??;
             self.on_disk = Some(kept.clone());
             self.of.put_first(kept);
@@ -178,7 +179,7 @@ mod tests {
     fn there_and_back(kept: &Kept) -> Kept {
         let folder = tempfile::tempdir().unwrap();
         versioned::write(&folder.path().join(FILE), &kept.content()).unwrap();
-        recall(folder.path(), Timestamp::now()).unwrap()
+        recall(folder.path(), wall(Wall::Kept)).unwrap()
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use crate::clock;
 use crate::cluster::hook::Hook;
 use crate::hooks::attempt::{Failed, MAX_REFUSALS, Way};
 use crate::hooks::event::Event;
@@ -106,7 +106,7 @@ impl Line {
 
     pub fn status(&self) -> HookStatus {
         let inner = self.inner();
-        HookStatus::of(&self.hook, inner.queue.len(), inner.counts, &inner.trouble)
+        HookStatus::of(&self.hook, inner.queue.len(), inner.counts, &inner.trouble, clock::now())
     }
 
     pub fn name(&self) -> &str {
@@ -147,7 +147,7 @@ impl Line {
 
     /// One line when it begins to fail; the page has the newest.
     fn failed(&self, failed: &Failed, pause: Option<Duration>) {
-        let now = Timestamp::now();
+        let now = clock::now();
         let mut inner = self.inner();
         inner.counts.failed += 1;
         if inner.trouble.in_a_row == 0 {
@@ -155,7 +155,7 @@ impl Line {
         }
         inner.trouble.in_a_row += 1;
         inner.trouble.newest = Some(Failure { at: now, error: failed.told.clone() });
-        inner.trouble.next = pause.and_then(|pause| now.checked_add(pause).ok());
+        inner.trouble.next = pause.and_then(|pause| now.checked_add(pause));
     }
 
     fn done(&self, event: &Event, end: End) {

@@ -30,6 +30,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clock::{Wall, wall};
 use crate::cluster::hook::Hook;
 use crate::control::turns::{Turn, Turns};
 use crate::hooks::event::{Event, next_id};
@@ -66,7 +67,7 @@ struct Running {
 /// first. `server` is the NSID. Ends when the writer has and all is delivered. Blocks.
 pub fn start(hooks: &[Hook], turns: Turns, folder: &Path, server: Option<&str>) -> Handle {
     let handle = Handle { server: server.map(Arc::from), ..Handle::default() };
-    let recalled = kept::recall(folder, Timestamp::now());
+    let recalled = kept::recall(folder, wall(Wall::Kept));
     if let Err(error) = &recalled {
         tracing::warn!("{error}; until it can, what waits for hooks is not kept");
     }

@@ -1,8 +1,8 @@
 //! What the world is told of a hook.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::clock::Moment;
 use crate::cluster::hook::{Action, Hook};
 use crate::control::explain::time;
 
@@ -38,7 +38,7 @@ pub struct LastFailure {
 
 #[derive(Debug, Clone)]
 pub struct Failure {
-    pub at: Timestamp,
+    pub at: Moment,
     pub error: String,
 }
 
@@ -49,7 +49,7 @@ pub struct Trouble {
     /// Attempts that failed since the last success. 0: all is well.
     pub in_a_row: u32,
     /// The next attempt, when the newest failed and its event is not given up.
-    pub next: Option<Timestamp>,
+    pub next: Option<Moment>,
 }
 
 /// Since the start of the server, or of a hook of that name.
@@ -66,7 +66,13 @@ pub struct Counts {
 }
 
 impl HookStatus {
-    pub fn of(hook: &Hook, waiting: usize, counts: Counts, trouble: &Trouble) -> HookStatus {
+    pub fn of(
+        hook: &Hook,
+        waiting: usize,
+        counts: Counts,
+        trouble: &Trouble,
+        now: Moment,
+    ) -> HookStatus {
         let Counts { delivered, failed, dropped, refused } = counts;
         let (kind, target) = match &hook.action {
             Action::Webhook { url, .. } => ("webhook", origin(url)),
@@ -84,9 +90,11 @@ impl HookStatus {
             dropped,
             refused,
             last_error: current.map(|failure| failure.error.clone()),
-            last_failure: newest
-                .map(|failure| LastFailure { at: time(failure.at), error: failure.error.clone() }),
-            why: why(waiting, delivered, trouble),
+            last_failure: newest.map(|failure| LastFailure {
+                at: time(now.wall_of(failure.at)),
+                error: failure.error.clone(),
+            }),
+            why: why(waiting, delivered, trouble, now),
         }
     }
 }
@@ -99,7 +107,7 @@ fn origin(url: &str) -> String {
     format!("{scheme}://{host}")
 }
 
-fn why(waiting: usize, delivered: u64, trouble: &Trouble) -> String {
+fn why(waiting: usize, delivered: u64, trouble: &Trouble, now: Moment) -> String {
     let events = match waiting {
         0 => "no event waits".to_owned(),
         1 => "1 event waits".to_owned(),
@@ -112,7 +120,8 @@ fn why(waiting: usize, delivered: u64, trouble: &Trouble) -> String {
                 more => format!("the newest {more} attempts failed"),
             };
             let next = trouble.next.filter(|_| waiting > 0);
-            let next = next.map(|at| format!("; the next is at {}", at.strftime("%H:%M:%S UTC")));
+            let next = next
+                .map(|at| format!("; the next is at {}", now.wall_of(at).strftime("%H:%M:%S UTC")));
             format!("{attempts}: {}; {events}{}", failure.error, next.unwrap_or_default())
         }
         _ if waiting > 0 => format!("{events} for the receiver to take it"),
@@ -137,19 +146,19 @@ mod tests {
 
     #[test]
     fn one_sentence_says_how_it_stands() {
-        let at: Timestamp = "2026-03-01T10:02:11Z".parse().unwrap();
+        let at: Moment = "2026-03-01T10:02:11Z".parse().unwrap();
         let mut trouble = Trouble::default();
-        assert_eq!(why(0, 0, &trouble), "nothing was to be told yet");
-        assert_eq!(why(0, 3, &trouble), "every event is delivered");
-        assert_eq!(why(1, 3, &trouble), "1 event waits for the receiver to take it");
+        assert_eq!(why(0, 0, &trouble, at), "nothing was to be told yet");
+        assert_eq!(why(0, 3, &trouble, at), "every event is delivered");
+        assert_eq!(why(1, 3, &trouble, at), "1 event waits for the receiver to take it");
         let newest = Some(Failure { at, error: "connection refused".into() });
         trouble = Trouble { newest, in_a_row: 2, next: Some(at) };
         assert_eq!(
-            why(5, 3, &trouble),
+            why(5, 3, &trouble, at),
             "the newest 2 attempts failed: connection refused; 5 events wait; the next is at \
              10:02:11 UTC"
         );
         trouble.in_a_row = 0;
-        assert_eq!(why(0, 4, &trouble), "every event is delivered");
+        assert_eq!(why(0, 4, &trouble, at), "every event is delivered");
     }
 }

@@ -4,11 +4,11 @@
 //! answer is not read.
 
 use data_encoding::BASE64;
-use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode};
 use ring::hmac;
 
+use crate::clock::{Wall, wall};
 use crate::cluster::hook::Secret;
 use crate::cluster::trust::Trust;
 use crate::health::probe::failure::Failure;
@@ -37,7 +37,7 @@ impl Webhook {
     }
 
     pub async fn post(&self, event: &Event) -> Result<(), Failed> {
-        let time = Timestamp::now().as_second();
+        let time = wall(Wall::Signature).as_second();
         let (id, body) = (event.message_id(), event.body());
         let mut request = self
             .client

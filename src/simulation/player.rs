@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::clock::Moment;
 use crate::cluster::check::{Check, Probe};
 use crate::cluster::node::{NodeName, Role};
 use crate::cluster::operator::{Order, Target};
@@ -33,7 +34,7 @@ use crate::zone::rtype;
 use crate::zone::store::TooLarge;
 
 /// The time at which every simulation starts: midnight, so that a time of day is time passed.
-const START: Timestamp = Timestamp::constant(1_767_225_600, 0);
+const START: Moment = Moment::on_line(Timestamp::constant(1_767_225_600, 0));
 
 /// What an order of the timeline says of itself.
 const REASON: &str = "simulated";
@@ -374,7 +375,7 @@ fn snapshot(state: &ControlState, previous: Option<&Snapshot>) -> Snapshot {
     Snapshot::build(&loaded.statics, &loaded.pools, state.answers(), previous)
 }
 
-fn at(now: Duration) -> Timestamp {
+fn at(now: Duration) -> Moment {
     START + now
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tiovivo::clock::Moment;
 use tiovivo::cluster::check::{Check, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::failover::Tiers;
@@ -119,7 +120,7 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
         hooks: vec![],
         files: vec![],
     };
-    Box::new(Loaded::build(&config, Path::new("config.yaml"), Timestamp::UNIX_EPOCH).unwrap())
+    Box::new(Loaded::build(&config, Path::new("config.yaml"), Moment::UNIX_EPOCH).unwrap())
 }
 
 fn name(text: &str) -> Name {

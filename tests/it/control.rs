@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use tiovivo::clock::Moment;
 use tiovivo::cluster::check::{Check, Thresholds};
 use tiovivo::cluster::checks::{Checks, NamedCheck};
 use tiovivo::cluster::pool::{Order, Pool, PoolId, WhenShort};
@@ -31,7 +32,7 @@ pub const REFUSED: Verdict = Err(Failure::Refused);
 pub struct Run {
     pub state: ControlState,
     targets: HashMap<u8, TargetId>,
-    pub now: Timestamp,
+    pub now: Moment,
     stopped: usize,
 }
 
@@ -440,7 +441,7 @@ fn several_checks_are_as_many_counters_and_a_rule() {
             named.iter().map(|of| Tracker::new(of.check.thresholds, None)).collect();
         let checks = Checks::new(named, least).unwrap();
         let web = Pool { checks, ..pool("web", &[2, 3]) };
-        let mut now: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let mut now: Moment = "2026-03-01T10:00:00Z".parse().unwrap();
         let (mut state, plan) = ControlState::new(loaded(vec![web]), &[], now);
         let targets: Vec<TargetId> = plan.start.iter().map(|target| target.id).collect();
         for target in &targets {

@@ -5,8 +5,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
+use tiovivo::clock::Moment;
 use tiovivo::cluster::families::Families;
 use tiovivo::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use tiovivo::cluster::selection::{PoolHealth, Share, select};
@@ -68,7 +69,7 @@ pub fn all_are_decided(state: &ControlState) {
 }
 
 /// The board has what was decided, whatever it has not yet of what was only observed.
-fn all_are_told(board: &Board, state: &ControlState, now: Timestamp) {
+fn all_are_told(board: &Board, state: &ControlState, now: Moment) {
     let told = board.told();
     let expected = report::status(state, now).pools;
     assert_eq!(told.len(), expected.len());
@@ -132,13 +133,13 @@ struct Run {
     /// So many of all probes fail.
     fails: f64,
     are_fewer: bool,
-    now: Timestamp,
+    now: Moment,
     luck: fastrand::Rng,
 }
 
 impl Run {
     fn new(seed: u64) -> Run {
-        let now = Timestamp::UNIX_EPOCH;
+        let now = Moment::UNIX_EPOCH;
         let (state, plan) = ControlState::new(loaded(pools(false)), &[], now);
         let (board, snapshot) = (Board::new(&state, now), built(&state));
         let targets = plan.start.iter().map(|target| target.id).collect();
@@ -228,7 +229,7 @@ const MANY: usize = 100;
 #[test]
 fn a_round_goes_on_in_pieces_of_some_pools() {
     let pools = (0..MANY).map(|index| pool(&format!("p{index}"), &[2, 3, 4, 5, 6, 7, 8, 9]));
-    let now = Timestamp::UNIX_EPOCH;
+    let now = Moment::UNIX_EPOCH;
     let (mut state, plan) = ControlState::new(loaded(pools.collect()), &[], now);
     let mut board = Board::new(&state, now);
     let old: Vec<_> = board.told().iter().map(Arc::downgrade).collect();

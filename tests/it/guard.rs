@@ -176,7 +176,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(state: &mut ControlState, targets: &[TargetId], step: &Step, now: &mut jiff::Timestamp) {
+fn take(
+    state: &mut ControlState,
+    targets: &[TargetId],
+    step: &Step,
+    now: &mut tiovivo::clock::Moment,
+) {
     *now += jiff::SignedDuration::from_secs(1);
     match step {
         Step::Probe(at, ok) => {
@@ -238,7 +243,7 @@ proptest! {
         // A tier of one has no two that serve.
         let min_serving = if policy == TIERS { 1 } else { min_serving };
         let mut world = world_by(POLICIES[policy], RULES[rule], min_serving);
-        let mut now = jiff::Timestamp::UNIX_EPOCH;
+        let mut now = tiovivo::clock::Moment::UNIX_EPOCH;
         let loaded = Loaded::build(&world.config, "config.yaml".as_ref(), now).unwrap();
         let (mut state, plan) = ControlState::new(Box::new(loaded), &[], now);
         let targets: Vec<TargetId> = plan.start.iter().map(|target| target.id).collect();

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use proptest::prelude::*;
+use tiovivo::clock::Moment;
 use tiovivo::cluster::check::{Check, HttpProbe, Method, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::pool::{Order, Pool};
@@ -101,7 +102,7 @@ async fn a_server_that_says_25_is_first_a_quarter_as_often_as_the_other() {
 struct Run {
     state: ControlState,
     targets: Vec<TargetId>,
-    now: Timestamp,
+    now: Moment,
 }
 
 impl Run {

@@ -1,5 +1,6 @@
 //! The library from the outside, one scenario file for each phenomenon.
 
+mod clock;
 mod cluster;
 mod config;
 mod control;

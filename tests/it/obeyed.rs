@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
+use tiovivo::clock::Moment;
 use tiovivo::control::loaded::Loaded;
 use tiovivo::control::request;
 use tiovivo::control::state::ControlState;
@@ -90,14 +91,14 @@ struct Given {
     means: &'static [&'static str],
     pool: Option<&'static str>,
     holds: Held,
-    until: Option<Timestamp>,
+    until: Option<Moment>,
 }
 
 struct Run {
     world: World,
     state: ControlState,
     targets: Vec<TargetId>,
-    now: Timestamp,
+    now: Moment,
     luck: fastrand::Rng,
     /// Oldest first.
     given: Vec<Given>,
@@ -106,7 +107,7 @@ struct Run {
 impl Run {
     fn new(rule: &str, seed: u64) -> Run {
         let world = world(rule, 2);
-        let now = Timestamp::UNIX_EPOCH;
+        let now = Moment::UNIX_EPOCH;
         let loaded = Loaded::build(&world.config, Path::new("config.yaml"), now).unwrap();
         let (mut state, plan) = ControlState::new(Box::new(loaded), &[], now);
         let targets = plan.start.iter().map(|target| target.id).collect();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tiovivo::clock::{self, Moment};
 use tiovivo::cluster::operator::Override;
 use tiovivo::config::state_file;
 use tiovivo::control::event::{Command, Refusal};
@@ -26,7 +27,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 struct Run {
     state: ControlState,
-    now: Timestamp,
+    now: Moment,
 }
 
 /// Pools web (server-2, server-3, server-4) and img (server-4), nobody probed.
@@ -80,12 +81,12 @@ fn a_drain_has_an_end_in_sight() {
     let operator = member.operator.unwrap();
     assert_eq!((operator.state, operator.until), ("draining", None));
     let held: Timestamp = operator.held_until.unwrap().parse().unwrap();
-    assert_eq!(held, run.now + SignedDuration::from_secs(ttl + 30));
+    assert_eq!(Moment::on_line(held), run.now + SignedDuration::from_secs(ttl + 30));
     assert!(
         member.why.starts_with("draining since 10:00:00 UTC by ana@ns1: kernel; resolvers may")
     );
 
-    assert_eq!(run.state.due(), Some(held));
+    assert_eq!(run.state.due(), Some(Moment::on_line(held)));
     assert!(!run.after(ttl + 29), "nothing is to be told yet");
     assert!(run.after(1));
     assert_eq!(run.state.due(), None);
@@ -157,14 +158,14 @@ fn a_reload_keeps_orders_also_for_nodes_that_are_gone() {
 }
 
 fn recall(folder: &Path) -> Vec<Override> {
-    overrides::recall(folder, Timestamp::now()).unwrap()
+    overrides::recall(folder, clock::now()).unwrap()
 }
 
 #[test]
 fn a_file_of_orders_that_is_broken_is_set_aside() {
     let kind = r#"{"version":1,"overrides":[{"target":"a","pool":null,"order":"explode",
         "reason":"","author":"","since":"2026-03-01T10:02:11Z","until":null}]}"#;
-    for broken in ["", "{", r#"{"version":2,"overrides":[]}"#, kind, "\0\0"] {
+    for broken in ["", "{", r#"{"version":3,"overrides":[]}"#, kind, "\0\0"] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(overrides::FILE), broken).unwrap();
         assert_eq!(recall(folder.path()), []);
@@ -180,7 +181,7 @@ fn orders_are_kept_without_age_until_their_end() {
     let mut run = run();
     run.order(json!({"order": "drain", "target": "server-3", "reason": "ä\"x"})).unwrap();
     run.order(json!({"order": "force-up", "target": "role:child", "for": "1h"})).unwrap();
-    overrides::write(folder.path(), &run.state.overrides).unwrap();
+    overrides::write(folder.path(), &run.state.overrides, run.now).unwrap();
     assert_eq!(overrides::recall(folder.path(), run.now).unwrap(), run.state.overrides);
     let later = run.now + SignedDuration::from_hours(24 * 300);
     assert_eq!(overrides::recall(folder.path(), later).unwrap(), run.state.overrides[..1]);
@@ -228,7 +229,7 @@ async fn a_drain_ends_on_its_millisecond() {
     let (control, _reader) = Control::new(loaded(vec![pool("web", &[2, 3])]), folder.path().into());
     let (start, since) = (Timestamp::now(), Instant::now());
     let clock = move || start + since.elapsed();
-    let mut handle = control.start_by(Box::new(clock));
+    let mut handle = control.start_by(Arc::new(move || Moment::on_line(clock())));
     // Not with the ticks of the writer.
     sleep(Duration::from_millis(437)).await;
     let drain = json!({"order": "drain", "target": "server-3", "author": "ana"});
@@ -252,7 +253,7 @@ async fn a_file_of_orders_that_cannot_be_read_is_not_written_over() {
     let file = folder.path().join(overrides::FILE);
     let mut run = run();
     run.order(json!({"order": "drain", "target": "server-3", "reason": "kernel"})).unwrap();
-    overrides::write(folder.path(), &run.state.overrides).unwrap();
+    overrides::write(folder.path(), &run.state.overrides, run.now).unwrap();
     let whole = fs::read(&file).unwrap();
     File::options().write(true).open(&file).unwrap().set_len(state_file::MAX_LENGTH + 1).unwrap();
 

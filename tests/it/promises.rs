@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use tiovivo::clock::Moment;
 use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::standing::Standing;
@@ -47,12 +48,12 @@ struct Server {
     targets: Vec<TargetId>,
     /// Control targets that it probes now.
     controls: Vec<TargetId>,
-    now: Timestamp,
+    now: Moment,
 }
 
 impl Server {
     fn new(world: World, kept: &[KeptPool]) -> Server {
-        let now = Timestamp::UNIX_EPOCH;
+        let now = Moment::UNIX_EPOCH;
         let mut loaded = Loaded::build(&world.config, Path::new("config.yaml"), now).unwrap();
         let control = ControlTarget { address: CONTROL.into(), probe: Probe::Tcp { port: 53 } };
         loaded.controls = vec![control];
@@ -276,12 +277,12 @@ const DAMPING: Damping = Damping {
 fn most_falls(damping: Option<Damping>, seed: u64) -> usize {
     let steadiness = Steadiness { damping, ..Steadiness::default() };
     let pool = Pool { steadiness, min_serving: 2, ..pool("web", &[2, 3, 4, 5, 6]) };
-    let (mut state, plan) = ControlState::new(loaded(vec![pool]), &[], Timestamp::UNIX_EPOCH);
+    let (mut state, plan) = ControlState::new(loaded(vec![pool]), &[], Moment::UNIX_EPOCH);
     let targets: Vec<TargetId> = plan.start.into_iter().map(|target| target.id).collect();
     let mut luck = fastrand::Rng::with_seed(seed);
-    let (mut now, mut most, mut released) = (Timestamp::UNIX_EPOCH, 0, 0);
+    let (mut now, mut most, mut released) = (Moment::UNIX_EPOCH, 0, 0);
     let mut weather = [0.0; 5];
-    let mut falls: HashMap<String, VecDeque<Timestamp>> = HashMap::new();
+    let mut falls: HashMap<String, VecDeque<Moment>> = HashMap::new();
     for _ in 0..STEPS {
         now += SignedDuration::from_millis(100);
         let member = luck.usize(..targets.len());

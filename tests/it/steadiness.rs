@@ -8,7 +8,8 @@ mod returning;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use tiovivo::clock::Moment;
 use tiovivo::cluster::pool::Pool;
 use tiovivo::control::report;
 use tiovivo::control::state::ControlState;
@@ -27,7 +28,7 @@ struct Run {
     state: ControlState,
     /// In the order of the members.
     targets: Vec<TargetId>,
-    now: Timestamp,
+    now: Moment,
 }
 
 impl Run {

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-
+use crate::clock::{Wall, wall};
 use crate::config::Encrypted;
 use crate::config::certificate::{self, Certificate};
 use crate::config::check::report::Report;
@@ -101,7 +100,7 @@ pub fn certificate(
         return None;
     };
     let files = [folder.join(chain), folder.join(key)];
-    match certificate::read(&files[0], &files[1], Timestamp::now()) {
+    match certificate::read(&files[0], &files[1], wall(Wall::Certificate)) {
         Ok((certificate, warnings)) => {
             for warning in warnings {
                 report.warning(&path, warning, "renew it, or mend the file");

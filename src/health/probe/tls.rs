@@ -12,6 +12,7 @@ use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::clock::{Wall, wall};
 use crate::cluster::check::TlsProbe;
 use crate::cluster::validity;
 use crate::health::probe::failure::Failure;
@@ -49,7 +50,7 @@ impl Ask for TlsProber {
         let first = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let unreadable = Failure::Certificate("the certificate cannot be read");
         let (_, end) = first.and_then(|first| validity::of(first)).ok_or(unreadable)?;
-        judge(end, Timestamp::now(), self.min_days)
+        judge(end, wall(Wall::Certificate), self.min_days)
     }
 }
 

@@ -23,6 +23,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::clock::{Wall, wall};
 use crate::control::status::Status;
 use crate::hooks::status::HookStatus;
 use crate::http::Shared;
@@ -69,9 +70,9 @@ async fn page(
     let seen = Seen { status: &status, hooks: &hooks, published: shared.is_published() };
     let mut html = Html::default();
     if wanted.fragment.is_some() {
-        body::write(&mut html, &seen, Timestamp::now());
+        body::write(&mut html, &seen, wall(Wall::Shown));
     } else {
-        whole(&mut html, &seen, Timestamp::now());
+        whole(&mut html, &seen, wall(Wall::Shown));
     }
     ([(CACHE_CONTROL, "no-store")], HtmlResponse(html.done()))
 }

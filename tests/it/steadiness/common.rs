@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use tiovivo::clock::Moment;
 use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::steadiness::{ControlTarget, Steadiness};
@@ -33,7 +33,7 @@ impl Run {
     fn with_controls(pool: Pool, count: u8) -> Run {
         let controls = (1..=count).map(|n| control(IpAddr::from([203, 0, 113, n])));
         let loaded = Box::new(Loaded { controls: controls.collect(), ..*loaded(vec![pool]) });
-        let now: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+        let now: Moment = "2026-03-01T10:00:00Z".parse().unwrap();
         let (state, plan) = ControlState::new(loaded, &[], now);
         let targets = plan.start.iter().map(|target| target.id).collect();
         let mut run = Run { state, targets, now };
@@ -49,7 +49,7 @@ impl Run {
     }
 
     fn after(&mut self, time: Duration) {
-        self.now += time;
+        self.now = self.now + time;
         self.state.pass(self.now);
         self.state.settle(self.now);
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::json;
+use tiovivo::clock::Moment;
 use tiovivo::cluster::pool::{Order, Pool};
 use tiovivo::cluster::steadiness::Steadiness;
 use tiovivo::control::request;
@@ -59,7 +59,7 @@ fn many_that_return_make_no_more_snapshots_than_one() {
         run.state.pass(due);
         dues.push(due);
     }
-    let seconds = dues.iter().map(|due| due.strftime("%M:%S").to_string());
+    let seconds = dues.iter().map(|due| due.wall().strftime("%M:%S").to_string());
     assert!(seconds.eq(["00:06", "00:12", "00:18", "00:24", "00:30"]), "{dues:?}");
 }
 
@@ -92,8 +92,8 @@ fn an_order_that_lets_it_serve_again_is_a_return_too() {
         run.state.put_overrides(overrides, run.now);
         (shares(&run), run.state.due())
     };
-    let drained: Timestamp = "2026-03-01T10:01:00Z".parse().unwrap();
+    let drained: Moment = "2026-03-01T10:01:00Z".parse().unwrap();
     assert_eq!(order("drain"), (vec![100], Some(drained)));
-    let step: Timestamp = "2026-03-01T10:00:06Z".parse().unwrap();
+    let step: Moment = "2026-03-01T10:00:06Z".parse().unwrap();
     assert_eq!(order("release"), (vec![10, 100], Some(step)));
 }
