@@ -1,6 +1,7 @@
 //! What stands in real zone files, as `check`, `delegation` and the configuration take it: zones
 //! that somebody signed, addresses inside other types, names and octets that are not ASCII.
 
+mod guarded;
 mod signed;
 
 use std::fs;

@@ -7,6 +7,7 @@
 //! | nginx | the probes over HTTP, HTTPS, TLS and TCP, against nginx |
 //! | services | the probes of MySQL, Redis, DNS and gRPC, against MariaDB, Redis, Knot and grpcio |
 //! | transports | the repository's own zones, by every transport |
+//! | types | every record type, word by word, as BIND, NSD, Knot and ldns read it |
 //! | zonemaster | a delegation from a made-up root, judged by zonemaster |
 
 mod compare;
@@ -22,6 +23,7 @@ mod rdata;
 mod server;
 mod services;
 mod transports;
+mod types;
 mod wire;
 mod zone;
 mod zonemaster;

@@ -80,7 +80,11 @@ fn questions(zones: &[ZoneFile]) -> BTreeSet<String> {
 }
 
 /// The answers by question: status, flags and records, which are sorted, since sets go round.
-fn ask(server: SocketAddr, how: &[&str], questions: &BTreeSet<String>) -> BTreeMap<String, String> {
+pub fn ask(
+    server: SocketAddr,
+    how: &[&str],
+    questions: &BTreeSet<String>,
+) -> BTreeMap<String, String> {
     let mut command = Command::new(program("kdig"));
     let port = server.port().to_string();
     command.arg(format!("@{}", server.ip())).args(["-p", &port, "+norec", "+noall"]);

@@ -12,6 +12,7 @@
 //! | [`steadiness`] | `server.controls`; `damping`, `slow_start`, `common_cause` of a pool |
 //! | [`hooks`] | `hooks:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
+//! | [`disguise`] | IPv4 addresses inside IPv6 ones, for the mother guard |
 //! | [`names`] | the names of the pools against the zones |
 //! | [`signed`] | zone files with signatures, which are not served |
 //! | [`records`] | the records of the zones against pools and nodes: the rest of the mother guard |
@@ -19,6 +20,7 @@
 //! One fault is told once: what only follows from a fault that is told already is kept back.
 
 pub mod checks;
+pub mod disguise;
 pub mod encrypted;
 pub mod fallbacks;
 pub mod hooks;

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::cluster::node::{Node, NodeName};
+use crate::config::check::disguise::reached;
 use crate::config::check::report::Report;
 use crate::config::raw::RawNode;
 use crate::config::raw::scalar::quoted;
@@ -96,17 +97,20 @@ fn check_addresses<'a>(
             let message = format!("`{address}` is no address of a machine");
             report.error(&path, message, "write the address that the node answers at");
         }
-        match owners.get(&canonical) {
-            Some(&(owner, at)) if owner != name => {
-                let message = format!("`{address}` is the address of `{owner}` already");
-                let other = KeyPath::root().key("nodes").key(owner).key(at);
-                let help = "write each node's own address";
-                report.clash(&path, message, help, (&other, "the first one"));
-            }
-            Some(_) => {}
-            None => {
-                owners.insert(canonical, (name, key));
-            }
+        // An IPv6 address may lead to the IPv4 address of another node.
+        let known = |reached: IpAddr| Some((reached, *owners.get(&reached)?));
+        let clash = reached(canonical).filter_map(known).find(|(_, (owner, _))| *owner != name);
+        if let Some((found, (owner, at))) = clash {
+            let message = match found == canonical {
+                true => format!("`{address}` is the address of `{owner}` already"),
+                false => format!("`{address}` leads to {found}, and so to `{owner}`"),
+            };
+            let other = KeyPath::root().key("nodes").key(owner).key(at);
+            let help = "write each node's own address";
+            report.clash(&path, message, help, (&other, "the first one"));
+        }
+        for reached in reached(canonical) {
+            owners.entry(reached).or_insert((name, key));
         }
     }
 }

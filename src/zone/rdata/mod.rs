@@ -7,14 +7,16 @@
 //! and one printer per type, allocate for each record, and know neither columns nor the exact
 //! text forms that the tools of the trade agree on.
 //!
-//! Deliberately missing: the obsolete types whose text form nobody else reads (A6, WKS, NSAP, KEY,
-//! SIG, NXT), and APL, IPSECKEY, HIP, ISDN, NID, L32 and L64. They load as `TYPEnnn \# …`.
+//! Every row of IANA's table that has a text form is here; types whose octets nobody gave one
+//! (NULL, UINFO, UID, GID, UNSPEC) load as `NULL \# …`, and unknown ones as `TYPEnnn \# …`.
 
+pub mod addresses;
 pub mod bitmap;
 pub mod codec;
 pub mod loc;
 pub mod parse;
 pub mod present;
+pub mod rare;
 pub mod svcb;
 pub mod table;
 pub mod time;

@@ -4,10 +4,10 @@ use std::net::Ipv6Addr;
 
 use crate::zone::name::{Name, NameFault};
 use crate::zone::rdata::codec::{self, number, period, unescape_into};
-use crate::zone::rdata::table::{Field, row, type_name, type_number_of};
+use crate::zone::rdata::table::{Field, OPAQUE, row, type_name, type_number_of};
 use crate::zone::rdata::walk::{self, MAX_RDATA};
 use crate::zone::rdata::words::{Word, WordFault, Words, shown};
-use crate::zone::rdata::{bitmap, loc, svcb, time};
+use crate::zone::rdata::{bitmap, loc, rare, svcb, time};
 
 /// Appends the RDATA that the rest of `words` says to `out`; after a fault, what was appended is
 /// to be cut off. Relative names are completed by `origin`.
@@ -22,13 +22,17 @@ pub fn parse(
     if words.peek().is_some_and(|word| word.text == b"\\#" && !word.quoted) {
         return generic(rtype, words, out);
     }
-    let Some(row) = row else {
+    let Some(row) = row.filter(|row| row.fields != OPAQUE) else {
         words.next();
         let message = format!("the data of {} have no text form here", type_name(rtype));
-        return Err(words.fault(message, "write them as octets: \\# 4 C0000201 (RFC 3597 §5)"));
+        let help = format!("write their octets: TYPE{rtype} \\# 4 C0000201 (RFC 3597 §5)");
+        return Err(words.fault(message, help));
     };
     for field in row.fields {
-        parse_field(*field, words, origin, out)?;
+        match *field {
+            Field::Rare(rare) => rare::read(rare, words, origin, start, out)?,
+            field => parse_field(field, words, origin, out)?,
+        }
     }
     if let Some(word) = words.next() {
         let message = format!("{} is too much for {}", shown(word.text), row.mnemonic);
@@ -103,6 +107,7 @@ fn parse_field(
         Field::Bitmap => bitmap::read(words, out)?,
         Field::SvcParams => svcb::read(words, out)?,
         Field::Loc => loc::read(words, out)?,
+        Field::Rare(_) => {} // read where the start of the RDATA is known
         Field::Eui48 => out.extend_from_slice(&plain(
             words,
             "six hex pairs, such as \
@@ -143,8 +148,8 @@ fn parse_number(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-const WANTED_IPV4: &str = "an IPv4 address such as 192.0.2.1";
-const WANTED_IPV6: &str = "an IPv6 address such as 2001:db8::1";
+pub const WANTED_IPV4: &str = "an IPv4 address such as 192.0.2.1";
+pub const WANTED_IPV6: &str = "an IPv6 address such as 2001:db8::1";
 const WANTED_NAME: &str = "a name such as www or www.example.com.";
 const WANTED_TAG: &str = "a tag of letters and digits, such as issue, issuewild or iodef";
 
@@ -168,7 +173,7 @@ fn generic(rtype: u16, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), W
 }
 
 /// One unquoted word, read by `read`.
-fn plain<'a, T>(
+pub fn plain<'a, T>(
     words: &mut Words<'a>,
     wanted: &str,
     read: impl Fn(&'a [u8]) -> Option<T>,
@@ -178,13 +183,13 @@ fn plain<'a, T>(
     value.ok_or_else(|| words.unlike(word, wanted))
 }
 
-fn small<T: TryFrom<u32>>(text: &[u8]) -> Option<T> {
+pub fn small<T: TryFrom<u32>>(text: &[u8]) -> Option<T> {
     number(text).and_then(|value| T::try_from(value).ok())
 }
 
 /// Dotted quad, by hand: this is the field that large zones are made of. Leading zeros are
 /// refused, since some read them as octal.
-fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
+pub fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
     let mut octets = [0u8; 4];
     let mut at = 0;
     let mut value = 0u32;
@@ -212,7 +217,7 @@ fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
     Some(octets)
 }
 
-fn ipv6(text: &[u8]) -> Option<[u8; 16]> {
+pub fn ipv6(text: &[u8]) -> Option<[u8; 16]> {
     Some(std::str::from_utf8(text).ok()?.parse::<Ipv6Addr>().ok()?.octets())
 }
 
@@ -227,7 +232,7 @@ fn eui<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 }
 
 /// A name; `@` is the origin.
-fn name(words: &mut Words<'_>, origin: &Name, out: &mut Vec<u8>) -> Result<(), WordFault> {
+pub fn name(words: &mut Words<'_>, origin: &Name, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let word = words.want(WANTED_NAME)?;
     if word.quoted {
         return Err(words.fault("a name stands in quotes", "write it without quotes"));
@@ -251,7 +256,7 @@ pub fn name_fault(words: &Words<'_>, text: &[u8], fault: &NameFault) -> WordFaul
 }
 
 /// A character-string: at most 255 octets behind their length.
-fn string(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
+pub fn string(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let word = words.want("a string in quotes")?;
     // The lexer leaves a quote inside a word only behind an equals sign.
     if !word.quoted && word.text.windows(2).any(|pair| pair == b"=\"") {
@@ -283,7 +288,7 @@ fn bad_escape(words: &Words<'_>) -> WordFault {
 }
 
 /// All words that are left, as digits of one number.
-fn digits<const BITS: u32>(
+pub fn digits<const BITS: u32>(
     mut digits: codec::Digits<BITS>,
     words: &mut Words<'_>,
     out: &mut Vec<u8>,
@@ -326,7 +331,7 @@ fn counted<const BITS: u32>(
     }
 }
 
-fn among<T: Copy>(table: &[(T, &str)], text: &[u8]) -> Option<T> {
+pub fn among<T: Copy>(table: &[(T, &str)], text: &[u8]) -> Option<T> {
     let found = table.iter().find(|(_, name)| text.eq_ignore_ascii_case(name.as_bytes()));
     found.map(|(value, _)| *value)
 }

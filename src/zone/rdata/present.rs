@@ -7,7 +7,7 @@ use crate::zone::name::Name;
 use crate::zone::rdata::codec::{write_base32, write_base64, write_hex, write_quoted};
 use crate::zone::rdata::table::{Field, row, type_name};
 use crate::zone::rdata::walk::{self, Fields};
-use crate::zone::rdata::{bitmap, loc, svcb, time};
+use crate::zone::rdata::{bitmap, loc, rare, svcb, time};
 
 /// Uncompressed RDATA as text. Octets that are not what the type asks for, and types without a
 /// row, are shown as `\# length hex` (RFC 3597 §5).
@@ -30,11 +30,18 @@ impl fmt::Display for Presented<'_> {
         for (index, item) in Fields::new(row, self.rdata).enumerate() {
             let (field, range) = item.map_err(|_| fmt::Error)?;
             let octets = self.rdata.get(range).ok_or(fmt::Error)?;
-            let empty = octets.is_empty() && matches!(field, Field::Bitmap | Field::SvcParams);
+            let may_be_absent = match field {
+                Field::Rare(rare) => rare::may_be_absent(rare),
+                field => matches!(field, Field::Bitmap | Field::SvcParams),
+            };
+            let empty = octets.is_empty() && may_be_absent;
             if index > 0 && !empty {
                 f.write_char(' ')?;
             }
-            write_field(f, field, octets)?;
+            match field {
+                Field::Rare(rare) => rare::write(rare, f, octets, self.rdata)?,
+                field => write_field(f, field, octets)?,
+            }
         }
         Ok(())
     }
@@ -89,6 +96,8 @@ fn write_field(f: &mut fmt::Formatter<'_>, field: Field, octets: &[u8]) -> fmt::
             let hyphen = if index > 0 { "-" } else { "" };
             write!(f, "{hyphen}{byte:02x}")
         }),
+        // Written where the whole RDATA is at hand.
+        Field::Rare(_) => Ok(()),
     }
 }
 
@@ -197,6 +206,60 @@ mod tests {
         ("EUI48", "00-00-5E-00-53-2a", "00-00-5e-00-53-2a"),
         ("EUI64", "00-00-5e-ef-10-00-00-2a", ""),
         ("CSYNC", "66 3 A NS AAAA", ""),
+        ("NULL", "\\# 3 010203", ""),
+        ("WKS", "192.0.2.1 tcp SMTP 80 25", "192.0.2.1 6 25 80"),
+        ("WKS", "192.0.2.1 17", ""),
+        ("X25", "\"311061700956\"", ""),
+        ("ISDN", "150862028003217 004", "\"150862028003217\" \"004\""),
+        ("ISDN", "\"150862028003217\"", ""),
+        ("RT", "10 a.", ""),
+        ("NSAP", "0x47.0005.80", "0x47000580"),
+        ("NSAP-PTR", "a.", ""),
+        (
+            "SIG",
+            "A 1 3 1h 20300101000000 20200101000000 7 @ AQ==",
+            "A 1 3 3600 20300101000000 20200101000000 7 example.com. AQ==",
+        ),
+        ("KEY", "256 3 RSASHA1 AQID", "256 3 5 AQID"),
+        ("KEY", "49152 3 5", ""),
+        ("PX", "10 a. b.", ""),
+        ("GPOS", "-32.7 116.9 10.0", "\"-32.7\" \"116.9\" \"10.0\""),
+        ("NXT", "a. NXT SIG A", "a. A SIG NXT"),
+        ("EID", "e32c 6f", "E32C6F"),
+        ("ATMA", "39.24", "3924"),
+        ("ATMA", "+61200000000", ""),
+        ("A6", "0 2001:db8::1", ""),
+        ("A6", "65 ffff::1:2:3:4 a.", "65 ::1:2:3:4 a."),
+        ("A6", "128 a.", ""),
+        ("SINK", "8 0 1 AQID", ""),
+        (
+            "APL",
+            "1:192.0.2.0/24 !1:192.0.2.17/32 2:2001:DB8::/32",
+            "1:192.0.2.0/24 \
+            !1:192.0.2.17/32 2:2001:db8::/32",
+        ),
+        ("APL", "1:0.0.0.0/0", ""),
+        ("IPSECKEY", "10 0 2 . AQID", ""),
+        ("IPSECKEY", "10 1 0 192.0.2.38", ""),
+        ("IPSECKEY", "10 2 2 2001:db8::1 AQ ID", "10 2 2 2001:db8::1 AQID"),
+        ("IPSECKEY", "10 3 2 a AQID", "10 3 2 a.example.com. AQID"),
+        ("HIP", "2 200100 AQID", ""),
+        ("HIP", "2 2001 AQID a b.", "2 2001 AQID a.example.com. b."),
+        ("RKEY", "0 255 1 AQID", ""),
+        ("TALINK", "a. .", ""),
+        ("DSYNC", "CDS notify 5359 a.", "CDS NOTIFY 5359 a."),
+        ("DSYNC", "TYPE65280 9 0 a.", ""),
+        ("NID", "10 14:4FFF:ff20:ee64", "10 0014:4fff:ff20:ee64"),
+        ("L32", "10 10.1.2.0", ""),
+        ("L64", "10 2001:0db8:1140:1000", ""),
+        ("DOA", "0 4294967295 1 image/gif AQ ID", "0 4294967295 1 \"image/gif\" AQID"),
+        ("DOA", "0 1 2 \"\" -", ""),
+        ("AMTRELAY", "0 0 0 .", ""),
+        ("AMTRELAY", "255 1 1 203.0.113.15", ""),
+        ("AMTRELAY", "10 0 2 2001:db8::15", ""),
+        ("AMTRELAY", "128 1 3 a.", ""),
+        ("RESINFO", "qnamemin exterr=15", "\"qnamemin\" \"exterr=15\""),
+        ("IPN", "18446744073709551615", ""),
         ("TYPE65280", "\\# 3 abcd ef", "\\# 3 ABCDEF"),
         ("TYPE65280", "\\# 0", ""),
         ("A", "\\# 4 c0000201", "192.0.2.1"),
@@ -212,6 +275,45 @@ mod tests {
             let written = Presented { rtype, rdata: &rdata }.to_string();
             assert_eq!(&written, shown, "{mnemonic}");
             assert_eq!(wire(rtype, &written), Ok(rdata), "{mnemonic}");
+        }
+    }
+
+    #[test]
+    fn words_that_a_type_does_not_take_are_refused() {
+        for (mnemonic, text) in [
+            ("NULL", "abc"),
+            ("UID", "1"),
+            ("WKS", "192.0.2.1 tcp nonsense"),
+            ("WKS", "192.0.2.1"),
+            ("NSAP", "47000580"),
+            ("NSAP", "0x470"),
+            ("KEY", "256 3 5"),
+            ("KEY", "49152 3 5 AQID"),
+            ("NXT", "a. CAA"),
+            ("ATMA", "+6120x"),
+            ("A6", "129 a."),
+            ("A6", "64 ::1"),
+            ("APL", "1:192.0.2.0"),
+            ("APL", "1:192.0.2.0/33"),
+            ("APL", "3:192.0.2.0/24"),
+            ("APL", "!2:192.0.2.0/24"),
+            ("IPSECKEY", "10 0 2 192.0.2.38 AQID"),
+            ("IPSECKEY", "10 1 2 2001:db8::1 AQID"),
+            ("IPSECKEY", "10 4 2 a. AQID"),
+            ("IPSECKEY", "10 129 2 192.0.2.38 AQID"),
+            ("AMTRELAY", "10 2 1 192.0.2.38"),
+            ("AMTRELAY", "10 0 4 a."),
+            ("HIP", "2 200 AQID"),
+            ("HIP", "2 2001"),
+            ("NID", "10 14:4fff:ff20"),
+            ("NID", "10 14:4fff:ff20:ee64f"),
+            ("L32", "10 256.1.2.0"),
+            ("DSYNC", "CDS 256 1 a."),
+            ("IPN", "18446744073709551616"),
+            ("IPN", "-1"),
+        ] {
+            let rtype = type_number(mnemonic).unwrap();
+            assert!(wire(rtype, text).is_err(), "{mnemonic} {text}");
         }
     }
 

@@ -13,9 +13,9 @@ const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;
 const NO_DEFAULT_ALPN: u16 = 2;
 const PORT: u16 = 3;
-const IPV4HINT: u16 = 4;
+pub const IPV4HINT: u16 = 4;
 const ECH: u16 = 5;
-const IPV6HINT: u16 = 6;
+pub const IPV6HINT: u16 = 6;
 const DOHPATH: u16 = 7;
 const OHTTP: u16 = 8;
 const INVALID: u16 = 65_535;
@@ -168,6 +168,16 @@ pub fn check(params: &[u8]) -> Result<(), &'static str> {
         return Err("no-default-alpn without alpn (RFC 9460 §7.1.1)");
     }
     Ok(())
+}
+
+/// Keys and values of checked parameters.
+pub fn params(params: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = params;
+    std::iter::from_fn(move || {
+        let (key, value, tail) = split(rest)?;
+        rest = tail;
+        Some((key, value))
+    })
 }
 
 fn split(params: &[u8]) -> Option<(u16, &[u8], &[u8])> {

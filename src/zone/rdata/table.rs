@@ -4,11 +4,14 @@
 //! inside the types of RFC 1035, whose receivers had to know them.
 
 use crate::zone::rtype::{
-    A, AAAA, CNAME, DNAME, DNSKEY, DS, HTTPS, MX, NS, NSEC, NSEC3, OPT, RRSIG, SOA, SRV, SVCB, TXT,
+    A, AAAA, CDNSKEY, CDS, CNAME, DNAME, DNSKEY, DS, HTTPS, MX, NS, NSEC, NSEC3, NSEC3PARAM, OPT,
+    RRSIG, SOA, SRV, SVCB, TXT,
 };
 use std::fmt;
 
-use crate::zone::rdata::walk::{check_ds, check_hash_length, check_sshfp, check_zonemd};
+use crate::zone::rdata::rare;
+use crate::zone::rdata::rare::gateway::check_ipseckey;
+use crate::zone::rdata::walk::{check_ds, check_hash_length, check_key, check_sshfp, check_zonemd};
 
 /// One piece of RDATA: how it is written, how long it is, what may stand in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub enum Field {
     Loc,
     Eui48,
     Eui64,
+    /// Of one or two types only.
+    Rare(rare::Rare),
 }
 
 /// A rule over whole RDATA, and what is wrong in words.
@@ -80,12 +85,29 @@ const PACKED: Field = Field::Name { compress: true };
 const PLAIN: Field = Field::Name { compress: false };
 const DS_FIELDS: &[Field] = &[Field::U16, Field::Algorithm, Field::U8, Field::Hex];
 const KEY_FIELDS: &[Field] = &[Field::U16, Field::U8, Field::Algorithm, Field::Base64];
+const OLD_KEY_FIELDS: &[Field] =
+    &[Field::U16, Field::U8, Field::Algorithm, Field::Rare(rare::Rare::OptionalBase64)];
+const SIGNATURE_FIELDS: &[Field] = &[
+    Field::Type,
+    Field::Algorithm,
+    Field::U8,
+    Field::Period,
+    Field::Time,
+    Field::Time,
+    Field::U16,
+    PLAIN,
+    Field::Base64,
+];
 const TLSA_FIELDS: &[Field] = &[Field::U8, Field::U8, Field::U8, Field::Hex];
 const SVCB_FIELDS: &[Field] = &[Field::U16, PLAIN, Field::SvcParams];
 const MAIL_FIELDS: &[Field] = &[Field::U16, PLAIN];
 
+/// No text form: octets only.
+pub const OPAQUE: &[Field] = &[Field::Rare(rare::Rare::Opaque)];
+
 static TABLE: &[RrType] = &{
     use Field::*;
+    use rare::Rare as R;
     [
         rr(A, "A", &[Ipv4]),
         rr(NS, "NS", &[PACKED]),
@@ -96,6 +118,8 @@ static TABLE: &[RrType] = &{
         rr(7, "MB", &[PACKED]),
         rr(8, "MG", &[PACKED]),
         rr(9, "MR", &[PACKED]),
+        rr(10, "NULL", OPAQUE),
+        rr(11, "WKS", &[Ipv4, Rare(R::Services)]),
         rr(12, "PTR", &[PACKED]),
         rr(13, "HINFO", &[String, String]),
         rr(14, "MINFO", &[PACKED, PACKED]),
@@ -104,40 +128,77 @@ static TABLE: &[RrType] = &{
         rr(17, "RP", &[PLAIN, PLAIN]),
         rr(18, "AFSDB", MAIL_FIELDS),
         rr(19, "X25", &[String]),
+        rr(20, "ISDN", &[String, Rare(R::OptionalString)]),
         rr(21, "RT", MAIL_FIELDS),
+        rr(22, "NSAP", &[Rare(R::Nsap)]),
+        rr(23, "NSAP-PTR", &[PLAIN]),
+        rr(24, "SIG", SIGNATURE_FIELDS),
+        checked(rr(25, "KEY", OLD_KEY_FIELDS), check_key),
         rr(26, "PX", &[U16, PLAIN, PLAIN]),
+        rr(27, "GPOS", &[String, String, String]),
         rr(AAAA, "AAAA", &[Ipv6]),
         rr(29, "LOC", &[Loc]),
+        rr(30, "NXT", &[PLAIN, Rare(R::FlatBitmap)]),
+        rr(31, "EID", &[Hex]),
+        rr(32, "NIMLOC", &[Hex]),
         rr(SRV, "SRV", &[U16, U16, U16, PLAIN]),
+        rr(34, "ATMA", &[Rare(R::Atma)]),
         rr(35, "NAPTR", &[U16, U16, String, String, String, PLAIN]),
         rr(36, "KX", MAIL_FIELDS),
         rr(37, "CERT", &[CertType, U16, Algorithm, Base64]),
+        rr(38, "A6", &[Rare(R::Suffix), Rare(R::PrefixName)]),
         rr(DNAME, "DNAME", &[PLAIN]),
+        rr(40, "SINK", &[U8, U8, U8, Rare(R::OptionalBase64)]),
+        rr(42, "APL", &[Rare(R::Prefixes)]),
         checked(rr(DS, "DS", DS_FIELDS), check_ds),
         checked(rr(44, "SSHFP", &[U8, U8, Hex]), check_sshfp),
-        rr(RRSIG, "RRSIG", &[Type, Algorithm, U8, Period, Time, Time, U16, PLAIN, Base64]),
+        checked(
+            rr(45, "IPSECKEY", &[U8, U8, U8, Rare(R::Gateway), Rare(R::OptionalBase64)]),
+            check_ipseckey,
+        ),
+        rr(RRSIG, "RRSIG", SIGNATURE_FIELDS),
         rr(NSEC, "NSEC", &[PLAIN, Bitmap]),
         rr(DNSKEY, "DNSKEY", KEY_FIELDS),
         rr(49, "DHCID", &[Base64]),
         checked(rr(NSEC3, "NSEC3", &[U8, U8, U16, Salt, Base32, Bitmap]), check_hash_length),
-        rr(51, "NSEC3PARAM", &[U8, U8, U16, Salt]),
+        rr(NSEC3PARAM, "NSEC3PARAM", &[U8, U8, U16, Salt]),
         rr(52, "TLSA", TLSA_FIELDS),
         rr(53, "SMIMEA", TLSA_FIELDS),
+        rr(55, "HIP", &[Rare(R::HostIdentity), Rare(R::Names)]),
         rr(56, "NINFO", &[Strings]),
-        checked(rr(59, "CDS", DS_FIELDS), check_ds),
-        rr(60, "CDNSKEY", KEY_FIELDS),
+        rr(57, "RKEY", KEY_FIELDS),
+        rr(58, "TALINK", &[PLAIN, PLAIN]),
+        checked(rr(CDS, "CDS", DS_FIELDS), check_ds),
+        rr(CDNSKEY, "CDNSKEY", KEY_FIELDS),
         rr(61, "OPENPGPKEY", &[Base64]),
         rr(62, "CSYNC", &[U32, U16, Bitmap]),
         checked(rr(63, "ZONEMD", &[U32, U8, U8, Hex]), check_zonemd),
         rr(SVCB, "SVCB", SVCB_FIELDS),
         rr(HTTPS, "HTTPS", SVCB_FIELDS),
+        rr(66, "DSYNC", &[Type, Rare(R::Scheme), U16, PLAIN]),
+        rr(67, "HHIT", &[Base64]),
+        rr(68, "BRID", &[Base64]),
         rr(99, "SPF", &[Strings]),
+        rr(100, "UINFO", OPAQUE),
+        rr(101, "UID", OPAQUE),
+        rr(102, "GID", OPAQUE),
+        rr(103, "UNSPEC", OPAQUE),
+        rr(104, "NID", &[U16, Rare(R::Locator64)]),
+        rr(105, "L32", &[U16, Rare(R::Locator32)]),
+        rr(106, "L64", &[U16, Rare(R::Locator64)]),
         rr(107, "LP", MAIL_FIELDS),
         rr(108, "EUI48", &[Eui48]),
         rr(109, "EUI64", &[Eui64]),
         rr(256, "URI", &[U16, U16, Text]),
         rr(257, "CAA", &[U8, CaaTag, Text]),
         rr(258, "AVC", &[Strings]),
+        rr(259, "DOA", &[U32, U32, U8, String, Rare(R::DashedBase64)]),
+        rr(260, "AMTRELAY", &[U8, Rare(R::Relay), Rare(R::Gateway)]),
+        rr(261, "RESINFO", &[Strings]),
+        rr(262, "WALLET", &[Strings]),
+        rr(263, "CLA", &[Strings]),
+        rr(264, "IPN", &[Rare(R::U64)]),
+        checked(rr(32768, "TA", DS_FIELDS), check_ds),
         checked(rr(32769, "DLV", DS_FIELDS), check_ds),
     ]
 };
@@ -155,7 +216,7 @@ const META: &[(u16, &str)] = &[
 ];
 
 /// Numbers below this are found without a search.
-const DENSE: usize = 259;
+const DENSE: usize = 265;
 const NO_ROW: u8 = u8::MAX;
 static ROW_OF: [u8; DENSE] = {
     let mut rows = [NO_ROW; DENSE];
@@ -168,6 +229,11 @@ static ROW_OF: [u8; DENSE] = {
     }
     rows
 };
+
+/// All rows, by number.
+pub fn rows() -> impl Iterator<Item = &'static RrType> {
+    TABLE.iter()
+}
 
 /// The row of a type; `None` where RDATA is only octets.
 pub fn row(number: u16) -> Option<&'static RrType> {

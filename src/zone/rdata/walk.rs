@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::zone::name::Name;
+use crate::zone::rdata::rare::{self, Rare};
 use crate::zone::rdata::table::{Field, RrType, row};
 use crate::zone::rdata::{bitmap, loc, svcb};
 
@@ -19,11 +20,15 @@ pub struct EmbeddedName {
     pub compress: bool,
 }
 
-/// Names inside checked RDATA, in order; none for types without a row.
+/// Names inside checked RDATA, in order, whose letter case does not count. None for types without
+/// a row; and those of IPSECKEY, AMTRELAY and HIP are octets as all others (RFC 3597 §7).
 pub fn names(rtype: u16, rdata: &[u8]) -> impl Iterator<Item = EmbeddedName> {
     let fields = row(rtype).map(|row| Fields::new(row, rdata));
     fields.into_iter().flatten().map_while(Result::ok).filter_map(|(field, range)| match field {
         Field::Name { compress } => Some(EmbeddedName { range, compress }),
+        Field::Rare(Rare::PrefixName) if !range.is_empty() => {
+            Some(EmbeddedName { range, compress: false })
+        }
         _ => None,
     })
 }
@@ -66,7 +71,11 @@ impl Iterator for Fields<'_> {
         let field = *self.fields.next()?;
         let rest = self.rdata.get(self.at..).unwrap_or_default();
         let start = self.at;
-        Some(match extent(field, rest) {
+        let extent = match field {
+            Field::Rare(rare) => rare::extent(rare, self.rdata, start),
+            field => extent(field, rest),
+        };
+        Some(match extent {
             Ok(len) if len <= rest.len() => {
                 self.at += len;
                 Ok((field, start..self.at))
@@ -88,20 +97,8 @@ fn extent(field: Field, rest: &[u8]) -> Result<usize, &'static str> {
         Field::Eui64 => 8,
         Field::Ipv6 | Field::Loc => 16,
         Field::String | Field::CaaTag | Field::Salt | Field::Base32 => counted(),
-        Field::Name { .. } => {
-            let mut at = 0;
-            loop {
-                match rest.get(at) {
-                    None => return Err("a name is cut off"),
-                    Some(0) => break at + 1,
-                    Some(len @ 1..=63) => at += 1 + usize::from(*len),
-                    Some(_) => return Err("a name inside the data is compressed or has no end"),
-                }
-                if at >= crate::zone::name::MAX_NAME {
-                    return Err("a name is at most 255 octets long");
-                }
-            }
-        }
+        Field::Name { .. } => name_extent(rest)?,
+        Field::Rare(rare) => rare::extent(rare, rest, 0)?,
         Field::Strings
         | Field::Text
         | Field::Base64
@@ -109,6 +106,22 @@ fn extent(field: Field, rest: &[u8]) -> Result<usize, &'static str> {
         | Field::Bitmap
         | Field::SvcParams => rest.len(),
     })
+}
+
+/// How many octets the name at the start of `rest` takes.
+pub fn name_extent(rest: &[u8]) -> Result<usize, &'static str> {
+    let mut at = 0;
+    loop {
+        match rest.get(at) {
+            None => return Err("a name is cut off"),
+            Some(0) => return Ok(at + 1),
+            Some(len @ 1..=63) => at += 1 + usize::from(*len),
+            Some(_) => return Err("a name inside the data is compressed or has no end"),
+        }
+        if at >= crate::zone::name::MAX_NAME {
+            return Err("a name is at most 255 octets long");
+        }
+    }
 }
 
 fn check_field(field: Field, octets: &[u8]) -> Result<(), &'static str> {
@@ -135,6 +148,7 @@ fn check_field(field: Field, octets: &[u8]) -> Result<(), &'static str> {
         Field::Bitmap => bitmap::check(octets),
         Field::SvcParams => svcb::check(octets),
         Field::Loc => loc::check(octets),
+        Field::Rare(rare) => rare::check(rare, octets),
         Field::U8
         | Field::U16
         | Field::U32
@@ -166,6 +180,16 @@ pub fn check_ds(rdata: &[u8]) -> Result<(), &'static str> {
         (Some(1..=4), _) => Err("the digest has not the length of its digest type: \
                                  SHA-1 40 hex digits, SHA-256 64, SHA-384 96"),
         _ => Ok(()),
+    }
+}
+
+/// RFC 2535 §3.1.2: without a key where its first two flags say so, else with one.
+pub fn check_key(rdata: &[u8]) -> Result<(), &'static str> {
+    let no_key = rdata.first().is_some_and(|flags| flags & 0xc0 == 0xc0);
+    match (no_key, rdata.len()) {
+        (true, 4) | (false, 5..) => Ok(()),
+        (true, _) => Err("the flags say that there is no key, and one follows"),
+        (false, _) => Err("the data end before their last field"),
     }
 }
 
