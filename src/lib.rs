@@ -18,6 +18,7 @@
 //! | [`simulation`] | a timeline played through all of it, without clock and network |
 //! | [`counters`] | written by `dns`, read by `http` |
 //! | [`pace`] | long work in short pieces, so that answers need not wait for it |
+//! | [`places`] | places for connections, shared out among clients |
 //! | [`cli`] | one file a command: the composition root |
 
 pub mod cli;
@@ -31,6 +32,7 @@ pub mod health;
 pub mod hooks;
 pub mod http;
 pub mod pace;
+pub mod places;
 pub mod simulation;
 pub mod snapshot;
 pub mod zone;

@@ -13,6 +13,7 @@ pub mod complete;
 pub mod delegation;
 pub mod demo;
 pub mod demo_node;
+mod descriptors;
 pub mod faults;
 pub mod health;
 pub mod logging;

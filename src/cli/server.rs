@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
@@ -19,9 +18,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli::memory;
 use crate::cli::reload::{self, Followers};
 use crate::cli::runtimes::Beside;
+use crate::cli::{descriptors, memory};
 use crate::clock;
 use crate::config::token::Token;
 use crate::config::{Config, Encrypted};
@@ -70,16 +69,6 @@ pub struct Running {
     hooks: hooks::Handle,
 }
 
-/// A connection is a descriptor: as many as the system lets us have. What it does not is met where
-/// connections are accepted.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::RLIMIT_NOFILE);
-    let raised = limit.and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        tracing::debug!("the limit of open files stays as it is: {error}");
-    }
-}
-
 /// Starts everything that `config` asks for: what decides here, and the rest `beside` it. `path` is
 /// where it came from, and is loaded again when it changes or `hangup` comes.
 pub async fn start(
@@ -88,7 +77,6 @@ pub async fn start(
     hangup: Signal,
     beside: &Beside,
 ) -> Result<Running, StartFault> {
-    raise_descriptor_limit();
     let loaded = Loaded::build(&config, path, clock::now())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.server.workers.unwrap_or(cores);
@@ -122,7 +110,11 @@ pub async fn start(
     let dns = bound.iter().map(|bound| bound.address).collect();
     let tasks = TaskTracker::new();
     tasks.spawn(stop.clone().run_until_cancelled_owned(shared.clock.clone().run()));
-    let connections = Connections::new(Limits::default());
+    let giving_back = memory::give_back_after_rushes(Arc::clone(&shared.counters));
+    tasks.spawn(stop.clone().run_until_cancelled_owned(giving_back));
+    let shares = descriptors::shares();
+    control.bound_probes(shares.probes);
+    let connections = Connections::new(Limits { connections: shares.streams, ..Limits::default() });
     let (threads, encrypted) = {
         // Sockets and tasks from here on belong to the runtime of strangers.
         let _among_strangers = beside.stream.enter();
@@ -142,7 +134,7 @@ pub async fn start(
             status: control.status.clone(),
             counters: Arc::clone(&shared.counters),
             hooks: hooks.clone(),
-            limits: http::server::Limits::default(),
+            limits: http::server::Limits { connections: shares.page, ..Default::default() },
             commands: control.commands.clone(),
             reports: control.reports.clone(),
             writers: writers.clone(),

@@ -34,7 +34,7 @@ use crate::control::store::{self, Keepable, ToKeep};
 use crate::control::turns::{self, Teller, Turns};
 use crate::health::Observation;
 use crate::health::probe::Prober;
-use crate::health::schedule::{Job, QUEUE, Schedule};
+use crate::health::schedule::{CONCURRENT, Job, QUEUE, Schedule};
 use crate::snapshot::Snapshot;
 use crate::snapshot::publish::{Publisher, Reader, channel};
 
@@ -57,6 +57,8 @@ pub struct Control {
     folder: PathBuf,
     recorder: Recorder,
     teller: Option<Teller>,
+    /// Probes in flight at a time.
+    concurrent: usize,
 }
 
 /// The running task, from the outside.
@@ -83,7 +85,8 @@ impl Control {
         state.warn_of_strangers();
         state.take_changed();
         let (publisher, reader) = channel(snapshot(&state, None));
-        (Control { state, plan, publisher, folder, recorder, teller: None }, reader)
+        let (teller, concurrent) = (None, CONCURRENT);
+        (Control { state, plan, publisher, folder, recorder, teller, concurrent }, reader)
     }
 
     /// Every change of standing from now on.
@@ -93,6 +96,11 @@ impl Control {
         turns
     }
 
+    /// For a system that has few descriptors.
+    pub fn bound_probes(&mut self, concurrent: usize) {
+        self.concurrent = concurrent;
+    }
+
     /// Starts the first round of probes and everything after it. Within a tokio runtime.
     pub fn start(self) -> Handle {
         self.start_by(Arc::new(clock::now))
@@ -100,8 +108,8 @@ impl Control {
 
     /// The same by another clock.
     pub fn start_by(self, clock: Clock) -> Handle {
-        let Control { state, plan, publisher, folder, recorder, teller } = self;
-        let (schedule, observations) = Schedule::new();
+        let Control { state, plan, publisher, folder, recorder, teller, concurrent } = self;
+        let (schedule, observations) = Schedule::with(concurrent);
         let (commands, orders) = mpsc::channel(COMMANDS);
         let (reports, reported) = mpsc::channel(REPORTS);
         let now = clock();

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod cookie;
 pub mod encrypted;
 pub mod explain;
+pub mod frames;
 pub mod options;
 pub mod plain;
 pub mod query;

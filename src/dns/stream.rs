@@ -2,44 +2,54 @@
 //!
 //! | bound | what happens there |
 //! |---|---|
-//! | [`Limits::connections`] in all | the idlest connection makes room |
-//! | [`Limits::per_client`] of one address | that client's idlest makes room |
-//! | [`Limits::idle`] without a whole query | closed |
+//! | [`Limits::connections`] in all | [`crate::places`] says who makes room |
+//! | [`Limits::per_client`], [`Limits::per_site`] | one of the same makes room |
+//! | [`Limits::idle`] without a reply | closed |
 //! | [`Limits::write`] for a reply to be taken | closed: a slow reader holds memory |
 //! | [`Limits::total`] since it was accepted | closed |
-//! | out of file descriptors | the idlest makes room, and accepting pauses instead of spinning |
+//! | [`Limits::memory`] for long messages of all connections | closed |
+//! | a [`Turn`], of some messages and octets | it gives way to the others, then goes on |
+//! | [`UNANSWERED`] messages that get no reply | closed |
+//! | out of file descriptors | the idlest of the heaviest client makes room, and accepting pauses |
 //!
 //! Queries of a connection are answered in their order; each costs microseconds, so nothing is
 //! gained by overtaking. A client may close its sending side and still gets its replies.
 //!
 //! [`accept`] and [`converse`] know nothing of the bytes' way: TLS lends them its own stream.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::counters::Counters;
+use crate::dns::frames::{READ_ROOM, Turn, UNANSWERED, answer_frames, make_room, wanted};
 use crate::dns::reply::Transport;
 use crate::dns::respond::{Client, Reply, respond};
 use crate::dns::tally::tally_by;
 use crate::dns::udp::Shared;
+use crate::places::{Bounds, Place, Places};
 
 /// See the module.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub connections: usize,
     pub per_client: usize,
+    pub per_site: usize,
     pub idle: Duration,
     pub write: Duration,
     pub total: Duration,
+    /// Octets, over all connections.
+    pub memory: usize,
 }
 
 impl Default for Limits {
@@ -47,35 +57,31 @@ impl Default for Limits {
         Limits {
             connections: 4096,
             per_client: 256,
+            per_site: 1024,
             idle: Duration::from_secs(10),
             write: Duration::from_secs(5),
             total: Duration::from_secs(120),
+            memory: 64 << 20,
         }
     }
 }
 
-/// Between two tries to accept when the system has no more descriptors.
+/// Between two tries to accept when the system has no more descriptors, and the longest wait for
+/// evicted connections to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// First room of a connection for what it sends; grows up to one message.
-const READ_ROOM: usize = 512;
-/// Replies that are gathered before they are written.
-const WRITE_ROOM: usize = 16 * 1024;
-/// Length prefix and the longest message (RFC 1035 §4.2.2).
-const MAX_FRAME: usize = 2 + u16::MAX as usize;
+/// Replies that wait to be written; more are counted in [`Limits::memory`].
+const WRITE_ROOM: usize = 4 * 1024;
+/// RFC 1035 §4.2.2.
+const MAX_MESSAGE: usize = u16::MAX as usize;
+/// Octets of a permit of the memory.
+const PIECE: usize = 1024;
 
-/// The open connections of a server, whichever address they came to.
+/// The open connections of a server, whichever address they came to. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Connections {
-    table: Arc<Mutex<HashMap<u64, Open>>>,
-    next: Arc<AtomicU64>,
+    places: Places,
+    memory: Arc<Semaphore>,
     limits: Limits,
-}
-
-#[derive(Debug)]
-struct Open {
-    client: IpAddr,
-    active: Instant,
-    close: CancellationToken,
 }
 
 /// One connection: who is at the other end, and what keeps it within the limits.
@@ -84,10 +90,23 @@ pub struct Session {
     client: IpAddr,
     /// [`Client::idle`].
     idle: Option<u16>,
-    id: u64,
     end: Instant,
     shared: Shared,
     connections: Connections,
+    seat: Seat,
+}
+
+/// A place that is counted.
+#[derive(Debug)]
+pub struct Seat {
+    place: Place,
+    counters: Arc<Counters>,
+}
+
+/// Memory that is held for one connection; dropping it gives it back.
+#[derive(Debug)]
+pub struct Memory {
+    _permits: OwnedSemaphorePermit,
 }
 
 /// DNS over plain TCP, until `stop`.
@@ -121,28 +140,28 @@ pub async fn accept<T>(
         match accepted {
             Ok((stream, peer)) => {
                 shared.counters.connections_accepted.fetch_add(1, Ordering::Relaxed);
-                let (id, close) = connections.open(peer.ip().to_canonical(), &shared);
-                let (shared, connections, stop) =
-                    (shared.clone(), connections.clone(), stop.clone());
+                let session = Session::new(peer.ip().to_canonical(), &shared, &connections);
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!("connection of {peer}: {error}");
                 }
-                let session = Session::new(peer, id, &shared, &connections);
+                let (evicted, stop) = (session.seat.place.evicted(), stop.clone());
                 let talk = talk(stream, session);
                 tasks.spawn(async move {
                     let ended = tokio::select! {
-                        ended = talk => ended,
-                        () = close.cancelled() => Ok(()),
+                        biased;
+                        () = evicted => Ok(()),
                         () = stop.cancelled() => Ok(()),
+                        ended = talk => ended,
                     };
                     if let Err(error) = ended {
                         tracing::debug!("connection of {peer}: {error}");
                     }
-                    connections.closed(id, &shared);
                 });
+                // Not more descriptors than places, whoever comes how often.
+                let _ = timeout(ACCEPT_PAUSE, connections.places.settle()).await;
             }
             Err(error) if is_exhaustion(&error) => {
-                connections.evict_idlest(|_| true, &shared);
+                connections.evict(&shared.counters);
                 sleep(ACCEPT_PAUSE).await;
             }
             // The client went away between its handshake and our accept.
@@ -163,52 +182,67 @@ pub async fn converse<S>(mut stream: S, session: &Session) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // Moved on by whole queries only: bytes now and then hold nothing open.
+    // Moved on by replies only: nothing else holds a connection open.
     let mut deadline = session.deadline();
     let mut input: Vec<u8> = Vec::with_capacity(READ_ROOM);
     let mut output: Vec<u8> = vec![];
+    let mut turn = Turn::default();
+    let mut unanswered = 0;
+    // Of a message that is longer than most.
+    let mut memory = None;
     loop {
-        let mut used = 0;
-        while let Some(query) = frame(&input[used..]) {
-            used += 2 + query.len();
-            reply(query, session, &mut output);
-            if output.len() >= WRITE_ROOM {
-                write(&mut stream, &mut output, session.write_deadline()).await?;
-            }
-        }
-        input.drain(..used);
+        let reply = |query: &[u8], output: &mut Vec<u8>| session.frame(query, output);
+        let used = answer_frames(&input, &mut output, &mut turn, &mut unanswered, reply);
         if used != 0 {
+            input.drain(..used);
+            memory = None;
+        }
+        if !output.is_empty() {
             session.active();
+            let _held = session.hold_beyond(WRITE_ROOM, output.len())?;
             write(&mut stream, &mut output, session.write_deadline()).await?;
             deadline = session.deadline();
         }
-        input.reserve(READ_ROOM);
+        if unanswered > UNANSWERED {
+            return Ok(());
+        }
+        if turn.is_over() {
+            turn = Turn::default();
+            give_way().await;
+            if Instant::now() < deadline {
+                continue;
+            }
+            return Ok(());
+        }
+        let wanted = wanted(&input);
+        if wanted > READ_ROOM && memory.is_none() {
+            memory = session.hold_beyond(READ_ROOM, wanted)?;
+        }
+        make_room(&mut input, wanted);
+        turn.count(0);
         let read = stream.read_buf(&mut input);
         match timeout_at(deadline, read).await {
             Ok(Ok(0)) | Err(_) => return Ok(()),
-            Ok(Ok(_)) if input.len() <= MAX_FRAME + READ_ROOM => {}
-            Ok(Ok(_)) => return Err(io::ErrorKind::InvalidData.into()),
+            Ok(Ok(_)) => {}
             Ok(Err(error)) => return Err(error),
         }
     }
 }
 
-/// The first whole message in `input`, without its length.
-fn frame(input: &[u8]) -> Option<&[u8]> {
-    let (length, rest) = input.split_first_chunk::<2>()?;
-    rest.get(..usize::from(u16::from_be_bytes(*length)))
+/// To whoever waits for this thread, and for its core.
+async fn give_way() {
+    tokio::task::yield_now().await;
+    std::thread::yield_now();
 }
 
-fn reply(query: &[u8], session: &Session, output: &mut Vec<u8>) {
-    let start = output.len();
-    output.resize(start + MAX_FRAME, 0);
-    match session.answer(query, &mut output[start + 2..]) {
-        Some(len) => {
-            output[start..start + 2].copy_from_slice(&(len as u16).to_be_bytes());
-            output.truncate(start + 2 + len);
-        }
-        None => output.truncate(start),
-    }
+thread_local! {
+    /// Replies are written here, and as much of them copied as there is.
+    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; MAX_MESSAGE].into());
+}
+
+/// Room for the longest message, which is the thread's own: it need not be made for each reply.
+pub fn with_room<T>(write: impl FnOnce(&mut [u8]) -> T) -> T {
+    ROOM.with_borrow_mut(|room| write(room))
 }
 
 /// Answers and counts one query; the length of the reply in `room`, or `None` for no reply.
@@ -257,13 +291,13 @@ fn units(idle: Duration) -> u16 {
 }
 
 impl Session {
-    fn new(peer: SocketAddr, id: u64, shared: &Shared, connections: &Connections) -> Session {
+    fn new(client: IpAddr, shared: &Shared, connections: &Connections) -> Session {
         Session {
-            client: peer.ip(),
+            client,
             idle: Some(units(connections.limits.idle)),
-            id,
             end: Instant::now() + connections.limits.total,
             shared: shared.clone(),
+            seat: connections.take(client, &shared.counters),
             connections: connections.clone(),
         }
     }
@@ -277,12 +311,37 @@ impl Session {
         answer(query, self.client, self.idle, &self.shared, room)
     }
 
-    /// Notes that the client has asked something.
-    pub fn active(&self) {
-        self.connections.active(self.id);
+    /// Appends the reply to `output`, behind its length; whether there is one.
+    fn frame(&self, query: &[u8], output: &mut Vec<u8>) -> bool {
+        with_room(|room| match self.answer(query, room).and_then(|len| room.get(..len)) {
+            Some(reply) => {
+                output.extend_from_slice(&(reply.len() as u16).to_be_bytes());
+                output.extend_from_slice(reply);
+                true
+            }
+            None => false,
+        })
     }
 
-    /// When the connection ends if nothing more is asked.
+    /// Memory for `octets`, of which `own` need not be counted.
+    fn hold_beyond(&self, own: usize, octets: usize) -> io::Result<Option<Memory>> {
+        match octets.saturating_sub(own) {
+            0 => Ok(None),
+            more => self.hold(more).map(Some).ok_or_else(|| io::ErrorKind::OutOfMemory.into()),
+        }
+    }
+
+    /// A part of [`Limits::memory`]; `None` when too little is left.
+    pub fn hold(&self, octets: usize) -> Option<Memory> {
+        self.connections.hold(octets)
+    }
+
+    /// Notes that the client was answered.
+    pub fn active(&self) {
+        self.seat.place.touch();
+    }
+
+    /// When the connection ends if nothing more is answered.
     pub fn deadline(&self) -> Instant {
         self.end.min(Instant::now() + self.connections.limits.idle)
     }
@@ -299,53 +358,47 @@ impl Session {
 
 impl Connections {
     pub fn new(limits: Limits) -> Connections {
-        Connections { table: Arc::default(), next: Arc::default(), limits }
+        let Limits { connections: total, per_client, per_site, memory, .. } = limits;
+        Connections {
+            places: Places::new(Bounds { total, per_client, per_site }),
+            memory: Arc::new(Semaphore::new(memory.div_ceil(PIECE))),
+            limits,
+        }
     }
 
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Notes a new connection and makes room for it.
-    fn open(&self, client: IpAddr, shared: &Shared) -> (u64, CancellationToken) {
-        let (total, own) = {
-            let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-            (table.len(), table.values().filter(|open| open.client == client).count())
-        };
-        if own >= self.limits.per_client {
-            self.evict_idlest(|open| open.client == client, shared);
-        } else if total >= self.limits.connections {
-            self.evict_idlest(|_| true, shared);
-        }
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let close = CancellationToken::new();
-        let open = Open { client, active: Instant::now(), close: close.clone() };
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).insert(id, open);
-        shared.counters.connections_open.fetch_add(1, Ordering::Relaxed);
-        (id, close)
+    /// A place for a new connection; another one may have to go for it.
+    pub fn take(&self, client: IpAddr, counters: &Arc<Counters>) -> Seat {
+        let (place, goes) = self.places.take(client);
+        counters.connections_open.fetch_add(1, Ordering::Relaxed);
+        counters.connections_evicted.fetch_add(goes.into(), Ordering::Relaxed);
+        Seat { place, counters: Arc::clone(counters) }
     }
 
-    fn active(&self, id: u64) {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = table.get_mut(&id) {
-            open.active = Instant::now();
-        }
+    /// As [`Session::hold`].
+    pub fn hold(&self, octets: usize) -> Option<Memory> {
+        let pieces = u32::try_from(octets.div_ceil(PIECE)).ok()?;
+        let permits = Arc::clone(&self.memory).try_acquire_many_owned(pieces).ok()?;
+        Some(Memory { _permits: permits })
     }
 
-    fn evict_idlest(&self, among: impl Fn(&Open) -> bool, shared: &Shared) {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let idlest =
-            table.iter().filter(|(_, open)| among(open)).min_by_key(|(_, open)| open.active);
-        if let Some(id) = idlest.map(|(id, _)| *id)
-            && let Some(open) = table.remove(&id)
-        {
-            open.close.cancel();
-            shared.counters.connections_evicted.fetch_add(1, Ordering::Relaxed);
-        }
+    fn evict(&self, counters: &Counters) {
+        let goes = self.places.evict();
+        counters.connections_evicted.fetch_add(goes.into(), Ordering::Relaxed);
     }
+}
 
-    fn closed(&self, id: u64, shared: &Shared) {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        shared.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
+impl Seat {
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
     }
 }

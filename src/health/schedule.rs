@@ -65,8 +65,13 @@ pub struct Schedule {
 impl Schedule {
     /// The observations of every target come out of the receiver.
     pub fn new() -> (Schedule, mpsc::Receiver<Observation>) {
+        Schedule::with(CONCURRENT)
+    }
+
+    /// The same with so many probes in flight.
+    pub fn with(concurrent: usize) -> (Schedule, mpsc::Receiver<Observation>) {
         let (observations, receiver) = mpsc::channel(QUEUE);
-        let slots = Arc::new(Semaphore::new(CONCURRENT));
+        let slots = Arc::new(Semaphore::new(concurrent));
         let again = Arc::new(Semaphore::new(AGAIN));
         let (tasks, reports, hurries) = Default::default();
         (Schedule { tasks, reports, hurries, observations, slots, again }, receiver)

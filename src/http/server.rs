@@ -7,10 +7,12 @@
 //! |---|---|
 //! | sends its header slowly, or idles between requests | `header_read` |
 //! | reads its response slowly, or never leaves | `lifetime`, then `grace` |
-//! | comes when `connections` are open | 503, at once |
+//! | has the connection that [`crate::places`] finds, when all places are taken | at once |
 //! | is there when the server stops | its request, at most `grace` |
 //!
-//! A browser that is told to go at the end of its lifetime opens the next connection by itself.
+//! Whoever comes has a place, so `/livez` and an operator's order find one, whoever else is there.
+//! A connection that has many requests gives way to the others after each. A browser that is told
+//! to go at the end of its lifetime opens the next connection by itself.
 
 use std::future::Future;
 use std::io;
@@ -20,16 +22,23 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::places::{Bounds, Place, Places};
+
 /// Connections at a time.
 const MAX_CONNECTIONS: usize = 256;
+/// Of one address, or of one /64 of IPv6. A browser has six, and a proxy before the page some more.
+const MAX_PER_CLIENT: usize = 64;
+/// Of one /56 of IPv6.
+const MAX_PER_SITE: usize = 128;
 /// For a request's header to arrive, and for the next request to begin. The page asks each second.
 const HEADER_READ: Duration = Duration::from_secs(10);
 /// After this long a connection takes no further request.
@@ -42,16 +51,16 @@ const MAX_HEADER: usize = 8 * 1024;
 const MAX_FIELDS: usize = 64;
 /// What hyper may hold of one connection.
 const MAX_BUFFER: usize = 16 * 1024;
-/// After an accept that failed for want of file descriptors or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; \
-    charset=utf-8\r\nContent-Length: 26\r\nRetry-After: 1\r\nConnection: close\r\n\r\n\
-    too many open connections\n";
+/// After an accept that failed for want of file descriptors or memory, and the longest wait for
+/// evicted connections to end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Between two lines that say so.
+const TELL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub connections: usize,
+    pub per_client: usize,
     pub header_read: Duration,
     pub lifetime: Duration,
     pub grace: Duration,
@@ -61,6 +70,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections: MAX_CONNECTIONS,
+            per_client: MAX_PER_CLIENT,
             header_read: HEADER_READ,
             lifetime: LIFETIME,
             grace: GRACE,
@@ -79,7 +89,12 @@ pub(super) async fn serve(
     let ending = CancellationToken::new();
     // Also when this future is dropped half-way, its connections end.
     let _guard = ending.clone().drop_guard();
-    let free = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(Bounds {
+        total: limits.connections,
+        per_client: limits.per_client,
+        per_site: MAX_PER_SITE.max(limits.per_client),
+    });
+    let mut told: Option<Instant> = None;
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -88,19 +103,20 @@ pub(super) async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => match free.clone().try_acquire_owned() {
-                Ok(permit) => {
-                    let (router, ending) = (router.clone(), ending.clone());
-                    tasks.spawn(async move {
-                        converse(stream, router, limits, ending).await;
-                        drop(permit);
-                    });
-                }
-                Err(_) => refuse(&stream),
-            },
+            Ok((stream, peer)) => {
+                let (place, _) = places.take(peer.ip());
+                let (router, ending) = (router.clone(), ending.clone());
+                tasks.spawn(converse(stream, Arc::new(place), router, limits, ending));
+                // Not more descriptors than places, whoever comes how often.
+                let _ = timeout(ACCEPT_PAUSE, places.settle()).await;
+            }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "the dashboard cannot accept connections; trying again");
+                places.evict();
+                if told.is_none_or(|told| told.elapsed() >= TELL) {
+                    tracing::warn!(%error, "the dashboard cannot accept connections; trying again");
+                    told = Some(Instant::now());
+                }
                 tokio::select! {
                     () = &mut stop => break,
                     () = sleep(ACCEPT_PAUSE) => {}
@@ -115,16 +131,34 @@ pub(super) async fn serve(
 }
 
 /// One connection from its first request to its last.
-async fn converse(stream: TcpStream, router: Router, limits: Limits, ending: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    place: Arc<Place>,
+    router: Router,
+    limits: Limits,
+    ending: CancellationToken,
+) {
+    let evicted = place.evicted();
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        let (place, router) = (Arc::clone(&place), router.clone());
+        async move {
+            place.touch();
+            yield_now().await;
+            router.call(request).await
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read)
         .max_header_size(MAX_HEADER)
         .max_headers(MAX_FIELDS)
         .max_buf_size(MAX_BUFFER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
+        biased;
+        () = evicted => return,
         ended = &mut connection => Some(ended),
         () = ending.cancelled() => None,
         () = sleep(limits.lifetime) => None,
@@ -139,12 +173,6 @@ async fn converse(stream: TcpStream, router: Router, limits: Limits, ending: Can
     if let Err(error) = ended {
         tracing::debug!(%error, "a dashboard connection ended early");
     }
-}
-
-/// In one attempt and without waiting: whoever is one too many gets no time of ours.
-fn refuse(stream: &TcpStream) {
-    tracing::debug!("too many open dashboard connections");
-    let _ = stream.try_write(FULL);
 }
 
 /// Errors of the one connection that was being accepted; the next may be fine.

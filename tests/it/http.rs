@@ -382,26 +382,58 @@ async fn a_header_beyond_the_limit_is_refused() {
     assert_eq!(server.get("/livez").await.status, 200);
 }
 
+/// Whoever comes has a place; who has asked nothing for longest goes for it.
 #[tokio::test]
-async fn one_connection_too_many_is_turned_away_and_a_free_place_is_taken() {
-    let server = start(sample::status(), Limits { connections: 2, ..Limits::default() }).await;
+async fn when_the_server_is_full_the_idlest_connection_makes_room() {
+    let limits = Limits { connections: 3, per_client: 3, ..Limits::default() };
+    let server = start(sample::status(), limits).await;
     let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut kept = vec![];
-    for _ in 0..2 {
+    for _ in 0..3 {
         let mut stream = server.connect().await;
         stream.write_all(request).await.unwrap();
-        // The reply has begun, so this connection holds its place.
         stream.read_u8().await.unwrap();
         kept.push(stream);
     }
-    let mut third = server.connect().await;
-    let said = parse(&read_to_end(&mut third).await);
-    assert_eq!((said.status, said.body.as_str()), (503, "too many open connections\n"));
+    kept[0].write_all(request).await.unwrap();
+    read_until(&mut kept[0], "alive\n", 2).await;
+    for _ in 0..2 {
+        assert_eq!(server.get("/livez").await.status, 200);
+    }
+    read_to_end(&mut kept[1]).await;
+    kept[0].write_all(request).await.unwrap();
+    read_until(&mut kept[0], "alive\n", 1).await;
+}
 
-    kept.pop();
-    timeout(SOON, async { while server.get("/livez").await.status != 200 {} })
-        .await
-        .expect("the place becomes free");
+/// As supervisors ask, while others open what they never use, from one address or from many.
+#[tokio::test]
+async fn life_is_told_whoever_holds_all_places() {
+    let server = start_sample().await;
+    for sources in [1, 250] {
+        let mut idle = vec![];
+        for number in 0..600 {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            let from = std::net::Ipv4Addr::new(127, 201, 0, 1 + (number % sources) as u8);
+            socket.bind((from, 0).into()).unwrap();
+            idle.push(socket.connect(server.address).await.unwrap());
+            if number % 20 == 0 {
+                for path in ["/livez", "/readyz"] {
+                    assert_eq!(server.get(path).await.status, 200, "{number} of {sources}");
+                }
+            }
+        }
+    }
+}
+
+/// Reads on until `text` has come so many times.
+async fn read_until(stream: &mut TcpStream, text: &str, times: usize) {
+    let mut read = String::new();
+    while read.matches(text).count() < times {
+        let mut room = [0; 1024];
+        let len = timeout(SOON, stream.read(&mut room)).await.expect("it answers").unwrap();
+        assert!(len > 0, "closed after {read}");
+        read.push_str(&String::from_utf8_lossy(&room[..len]));
+    }
 }
 
 #[tokio::test]

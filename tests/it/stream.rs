@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tiovivo::counters::Counters;
 use tiovivo::dns::clock::Clock;
+use tiovivo::dns::frames::UNANSWERED;
 use tiovivo::dns::stream::{Connections, Limits, serve};
 use tiovivo::dns::udp::Shared;
 use tiovivo::snapshot::publish::channel;
@@ -23,8 +24,15 @@ const BOUND: Duration = Duration::from_secs(20);
 const NEVER: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(300);
 
-const WIDE: Limits =
-    Limits { connections: 100, per_client: 100, idle: NEVER, write: NEVER, total: NEVER };
+const WIDE: Limits = Limits {
+    connections: 100,
+    per_client: 100,
+    per_site: 100,
+    idle: NEVER,
+    write: NEVER,
+    total: NEVER,
+    memory: 1 << 20,
+};
 
 struct Server {
     address: std::net::SocketAddr,
@@ -75,6 +83,10 @@ fn frame() -> Vec<u8> {
 
 async fn exchange(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.write_all(&frame()).await?;
+    read_reply(stream).await
+}
+
+async fn read_reply(stream: &mut TcpStream) -> std::io::Result<()> {
     let mut reply = vec![0; stream.read_u16().await?.into()];
     stream.read_exact(&mut reply).await.map(|_| ())
 }
@@ -127,6 +139,74 @@ async fn a_query_that_comes_byte_by_byte_too_slowly_is_idleness() {
         () = slow => {}
     }
     assert!(start.elapsed() < 5 * SHORT, "{:?}", start.elapsed());
+}
+
+/// Empty, without a whole header, and a response: RFC 1035 has no answer to them.
+const SILENT: [&[u8]; 3] =
+    [&[0, 0], &[0, 3, 1, 2, 3], &[0, 12, 0, 7, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0]];
+
+#[tokio::test]
+async fn a_few_messages_may_go_unanswered_and_no_more() {
+    let server = Server::start(WIDE).await;
+    for silent in SILENT {
+        let mut stream = server.connect("127.0.0.2").await;
+        stream.write_all(&[silent.repeat(UNANSWERED), frame()].concat()).await.unwrap();
+        exchange(&mut stream).await.expect("what is good is answered");
+        // The reply to the first good one is read as the second's: they are equal.
+        stream.write_all(&[frame().as_slice(), silent, &frame()].concat()).await.unwrap();
+        let mut replies = 0;
+        while read_reply(&mut stream).await.is_ok() {
+            replies += 1;
+        }
+        assert_eq!(replies, 2, "what came before the one too many, and then the end");
+    }
+}
+
+#[tokio::test]
+async fn messages_that_get_no_reply_do_not_keep_a_connection_open() {
+    let server = Server::start(Limits { idle: SHORT, ..WIDE }).await;
+    let mut stream = server.connect("127.0.0.2").await;
+    let start = Instant::now();
+    for _ in 0..UNANSWERED {
+        sleep(SHORT / 3).await;
+        if stream.write_all(SILENT[0]).await.is_err() {
+            break;
+        }
+    }
+    closed(&mut stream).await;
+    assert!(start.elapsed() < SHORT * 3, "{:?}", start.elapsed());
+}
+
+/// Whoever asks without end, and takes the replies, is held by the limit in all as well.
+#[tokio::test]
+async fn a_client_that_never_pauses_is_cut_too() {
+    let server = Server::start(Limits { total: SHORT, ..WIDE }).await;
+    let (mut read, mut write) = server.connect("127.0.0.2").await.into_split();
+    let frames = frame().repeat(1000);
+    let asking = tokio::spawn(async move { while write.write_all(&frames).await.is_ok() {} });
+    let mut room = vec![0; 64 * 1024];
+    let reading = async { while read.read(&mut room).await.is_ok_and(|len| len > 0) {} };
+    timeout(BOUND, reading).await.expect("it is cut");
+    timeout(BOUND, asking).await.expect("it is cut").unwrap();
+}
+
+#[tokio::test]
+async fn long_messages_share_a_bounded_memory() {
+    let server = Server::start(Limits { memory: 100 * 1024, ..WIDE }).await;
+    let half = [&[0xff, 0xff][..], &[0; 100]].concat();
+    let mut first = server.connect("127.0.0.2").await;
+    first.write_all(&half).await.unwrap();
+    exchange(&mut server.connect("127.0.0.3").await).await.expect("a short one needs none of it");
+    let mut second = server.connect("127.0.0.2").await;
+    second.write_all(&half).await.unwrap();
+    closed(&mut second).await;
+    drop(first);
+    let mut third = server.connect("127.0.0.2").await;
+    let mut long = frame();
+    long.resize(2 + 60_000, 0);
+    long[..2].copy_from_slice(&60_000_u16.to_be_bytes());
+    third.write_all(&long).await.unwrap();
+    read_reply(&mut third).await.expect("there is room again");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Children of the cluster are threads of the test that do what the test says. Every wait polls with
 //! a bound, every port is chosen by the system, every process is ended by its own id.
 
+mod attack;
 mod child;
 mod churn;
 mod client;
@@ -17,6 +18,7 @@ mod precedence;
 mod reload;
 mod restart;
 mod server;
+mod shares;
 mod site;
 mod supervisor;
 mod tcp;

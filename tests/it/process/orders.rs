@@ -18,11 +18,11 @@ use crate::process::server::{BINARY, Server};
 use crate::process::site::{Plan, QUICK, Site};
 use crate::process::until;
 
-const TOKEN: &str = "s3cret-of-the-test";
+pub const TOKEN: &str = "s3cret-of-the-test";
 const PATH: &str = "/api/v1/operator";
 
 /// The site takes orders.
-fn write_config(site: &Site, plan: &Plan) {
+pub fn write_config(site: &Site, plan: &Plan) {
     let token = site.folder.path().join("token");
     fs::write(&token, TOKEN).unwrap();
     fs::set_permissions(&token, Permissions::from_mode(0o600)).unwrap();
@@ -38,7 +38,7 @@ fn run(site: &Site, server: SocketAddr, args: &[&str]) -> (Option<i32>, String) 
 }
 
 /// Status code and body, when all of it came.
-fn post(server: SocketAddr, token: Option<&str>, body: &str) -> std::io::Result<(u16, String)> {
+pub fn post(server: SocketAddr, token: Option<&str>, body: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(server)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));

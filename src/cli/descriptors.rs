@@ -1,0 +1,96 @@
+//! Who may have how many of the descriptors that the system lets this process have.
+//!
+//! A connection is a descriptor, and so is what a probe, an order or the page needs. When strangers
+//! hold all of them, no order can be kept and no probe be sent. So each has its share, whatever the
+//! others do:
+//!
+//! | of what the start leaves | at most | for |
+//! |---|---|---|
+//! | [`FILES`] | | state files, a reload, hooks |
+//! | a third of the rest | [`PER_PROBE`] for each of 512 | probes in flight |
+//! | a sixth | 256 | page and API |
+//! | what is left | 4096 | DNS over TCP, TLS and HTTPS |
+//!
+//! The shares are made once, at the start.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::dns::stream;
+use crate::health::schedule::CONCURRENT;
+use crate::http::server;
+
+/// Files of the state that are written at a time, a zone that is loaded, and what hooks send.
+pub const FILES: usize = 16;
+/// A command has a pipe and the process.
+pub const PER_PROBE: usize = 2;
+/// When the system does not say how many are open.
+const OPEN: usize = 64;
+/// What Linux gives when nobody says otherwise.
+const LIMIT: usize = 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// In flight at a time.
+    pub probes: usize,
+    /// Connections at a time, as are those of streams.
+    pub page: usize,
+    pub streams: usize,
+}
+
+/// With everything that the start opens open.
+pub fn shares() -> Shares {
+    let open = std::fs::read_dir("/proc/self/fd").map_or(OPEN, Iterator::count);
+    let shares = share_out(raised_limit(), open);
+    let wanted = stream::Limits::default().connections;
+    if shares.streams < wanted {
+        let Shares { streams, page, probes } = shares;
+        tracing::info!(
+            "the limit of open files leaves {streams} connections for DNS over TCP instead of \
+             {wanted}, {page} for the page and {probes} probes at a time; raise LimitNOFILE of the \
+             unit, or ulimit -n"
+        );
+    }
+    shares
+}
+
+fn share_out(limit: usize, open: usize) -> Shares {
+    let free = limit.saturating_sub(open + FILES);
+    let probes = (free / 3 / PER_PROBE).clamp(1, CONCURRENT);
+    let page = (free / 6).clamp(1, server::Limits::default().connections);
+    let left = free.saturating_sub(probes * PER_PROBE + page);
+    let streams = left.clamp(1, stream::Limits::default().connections);
+    Shares { probes, page, streams }
+}
+
+/// As many as the system lets us have.
+fn raised_limit() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, hard)| {
+        match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+            Ok(()) => hard,
+            Err(error) => {
+                tracing::debug!("the limit of open files stays as it is: {error}");
+                soft
+            }
+        }
+    });
+    limit.map_or(LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_has_a_share_of_few_descriptors() {
+        let of = |limit| share_out(limit, 24);
+        assert_eq!(of(64), Shares { probes: 4, page: 4, streams: 12 });
+        assert_eq!(of(128), Shares { probes: 14, page: 14, streams: 46 });
+        assert_eq!(of(1024), Shares { probes: 164, page: 164, streams: 492 });
+        assert_eq!(of(65_536), Shares { probes: 512, page: 256, streams: 4096 });
+        assert_eq!(of(20), Shares { probes: 1, page: 1, streams: 1 }, "what can be tried");
+        for limit in 48..10_000 {
+            let Shares { probes, page, streams } = of(limit);
+            assert!(probes * PER_PROBE + page + streams + FILES + 24 <= limit, "{limit}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The octets of a stream as messages, each behind its length (RFC 1035 §4.2.2). The stream itself
+//! is elsewhere.
+
+/// Messages, and pieces that are read, until a connection gives way: some tens of microseconds.
+const TURN_MESSAGES: usize = 32;
+/// The same in octets that came and go.
+const TURN_OCTETS: usize = 16 * 1024;
+/// Messages without a reply that a connection may send: empty ones, such without a whole header,
+/// responses.
+pub const UNANSWERED: usize = 8;
+/// Octets of input that every connection has room for.
+pub const READ_ROOM: usize = 512;
+
+/// What a connection did since it last gave way.
+#[derive(Debug, Default)]
+pub struct Turn {
+    messages: usize,
+    octets: usize,
+}
+
+impl Turn {
+    pub fn is_over(&self) -> bool {
+        self.messages >= TURN_MESSAGES || self.octets >= TURN_OCTETS
+    }
+
+    /// A message with its reply, or a piece that is read.
+    pub fn count(&mut self, octets: usize) {
+        self.messages += 1;
+        self.octets += octets;
+    }
+}
+
+/// Answers the whole messages of `input` in order: until the turn is over, or too many of the
+/// connection are unanswered. `reply` appends to `output`, and says whether there is a reply.
+/// Returns the octets of `input` that are done with.
+pub fn answer_frames(
+    input: &[u8],
+    output: &mut Vec<u8>,
+    turn: &mut Turn,
+    unanswered: &mut usize,
+    reply: impl Fn(&[u8], &mut Vec<u8>) -> bool,
+) -> usize {
+    let mut used = 0;
+    while !turn.is_over()
+        && *unanswered <= UNANSWERED
+        && let Some(query) = frame(&input[used..])
+    {
+        let before = output.len();
+        if !reply(query, output) {
+            *unanswered += 1;
+        }
+        used += 2 + query.len();
+        turn.count(2 + query.len() + output.len() - before);
+    }
+    used
+}
+
+/// The first whole message in `input`, without its length.
+fn frame(input: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = input.split_first_chunk::<2>()?;
+    rest.get(..usize::from(u16::from_be_bytes(*length)))
+}
+
+/// Octets of the first message in `input` with its length, as far as is known, and at least
+/// [`READ_ROOM`].
+pub fn wanted(input: &[u8]) -> usize {
+    let length = input.first_chunk().map_or(0, |length| u16::from_be_bytes(*length));
+    READ_ROOM.max(2 + usize::from(length))
+}
+
+/// Room for so many octets in all, and not for more: a long message is the exception.
+pub fn make_room(input: &mut Vec<u8>, wanted: usize) {
+    if input.capacity() < wanted {
+        input.reserve_exact(wanted.saturating_sub(input.len()));
+    } else {
+        input.shrink_to(wanted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Replies of 100 octets to what is not empty.
+    fn reply(query: &[u8], output: &mut Vec<u8>) -> bool {
+        if !query.is_empty() {
+            output.extend_from_slice(&[7; 100]);
+        }
+        !query.is_empty()
+    }
+
+    #[test]
+    fn a_turn_ends_after_so_many_messages_and_so_many_octets() {
+        let (mut turn, mut output, mut unanswered) = (Turn::default(), vec![], 0);
+        let short = [0, 1, 9].repeat(100);
+        let used = answer_frames(&short, &mut output, &mut turn, &mut unanswered, reply);
+        assert_eq!((used, output.len()), (3 * TURN_MESSAGES, 100 * TURN_MESSAGES));
+        let (mut turn, mut output) = (Turn::default(), vec![]);
+        let long = [&[0x10, 0][..], &[9; 4096]].concat().repeat(10);
+        let used = answer_frames(&long, &mut output, &mut turn, &mut unanswered, reply);
+        assert_eq!(used, 4 * (2 + 4096));
+        assert_eq!(answer_frames(&long, &mut output, &mut turn, &mut unanswered, reply), 0);
+    }
+
+    #[test]
+    fn what_comes_behind_too_many_unanswered_messages_is_not_read() {
+        let (mut turn, mut output, mut unanswered) = (Turn::default(), vec![], 0);
+        let input = [[0, 0].repeat(UNANSWERED + 1), vec![0, 1, 9]].concat();
+        let used = answer_frames(&input, &mut output, &mut turn, &mut unanswered, reply);
+        assert_eq!((used, unanswered, output.len()), (2 * UNANSWERED + 2, UNANSWERED + 1, 0));
+    }
+
+    #[test]
+    fn there_is_room_for_the_message_that_comes_and_not_for_more() {
+        let mut input = Vec::with_capacity(READ_ROOM);
+        input.extend_from_slice(&[0xff, 0xff, 1, 2]);
+        assert_eq!((wanted(&input), wanted(&[7]), wanted(&[])), (65_537, READ_ROOM, READ_ROOM));
+        make_room(&mut input, 65_537);
+        assert!((65_537..70_000).contains(&input.capacity()));
+        input.clear();
+        make_room(&mut input, READ_ROOM);
+        assert!(input.capacity() < 2 * READ_ROOM);
+    }
+}
