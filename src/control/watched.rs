@@ -74,7 +74,10 @@ impl Watched {
             Ok(healthy) => self.last_healthy = Some(*healthy),
             Err(failure) => {
                 self.failures += 1;
-                self.last_failure = Some(failure.clone());
+                // What the node said last stays known while this machine cannot ask it.
+                if !failure.is_ours() || self.last_failure.as_ref().is_none_or(Failure::is_ours) {
+                    self.last_failure = Some(failure.clone());
+                }
             }
         }
         if verdict.as_ref().is_err_and(Failure::is_ours) {
@@ -185,5 +188,19 @@ mod tests {
         }
         assert_eq!(watched.settle(), None);
         assert_eq!((watched.probes, watched.failures), (9, 9));
+    }
+
+    #[test]
+    fn the_reason_of_the_node_outlasts_a_fault_of_this_machine() {
+        let mut watched = watched(None);
+        watched.observe(&Err(Failure::NoSocket), at(1));
+        assert_eq!(watched.last_failure, Some(Failure::NoSocket), "there is no other");
+        watched.observe(&REFUSED, at(2));
+        watched.settle();
+        for second in 3..6 {
+            watched.observe(&Err(Failure::NoSocket), at(second));
+            assert_eq!(watched.last_failure, Some(Failure::Refused));
+            assert_eq!(watched.cause(), "connection refused");
+        }
     }
 }
