@@ -22,7 +22,7 @@ readonly PACKAGES=(
     gcc libc6-dev ca-certificates shellcheck
     nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils
     zonemaster-cli iproute2 util-linux nginx-light
-    mariadb-server redis-server python3-grpcio
+    mariadb-server redis-server python3-grpcio openssl socat xinetd
     valgrind python3
 )
 # What of a step's output is worth seeing while it runs.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
 
 /// What a member must show in a TLS handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +31,13 @@ pub struct Authorities {
     pub file: PathBuf,
     /// Never empty.
     pub roots: Arc<RootCertStore>,
+    /// The same, whole: a server may present one of them as its own.
+    pub certificates: Arc<[CertificateDer<'static>]>,
 }
 
 impl PartialEq for Authorities {
     fn eq(&self, other: &Authorities) -> bool {
-        self.file == other.file && self.roots.roots == other.roots.roots
+        self.file == other.file && self.certificates == other.certificates
     }
 }
 

@@ -1,4 +1,4 @@
-//! From when to when a certificate is valid, read from its DER.
+//! From when to when a certificate is valid, and what it is otherwise, read from its DER.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -6,26 +6,68 @@ use jiff::tz::TimeZone;
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// `[0] EXPLICIT`, the version.
 const VERSION: u8 = 0xa0;
+/// Version 1; it is also meant where none is written.
+const FIRST: &[u8] = &[0];
 
-/// Both ends of the validity of a certificate (RFC 5280 §4.1): the fourth field behind the version.
-pub fn of(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
+/// From when to when a certificate is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    pub starts: Timestamp,
+    /// `None` of a certificate without an end.
+    pub ends: Option<Timestamp>,
+}
+
+/// `None` of octets that are no certificate.
+pub fn of(certificate: &[u8]) -> Option<Validity> {
+    let (validity, _) = element(behind_issuer(certificate)?.1, SEQUENCE)?;
+    let (starts, rest) = time(validity)?;
+    let (ends, _) = time(rest)?;
+    Some(Validity { starts: moment(starts)?, ends: moment(ends) })
+}
+
+/// Whether it is of the first version of X.509, which has no names of servers.
+pub fn is_version_one(certificate: &[u8]) -> bool {
+    behind_issuer(certificate).is_some_and(|(version, _)| version == FIRST)
+}
+
+/// Whether it has an RSA key of less than 2048 bits.
+pub fn has_short_rsa_key(certificate: &[u8]) -> bool {
+    // Behind the tag and the length, as RFC 3279 §2.3.1 has it.
+    const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+    // Modulus and exponent of 2048 bits, with what frames them.
+    const SHORTEST: usize = 2048 / 8;
+    let key = || {
+        let (_, fields) = behind_issuer(certificate)?;
+        // Validity, subject.
+        let fields = element(element(fields, SEQUENCE)?.1, SEQUENCE)?.1;
+        let (key, _) = element(fields, SEQUENCE)?;
+        let (algorithm, key) = element(key, SEQUENCE)?;
+        let (algorithm, _) = element(algorithm, OBJECT_IDENTIFIER)?;
+        let (key, _) = element(key, BIT_STRING)?;
+        Some(algorithm == RSA && key.len() < SHORTEST)
+    };
+    key().unwrap_or(false)
+}
+
+/// The version and the fields from the validity on (RFC 5280 §4.1).
+fn behind_issuer(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
     let (outer, _) = element(certificate, SEQUENCE)?;
     let (mut fields, _) = element(outer, SEQUENCE)?;
-    if let Some((_, behind)) = element(fields, VERSION) {
-        fields = behind;
+    let mut version = FIRST;
+    if let Some((written, behind)) = element(fields, VERSION) {
+        (version, fields) = (element(written, INTEGER)?.0, behind);
     }
     // Serial number, algorithm, issuer.
     for tag in [INTEGER, SEQUENCE, SEQUENCE] {
         fields = element(fields, tag)?.1;
     }
-    let (validity, _) = element(fields, SEQUENCE)?;
-    let (starts, rest) = time(validity)?;
-    let (expires, _) = time(rest)?;
-    Some((starts, expires))
+    Some((version, fields))
 }
 
 /// The content of the DER element at the start, which must have this tag, and what follows it.
@@ -46,7 +88,7 @@ fn element(der: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// RFC 5280 §4.1.2.5: `YYMMDDhhmmssZ`, years from 1950, or `YYYYMMDDhhmmssZ`.
-fn time(der: &[u8]) -> Option<(Timestamp, &[u8])> {
+fn time(der: &[u8]) -> Option<(DateTime, &[u8])> {
     let (text, rest, century) = match element(der, UTC_TIME) {
         Some((text, rest)) if text < b"50".as_slice() => (text, rest, "20"),
         Some((text, rest)) => (text, rest, "19"),
@@ -56,6 +98,11 @@ fn time(der: &[u8]) -> Option<(Timestamp, &[u8])> {
         }
     };
     let text = format!("{century}{}", std::str::from_utf8(text).ok()?);
-    let civil = DateTime::strptime("%Y%m%d%H%M%SZ", text).ok()?;
-    Some((civil.to_zoned(TimeZone::UTC).ok()?.timestamp(), rest))
+    Some((DateTime::strptime("%Y%m%d%H%M%SZ", text).ok()?, rest))
+}
+
+/// `None` of the last day of the year 9999, which is later than any moment: RFC 5280 §4.1.2.5 has
+/// its last second for certificates without an end.
+fn moment(civil: DateTime) -> Option<Timestamp> {
+    Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }

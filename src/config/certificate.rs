@@ -23,10 +23,13 @@ use rustls::{Error, InconsistentKeys, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::cluster::validity;
+use crate::cluster::trust::Authorities;
+use crate::cluster::validity::{self, Validity};
 
 /// Octets of one of the files.
 const MAX_FILE: u64 = 1 << 20;
+/// Editors on Windows put it before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Certificates of a chain.
 const MAX_CHAIN: usize = 16;
 /// Certificates of authorities; Mozilla's list has about 140.
@@ -37,8 +40,8 @@ const MAX_AUTHORITIES: usize = 512;
 #[derive(Debug, Clone)]
 pub struct Certificate {
     pub certified: Arc<CertifiedKey>,
-    /// End of validity of the chain's first certificate.
-    pub expires: Timestamp,
+    /// End of validity of the chain's first certificate; `None` where it has none.
+    pub expires: Option<Timestamp>,
 }
 
 impl PartialEq for Certificate {
@@ -102,11 +105,12 @@ pub fn read(
             return Err([certificates.err(), private.err()].into_iter().flatten().collect());
         }
     };
-    let Some((starts, expires)) = certificates.first().and_then(|first| validity::of(first)) else {
+    let Some(validity) = certificates.first().and_then(|first| validity::of(first)) else {
         return Err(vec![CertificateFault::BadCertificate { file: chain.into() }]);
     };
-    if expires < now {
-        warnings.push(format!("{}: the certificate expired on {expires}", chain.display()));
+    let Validity { starts, ends: expires } = validity;
+    if let Some(expired) = expires.filter(|expires| *expires < now) {
+        warnings.push(format!("{}: the certificate expired on {expired}", chain.display()));
     } else if now < starts {
         warnings.push(format!("{}: the certificate is not valid before {starts}", chain.display()));
     }
@@ -127,13 +131,14 @@ fn refusal(error: &Error, chain: &Path, key: &Path) -> CertificateFault {
 }
 
 /// The authorities of a PEM file, for probes.
-pub fn authorities(file: &Path) -> Result<RootCertStore, CertificateFault> {
+pub fn authorities(file: &Path) -> Result<Authorities, CertificateFault> {
+    let certificates = certificates(file, MAX_AUTHORITIES)?;
+    let bad = |_| CertificateFault::BadAuthority { file: file.into() };
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(file, MAX_AUTHORITIES)? {
-        let bad = |_| CertificateFault::BadAuthority { file: file.into() };
-        roots.add(certificate).map_err(bad)?;
+    for certificate in &certificates {
+        roots.add(certificate.clone()).map_err(bad)?;
     }
-    Ok(roots)
+    Ok(Authorities { file: file.into(), roots: roots.into(), certificates: certificates.into() })
 }
 
 fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
@@ -185,6 +190,9 @@ fn open(file: &Path) -> Result<(Vec<u8>, u32), CertificateFault> {
         let mode = opened.metadata()?.mode();
         let mut text = vec![];
         opened.take(MAX_FILE + 1).read_to_end(&mut text)?;
+        if text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len());
+        }
         Ok((text, mode))
     };
     match read() {
@@ -201,6 +209,7 @@ mod tests {
     use super::*;
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
     use tempfile::TempDir;
 
     struct Folder(TempDir);
@@ -255,6 +264,32 @@ mod tests {
             folder.read().unwrap(),
             ["key.pem: everyone on this machine may read the key; chmod o-rwx it"]
         );
+    }
+
+    #[test]
+    fn a_certificate_without_an_end_has_nothing_to_say() {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(vec!["ns1.midominio.com".into()]).unwrap();
+        // RFC 5280 §4.1.2.5.
+        parameters.not_after = date_time_ymd(9999, 12, 31) + Duration::from_secs(86_399);
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        folder.write("chain.pem", &pem);
+        folder.write("key.pem", &key.serialize_pem());
+        assert_eq!(folder.read(), Ok(vec![]));
+        let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        assert!(der.windows(15).any(|window| window == b"99991231235959Z"));
+        assert_eq!(validity::of(&der).unwrap().ends, None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_read_past() {
+        let folder = Folder::with(2020, 2030);
+        let chain = fs::read_to_string(folder.0.path().join("chain.pem")).unwrap();
+        folder.write("chain.pem", &format!("\u{feff}{chain}"));
+        assert_eq!(folder.read(), Ok(vec![]));
+        let file = folder.0.path().join("chain.pem");
+        assert_eq!(authorities(&file).unwrap().certificates.len(), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | failure | then |
 //! |---|---|
 //! | no connection, a timeout, 3xx, 5xx, 408, 425, 429, most exit codes | tried again, for ever |
-//! | any other 4xx, exit code 65 | a refusal: tried [`MAX_REFUSALS`] times in all |
+//! | any other 4xx, what is no HTTP, exit code 65 | a refusal: [`MAX_REFUSALS`] attempts in all |
 //!
 //! 410 Gone is a refusal like the others: only config.yaml ends a hook.
 

@@ -1,24 +1,34 @@
 //! A POST of the event, signed as Standard Webhooks has it: HMAC-SHA256 over id, time and body.
 //!
 //! Anything but a 2xx is a failure. No redirect, no proxy of the environment; the body of the
-//! answer is not read.
+//! answer is not read, and its head is read loosely: what counts is the status. An answer that
+//! cannot be read all the same is a refusal, as the receiver had the event and would have it again
+//! each time.
+
+use std::error::Error;
+use std::io;
 
 use data_encoding::BASE64;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode};
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode, retry};
 use ring::hmac;
 
 use crate::clock::{Wall, wall};
 use crate::cluster::hook::Secret;
 use crate::cluster::trust::Trust;
 use crate::health::probe::failure::Failure;
-use crate::health::probe::{http, trust};
+use crate::health::probe::trust;
 use crate::hooks::attempt::Failed;
 use crate::hooks::event::Event;
 
 /// Of the 4xx, those that ask for patience.
 const LATER: [StatusCode; 3] =
     [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+
+const USER_AGENT: &str = concat!("tiovivo/", env!("CARGO_PKG_VERSION"));
+/// Headers of an answer; its head has at most about 400 KiB.
+const MAX_HEADERS: usize = 16_384;
 
 #[derive(Debug)]
 pub struct Webhook {
@@ -30,8 +40,20 @@ pub struct Webhook {
 impl Webhook {
     /// `None` when there is no client to be had; each attempt then says so.
     pub fn new(url: &str, secret: Option<&Secret>, trust: &Trust) -> Option<Webhook> {
-        let tls = trust::client_config(trust)?;
-        let client = http::client().tls_backend_preconfigured(tls).build().ok()?;
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .no_proxy()
+            .redirect(Policy::none())
+            .retry(retry::never())
+            .pool_max_idle_per_host(0)
+            .referer(false)
+            .http1_max_headers(MAX_HEADERS)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .tls_backend_preconfigured(trust::client_config(trust)?)
+            .build()
+            .ok()?;
         let key = secret.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret.0));
         Some(Webhook { client, url: url.to_owned(), key })
     }
@@ -50,7 +72,7 @@ impl Webhook {
             request = request.header("webhook-signature", signature);
         }
         let sent = request.body(body.to_owned()).send().await;
-        judge(sent.map_err(|error| Failed::now(reason(&error)))?.status())
+        judge(sent.map_err(|error| failed(&error))?.status())
     }
 }
 
@@ -67,19 +89,37 @@ fn signature(key: &hmac::Key, id: &str, time: i64, body: &str) -> String {
     format!("v1,{}", BASE64.encode(hmac::sign(key, signed.as_bytes()).as_ref()))
 }
 
-/// In the words of a probe where it has some. The innermost cause says most; the URL is not told,
-/// as it may hold a secret.
-fn reason(error: &reqwest::Error) -> String {
-    match http::reason(error) {
-        Failure::Other(_) => {
-            let mut cause: &dyn std::error::Error = error;
-            while let Some(inner) = cause.source() {
-                cause = inner;
-            }
-            cause.to_string()
-        }
-        known => known.to_string(),
+/// | in the chain of causes | told | refused |
+/// |---|---|---|
+/// | an error of the socket or of TLS | as by a probe | no |
+/// | an answer that ends before its head | closed without an answer | no |
+/// | an answer that cannot be read | not an HTTP answer, or one without an end | yes |
+/// | anything else | the innermost cause, as the URL may hold a secret | no |
+fn failed(error: &reqwest::Error) -> Failed {
+    let whole: &(dyn Error + 'static) = error;
+    let chain = || std::iter::successors(Some(whole), |&error| error.source());
+    if let Some(error) = chain().find_map(|error| error.downcast_ref::<io::Error>()) {
+        return match Failure::from(error) {
+            Failure::Other(_) => Failed::now(innermost(error)),
+            failure => Failed::now(failure.to_string()),
+        };
     }
+    match chain().find_map(|error| error.downcast_ref::<hyper::Error>()) {
+        Some(error) if error.is_incomplete_message() => Failed::now(Failure::Closed.to_string()),
+        Some(error) if error.is_parse_too_large() => {
+            Failed::for_good(Failure::EndlessHeaders.to_string())
+        }
+        Some(error) if error.is_parse() => Failed::for_good(Failure::NotHttp.to_string()),
+        _ => Failed::now(innermost(error)),
+    }
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 #[cfg(test)]

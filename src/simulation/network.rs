@@ -209,9 +209,9 @@ fn manners(probe: &Probe) -> Manners {
             closed: Err(Failure::Refused),
         },
         Probe::Tls(_) => Manners {
-            well: Said::Certificate { days: DAYS_LEFT },
+            well: Said::Certificate { days: Some(DAYS_LEFT) },
             hung: None,
-            failing: Ok(Said::Certificate { days: DAYS_LEFT }),
+            failing: Ok(Said::Certificate { days: Some(DAYS_LEFT) }),
             closed: Err(Failure::Refused),
         },
         Probe::Icmp { .. } => Manners {

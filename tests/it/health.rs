@@ -1,5 +1,6 @@
 //! Probes against listeners that behave as sick servers do.
 
+mod answers;
 mod exec;
 mod http;
 mod icmp;

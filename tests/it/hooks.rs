@@ -270,6 +270,31 @@ async fn an_event_that_is_always_refused_is_given_up_and_the_next_ones_get_their
     assert!(content(folder.path()).ends_with("\"hooks\":[]}"), "it is not kept either");
 }
 
+/// The receiver has the event, whatever the form of its answer.
+#[tokio::test]
+async fn an_answer_of_an_odd_form_is_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (receiver, address) = Receiver::start(Manner::Folds);
+    let mut run = Run::start(folder.path(), &[webhook("pager", address)]);
+    run.tell(0..3);
+    run.until("pager", |hook| hook.delivered == 3).await;
+    assert_eq!(receiver.attempts(), 3);
+    run.stop().await;
+}
+
+#[tokio::test]
+async fn what_answers_no_http_has_the_event_no_more_often_than_what_refuses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (receiver, address) = Receiver::start(Manner::Babbles);
+    let quick = Hook { retry: Duration::from_millis(1), ..webhook("pager", address) };
+    let mut run = Run::start(folder.path(), &[quick]);
+    run.tell(0..1);
+    run.until("pager", |hook| hook.refused == 1).await;
+    assert_eq!(receiver.attempts(), MAX_REFUSALS as usize);
+    assert_eq!(run.status("pager").last_failure.unwrap().error, "not an HTTP answer");
+    run.stop().await;
+}
+
 #[tokio::test]
 async fn what_is_ill_is_told_for_as_long_as_it_takes() {
     let folder = tempfile::tempdir().unwrap();

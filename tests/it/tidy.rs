@@ -44,9 +44,9 @@ const ARROWS: [(&str, &[&str]); 15] = [
 
 /// Where a foreign crate may be named, by the start of the path below `src`.
 const HOMES: &[(&str, &[&str])] = &[
-    ("reqwest", &["health/probe", "hooks/webhook.rs"]),
+    ("reqwest", &["hooks/webhook.rs"]),
     ("axum", &["http/"]),
-    ("hyper", &["http/", "health/probe"]),
+    ("hyper", &["http/", "hooks/webhook.rs"]),
     ("h2", &["dns/encrypted", "health/probe/grpc.rs"]),
     ("tokio_rustls", &["dns/encrypted", "health/probe"]),
     ("hickory_server", &["dns/encrypted"]),

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | differential | made-up zones and questions; every difference is a decision or a fault |
 //! | edns | flags, opcodes and EDNS, case by case |
+//! | early | probes of servers that answer before they are asked: socat and xinetd |
 //! | nginx | the probes over HTTP, HTTPS, TLS and TCP, against nginx |
+//! | openssl | TLS with certificates that few servers have, against `openssl s_server` |
 //! | services | the probes of MySQL, Redis, DNS and gRPC, against MariaDB, Redis, Knot and grpcio |
 //! | transports | the repository's own zones, by every transport |
 //! | types | every record type, word by word, as BIND, NSD, Knot and ldns read it |
@@ -13,11 +15,13 @@
 mod compare;
 mod decisions;
 mod differential;
+mod early;
 mod edns;
 mod edns_rows;
 mod exchange;
 mod generate;
 mod nginx;
+mod openssl;
 mod queries;
 mod rdata;
 mod server;

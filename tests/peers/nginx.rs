@@ -10,11 +10,13 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use tiovivo::cluster::check::{HttpProbe, Method, Probe, TalkProbe, TlsProbe};
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::trust::{Authorities, Tls, Trust};
+use tiovivo::cluster::service::GrpcProbe;
+use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::config::certificate;
 use tiovivo::health::probe::{Prober, Said, Subject, judge};
 
 use crate::server::{free_port, program};
+use crate::services::{self, Service};
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NAME: &str = "www.midominio.com";
@@ -66,8 +68,7 @@ impl Nginx {
 
     fn trust(&self) -> Trust {
         let file = self.folder.path().join("ca.pem");
-        let roots = certificate::authorities(&file).expect("an authority").into();
-        Trust::Authorities(Authorities { file, roots })
+        Trust::Authorities(certificate::authorities(&file).expect("an authority"))
     }
 }
 
@@ -104,7 +105,8 @@ fn config(folder: &Path, plain: u16, tls: u16, expired: u16) -> String {
         location = /moved { return 301 http://127.0.0.1:1/; }
         location = /secret { if ($http_x_probe != letmein) { return 403; } return 204; }
         location = /posted { if ($request_method != POST) { return 405; } return 200; }
-        location = /host { return 200 $host; }";
+        location = /host { return 200 $host; }
+        location /b { return 200 \"<$request>\"; }";
     let ssl = |name: &str| {
         format!("ssl_certificate {folder}/{name}.pem; ssl_certificate_key {folder}/{name}.key;")
     };
@@ -212,6 +214,47 @@ async fn https_and_tls_of_nginx() {
     // Plain HTTP at a port that wants TLS: nginx answers 400.
     let told = said(Probe::Http(http(nginx.tls, "/health"))).await;
     assert_eq!(told, "HTTP 400, expected 200-299");
+}
+
+/// nginx says GOAWAY with its answer and closes, and does so for each probe.
+#[tokio::test]
+async fn grpc_behind_an_nginx_that_keeps_no_connection() {
+    let (behind, front) = (free_port(), free_port());
+    let _health = services::grpc_health(behind, "1");
+    let folder = tempfile::tempdir().expect("a folder");
+    let shown = folder.path().display();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {shown}/tmp;"))
+        .concat();
+    let config = format!(
+        "daemon off; master_process off; pid {shown}/pid; error_log stderr error;
+        events {{}}
+        http {{
+            access_log off; {temporary} keepalive_requests 1;
+            server {{
+                listen 127.0.0.1:{front} http2;
+                location / {{ grpc_pass grpc://127.0.0.1:{behind}; }}
+            }}
+        }}"
+    );
+    let file = folder.path().join("nginx.conf");
+    fs::write(&file, config).expect("a file");
+    let mut command = Command::new(program("nginx"));
+    command.args(["-e", "stderr", "-p"]).arg(folder.path()).arg("-c").arg(&file);
+    let _nginx = Service::start(&mut command, front);
+    let probe = Probe::Grpc(GrpcProbe { port: front, service: String::new() });
+    for _ in 0..25 {
+        assert_eq!(services::verdict(&probe).await, Ok(Said::Serving));
+    }
+}
+
+/// What is sent is what is written, to the octet: nginx shows the request's own path.
+#[tokio::test]
+async fn nginx_sees_the_path_as_it_is_written() {
+    let nginx = Nginx::start();
+    let path = "/uri/%2e%2e/b?x='a'";
+    let body = Some("<GET /uri/%2e%2e/b?x='a' HTTP/1.1>".into());
+    assert_eq!(said(Probe::Http(HttpProbe { body, ..http(nginx.plain, path) })).await, "200");
 }
 
 /// Twice 512 MB, offered ten times: the verdict comes at once, and the process does not grow.

@@ -21,11 +21,11 @@ const WITHIN: Duration = Duration::from_secs(10);
 const START: Duration = Duration::from_secs(60);
 
 /// A running server. Dropping it ends the process.
-struct Service(Child);
+pub struct Service(Child);
 
 impl Service {
     /// Waits until the port accepts connections.
-    fn start(command: &mut Command, port: u16) -> Service {
+    pub fn start(command: &mut Command, port: u16) -> Service {
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut service = Service(quiet.spawn().expect("the server starts"));
         let began = Instant::now();
@@ -45,7 +45,7 @@ impl Drop for Service {
     }
 }
 
-async fn verdict(probe: &Probe) -> Result<Said, String> {
+pub async fn verdict(probe: &Probe) -> Result<Said, String> {
     let (node, pool) = (NodeName::new("server-1"), PoolName::new("data"));
     let prober = Prober::new(&Subject { node, pool, address: HOME }, probe).unwrap();
     judge(&prober, WITHIN).await.map(|up| up.said).map_err(|failure| failure.to_string())
@@ -69,10 +69,9 @@ async fn redis_with_and_without_a_password() {
     }
 }
 
-#[tokio::test]
-async fn a_database_that_is_full() {
-    let (folder, port) = (folder(), free_port());
-    let data = folder.path().join("data");
+/// A MariaDB of nothing but its own tables, with further options.
+fn database(folder: &Path, port: u16, options: &[String]) -> Service {
+    let data = folder.join("data");
     let installed = Command::new(program("mariadb-install-db"))
         .args(["--no-defaults", "--user=root", "--skip-test-db"])
         .args(["--auth-root-authentication-method=normal"])
@@ -81,12 +80,32 @@ async fn a_database_that_is_full() {
         .expect("mariadb-install-db runs");
     assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
     let mut command = Command::new(program("mariadbd"));
-    command.args(["--no-defaults", "--user=root", "--skip-name-resolve", "--max-connections=10"]);
-    command.args(["--extra-port=0", "--bind-address=127.0.0.1"]);
+    command.args(["--no-defaults", "--user=root", "--skip-name-resolve", "--extra-port=0"]);
+    command.args(["--bind-address=127.0.0.1", "--max-connections=10"]).args(options);
     command.arg(format!("--port={port}"));
-    command.arg(format!("--socket={}", folder.path().join("socket").display()));
+    command.arg(format!("--socket={}", folder.join("socket").display()));
     command.arg(format!("--datadir={}", data.display()));
-    let _service = Service::start(&mut command, port);
+    Service::start(&mut command, port)
+}
+
+/// Nobody but another machine may log in.
+#[tokio::test]
+async fn a_database_that_grants_nothing_to_this_host() {
+    let (folder, port) = (folder(), free_port());
+    let grants = folder.path().join("grants.sql");
+    let sql = "DELETE FROM mysql.global_priv WHERE User = 'root';\nFLUSH PRIVILEGES;\n\
+               CREATE USER shop@'192.0.2.20';\n";
+    fs::write(&grants, sql).expect("a file");
+    let options = [format!("--init-file={}", grants.display())];
+    let _service = database(folder.path(), port, &options);
+    let probe = Probe::Mysql(MysqlProbe { port, full_is_up: false });
+    assert_eq!(verdict(&probe).await, Ok(Said::OtherHosts));
+}
+
+#[tokio::test]
+async fn a_database_that_is_full() {
+    let (folder, port) = (folder(), free_port());
+    let _service = database(folder.path(), port, &[]);
     let probe = |full_is_up| Probe::Mysql(MysqlProbe { port, full_is_up });
     assert_eq!(verdict(&probe(false)).await, Ok(Said::Greeting));
     // A connection that has not logged in counts, too: one place more than `max_connections` is
@@ -163,14 +182,18 @@ async fn a_name_server_over_udp_and_tcp() {
     }
 }
 
+/// A gRPC health service that says `status`.
+pub fn grpc_health(port: u16, status: &str) -> Service {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/grpc_health.py");
+    let mut command = Command::new("/usr/bin/python3");
+    Service::start(command.args(["-I", script, &port.to_string(), status]), port)
+}
+
 #[tokio::test]
 async fn grpc_says_whether_it_serves() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/grpc_health.py");
     for (status, is) in [("1", Ok(Said::Serving)), ("2", Err("NOT_SERVING"))] {
         let port = free_port();
-        let mut command = Command::new("/usr/bin/python3");
-        command.args(["-I", script, &port.to_string(), status]);
-        let _service = Service::start(&mut command, port);
+        let _service = grpc_health(port, status);
         let asked = |service: &str| Probe::Grpc(GrpcProbe { port, service: service.into() });
         let is = is.map_err(|says| format!("the health service says {says}"));
         assert_eq!(verdict(&asked("")).await, is);

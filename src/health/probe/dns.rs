@@ -7,10 +7,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::UdpSocket;
 
 use crate::cluster::service::{DnsProbe, Rcode};
+use crate::health::probe::connection::{Connection, Connector, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::service::ServiceFailure;
 use crate::health::probe::{Ask, Said};
@@ -54,38 +54,47 @@ impl DnsProber {
     }
 
     /// RFC 1035 §4.2.2: two octets of length before each message.
-    async fn over_tcp(&self, query: &[u8]) -> Result<Rcode, Failure> {
-        let mut stream = TcpStream::connect(self.socket).await?;
-        let mut sent = (query.len() as u16).to_be_bytes().to_vec();
-        sent.extend_from_slice(query);
-        stream.write_all(&sent).await?;
-        let mut length = [0; 2];
-        stream.read_exact(&mut length).await?;
-        let length = usize::from(u16::from_be_bytes(length)).min(query.len());
-        let mut reply = vec![0; length];
-        stream.read_exact(&mut reply).await.map_err(|error| match Failure::from(error) {
-            Failure::Closed => ServiceFailure::NotDns.into(),
-            failure => failure,
-        })?;
-        match read(&reply, query) {
+    async fn over_tcp(&self, stream: Connection, query: &[u8]) -> Result<Rcode, Failure> {
+        const LENGTH: usize = 2;
+        let mut conversation = Conversation::new(stream);
+        let length = (query.len() as u16).to_be_bytes();
+        conversation.say(&[&length, query].concat()).await;
+        if !conversation.hear_all(LENGTH).await? {
+            return Err(ServiceFailure::NotDns.into());
+        }
+        let length = conversation.heard.split_to(LENGTH);
+        let length = usize::from(u16::from_be_bytes([length[0], length[1]])).min(query.len());
+        if !conversation.hear_all(length).await? {
+            return Err(ServiceFailure::NotDns.into());
+        }
+        match read(&conversation.heard[..length], query) {
             Reply::Rcode(rcode) => Ok(rcode),
             Reply::OfAnother | Reply::None => Err(ServiceFailure::NotDns.into()),
+        }
+    }
+
+    /// Over TCP, by a connection that is there already.
+    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+        let query = query(&self.probe, fastrand::u16(..));
+        self.judge(self.over_tcp(stream, &query).await?)
+    }
+
+    fn judge(&self, got: Rcode) -> Result<Said, Failure> {
+        let expected = self.probe.expect;
+        match got == expected {
+            true => Ok(Said::Rcode(got)),
+            false => Err(ServiceFailure::Rcode { got, expected }.into()),
         }
     }
 }
 
 impl Ask for DnsProber {
     async fn ask(&self) -> Result<Said, Failure> {
-        let query = query(&self.probe, fastrand::u16(..));
-        let got = match self.probe.tcp {
-            true => self.over_tcp(&query).await?,
-            false => self.over_udp(&query).await?,
-        };
-        let expected = self.probe.expect;
-        match got == expected {
-            true => Ok(Said::Rcode(got)),
-            false => Err(ServiceFailure::Rcode { got, expected }.into()),
+        if self.probe.tcp {
+            return self.converse(Connector::plain(self.socket).connect().await?).await;
         }
+        let query = query(&self.probe, fastrand::u16(..));
+        self.judge(self.over_udp(&query).await?)
     }
 }
 

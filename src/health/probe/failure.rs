@@ -32,12 +32,14 @@ pub enum Failure {
     EndlessHeaders,
     #[error("closed in the middle of the answer")]
     CutShort,
+    #[error("the chunks of the answer cannot be read")]
+    BadChunk,
     /// What config.yaml looks for is not in the answer, or behind what is read of it.
     #[error("no {} in {}", quoted(text), if *all { "the answer" } else { "its first 64 KiB" })]
     Lacks { text: Arc<str>, all: bool },
     #[error("not a TLS answer")]
     NotTls,
-    #[error("no TLS version or cipher in common")]
+    #[error("no TLS version, cipher or kind of signature in common")]
     NothingInCommon,
     #[error("the TLS handshake was refused: {0}")]
     Alert(String),
@@ -99,6 +101,7 @@ impl Failure {
             | Failure::NotHttp
             | Failure::EndlessHeaders
             | Failure::CutShort
+            | Failure::BadChunk
             | Failure::Exit { .. }
             | Failure::EndlessOutput
             | Failure::Lacks { .. }
@@ -126,7 +129,7 @@ impl From<&io::Error> for Failure {
             return Failure::NoSocket;
         }
         if let Some(inner) = error.get_ref() {
-            // The HTTP client wraps what its connector says once more.
+            // Clients of HTTP wrap what their connector says once more.
             if let Some(error) = inner.downcast_ref::<io::Error>() {
                 return Failure::from(error);
             }

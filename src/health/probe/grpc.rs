@@ -1,7 +1,8 @@
-//! Up when the standard health service of gRPC says SERVING, over HTTP/2 without TLS.
+//! Up when the standard health service of gRPC says SERVING, over HTTP/2.
 //!
 //! `grpc.health.v1.Health/Check` takes a message whose field 1 is a name, and answers with one
-//! whose field 1 is a small number. Those few octets are written and read by hand:
+//! whose field 1 is a small number; fields that a later version may add are read past. Those few
+//! octets are written and read by hand:
 //!
 //! ```text
 //! 1 octet    0: not compressed
@@ -11,16 +12,18 @@
 //! ```
 //!
 //! The call's own status comes in trailers, or in the headers when there is no message. The
-//! connection is driven within the probe, so it ends with it.
+//! connection is driven within the probe, so it ends with it. A server may end the connection right
+//! behind its answer, by GOAWAY or by closing: the answer counts.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use http::{HeaderMap, Method, Request, StatusCode};
-use tokio::net::TcpStream;
 
 use crate::cluster::service::GrpcProbe;
+use crate::health::probe::connection::{Connection, Connector};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::service::{ServiceFailure, words};
 use crate::health::probe::{Ask, Said};
@@ -29,8 +32,8 @@ const PATH: &str = "/grpc.health.v1.Health/Check";
 const CONTENT: &str = "application/grpc";
 /// Octets of all headers of an answer together.
 const MAX_HEADERS: u32 = 8192;
-/// Octets of the answer's body; a healthy one has 7.
-const MAX_BODY: usize = 64;
+/// Octets of the answer's body; a healthy one has 7, and more with fields that we do not know.
+const MAX_BODY: usize = 4096;
 /// What the server may send before it is read.
 const WINDOW: u32 = 65_535;
 const FRAME: usize = 5;
@@ -57,21 +60,52 @@ const STATUSES: [&str; 17] = [
 
 #[derive(Debug)]
 pub struct GrpcProber {
-    socket: SocketAddr,
+    connector: Connector,
+    /// What the server is called in the request.
+    authority: String,
     message: Bytes,
 }
 
 impl GrpcProber {
     pub fn new(address: IpAddr, probe: &GrpcProbe) -> GrpcProber {
         let socket = SocketAddr::new(address, probe.port);
-        GrpcProber { socket, message: request(&probe.service).into() }
+        GrpcProber {
+            connector: Connector::plain(socket),
+            authority: socket.to_string(),
+            message: request(&probe.service).into(),
+        }
+    }
+
+    /// Over a connection that is there already.
+    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+        let mut settings = Builder::new();
+        settings
+            .enable_push(false)
+            .max_header_list_size(MAX_HEADERS)
+            .initial_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW);
+        let stream = self.connector.wrap(stream).await?;
+        let (send, connection) = settings.handshake(stream).await.map_err(failure)?;
+        let mut call = pin!(self.call(send));
+        let ended = tokio::select! {
+            biased;
+            verdict = &mut call => return verdict,
+            ended = connection => ended,
+        };
+        // The connection is gone; what came before its end is still there to be read.
+        match (call.await, ended) {
+            (Err(Failure::Service(ServiceFailure::NotHttp2) | Failure::Closed), ended) => {
+                Err(ended.err().map_or(Failure::Closed, failure))
+            }
+            (verdict, _) => verdict,
+        }
     }
 
     async fn call(&self, send: SendRequest<Bytes>) -> Result<Said, Failure> {
         let mut send = send.ready().await.map_err(failure)?;
         let request = Request::builder()
             .method(Method::POST)
-            .uri(format!("http://{}{PATH}", self.socket))
+            .uri(format!("http://{}{PATH}", self.authority))
             .header("content-type", CONTENT)
             .header("te", "trailers")
             .header("user-agent", concat!("tiovivo/", env!("CARGO_PKG_VERSION")))
@@ -105,21 +139,7 @@ impl GrpcProber {
 
 impl Ask for GrpcProber {
     async fn ask(&self) -> Result<Said, Failure> {
-        let stream = TcpStream::connect(self.socket).await?;
-        let mut settings = Builder::new();
-        settings
-            .enable_push(false)
-            .max_header_list_size(MAX_HEADERS)
-            .initial_window_size(WINDOW)
-            .initial_connection_window_size(WINDOW);
-        let (send, connection) = settings.handshake(stream).await.map_err(failure)?;
-        tokio::select! {
-            verdict = self.call(send) => verdict,
-            ended = connection => match ended {
-                Ok(()) => Err(Failure::Closed),
-                Err(error) => Err(failure(error)),
-            },
-        }
+        self.converse(self.connector.connect().await?).await
     }
 }
 
@@ -180,13 +200,53 @@ fn verdict(body: &[u8]) -> Result<Said, Failure> {
     if u32::from_be_bytes([a, b, c, d]) as usize != message.len() {
         return Err(ServiceFailure::NotGrpc.into());
     }
-    match message {
-        [0x08, 1] => Ok(Said::Serving),
-        [] | [0x08, 0] => Err(ServiceFailure::NotServing("UNKNOWN").into()),
-        [0x08, 2] => Err(ServiceFailure::NotServing("NOT_SERVING").into()),
-        [0x08, 3] => Err(ServiceFailure::NotServing("SERVICE_UNKNOWN").into()),
-        _ => Err(ServiceFailure::NotGrpc.into()),
+    match status(message).ok_or(ServiceFailure::NotGrpc)? {
+        0 => Err(ServiceFailure::NotServing("UNKNOWN").into()),
+        1 => Ok(Said::Serving),
+        2 => Err(ServiceFailure::NotServing("NOT_SERVING").into()),
+        3 => Err(ServiceFailure::NotServing("SERVICE_UNKNOWN").into()),
+        _ => Err(ServiceFailure::NotServing("a status that is not known here").into()),
     }
+}
+
+/// Field 1 of a Protocol Buffers message; the last one counts, and none is 0. Other fields are read
+/// past. `None` of octets that are no message.
+fn status(mut message: &[u8]) -> Option<u64> {
+    const VARINT: u64 = 0;
+    const EIGHT_OCTETS: u64 = 1;
+    const WITH_LENGTH: u64 = 2;
+    const FOUR_OCTETS: u64 = 5;
+    let mut status = 0;
+    while !message.is_empty() {
+        let tag = read_varint(&mut message)?;
+        let (field, kind) = (tag >> 3, tag & 7);
+        let skipped = match kind {
+            VARINT => {
+                let value = read_varint(&mut message)?;
+                if field == 1 {
+                    status = value;
+                }
+                0
+            }
+            EIGHT_OCTETS => 8,
+            WITH_LENGTH => usize::try_from(read_varint(&mut message)?).ok()?,
+            FOUR_OCTETS => 4,
+            _ => return None,
+        };
+        message = message.get(skipped..)?;
+        if field == 0 || (field == 1 && kind != VARINT) {
+            return None;
+        }
+    }
+    Some(status)
+}
+
+fn read_varint(octets: &mut &[u8]) -> Option<u64> {
+    const MAX_OCTETS: usize = 10;
+    let length = octets.iter().take(MAX_OCTETS).position(|octet| octet & 0x80 == 0)? + 1;
+    let (varint, rest) = octets.split_at(length);
+    *octets = rest;
+    Some(varint.iter().rev().fold(0, |value, octet| value << 7 | u64::from(octet & 0x7f)))
 }
 
 #[cfg(test)]
@@ -207,10 +267,39 @@ mod tests {
         let told = |body: &[u8]| verdict(body).unwrap_err().to_string();
         assert_eq!(told(b"\0\0\0\0\x02\x08\x02"), "the health service says NOT_SERVING");
         assert_eq!(told(b"\0\0\0\0\0"), "the health service says UNKNOWN");
+        assert_eq!(
+            told(b"\0\0\0\0\x02\x08\x09"),
+            "the health service says a status that is not known here"
+        );
         for other in
             [&b""[..], b"\0\0\0\0\x03\x08\x01", b"\x01\0\0\0\x02\x08\x01", b"\0\0\0\0\x01x"]
         {
             assert_eq!(told(other), "not a gRPC answer", "{other:?}");
+        }
+    }
+
+    #[test]
+    fn fields_that_are_not_known_are_read_past() {
+        for message in [
+            &b"\x08\x01\x10\x05"[..],
+            b"\x12\x03abc\x08\x01",
+            b"\x1912345678\x08\x01\x251234",
+            b"\x08\x02\x08\x01",
+            b"\x08\x81\x00",
+            b"\xf8\xff\xff\xff\x0f\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x08\x01",
+        ] {
+            assert_eq!(status(message), Some(1), "{}", message.escape_ascii());
+        }
+        for other in [
+            &b"\x08"[..],
+            b"\x0a\x01a",
+            b"\x12\x04abc",
+            b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+            b"\x13\x08\x01",
+            b"\x00\x01",
+            b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
+        ] {
+            assert_eq!(status(other), None, "{}", other.escape_ascii());
         }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Deliberately missing: a login at the database.
 
+pub mod connection;
 pub mod dns;
 pub mod exec;
 pub mod failure;
@@ -21,6 +22,7 @@ pub mod talk;
 pub mod tcp;
 pub mod tls;
 pub mod trust;
+pub mod verifier;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -33,6 +35,7 @@ use crate::cluster::check::Probe;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
 use crate::cluster::service::Rcode;
+use crate::health::probe::connection::Connection;
 use crate::health::probe::dns::DnsProber;
 use crate::health::probe::exec::ExecProber;
 use crate::health::probe::failure::Failure;
@@ -90,9 +93,10 @@ impl Healthy {
 pub enum Said {
     Status(u16),
     Accepted,
-    /// A handshake; the days until the certificate ends, rounded down.
+    /// A handshake; the days until the certificate ends, rounded down. `None` of a certificate
+    /// without an end.
     Certificate {
-        days: i64,
+        days: Option<i64>,
     },
     /// A reply to a ping.
     Echo,
@@ -103,6 +107,8 @@ pub enum Said {
     Greeting,
     /// A MySQL server greets with "Too many connections", and that was to be up.
     Full,
+    /// A MySQL server that serves other hosts than this one.
+    OtherHosts,
     Pong,
     /// A Redis server that answers nobody without a password.
     WantsPassword,
@@ -168,7 +174,7 @@ pub enum Prober {
     Mysql(MysqlProber),
     Redis(RedisProber),
     Dns(Box<DnsProber>),
-    Grpc(GrpcProber),
+    Grpc(Box<GrpcProber>),
 }
 
 impl Prober {
@@ -177,16 +183,32 @@ impl Prober {
         let address = subject.address;
         Some(match probe {
             Probe::Http(http) => Prober::Http(Box::new(HttpProber::new(address, http))),
-            Probe::Tcp { port } => Prober::Tcp(TcpProber(SocketAddr::new(address, *port))),
+            Probe::Tcp { port } => Prober::Tcp(TcpProber::new(SocketAddr::new(address, *port))),
             Probe::Talk(talk) => Prober::Talk(TalkProber::new(address, talk)),
             Probe::Tls(tls) => Prober::Tls(Box::new(TlsProber::new(address, tls))),
             Probe::Icmp { size } => Prober::Icmp(IcmpProber { address, size: *size }),
             Probe::Exec(exec) => Prober::Exec(Box::new(ExecProber::new(subject, exec))),
             Probe::Mysql(mysql) => Prober::Mysql(MysqlProber::new(address, mysql)),
-            Probe::Redis { port } => Prober::Redis(RedisProber(SocketAddr::new(address, *port))),
+            Probe::Redis { port } => Prober::Redis(RedisProber::new(address, *port)),
             Probe::Dns(dns) => Prober::Dns(Box::new(DnsProber::new(address, dns))),
-            Probe::Grpc(grpc) => Prober::Grpc(GrpcProber::new(address, grpc)),
+            Probe::Grpc(grpc) => Prober::Grpc(Box::new(GrpcProber::new(address, grpc))),
             Probe::Push(_) => return None,
+        })
+    }
+}
+
+impl Prober {
+    /// Asks over a connection that is there already; `None` of a kind that needs no stream.
+    pub async fn converse(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+        Some(match self {
+            Prober::Http(prober) => prober.converse(stream).await,
+            Prober::Talk(prober) => prober.converse(stream).await,
+            Prober::Tls(prober) => prober.converse(stream).await,
+            Prober::Mysql(prober) => prober.converse(stream).await,
+            Prober::Redis(prober) => prober.converse(stream).await,
+            Prober::Dns(prober) => prober.converse(stream).await,
+            Prober::Grpc(prober) => prober.converse(stream).await,
+            Prober::Tcp(_) | Prober::Exec(_) | Prober::Icmp(_) => return None,
         })
     }
 }
@@ -201,15 +223,15 @@ impl Ask for Prober {
 
     async fn ask(&self) -> Result<Said, Failure> {
         match self {
-            Prober::Http(prober) => prober.ask().await,
             Prober::Tcp(prober) => prober.ask().await,
             // In a box while they run: what waits between two probes, of every kind, would have the
             // size of the largest otherwise.
+            Prober::Http(prober) => Box::pin(prober.ask()).await,
             Prober::Talk(prober) => Box::pin(prober.ask()).await,
             Prober::Exec(prober) => Box::pin(prober.ask()).await,
             Prober::Icmp(prober) => Box::pin(prober.ask()).await,
             Prober::Tls(prober) => Box::pin(prober.ask()).await,
-            Prober::Mysql(prober) => prober.ask().await,
+            Prober::Mysql(prober) => Box::pin(prober.ask()).await,
             Prober::Redis(prober) => Box::pin(prober.ask()).await,
             Prober::Dns(prober) => Box::pin(prober.ask()).await,
             Prober::Grpc(prober) => Box::pin(prober.ask()).await,
@@ -254,10 +276,11 @@ impl fmt::Display for Said {
         match self {
             Said::Status(status) => write!(f, "{status}"),
             Said::Accepted => f.write_str("connection accepted"),
-            Said::Certificate { days: ..0 } => f.write_str("TLS, certificate expired"),
-            Said::Certificate { days: 0 } => f.write_str("TLS, certificate expires today"),
-            Said::Certificate { days: 1 } => f.write_str("TLS, certificate expires in 1 day"),
-            Said::Certificate { days } => {
+            Said::Certificate { days: None } => f.write_str("TLS, certificate without an end"),
+            Said::Certificate { days: Some(..0) } => f.write_str("TLS, certificate expired"),
+            Said::Certificate { days: Some(0) } => f.write_str("TLS, certificate expires today"),
+            Said::Certificate { days: Some(1) } => f.write_str("TLS, certificate expires in 1 day"),
+            Said::Certificate { days: Some(days) } => {
                 write!(f, "TLS, certificate expires in {days} days")
             }
             Said::Echo => f.write_str("ping answered"),
@@ -265,6 +288,7 @@ impl fmt::Display for Said {
             Said::Expected => f.write_str("expected answer"),
             Said::Greeting => f.write_str("MySQL greeting"),
             Said::Full => f.write_str("MySQL, but too many connections"),
+            Said::OtherHosts => f.write_str("MySQL, does not serve this host (error 1130)"),
             Said::Pong => f.write_str("PONG"),
             Said::WantsPassword => f.write_str("Redis, wants a password"),
             Said::Rcode(rcode) => write!(f, "{rcode}"),

@@ -8,17 +8,16 @@
 //! ```
 //!
 //! An error in place of the greeting is a failure: clients get the same. "Too many connections"
-//! alone may be asked to count as up.
+//! alone may be asked to count as up. Error 1130 is up: the server is there and serves those whom
+//! its grants name, and a name server that only probes is rightly none of them.
 //! There is no login, so a server counts each probe as an interrupted handshake, and with name
 //! resolution switched on it bars a machine after `max_connect_errors` of them. Such a server
 //! needs `skip_name_resolve`; the failure then names error 1129.
 
 use std::net::{IpAddr, SocketAddr};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
 use crate::cluster::service::MysqlProbe;
+use crate::health::probe::connection::{Connection, Connector, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::{Ask, Said};
 
@@ -28,39 +27,50 @@ const PROTOCOL: u8 = 10;
 const ERROR: u8 = 0xff;
 /// "Too many connections".
 const FULL: u16 = 1040;
+/// "Host … is not allowed to connect".
+const NOT_OUR_HOST: u16 = 1130;
+/// Octets before a packet.
+const HEADER: usize = 4;
 /// Characters of the server's message that are shown.
 const MAX_MESSAGE: usize = 200;
 
 #[derive(Debug)]
 pub struct MysqlProber {
-    socket: SocketAddr,
+    connector: Connector,
     full_is_up: bool,
 }
 
 impl MysqlProber {
     pub fn new(address: IpAddr, probe: &MysqlProbe) -> MysqlProber {
-        let socket = SocketAddr::new(address, probe.port);
-        MysqlProber { socket, full_is_up: probe.full_is_up }
+        let connector = Connector::plain(SocketAddr::new(address, probe.port));
+        MysqlProber { connector, full_is_up: probe.full_is_up }
+    }
+
+    /// Over a connection that is there already.
+    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+        let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
+        if !conversation.hear_all(HEADER).await? {
+            return Err(Failure::Closed);
+        }
+        let header = conversation.heard.split_to(HEADER);
+        let length = packet_length([header[0], header[1], header[2], header[3]])?;
+        if !conversation.hear_all(length).await? {
+            return Err(Failure::NotMysql);
+        }
+        let packet = conversation.heard.split_to(length);
+        // All was read, so this ends the connection in order instead of resetting it.
+        conversation.end().await;
+        match greeting(&packet) {
+            Err(Failure::Mysql { code: FULL, .. }) if self.full_is_up => Ok(Said::Full),
+            Err(Failure::Mysql { code: NOT_OUR_HOST, .. }) => Ok(Said::OtherHosts),
+            verdict => verdict,
+        }
     }
 }
 
 impl Ask for MysqlProber {
     async fn ask(&self) -> Result<Said, Failure> {
-        let mut stream = TcpStream::connect(self.socket).await?;
-        let mut header = [0; 4];
-        stream.read_exact(&mut header).await?;
-        let mut packet = vec![0; packet_length(header)?];
-        stream.read_exact(&mut packet).await.map_err(|error| match Failure::from(error) {
-            Failure::Closed => Failure::NotMysql,
-            failure => failure,
-        })?;
-        // All was read, so this ends the connection in order instead of resetting it. Whether the
-        // server still listens is of no interest.
-        let _ = stream.shutdown().await;
-        match greeting(&packet) {
-            Err(Failure::Mysql { code: FULL, .. }) if self.full_is_up => Ok(Said::Full),
-            verdict => verdict,
-        }
+        self.converse(self.connector.connect().await?).await
     }
 }
 

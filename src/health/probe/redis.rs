@@ -9,11 +9,9 @@
 //!
 //! There is no login, so no password in config.yaml.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
+use crate::health::probe::connection::{Connection, Connector, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::service::{ServiceFailure, words};
 use crate::health::probe::{Ask, Said};
@@ -24,22 +22,31 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const MAX_LINE: usize = 512;
 
 #[derive(Debug)]
-pub struct RedisProber(pub SocketAddr);
+pub struct RedisProber {
+    connector: Connector,
+}
+
+impl RedisProber {
+    pub fn new(address: IpAddr, port: u16) -> RedisProber {
+        RedisProber { connector: Connector::plain(SocketAddr::new(address, port)) }
+    }
+
+    /// Over a connection that is there already.
+    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+        let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
+        conversation.say(PING).await;
+        while !conversation.heard.contains(&b'\n') {
+            if conversation.heard.len() >= MAX_LINE || !conversation.hear().await? {
+                return Err(ServiceFailure::NotRedis.into());
+            }
+        }
+        verdict(&conversation.heard)
+    }
+}
 
 impl Ask for RedisProber {
     async fn ask(&self) -> Result<Said, Failure> {
-        let mut stream = TcpStream::connect(self.0).await?;
-        stream.write_all(PING).await?;
-        let mut line = [0; MAX_LINE];
-        let mut length = 0;
-        while !line[..length].contains(&b'\n') {
-            match stream.read(&mut line[length..]).await? {
-                0 if length == 0 => return Err(Failure::Closed),
-                0 => return Err(ServiceFailure::NotRedis.into()),
-                more => length += more,
-            }
-        }
-        verdict(&line[..length])
+        self.converse(self.connector.connect().await?).await
     }
 }
 

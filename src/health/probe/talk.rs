@@ -3,20 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
 use crate::cluster::check::TalkProbe;
+use crate::health::probe::connection::{Connection, Connector, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::find::Find;
 use crate::health::probe::{Ask, Said};
 
-/// Octets that are read at once.
-const PIECE: usize = 4096;
-
 #[derive(Debug)]
 pub struct TalkProber {
-    socket: SocketAddr,
+    connector: Connector,
     send: Option<Arc<str>>,
     expect: Arc<str>,
 }
@@ -24,30 +19,32 @@ pub struct TalkProber {
 impl TalkProber {
     pub fn new(address: IpAddr, probe: &TalkProbe) -> TalkProber {
         TalkProber {
-            socket: SocketAddr::new(address, probe.port),
+            connector: Connector::plain(SocketAddr::new(address, probe.port)),
             send: probe.send.as_deref().map(Arc::from),
             expect: probe.expect.as_str().into(),
         }
     }
 }
 
-impl Ask for TalkProber {
-    async fn ask(&self) -> Result<Said, Failure> {
-        let mut stream = TcpStream::connect(self.socket).await?;
+impl TalkProber {
+    /// Over a connection that is there already.
+    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+        let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         if let Some(text) = &self.send {
-            stream.write_all(text.as_bytes()).await?;
+            conversation.say(text.as_bytes()).await;
         }
         let mut find = Find::new(&self.expect);
-        let mut piece = [0; PIECE];
-        loop {
-            match stream.read(&mut piece).await? {
-                0 if find.has_begun() => return Err(find.ended()),
-                0 => return Err(Failure::Closed),
-                length => match find.take(&piece[..length]) {
-                    Some(verdict) => return verdict.map(|()| Said::Expected),
-                    None => continue,
-                },
+        while conversation.hear().await? {
+            if let Some(verdict) = find.take(&conversation.heard.split()) {
+                return verdict.map(|()| Said::Expected);
             }
         }
+        Err(find.ended())
+    }
+}
+
+impl Ask for TalkProber {
+    async fn ask(&self) -> Result<Said, Failure> {
+        self.converse(self.connector.connect().await?).await
     }
 }

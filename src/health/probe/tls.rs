@@ -5,63 +5,57 @@
 //! where nothing is verified.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use crate::clock::{Wall, wall};
 use crate::cluster::check::TlsProbe;
 use crate::cluster::validity;
+use crate::health::probe::connection::{Connection, Connector, Handshake, certificate};
 use crate::health::probe::failure::Failure;
-use crate::health::probe::{Ask, Said, trust};
+use crate::health::probe::{Ask, Said};
 
+#[derive(Debug)]
 pub struct TlsProber {
-    socket: SocketAddr,
-    /// `None` when no handshake can be made of what is configured; each probe then says so.
-    ready: Option<(TlsConnector, ServerName<'static>)>,
+    connector: Connector,
+    handshake: Handshake,
     min_days: Option<u32>,
 }
 
 impl TlsProber {
     pub fn new(address: IpAddr, probe: &TlsProbe) -> TlsProber {
-        let ready = trust::client_config(&probe.tls.trust).and_then(|config| {
-            let name = trust::server_name(&probe.tls, address)?;
-            Some((TlsConnector::from(Arc::new(config)), name))
-        });
         let socket = SocketAddr::new(address, probe.port);
-        TlsProber { socket, ready, min_days: probe.min_days }
+        TlsProber {
+            connector: Connector::plain(socket),
+            handshake: Handshake::new(&probe.tls, socket, &[]),
+            min_days: probe.min_days,
+        }
     }
-}
 
-impl std::fmt::Debug for TlsProber {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsProber").field("socket", &self.socket).finish_non_exhaustive()
+    /// Over a connection that is there already.
+    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+        let stream = self.handshake.shake(self.connector.wrap(stream).await?).await?;
+        let unreadable = Failure::Certificate("the certificate cannot be read");
+        let validity = certificate(&stream).and_then(|first| validity::of(first));
+        judge(validity.ok_or(unreadable)?.ends, wall(Wall::Certificate), self.min_days)
     }
 }
 
 impl Ask for TlsProber {
     async fn ask(&self) -> Result<Said, Failure> {
-        let (connector, name) = self.ready.as_ref().ok_or(Failure::Unsendable)?;
-        let stream = TcpStream::connect(self.socket).await?;
-        let stream = connector.connect(name.clone(), stream).await?;
-        let first = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let unreadable = Failure::Certificate("the certificate cannot be read");
-        let (_, end) = first.and_then(|first| validity::of(first)).ok_or(unreadable)?;
-        judge(end, wall(Wall::Certificate), self.min_days)
+        self.converse(self.connector.connect().await?).await
     }
 }
 
-fn judge(end: Timestamp, now: Timestamp, min_days: Option<u32>) -> Result<Said, Failure> {
+fn judge(end: Option<Timestamp>, now: Timestamp, least: Option<u32>) -> Result<Said, Failure> {
+    let Some(end) = end else { return Ok(Said::Certificate { days: None }) };
     let days = days_left(end, now);
-    match min_days {
+    match least {
         Some(least) if days < i64::from(least) && days < 0 => {
             Err(Failure::Expired { days: -days - 1 })
         }
         Some(least) if days < i64::from(least) => Err(Failure::ExpiresSoon { days, least }),
-        _ => Ok(Said::Certificate { days }),
+        _ => Ok(Said::Certificate { days: Some(days) }),
     }
 }
 
@@ -86,7 +80,7 @@ mod tests {
     #[test]
     fn a_certificate_that_ends_soon_fails_only_where_days_are_asked_for() {
         let at = |days: i64| Timestamp::from_second(1_000_000_000 + days * 86_400).unwrap();
-        let told = |days, least| match judge(at(days), at(0), least) {
+        let told = |days, least| match judge(Some(at(days)), at(0), least) {
             Ok(said) => said.to_string(),
             Err(failure) => failure.to_string(),
         };

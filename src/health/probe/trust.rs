@@ -9,16 +9,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme,
-};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, OtherError, RootCertStore};
+use rustls_pki_types::ServerName;
 
-use crate::cluster::trust::{Tls, Trust};
+use crate::cluster::trust::{Authorities, Tls, Trust};
 use crate::health::probe::failure::Failure;
+use crate::health::probe::verifier::{Anyone, Known, Unverifiable};
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
@@ -32,15 +30,15 @@ pub fn client_config(trust: &Trust) -> Option<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(PROVIDER.clone())
         .with_safe_default_protocol_versions()
         .ok()?;
-    let builder = match trust {
-        Trust::Anyone => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(PROVIDER.clone())))
-        }
-        Trust::Public => builder.with_root_certificates(PUBLIC.clone()),
-        Trust::Authorities(authorities) => {
-            builder.with_root_certificates(authorities.roots.clone())
+    let provider = PROVIDER.clone();
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::Anyone => Arc::new(Anyone),
+        Trust::Public => Arc::new(Known::new(PUBLIC.clone(), Arc::new([]), provider)?),
+        Trust::Authorities(Authorities { roots, certificates, .. }) => {
+            Arc::new(Known::new(roots.clone(), certificates.clone(), provider)?)
         }
     };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = builder.with_no_client_auth();
     config.resumption = Resumption::disabled();
     Some(config)
@@ -51,47 +49,6 @@ pub fn server_name(tls: &Tls, address: IpAddr) -> Option<ServerName<'static>> {
     match &tls.name {
         Some(name) => ServerName::try_from(name.trim_end_matches('.').to_owned()).ok(),
         None => Some(ServerName::IpAddress(address.into())),
-    }
-}
-
-/// Accepts every certificate; that the server has its key is proven all the same.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -126,9 +83,19 @@ fn certificate(error: &CertificateError) -> Failure {
             Failure::Certificate("the signature of the certificate is wrong")
         }
         CertificateError::BadEncoding => Failure::Certificate("the certificate cannot be read"),
-        _ => Failure::Certificate("the certificate is not one of a server that can be trusted"),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            Failure::Certificate("the certificate is signed in a way that is not accepted here")
+        }
+        CertificateError::Other(OtherError(error)) => {
+            let known = error.downcast_ref::<Unverifiable>().map(Unverifiable::reason);
+            Failure::Certificate(known.unwrap_or(NOT_A_SERVER))
+        }
+        _ => Failure::Certificate(NOT_A_SERVER),
     }
 }
+
+const NOT_A_SERVER: &str = "the certificate is not one of a server that can be trusted";
 
 pub fn whole_days(seconds: u64) -> i64 {
     const DAY: Duration = Duration::from_secs(86_400);

@@ -68,6 +68,17 @@ async fn a_full_database_may_count_as_up() {
     assert_eq!(reason(other, LONG).await, "MySQL error 1129: No", "only 1040 is full");
 }
 
+/// Grants by address that do not include the name server.
+#[tokio::test]
+async fn a_database_that_serves_other_hosts_is_up() {
+    let text = b"\xff\x6a\x04Host '192.0.2.53' is not allowed to connect to this MariaDB server";
+    let packet = [&[text.len() as u8, 0, 0, 0][..], text].concat().leak();
+    let probe = mysql(says(false, packet).await);
+    let said = said(probe).await;
+    assert_eq!(said, Said::OtherHosts);
+    assert_eq!(said.to_string(), "MySQL, does not serve this host (error 1130)");
+}
+
 /// What every service does when nobody, something silent, slow, endless or else listens.
 #[tokio::test]
 async fn liars_over_tcp() {
@@ -235,6 +246,50 @@ async fn a_grpc_server_is_up_when_it_serves() {
     let port = grpc_server(answer(b"\0\0\0\0\x02\x08\x02")).await;
     assert_eq!(reason(grpc(port), LONG).await, "the health service says NOT_SERVING");
     assert_eq!(describe(HOME, &grpc(50_051)), "gRPC health at 127.0.0.1:50051");
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_known_is_read_past() {
+    let port = grpc_server(answer(b"\0\0\0\0\x07\x08\x01\x12\x03new")).await;
+    assert_eq!(said(grpc(port)).await, Said::Serving);
+}
+
+/// An HTTP/2 frame of stream 1, or of the connection (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    [&[0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// The server's whole side of a call, and with `goodbye` its end of the connection.
+fn whole_call(goodbye: bool) -> Vec<u8> {
+    // Of HPACK: `:status: 200` from the static table, other headers in letters.
+    let headers = b"\x88\x00\x0ccontent-type\x10application/grpc";
+    let mut octets = frame(4, 0, 0, b"");
+    octets.extend(frame(1, 4, 1, headers));
+    octets.extend(frame(0, 0, 1, b"\0\0\0\0\x02\x08\x01"));
+    octets.extend(frame(1, 5, 1, b"\x00\x0bgrpc-status\x010"));
+    if goodbye {
+        octets.extend(frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]));
+    }
+    octets
+}
+
+#[tokio::test]
+async fn an_answer_counts_though_the_connection_ends_right_behind_it() {
+    for goodbye in [false, true] {
+        let port = server(move |mut stream| async move {
+            // The request's one message ends it.
+            let last = frame(0, 1, 1, &[0; 5]);
+            let mut request = vec![];
+            while !request.ends_with(&last) {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(&whole_call(goodbye)).await.unwrap();
+        })
+        .await;
+        for _ in 0..25 {
+            assert_eq!(said(grpc(port)).await, Said::Serving, "{goodbye}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -29,9 +29,7 @@ impl Authority {
     }
 
     pub fn trust(&self) -> Trust {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).unwrap();
-        Trust::Authorities(Authorities { file: "ca.pem".into(), roots: roots.into() })
+        trusted(self.0.der())
     }
 
     /// A server that presents a certificate for `name`, changed by `change`.
@@ -42,6 +40,14 @@ impl Authority {
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
         acceptor(certificate.der().clone(), &key)
     }
+}
+
+/// Trust in this certificate, whatever it is.
+fn trusted(certificate: &CertificateDer<'static>) -> Trust {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let certificates = [certificate.clone()].into();
+    Trust::Authorities(Authorities { file: "ca.pem".into(), roots: roots.into(), certificates })
 }
 
 fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
@@ -193,16 +199,66 @@ async fn a_handshake_shows_when_the_certificate_expires() {
     let authority = Authority::new("ours");
     let port = serves(lasting(&authority, 12), OK).await;
     let said = verdict(&tls(port, authority.trust(), Some(12)), LONG).await.unwrap().said;
-    assert_eq!(said, Said::Certificate { days: 12 });
+    assert_eq!(said, Said::Certificate { days: Some(12) });
     let told = reason(tls(port, authority.trust(), Some(30)), LONG).await;
     assert_eq!(told, "the certificate expires in 12 days, expected at least 30");
     let port = serves(lasting(&authority, -3), OK).await;
     let told = reason(tls(port, authority.trust(), None), LONG).await;
     assert_eq!(told, "the certificate expired 2 days ago");
     let said = verdict(&tls(port, Trust::Anyone, None), LONG).await.unwrap().said;
-    assert_eq!(said, Said::Certificate { days: -3 });
+    assert_eq!(said, Said::Certificate { days: Some(-3) });
     let described = describe(HOME, &tls(443, Trust::Public, None));
     assert_eq!(described, "TLS handshake with 127.0.0.1:443");
+}
+
+/// RFC 5280 §4.1.2.5.
+#[tokio::test]
+async fn a_certificate_without_an_end_is_good() {
+    let authority = Authority::new("ours");
+    let acceptor = authority.acceptor(NAME, |parameters| {
+        parameters.not_after = date_time_ymd(9999, 12, 31) + Duration::from_secs(86_399);
+    });
+    let port = serves(acceptor, OK).await;
+    for trust in [authority.trust(), Trust::Anyone] {
+        let said = verdict(&tls(port, trust.clone(), Some(365)), LONG).await.unwrap().said;
+        assert_eq!(said, Said::Certificate { days: None });
+        assert_eq!(said.to_string(), "TLS, certificate without an end");
+        assert!(verdict(&https(port, trust, Some(NAME)), LONG).await.is_ok());
+    }
+}
+
+/// What `openssl req -x509` makes: a certificate that says of itself that it is an authority's.
+fn own_authority(name: &str, change: impl FnOnce(&mut CertificateParams)) -> (TlsAcceptor, Trust) {
+    let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut parameters);
+    let key = KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    (acceptor(certificate.der().clone(), &key), trusted(certificate.der()))
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_trusted_where_it_is_named() {
+    let (acceptor, trust) = own_authority(NAME, |_| {});
+    let port = serves(acceptor, OK).await;
+    let said = verdict(&https(port, trust.clone(), Some(NAME)), LONG).await.unwrap().said;
+    assert_eq!(said, Said::Status(200));
+    let told = reason(https(port, trust, Some("other.midominio.com")), LONG).await;
+    assert_eq!(told, "the certificate is not for other.midominio.com");
+    let (_, another) = own_authority(NAME, |_| {});
+    assert!(verdict(&https(port, another, Some(NAME)), LONG).await.is_err());
+    let (acceptor, trust) = own_authority(NAME, |parameters| {
+        parameters.not_before = date_time_ymd(2001, 1, 1);
+        parameters.not_after = date_time_ymd(2001, 1, 2);
+    });
+    let told = reason(https(serves(acceptor, OK).await, trust, Some(NAME)), LONG).await;
+    assert!(told.starts_with("the certificate expired "), "{told}");
+    let (acceptor, trust) = own_authority(NAME, |parameters| {
+        parameters.not_before = date_time_ymd(3001, 1, 1);
+        parameters.not_after = date_time_ymd(3001, 1, 2);
+    });
+    let told = reason(https(serves(acceptor, OK).await, trust, Some(NAME)), LONG).await;
+    assert_eq!(told, "the certificate is not valid yet");
 }
 
 #[tokio::test]
@@ -224,7 +280,10 @@ async fn a_handshake_with_liars() {
     assert_eq!(reason(tls(nobody().await), LONG).await, "connection refused");
     // An alert in place of the handshake: 40 is handshake_failure, 80 internal_error.
     let port = says(false, b"\x15\x03\x03\x00\x02\x02\x28").await;
-    assert_eq!(reason(tls(port), LONG).await, "no TLS version or cipher in common");
+    assert_eq!(
+        reason(tls(port), LONG).await,
+        "no TLS version, cipher or kind of signature in common"
+    );
     let port = says(false, b"\x15\x03\x03\x00\x02\x02\x50").await;
     assert_eq!(reason(tls(port), LONG).await, "the TLS handshake was refused: alert 80");
     let port = server(|mut stream| async move {

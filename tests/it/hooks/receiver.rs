@@ -22,10 +22,16 @@ pub enum Manner {
     Hangs,
     /// Its answer, at one octet a second.
     Trickles,
+    /// With a folded header and 200 more.
+    Folds,
+    /// With what is no HTTP, although it took the event.
+    Babbles,
 }
 
 const HANGS: u16 = 0;
 const TRICKLES: u16 = 1;
+const FOLDS: u16 = 2;
+const BABBLES: u16 = 3;
 
 /// Its connections share what it got.
 #[derive(Clone, Default)]
@@ -84,6 +90,8 @@ impl Receiver {
             Manner::Answers(code) => code,
             Manner::Hangs => HANGS,
             Manner::Trickles => TRICKLES,
+            Manner::Folds => FOLDS,
+            Manner::Babbles => BABBLES,
         };
         self.manner.store(code, Ordering::SeqCst);
     }
@@ -134,6 +142,16 @@ impl Receiver {
                 }
                 return None;
             }
+            FOLDS => {
+                self.got.lock().unwrap().push((id, text));
+                let headers = "X-Many: y\r\n".repeat(200);
+                return write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nX-Long: one\r\n two\r\n{headers}no colon\r\n\r\n"
+                )
+                .ok();
+            }
+            BABBLES => return stream.write_all(b"+OK thank you\r\n\r\n").ok(),
             _ if poison.is_some_and(|poison| text.contains(&poison)) => 422,
             code => code,
         };

@@ -66,7 +66,7 @@ pub fn check(
 /// `path` is above the key `ca_file`.
 pub fn authorities(file: &Path, path: &KeyPath, report: &mut Report<'_>) -> Option<Authorities> {
     match certificate::authorities(file) {
-        Ok(roots) => Some(Authorities { file: file.to_owned(), roots: roots.into() }),
+        Ok(authorities) => Some(authorities),
         Err(fault) => {
             let help = "mend the file, or write another path";
             report.error(&path.key("ca_file"), fault.to_string(), help);
