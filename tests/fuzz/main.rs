@@ -7,6 +7,7 @@
 mod bodies;
 mod message;
 mod mutate;
+mod node;
 mod seeds;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +35,11 @@ fn zone() {
 #[test]
 fn config() {
     run("config", &seeds::config(), bodies::config::run, mutate::text);
+}
+
+#[test]
+fn node() {
+    run("node", &seeds::node(), bodies::node::run, node::mutate);
 }
 
 fn run(

@@ -13,6 +13,10 @@ pub fn message() -> Material {
     Material { seeds: files(&[own("message")], |_| true), dictionary: vec![] }
 }
 
+pub fn node() -> Material {
+    Material { seeds: files(&[own("node")], |_| true), dictionary: dictionary("node") }
+}
+
 pub fn zone() -> Material {
     let folders = [own("zone"), at("tests/zones"), at("tests/fuzz/world"), at("zones")];
     let seeds = files(&folders, |path| path.extension().is_none_or(|e| e != "yaml"));

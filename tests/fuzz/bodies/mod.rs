@@ -4,11 +4,13 @@
 //! | body | input | promises |
 //! |---|---|---|
 //! | [`message`] | a query's octets | those of [`reply`], by every transport and any room |
+//! | [`node`] | what a node says to a probe | an end, a bounded reason, no blame of this machine |
 //! | [`zone`] | a zone file's text | read or refused; shown and read back; answered |
 //! | [`config`] | config.yaml's text | loaded or refused, and shown; the mother guard |
 
 pub mod config;
 pub mod message;
+pub mod node;
 pub mod reply;
 #[expect(dead_code, reason = "the queries of this file are for other servers")]
 #[path = "../../peers/wire.rs"]
