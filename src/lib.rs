@@ -17,6 +17,7 @@
 //! | [`http`] | API, page, metrics |
 //! | [`simulation`] | a timeline played through all of it, without clock and network |
 //! | [`counters`] | written by `dns`, read by `http` |
+//! | [`log_limit`] | lines of the log that strangers can cause: one a minute, with a count |
 //! | [`pace`] | long work in short pieces, so that answers need not wait for it |
 //! | [`places`] | places for connections, shared out among clients |
 //! | [`cli`] | one file a command: the composition root |
@@ -31,6 +32,7 @@ pub mod dns;
 pub mod health;
 pub mod hooks;
 pub mod http;
+pub mod log_limit;
 pub mod pace;
 pub mod places;
 pub mod simulation;

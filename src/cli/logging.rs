@@ -3,13 +3,16 @@
 use std::env;
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// hickory-server tells of every query at `info`, and of clients that hang up at `warn`.
-const DEFAULT: &str = "info,hickory_server=error,hickory_proto=warn,hickory_net=warn";
+const DEFAULT: &str = "info";
+/// Crates that tell of each client that breaks a rule. Lines of our own do, one a minute with a
+/// count (`log_limit`), so these are heard of when they are named, or all is from `debug` on.
+const QUIET: &str = "h2=error,hickory_net=error,hickory_proto=error,hickory_server=error,\
+    hyper=error,quinn=error,quinn_proto=error,quinn_udp=error,rustls=error";
 const VARIABLE: &str = "TIOVIVO_LOG";
 
 /// `TIOVIVO_LOG` overrides the default filter: a level, or levels of targets. Under systemd the
@@ -43,11 +46,12 @@ fn init_with(default: &str) {
 
 /// The filter that counts, and what is wrong with the one that was asked for.
 fn filter(asked: Option<&str>, default: &str) -> (Targets, Option<ParseError>) {
-    let default = || default.parse().unwrap_or_default();
-    match asked.map(str::parse) {
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(fault)) => (default(), Some(fault)),
-        None => (default(), None),
+    let quietly = |asked: &str| format!("{QUIET},{asked}").parse::<Targets>();
+    match asked.map(|asked| (asked, asked.parse::<Targets>())) {
+        Some((_, Ok(filter))) if filter.default_level() > Some(LevelFilter::INFO) => (filter, None),
+        Some((asked, Ok(filter))) => (quietly(asked).unwrap_or(filter), None),
+        Some((_, Err(fault))) => (quietly(default).unwrap_or_default(), Some(fault)),
+        None => (quietly(default).unwrap_or_default(), None),
     }
 }
 
@@ -66,6 +70,12 @@ mod tests {
         assert!(tells(None, "tiovivo::control", Level::INFO));
         assert!(!tells(None, "hickory_server", Level::INFO));
         assert!(tells(Some("debug"), "hickory_server", Level::DEBUG));
+        for asked in [None, Some("info"), Some("warn,tiovivo::dns=debug")] {
+            assert!(!tells(asked, "h2", Level::WARN));
+            assert!(!tells(asked, "rustls", Level::WARN));
+            assert!(tells(asked, "tiovivo::dns", Level::WARN));
+        }
+        assert!(tells(Some("info,h2=debug"), "h2", Level::DEBUG));
         assert!(!tells(Some("warn,tiovivo::dns=debug"), "tiovivo::control", Level::INFO));
         assert!(tells(Some("warn,tiovivo::dns=debug"), "tiovivo::dns", Level::DEBUG));
     }

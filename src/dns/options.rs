@@ -15,9 +15,10 @@
 
 use crate::dns::cookie::{self, CLIENT_LEN, Cookie, SERVER_LEN};
 use crate::dns::explain::Reason;
-use crate::dns::query::options;
+use crate::dns::query::{Query, options};
 use crate::dns::respond::Client;
 use crate::snapshot::identity::Identity;
+use crate::zone::lower::LowerName;
 
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
@@ -57,6 +58,14 @@ pub fn is_malformed(rdata: &[u8], client: &Client) -> bool {
     let asked = Asked::read(rdata, client);
     asked.cookie.is_some_and(|value| Cookie::read(value).is_none())
         || asked.keep_alive.is_some_and(|value| !value.is_empty())
+}
+
+/// Whether the query has the option edns-tcp-keepalive, which QUIC forbids (RFC 9250 §5.5.2).
+#[cold]
+pub fn asks_keep_alive(message: &[u8]) -> bool {
+    let query = Query::parse(message, &mut LowerName::default());
+    let edns = query.ok().and_then(|query| query.edns).unwrap_or_default();
+    options(edns.options).flatten().any(|(code, _)| code == TCP_KEEPALIVE)
 }
 
 /// The query's cookie, when it is well-formed.

@@ -28,7 +28,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 use crate::counters::Counters;
@@ -144,7 +144,7 @@ pub async fn accept<T>(
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!("connection of {peer}: {error}");
                 }
-                let (evicted, stop) = (session.seat.place.evicted(), stop.clone());
+                let (evicted, stop) = (session.evicted(), stop.clone());
                 let talk = talk(stream, session);
                 tasks.spawn(async move {
                     let ended = tokio::select! {
@@ -291,7 +291,8 @@ fn units(idle: Duration) -> u16 {
 }
 
 impl Session {
-    fn new(client: IpAddr, shared: &Shared, connections: &Connections) -> Session {
+    /// A new connection, for which another one may have to go.
+    pub fn new(client: IpAddr, shared: &Shared, connections: &Connections) -> Session {
         Session {
             client,
             idle: Some(units(connections.limits.idle)),
@@ -300,6 +301,11 @@ impl Session {
             seat: connections.take(client, &shared.counters),
             connections: connections.clone(),
         }
+    }
+
+    /// Is ready when another connection needs this one's place.
+    pub fn evicted(&self) -> WaitForCancellationFutureOwned {
+        self.seat.place.evicted()
     }
 
     /// For a transport whose clients are not told of the idle limit by DNS.

@@ -1,7 +1,10 @@
 //! DNS over TLS, HTTPS and QUIC, seen by clients that are not ours: rustls, h2, quinn and kdig.
 
 mod client;
+mod handshakes;
 mod message;
+mod pressure;
+mod rules;
 mod server;
 mod transports;
 

@@ -10,9 +10,16 @@
 //! | no query in it: too short, or a response | 400 |
 //! | a query, however malformed or refused | 200: its rcode says so (§4.2.1) |
 //!
-//! Bounds beside those of TCP: `MAX_STREAMS` requests at a time, `MAX_HEADERS` octets of header
-//! fields, the idle limit for a request's body. HTTP/1.1 is deliberately missing: a client that
-//! cannot speak HTTP/2 fails in the handshake.
+//! | bound, beside those of TCP | what happens there |
+//! |---|---|
+//! | [`MAX_STREAMS`] requests at a time | more wait (HTTP/2 says so to the client) |
+//! | [`MAX_HEADERS`] octets of header fields | that request is refused by `h2` |
+//! | the idle limit for a request's body, the write limit for its reply | that request is reset |
+//! | [`super::memory::MAX_HELD`] octets of all requests | the oldest is reset |
+//! | [`MAX_RESETS`] requests that nobody wanted to know the end of | the connection ends |
+//!
+//! Only a whole query moves the connection's idle limit. HTTP/1.1 is deliberately missing: a client
+//! that cannot speak HTTP/2 fails in the handshake.
 
 use std::future::poll_fn;
 use std::io;
@@ -20,26 +27,34 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
-use h2::server::{Builder, SendResponse};
-use h2::{Reason, RecvStream};
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream, SendStream};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
+use crate::dns::encrypted::conversation::{Conversation, MAX_MESSAGE};
+use crate::dns::encrypted::memory::{Memory, Share};
 use crate::dns::encrypted::records::freshness;
 use crate::dns::encrypted::tls::{HANDSHAKE, handshake};
 use crate::dns::stream::Session;
+use crate::log_limit::LogLimit;
 
 pub const ALPN: &[u8] = b"h2";
 /// Requests of a connection at a time.
-const MAX_STREAMS: u32 = 32;
+pub const MAX_STREAMS: u32 = 32;
 /// Octets of the header fields of a request; a GET has its query in there.
 const MAX_HEADERS: u32 = 16 * 1024;
-/// The longest message (RFC 8484 §6).
-const MAX_MESSAGE: usize = u16::MAX as usize;
+/// Requests of a connection that may end without a reply. Some clients reset what they no longer
+/// need; whoever does little else costs us answers that nobody takes.
+pub const MAX_RESETS: u32 = 128;
+/// Octets of a reply that `h2` takes from us ahead of what the client takes from it.
+const SEND_AHEAD: usize = 16 * 1024;
 const DNS_MESSAGE: &str = "application/dns-message";
 
 /// One connection.
@@ -48,95 +63,173 @@ pub async fn converse(
     stream: TcpStream,
     session: Session,
     path: Arc<str>,
+    memory: Memory,
 ) -> io::Result<()> {
     let stream = handshake(tls, stream).await?;
     let mut builder = Builder::new();
-    builder.max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEADERS);
+    builder
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADERS)
+        .max_send_buffer_size(SEND_AHEAD);
     let connecting = timeout(HANDSHAKE, builder.handshake(stream));
     let mut connection =
         connecting.await.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
-    let session = Arc::new(session.without_keep_alive());
-    // Dropping it with the connection ends what is still being read.
-    let mut requests = JoinSet::new();
-    loop {
-        match timeout_at(session.deadline(), connection.accept()).await {
-            Ok(Some(Ok((request, respond)))) => {
-                session.active();
-                requests.spawn(serve(request, respond, Arc::clone(&session), Arc::clone(&path)));
-                while requests.try_join_next().is_some() {}
-            }
-            Ok(Some(Err(error))) => return Err(io::Error::other(error)),
-            Ok(None) => return Ok(()),
-            Err(_) => break,
-        }
-    }
-    connection.graceful_shutdown();
+    let talk = Arc::new(Conversation::new(session.without_keep_alive(), memory));
+    accept(&mut connection, &talk, &path).await?;
     let closed = poll_fn(|context| connection.poll_closed(context));
-    match timeout(session.limits().write, closed).await {
+    match timeout(talk.limits().write, closed).await {
         Ok(ended) => ended.map_err(io::Error::other),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
+/// Takes requests until the connection has to end.
+async fn accept<S>(
+    connection: &mut Connection<S, Bytes>,
+    talk: &Arc<Conversation>,
+    path: &Arc<str>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // Dropping it with the connection ends what is still being read.
+    let mut requests = JoinSet::new();
+    let mut resets = 0;
+    loop {
+        match timeout_at(talk.deadline(), connection.accept()).await {
+            Ok(Some(Ok((request, respond)))) => {
+                requests.spawn(serve(request, respond, Arc::clone(talk), Arc::clone(path)));
+            }
+            Ok(Some(Err(error))) => {
+                if error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
+                    say_ended();
+                }
+                return Err(io::Error::other(error));
+            }
+            Ok(None) => return Ok(()),
+            // A query may have moved it since.
+            Err(_) if talk.deadline() > tokio::time::Instant::now() => {}
+            Err(_) => {
+                connection.graceful_shutdown();
+                break;
+            }
+        }
+        while let Some(ended) = requests.try_join_next() {
+            resets += u32::from(!ended.is_ok_and(|replied| replied));
+        }
+        if resets > MAX_RESETS {
+            say_ended();
+            connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn say_ended() {
+    static ENDED: LogLimit = LogLimit::new();
+    if let Some(count) = ENDED.due() {
+        tracing::warn!(
+            "clients over HTTPS ask and do not wait for the reply: their connections are ended \
+             ({count} since the last such line)"
+        );
+    }
+}
+
+/// One request; whether its reply was taken.
 async fn serve(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
-    session: Arc<Session>,
+    talk: Arc<Conversation>,
     path: Arc<str>,
-) {
-    let Ok(reply) = timeout(session.limits().idle, reply(request, &session, &path)).await else {
-        respond.send_reset(Reason::CANCEL);
-        return;
+) -> bool {
+    let share = talk.share();
+    let given_up = share.given_up();
+    let exchanged = tokio::select! {
+        exchanged = exchange(request, &mut respond, &talk, &path, share) => exchanged,
+        () = given_up.cancelled() => Err(Reason::ENHANCE_YOUR_CALM),
     };
-    if let Err(error) = send(reply, &mut respond) {
-        tracing::debug!("reply over HTTPS: {error}");
+    if let Err(reason) = exchanged {
+        respond.send_reset(reason);
     }
+    exchanged.is_ok()
 }
 
-/// What [`reply`] found: the message, or the status that says why there is none.
-type Replied = Result<Vec<u8>, StatusCode>;
+async fn exchange(
+    request: Request<RecvStream>,
+    respond: &mut SendResponse<Bytes>,
+    talk: &Conversation,
+    path: &str,
+    share: Share,
+) -> Result<(), Reason> {
+    let query = timeout(talk.limits().idle, query(request, path, &share)).await;
+    let answer = match query.map_err(|_| Reason::CANCEL)? {
+        Ok(query) => talk.answer(&query).await.ok_or(StatusCode::BAD_REQUEST),
+        Err(status) => Err(status),
+    };
+    let (message, _room) = match answer {
+        Ok(answer) => answer,
+        Err(status) => return refuse(status, respond).map_err(|error| reason(&error)),
+    };
+    let mut stream =
+        respond.send_response(head(&message), false).map_err(|error| reason(&error))?;
+    let gone = CancellationToken::new();
+    let reply = share.reply(message, &gone);
+    let taken = async {
+        send(&mut stream, reply).await.map_err(|error| reason(&error))?;
+        gone.cancelled().await;
+        Ok(())
+    };
+    timeout(talk.limits().write, taken).await.map_err(|_| Reason::CANCEL)?
+}
 
-fn send(reply: Replied, respond: &mut SendResponse<Bytes>) -> Result<(), h2::Error> {
+fn reason(error: &h2::Error) -> Reason {
+    tracing::debug!("reply over HTTPS: {error}");
+    error.reason().unwrap_or(Reason::CANCEL)
+}
+
+fn head(message: &[u8]) -> Response<()> {
     let mut response = Response::new(());
-    match reply {
-        Ok(message) => {
-            let age = format!("max-age={}", freshness(&message));
-            let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(DNS_MESSAGE));
-            headers.insert(CONTENT_LENGTH, message.len().into());
-            if let Ok(age) = age.try_into() {
-                headers.insert(CACHE_CONTROL, age);
-            }
-            respond.send_response(response, false)?.send_data(message.into(), true)
-        }
-        Err(status) => {
-            *response.status_mut() = status;
-            if status == StatusCode::METHOD_NOT_ALLOWED {
-                let methods = http::HeaderValue::from_static("GET, POST");
-                response.headers_mut().insert(ALLOW, methods);
-            }
-            respond.send_response(response, true).map(drop)
-        }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(DNS_MESSAGE));
+    headers.insert(CONTENT_LENGTH, message.len().into());
+    if let Ok(age) = format!("max-age={}", freshness(message)).try_into() {
+        headers.insert(CACHE_CONTROL, age);
     }
+    response
 }
 
-async fn reply(request: Request<RecvStream>, session: &Session, path: &str) -> Replied {
-    let query = query(request, path).await?;
-    let mut room = vec![0; MAX_MESSAGE];
-    let len = session.answer(&query, &mut room).ok_or(StatusCode::BAD_REQUEST)?;
-    room.truncate(len);
-    room.shrink_to_fit();
-    Ok(room)
+fn refuse(status: StatusCode, respond: &mut SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+    }
+    respond.send_response(response, true).map(drop)
 }
 
-/// The DNS message in the request.
-async fn query(request: Request<RecvStream>, path: &str) -> Replied {
+/// Hands `reply` over in the pieces that the client has room for.
+async fn send(stream: &mut SendStream<Bytes>, mut reply: Bytes) -> Result<(), h2::Error> {
+    while !reply.is_empty() {
+        stream.reserve_capacity(reply.len());
+        let capacity = poll_fn(|context| stream.poll_capacity(context)).await;
+        let Some(capacity) = capacity.transpose()? else { return Ok(()) };
+        let piece = reply.split_to(capacity.min(reply.len()));
+        stream.send_data(piece, reply.is_empty())?;
+    }
+    Ok(())
+}
+
+/// The DNS message in the request, or the status that says why there is none.
+type Queried = Result<Vec<u8>, StatusCode>;
+
+async fn query(request: Request<RecvStream>, path: &str, share: &Share) -> Queried {
     if request.uri().path() != path {
         return Err(StatusCode::NOT_FOUND);
     }
     match *request.method() {
         Method::GET => decode(request.uri().query().unwrap_or_default()),
-        Method::POST if is_dns_message(&request) => read(request.into_body()).await,
+        Method::POST if is_dns_message(&request) => read(request.into_body(), share).await,
         Method::POST => Err(StatusCode::UNSUPPORTED_MEDIA_TYPE),
         _ => Err(StatusCode::METHOD_NOT_ALLOWED),
     }
@@ -150,26 +243,26 @@ fn is_dns_message(request: &Request<RecvStream>) -> bool {
 }
 
 /// RFC 8484 §6: base64url without padding, which some send all the same.
-fn decode(parameters: &str) -> Replied {
+fn decode(parameters: &str) -> Queried {
     let given = parameters.split('&').find_map(|parameter| parameter.strip_prefix("dns="));
     let text = given.ok_or(StatusCode::BAD_REQUEST)?.trim_end_matches('=');
     BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| StatusCode::BAD_REQUEST)
 }
 
-async fn read(mut body: RecvStream) -> Replied {
+async fn read(mut body: RecvStream, share: &Share) -> Queried {
     let mut message = vec![];
     while let Some(chunk) = body.data().await {
         let chunk = chunk.map_err(|_| StatusCode::BAD_REQUEST)?;
         if message.len() + chunk.len() > MAX_MESSAGE {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
+        share.grow(chunk.len());
         message.extend_from_slice(&chunk);
         // The client may send as much again.
         body.flow_control().release_capacity(chunk.len()).map_err(|_| StatusCode::BAD_REQUEST)?;
     }
     Ok(message)
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`tls`] | the accept loop and the conversation of TCP | TCP's, shared with it |
 //! | [`https`] | the same accept loop, with `h2` inside | the same, and its own |
-//! | [`quic`] | hickory-server, given typed records | hickory's, see there |
+//! | [`quic`] | `quinn`, with hickory-server for the messages | the same, and its own |
 //!
 //! HTTPS is not left to hickory-server: it has no GET, which RFC 8484 §4.1 orders, meets a wrong
 //! path or content type by dropping the request without a status, and has no bound on connections.
@@ -16,7 +16,9 @@
 //! One certificate serves all three. [`Handle::present`] replaces it: new handshakes see the new
 //! one, open connections go on. Files are not opened here, sockets and `stop` come from outside.
 
+mod conversation;
 pub mod https;
+pub mod memory;
 pub mod quic;
 pub mod records;
 pub mod tls;
@@ -30,6 +32,8 @@ use tokio::net;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::dns::encrypted::memory::{MAX_HELD, Memory};
+use crate::dns::encrypted::quic::Answering;
 use crate::dns::encrypted::tls::Presented;
 use crate::dns::sockets::{BindFault, bind_quic, bind_stream};
 use crate::dns::stream::{self, Connections};
@@ -49,6 +53,7 @@ pub struct Listeners {
 #[derive(Debug, Clone)]
 pub struct Handle {
     presented: Arc<Presented>,
+    memory: Memory,
     tasks: TaskTracker,
 }
 
@@ -106,29 +111,41 @@ pub fn start(
     }
     let doh = tls::acceptor(&presented, https::ALPN)?;
     let path: Arc<str> = path.into();
+    let memory = Memory::new(MAX_HELD);
     for listener in https {
-        let (doh, path) = (doh.clone(), Arc::clone(&path));
+        let (doh, path, memory) = (doh.clone(), Arc::clone(&path), memory.clone());
         tasks.spawn(stream::accept(
             net::TcpListener::from_std(listener)?,
             shared.clone(),
             connections.clone(),
             stop.clone(),
-            move |stream, session| https::converse(doh.clone(), stream, session, Arc::clone(&path)),
+            move |stream, session| {
+                https::converse(doh.clone(), stream, session, Arc::clone(&path), memory.clone())
+            },
         ));
     }
-    if !quic.is_empty() {
-        let idle = connections.limits().idle;
-        let server = quic::server(quic, &presented, shared, idle)?;
-        tasks.spawn(quic::serve(server, stop.clone()));
+    for socket in quic {
+        let endpoint = quic::endpoint(socket, &presented, connections.limits().idle)?;
+        let answering = Answering {
+            shared: shared.clone(),
+            connections: connections.clone(),
+            memory: memory.clone(),
+        };
+        tasks.spawn(quic::serve(endpoint, answering, stop.clone()));
     }
     tasks.close();
-    Ok(Handle { presented, tasks })
+    Ok(Handle { presented, memory, tasks })
 }
 
 impl Handle {
     /// From now on handshakes get this certificate.
     pub fn present(&self, certificate: Arc<CertifiedKey>) {
         self.presented.replace(certificate);
+    }
+
+    /// Octets that requests over HTTPS and QUIC hold now.
+    pub fn held(&self) -> usize {
+        self.memory.held()
     }
 
     /// Returns when all has ended after `stop`.

@@ -44,6 +44,7 @@ use crate::dns::udp::batch::Batch;
 use crate::dns::udp::pace::{MANY, Pace, Room, SOME};
 use crate::dns::udp::peer::{Address, Peer, is_looping};
 use crate::dns::udp::precedence::Precedence;
+use crate::log_limit::LogLimit;
 use crate::snapshot::Snapshot;
 use crate::snapshot::publish::{Local, Reader};
 
@@ -173,7 +174,12 @@ impl<'s, P: Peer> Serve<'s, P> {
                     self.precedence.follow(self.pace.room());
                 }
                 Err(error) => {
-                    tracing::warn!("receiving queries: {error}");
+                    static FAILED: LogLimit = LogLimit::new();
+                    if let Some(count) = FAILED.due() {
+                        tracing::warn!(
+                            "receiving queries: {error} ({count} since the last such line)"
+                        );
+                    }
                     std::thread::sleep(ERROR_PAUSE);
                 }
             }

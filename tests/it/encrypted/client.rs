@@ -56,7 +56,7 @@ impl Dot {
     }
 }
 
-fn framed(query: &[u8]) -> Vec<u8> {
+pub fn framed(query: &[u8]) -> Vec<u8> {
     [&(query.len() as u16).to_be_bytes(), query].concat()
 }
 
@@ -75,9 +75,25 @@ impl Reply {
 }
 
 impl Doh {
+    /// For requests that a test sends as no client should.
+    pub fn sender(&self) -> SendRequest<Bytes> {
+        self.0.clone()
+    }
+
     pub async fn connect(address: SocketAddr, identity: &Identity) -> io::Result<Doh> {
+        Doh::with_window(address, identity, 65535).await
+    }
+
+    /// `window` is what the client takes of each reply until it says more.
+    pub async fn with_window(
+        address: SocketAddr,
+        identity: &Identity,
+        window: u32,
+    ) -> io::Result<Doh> {
         let stream = tls(address, identity, b"h2").await?;
-        let (send, connection) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
+        let mut builder = h2::client::Builder::new();
+        let handshake = builder.initial_window_size(window).handshake(stream);
+        let (send, connection) = handshake.await.map_err(io::Error::other)?;
         tokio::spawn(connection);
         Ok(Doh(send))
     }
@@ -134,6 +150,10 @@ impl Doq {
         let connecting = endpoint.connect(address, SERVER_NAME).map_err(io::Error::other)?;
         let connection = timeout(PATIENCE, connecting).await?.map_err(io::Error::other)?;
         Ok(Doq { connection, _endpoint: endpoint })
+    }
+
+    pub fn connection(&self) -> &quinn::Connection {
+        &self.connection
     }
 
     pub async fn ask(&self, query: &[u8]) -> Vec<u8> {

@@ -22,6 +22,15 @@ pub fn with_edns(mut query: Vec<u8>, version: u8) -> Vec<u8> {
     query
 }
 
+/// An OPT with `options` behind the question.
+pub fn with_options(mut query: Vec<u8>, options: &[u8]) -> Vec<u8> {
+    query[11] = 1;
+    query.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0]);
+    query.extend_from_slice(&(options.len() as u16).to_be_bytes());
+    query.extend_from_slice(options);
+    query
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message {
     pub id: u16,

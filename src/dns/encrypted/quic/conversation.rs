@@ -1,0 +1,157 @@
+//! A connection after its handshake: one query and its reply on each stream (RFC 9250 §4.2).
+//!
+//! | the client | so |
+//! |---|---|
+//! | sends an id that is not 0, a message that ends early, octets behind it, no query, or | the |
+//! | the option edns-tcp-keepalive (§4.2.1, §4.3.3, §5.5.2) | connection ends: DOQ_PROTOCOL_ERROR |
+//! | takes back its query, or wants no reply | its stream ends |
+//! | takes longer than the idle limit to ask, or than the write limit to take | its stream ends |
+//! | asks nothing for the idle limit | the connection ends: DOQ_NO_ERROR |
+//! | has to make room for others | DOQ_EXCESSIVE_LOAD, on the stream or the connection |
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quinn::{Connection, ConnectionError, ReadError, ReadExactError, RecvStream, SendStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::dns::encrypted::conversation::Conversation;
+use crate::dns::encrypted::memory::Share;
+use crate::dns::encrypted::quic::message::encode;
+use crate::dns::encrypted::quic::{EXCESSIVE_LOAD, NO_ERROR, PROTOCOL_ERROR, REQUEST_CANCELLED};
+use crate::dns::options::asks_keep_alive;
+
+/// Why a stream ended without a whole reply.
+#[derive(Debug, PartialEq, Eq)]
+enum Fault {
+    /// The client broke a rule of RFC 9250.
+    Protocol,
+    /// The client went back on its query, or took too long.
+    Cancelled,
+    /// Others needed the room.
+    Load,
+}
+
+/// Answers until the client goes, says nothing any more, or has to go.
+pub async fn converse(
+    connection: Connection,
+    talk: &Arc<Conversation>,
+    mut evicted: Pin<&mut impl Future<Output = ()>>,
+    stop: &CancellationToken,
+) -> Result<(), ConnectionError> {
+    let mut queries = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = timeout_at(talk.deadline(), connection.accept_bi()) => accepted,
+            () = &mut evicted => {
+                connection.close(EXCESSIVE_LOAD, &[]);
+                return Ok(());
+            }
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok(Ok((send, receive))) => {
+                queries.spawn(serve(send, receive, connection.clone(), Arc::clone(talk)));
+                while queries.try_join_next().is_some() {}
+            }
+            Ok(Err(ConnectionError::ApplicationClosed(_) | ConnectionError::TimedOut)) => {
+                return Ok(());
+            }
+            Ok(Err(error)) => return Err(error),
+            // A query may have moved it since.
+            Err(_) if talk.deadline() > Instant::now() => {}
+            Err(_) => break,
+        }
+    }
+    let ended = async { while queries.join_next().await.is_some() {} };
+    let _ = timeout(talk.limits().write, ended).await;
+    connection.close(NO_ERROR, &[]);
+    Ok(())
+}
+
+/// One stream. A breach of the rules ends the connection.
+async fn serve(
+    mut send: SendStream,
+    mut receive: RecvStream,
+    connection: Connection,
+    talk: Arc<Conversation>,
+) {
+    let share = talk.share();
+    let given_up = share.given_up();
+    let exchanged = tokio::select! {
+        exchanged = exchange(&mut send, &mut receive, &connection, &talk, share) => exchanged,
+        () = given_up.cancelled() => Err(Fault::Load),
+    };
+    // An error of these says that the stream has ended already.
+    match exchanged {
+        Ok(()) => {}
+        Err(Fault::Protocol) => connection.close(PROTOCOL_ERROR, &[]),
+        Err(Fault::Cancelled) => drop(send.reset(REQUEST_CANCELLED)),
+        Err(Fault::Load) => {
+            drop(send.reset(EXCESSIVE_LOAD));
+            drop(receive.stop(EXCESSIVE_LOAD));
+        }
+    }
+}
+
+async fn exchange(
+    send: &mut SendStream,
+    receive: &mut RecvStream,
+    connection: &Connection,
+    talk: &Arc<Conversation>,
+    share: Share,
+) -> Result<(), Fault> {
+    let query = timeout(talk.limits().idle, read(receive, &share)).await;
+    let query = query.map_err(|_| Fault::Cancelled)??;
+    if !query.starts_with(&[0, 0]) || asks_keep_alive(&query) {
+        return Err(Fault::Protocol);
+    }
+    let address = connection.remote_address();
+    let (message, _room) = talk.answer(&query).await.ok_or(Fault::Protocol)?;
+    let message = encode(query, address, message).await;
+    let length = u16::try_from(message.len()).map_err(|_| Fault::Cancelled)?;
+    let gone = CancellationToken::new();
+    let length = Bytes::copy_from_slice(&length.to_be_bytes());
+    let message = share.reply(message, &gone);
+    let sent = async {
+        send.write_all_chunks(&mut [length, message]).await.map_err(|_| Fault::Cancelled)?;
+        send.finish().map_err(|_| Fault::Cancelled)?;
+        // Until then the reply is held for another transmission.
+        let (_, ended) = tokio::join!(gone.cancelled(), receive.read_chunk(1, true));
+        match ended {
+            Ok(Some(_)) => Err(Fault::Protocol),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    };
+    timeout(talk.limits().write, sent).await.map_err(|_| Fault::Cancelled)?
+}
+
+/// One message behind its length. The end of the stream is looked for behind the reply: nobody
+/// waits for a FIN that comes by itself.
+async fn read(receive: &mut RecvStream, share: &Share) -> Result<Vec<u8>, Fault> {
+    let mut length = [0; 2];
+    receive.read_exact(&mut length).await.map_err(|error| match error {
+        ReadExactError::FinishedEarly(_) => Fault::Protocol,
+        ReadExactError::ReadError(error) => of_read(&error),
+    })?;
+    let length = usize::from(u16::from_be_bytes(length));
+    let mut query = vec![];
+    while query.len() < length {
+        let chunk = receive
+            .read_chunk(length - query.len(), true)
+            .await
+            .map_err(|error| of_read(&error))?;
+        let chunk = chunk.ok_or(Fault::Protocol)?;
+        share.grow(chunk.bytes.len());
+        query.extend_from_slice(&chunk.bytes);
+    }
+    Ok(query)
+}
+
+fn of_read(error: &ReadError) -> Fault {
+    tracing::debug!("query over QUIC: {error}");
+    Fault::Cancelled
+}

@@ -1,0 +1,107 @@
+//! The messages of DNS over QUIC, in hickory-server's terms: it reads the query, and writes the reply
+//! from typed records.
+//!
+//! Ours stays what decides: hickory is given the reply that [`crate::dns::respond`] made. Where it
+//! cannot read the query (it refuses some that we answer by an rcode), our octets go out as they are.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use hickory_server::net::NetError;
+use hickory_server::net::runtime::{Time, TokioTime};
+use hickory_server::net::xfer::Protocol;
+use hickory_server::proto::op::{Header, HeaderCounts, Metadata, ResponseCode};
+use hickory_server::proto::rr::Record;
+use hickory_server::proto::serialize::binary::{BinDecoder, BinEncoder};
+use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
+use hickory_server::zone_handler::{MessageResponse, MessageResponseBuilder, Queries};
+
+use crate::dns::encrypted::records::Typed;
+
+/// `reply` to `query`, as hickory writes it.
+pub async fn encode(query: Vec<u8>, client: SocketAddr, reply: Vec<u8>) -> Vec<u8> {
+    let Ok(request) = Request::from_bytes(query, client, Protocol::Quic) else { return reply };
+    let answer = match Typed::read(&reply) {
+        Ok(typed) => Answer(typed),
+        Err(error) => {
+            tracing::error!("our own reply cannot be read: {error}");
+            return reply;
+        }
+    };
+    let written = Written::default();
+    answer.handle_request::<_, TokioTime>(&request, written.clone()).await;
+    written.take().unwrap_or(reply)
+}
+
+/// The reply to one request.
+struct Answer(Typed);
+
+#[async_trait]
+impl RequestHandler for Answer {
+    async fn handle_request<R: ResponseHandler, T: Time>(
+        &self,
+        request: &Request,
+        mut handle: R,
+    ) -> ResponseInfo {
+        let Answer(reply) = self;
+        let no_question = Queries::read(&mut BinDecoder::new(&[]), 0);
+        let queries = match &no_question {
+            Ok(none) if reply.questions == 0 => none,
+            _ => &request.queries,
+        };
+        let response = MessageResponseBuilder::new(queries, None).build(
+            reply.metadata,
+            &reply.answers,
+            &reply.authorities,
+            [],
+            &reply.additionals,
+        );
+        match handle.send_response(response).await {
+            Ok(sent) => sent,
+            Err(error) => {
+                tracing::error!("our own reply cannot be written: {error}");
+                nothing(request)
+            }
+        }
+    }
+}
+
+/// What hickory wants to hear when nothing was sent; nobody looks at it.
+fn nothing(request: &Request) -> ResponseInfo {
+    let mut metadata = Metadata::response_from_request(&request.metadata);
+    metadata.response_code = ResponseCode::ServFail;
+    ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
+}
+
+/// Where hickory writes to.
+#[derive(Debug, Clone, Default)]
+struct Written(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Written {
+    fn take(&self) -> Option<Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[async_trait]
+impl ResponseHandler for Written {
+    async fn send_response<'a>(
+        &mut self,
+        response: MessageResponse<
+            '_,
+            'a,
+            impl Iterator<Item = &'a Record> + Send + 'a,
+            impl Iterator<Item = &'a Record> + Send + 'a,
+            impl Iterator<Item = &'a Record> + Send + 'a,
+            impl Iterator<Item = &'a Record> + Send + 'a,
+        >,
+    ) -> Result<ResponseInfo, NetError> {
+        let mut octets = vec![];
+        let mut encoder = BinEncoder::new(&mut octets);
+        encoder.set_max_size(u16::MAX);
+        let info = response.destructive_emit(&mut encoder)?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(octets);
+        Ok(info)
+    }
+}

@@ -1,0 +1,165 @@
+//! DNS over QUIC (RFC 9250): off by default, for few clients.
+//!
+//! `quinn` carries it: hickory-server 0.26 takes one handshake after another, 5 seconds each, so one
+//! datagram without a second stopped everybody. What its API offers around that loop (sockets, TLS,
+//! a handler) does not reach into it. It has the messages ([`message`]).
+//!
+//! | bound | what happens there |
+//! |---|---|
+//! | [`UNPROVEN`] handshakes of addresses that may be forged | the next must prove theirs (Retry) |
+//! | [`HANDSHAKE`] for a handshake | given up |
+//! | those of TCP, shared with it: connections, a client's own, idle, in all | as there |
+//! | [`MAX_STREAMS`] queries of a connection at a time | more wait (QUIC says so to the client) |
+//! | [`STREAM_WINDOW`], [`CONNECTION_WINDOW`] octets that we have not read | the client waits |
+//! | [`SEND_WINDOW`] octets that the client has not acknowledged | we wait, for the write limit |
+//! | [`super::memory::MAX_HELD`] octets of all requests | the oldest is reset |
+//!
+//! A handshake has a task of its own, so whoever stops in the middle of one delays nobody. With
+//! Retry, an address that cannot receive costs one datagram and no memory.
+
+mod conversation;
+mod message;
+
+use std::io;
+use std::net::UdpSocket;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{
+    Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+};
+use rustls::version::TLS13;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::dns::encrypted::conversation::Conversation;
+use crate::dns::encrypted::memory::Memory;
+use crate::dns::encrypted::quic::conversation::converse;
+use crate::dns::encrypted::tls::{HANDSHAKE, Presented, config};
+use crate::dns::stream::{Connections, Session};
+use crate::dns::udp::Shared;
+
+pub const ALPN: &[u8] = b"doq";
+/// Handshakes at a time with addresses that nobody has proven to be the sender's.
+pub const UNPROVEN: usize = 32;
+/// Queries of a connection at a time.
+const MAX_STREAMS: u32 = 32;
+/// A longer query takes more round trips.
+const STREAM_WINDOW: u32 = 4 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024;
+const SEND_WINDOW: u64 = 128 * 1024;
+/// First datagrams that wait to be accepted, and what they may hold beside it, each and in all.
+const MAX_INCOMING: usize = 1024;
+const INCOMING_OCTETS: u64 = 16 * 1024;
+const ALL_INCOMING_OCTETS: u64 = 4 << 20;
+
+/// RFC 9250 §4.3.
+const NO_ERROR: VarInt = VarInt::from_u32(0);
+const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
+const REQUEST_CANCELLED: VarInt = VarInt::from_u32(3);
+const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
+
+/// What answering needs beside a connection.
+#[derive(Debug, Clone)]
+pub struct Answering {
+    pub shared: Shared,
+    pub connections: Connections,
+    pub memory: Memory,
+}
+
+/// Takes over the socket.
+pub fn endpoint(
+    socket: UdpSocket,
+    presented: &Arc<Presented>,
+    idle: Duration,
+) -> io::Result<Endpoint> {
+    let tls = QuicServerConfig::try_from(config(presented, ALPN, &[&TLS13])?);
+    let mut server = ServerConfig::with_crypto(Arc::new(tls.map_err(io::Error::other)?));
+    server
+        .transport_config(Arc::new(transport(idle)?))
+        .max_incoming(MAX_INCOMING)
+        .incoming_buffer_size(INCOMING_OCTETS)
+        .incoming_buffer_size_total(ALL_INCOMING_OCTETS);
+    Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime))
+}
+
+fn transport(idle: Duration) -> io::Result<TransportConfig> {
+    let mut transport = TransportConfig::default();
+    transport
+        .max_idle_timeout(Some(idle.try_into().map_err(io::Error::other)?))
+        .max_concurrent_bidi_streams(MAX_STREAMS.into())
+        // RFC 9250 §4.2: queries come on streams of both directions only.
+        .max_concurrent_uni_streams(0u32.into())
+        .stream_receive_window(STREAM_WINDOW.into())
+        .receive_window(CONNECTION_WINDOW.into())
+        .send_window(SEND_WINDOW)
+        .datagram_receive_buffer_size(None);
+    Ok(transport)
+}
+
+/// Accepts until `stop`, then waits for the connections to finish what they are at.
+pub async fn serve(endpoint: Endpoint, answering: Answering, stop: CancellationToken) {
+    let unproven = Arc::new(Semaphore::new(UNPROVEN));
+    let tasks = TaskTracker::new();
+    while let Some(Some(incoming)) = stop.run_until_cancelled(endpoint.accept()).await {
+        let Some((incoming, permit)) = admit(incoming, &unproven) else { continue };
+        tasks.spawn(connection(incoming, permit, answering.clone(), stop.clone()));
+    }
+    tasks.close();
+    tasks.wait().await;
+    endpoint.close(NO_ERROR, &[]);
+    // The farewells; whoever does not acknowledge them is not waited for.
+    let _ = timeout(answering.connections.limits().write, endpoint.wait_idle()).await;
+}
+
+/// `None` when the client has to prove its address first, which it does by asking again. Otherwise
+/// with a permit that lasts as long as the handshake, unless the address is proven.
+fn admit(
+    incoming: Incoming,
+    unproven: &Arc<Semaphore>,
+) -> Option<(Incoming, Option<OwnedSemaphorePermit>)> {
+    if incoming.remote_address_validated() {
+        return Some((incoming, None));
+    }
+    match Arc::clone(unproven).try_acquire_owned() {
+        Ok(permit) => Some((incoming, Some(permit))),
+        Err(_) => {
+            if let Err(error) = incoming.retry() {
+                tracing::debug!("retry over QUIC: {error}");
+            }
+            None
+        }
+    }
+}
+
+/// One connection, from its first datagram on.
+async fn connection(
+    incoming: Incoming,
+    unproven: Option<OwnedSemaphorePermit>,
+    answering: Answering,
+    stop: CancellationToken,
+) {
+    let Answering { shared, connections, memory } = answering;
+    let address = incoming.remote_address();
+    shared.counters.connections_accepted.fetch_add(1, Ordering::Relaxed);
+    let session = Session::new(address.ip().to_canonical(), &shared, &connections);
+    let mut evicted = pin!(session.evicted());
+    let ended = async {
+        let connection = tokio::select! {
+            connection = timeout(HANDSHAKE, incoming) => connection.ok()?.ok()?,
+            () = &mut evicted => return None,
+            () = stop.cancelled() => return None,
+        };
+        drop(unproven);
+        let talk = Arc::new(Conversation::new(session.without_keep_alive(), memory));
+        converse(connection, &talk, evicted, &stop).await.err()
+    };
+    if let Some(error) = ended.await {
+        tracing::debug!("QUIC connection of {address}: {error}");
+    }
+}
