@@ -20,7 +20,7 @@ readonly LOGS=$PWD/target/test-logs
 # what counts instructions.
 readonly PACKAGES=(
     gcc libc6-dev ca-certificates shellcheck
-    nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils
+    nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils dnsperf
     zonemaster-cli iproute2 util-linux nginx-light
     mariadb-server redis-server python3-grpcio openssl socat xinetd
     valgrind python3

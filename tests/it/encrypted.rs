@@ -1,6 +1,7 @@
 //! DNS over TLS, HTTPS and QUIC, seen by clients that are not ours: rustls, h2, quinn and kdig.
 
 mod client;
+mod dnsperf;
 mod handshakes;
 mod message;
 mod pressure;

@@ -41,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 use crate::dns::encrypted::conversation::{Conversation, MAX_MESSAGE};
 use crate::dns::encrypted::memory::{Memory, Share};
 use crate::dns::encrypted::records::freshness;
+use crate::dns::encrypted::reply_records::ReplyRecords;
 use crate::dns::encrypted::tls::{HANDSHAKE, handshake};
 use crate::dns::stream::Session;
 use crate::log_limit::LogLimit;
@@ -65,7 +66,7 @@ pub async fn converse(
     path: Arc<str>,
     memory: Memory,
 ) -> io::Result<()> {
-    let stream = handshake(tls, stream).await?;
+    let stream = ReplyRecords::new(handshake(tls, stream).await?);
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(MAX_STREAMS)

@@ -21,6 +21,7 @@ pub mod https;
 pub mod memory;
 pub mod quic;
 pub mod records;
+mod reply_records;
 pub mod tls;
 
 use std::io;
