@@ -52,7 +52,7 @@ impl Edns<'static> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unanswerable {
     Drop,
-    /// A bare header with this rcode.
+    /// A reply with this rcode and what [`remains`].
     Rcode(u8),
 }
 
@@ -167,6 +167,51 @@ pub fn without_question(message: &[u8]) -> Option<Edns<'_>> {
         return None;
     }
     other_sections(rest, counts, 0).ok()?
+}
+
+/// What a reply can repeat of a message that is no query.
+#[derive(Debug)]
+pub struct Remains<'q> {
+    /// Header and question, or the header alone where there is not exactly one whole question.
+    pub head: &'q [u8],
+    /// Of the one OPT record in the additional section, whatever else is wrong.
+    pub edns: Option<Edns<'q>>,
+}
+
+/// RFC 6891 §7: who sent an OPT gets one, with an error, too. `None` for less than a header.
+#[cold]
+pub fn remains(message: &[u8]) -> Option<Remains<'_>> {
+    let (header, _) = message.split_first_chunk::<HEADER>()?;
+    let [_, _, _, _, counts @ ..] = *header;
+    let counts = u64::from_be_bytes(counts);
+    let end = match counts >> 48 {
+        0 => Some(HEADER),
+        1 => question_name(message).map(|end| end + 4),
+        _ => None,
+    };
+    let Some((head, rest)) = end.and_then(|end| message.split_at_checked(end)) else {
+        return Some(Remains { head: header, edns: None });
+    };
+    Some(Remains { head, edns: only_opt(rest, counts) })
+}
+
+fn only_opt(mut rest: &[u8], counts: u64) -> Option<Edns<'_>> {
+    let [answer, authority, additional] = [counts >> 32, counts >> 16, counts].map(|c| c as u16);
+    for _ in 0..u32::from(answer) + u32::from(authority) {
+        rest = record(rest)?.rest;
+    }
+    let mut edns = None;
+    for _ in 0..additional {
+        let record = record(rest)?;
+        rest = record.rest;
+        if record.rtype == rtype::OPT {
+            if edns.is_some() || !record.is_root {
+                return None;
+            }
+            edns = Some(record.edns()?);
+        }
+    }
+    edns
 }
 
 struct Record<'q> {
@@ -286,6 +331,26 @@ mod tests {
         formerr([1, 0, 0, 1], &[QUESTION, b"\x01x", OPT]);
         formerr([1, 0, 0, 1], &[QUESTION, &OPT[..10]]);
         formerr([1, 0, 0, 1], &[QUESTION, b"\0\0\x29\x10\0\0\0\0\0\0\x03\0\x03\0"]);
+    }
+
+    #[test]
+    fn opt_and_question_remain_of_what_is_no_query() {
+        let remains = |counts, behind: &[&[u8]]| {
+            let message = query(counts, &behind.concat());
+            let remains = remains(&message).unwrap();
+            (remains.head.len(), remains.edns.map(|edns| edns.size))
+        };
+        let whole = HEADER + QUESTION.len();
+        let other: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x01z";
+        assert_eq!(remains([1, 0, 0, 1], &[QUESTION, OPT]), (whole, Some(4096)));
+        assert_eq!(remains([1, 1, 1, 1], &[QUESTION, other, other, OPT]), (whole, Some(4096)));
+        assert_eq!(remains([0, 0, 0, 1], &[OPT]), (HEADER, Some(4096)));
+        assert_eq!(remains([1, 0, 0, 1], &[QUESTION, OPT, b"x"]), (whole, Some(4096)));
+        assert_eq!(remains([1, 0, 0, 2], &[QUESTION, OPT, OPT]), (whole, None));
+        assert_eq!(remains([1, 1, 0, 0], &[QUESTION, OPT]), (whole, None));
+        assert_eq!(remains([1, 0, 0, 1], &[QUESTION, &OPT[..9]]), (whole, None));
+        assert_eq!(remains([2, 0, 0, 1], &[QUESTION, QUESTION, OPT]), (HEADER, None));
+        assert_eq!(remains([1, 0, 0, 1], &[&QUESTION[..9]]), (HEADER, None));
     }
 
     #[test]

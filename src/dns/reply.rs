@@ -2,7 +2,7 @@
 
 use crate::dns::explain::Reason;
 use crate::dns::options;
-use crate::dns::query::{Edns, OPT_LEN, Query};
+use crate::dns::query::{Edns, NOTIMP, OPT_LEN, Query, Remains};
 use crate::dns::respond::Client;
 use crate::snapshot::identity::Identity;
 use crate::snapshot::message::HEADER;
@@ -13,6 +13,9 @@ pub const UDP_LIMIT: usize = 1232;
 const PLAIN_LIMIT: usize = 512;
 /// Longest NSID that is configured.
 pub const MAX_NSID: usize = 255;
+
+/// In the third octet of a header.
+const OPCODE: u8 = 0x78;
 
 pub const NOERROR: u8 = 0;
 pub const SERVFAIL: u8 = 2;
@@ -40,13 +43,15 @@ pub enum Transport {
     Datagram,
     /// Anything with its own framing and retransmission.
     Stream,
+    /// The same inside TLS or QUIC, where the length is all that others see: it may be padded.
+    Encrypted,
 }
 
 /// Octets that the reply may have.
 #[inline]
 pub fn limit(transport: Transport, edns: Option<&Edns<'_>>) -> usize {
     match (transport, edns) {
-        (Transport::Stream, _) => usize::from(u16::MAX),
+        (Transport::Stream | Transport::Encrypted, _) => usize::from(u16::MAX),
         (Transport::Datagram, None) => PLAIN_LIMIT,
         (Transport::Datagram, Some(edns)) => usize::from(edns.size).clamp(PLAIN_LIMIT, UDP_LIMIT),
     }
@@ -158,6 +163,33 @@ pub fn cookie(
     out.get_mut(11..HEADER)?.copy_from_slice(&[1]);
     let len = write_opt(out, HEADER, edns, rcode)?;
     Some(options::write(out, len, edns.options, identity, client, None))
+}
+
+/// The reply to a message that is no query: what remains of it, with its opcode.
+#[cold]
+pub fn refuse(
+    out: &mut [u8],
+    message: &[u8],
+    remains: &Remains<'_>,
+    rcode: u8,
+    identity: &Identity,
+    client: &Client,
+) -> Option<usize> {
+    let Remains { head, edns } = *remains;
+    // RFC 6891 §6.1.3: the version goes first.
+    let rcode = if edns.is_some_and(|edns| edns.version != 0) { BADVERS } else { rcode };
+    let reason = (rcode == NOTIMP).then_some(Reason::NotSupported);
+    let start = head.len();
+    out.get_mut(..start)?.copy_from_slice(head);
+    let body = Body { len: start, rcode, ..Body::default() };
+    let query = Query { head, qtype: 0, qclass: 0, edns };
+    let len = frame(out, &query, &body, identity, client, reason)?;
+    let header = out.first_chunk_mut::<HEADER>()?;
+    header[2] |= message.get(2)? & OPCODE;
+    if start == HEADER {
+        header[4..6].copy_from_slice(&[0, 0]);
+    }
+    Some(len)
 }
 
 /// A bare header: for what could not be read as far as its question.

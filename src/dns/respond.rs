@@ -102,7 +102,7 @@ pub fn whole(
     }
 }
 
-/// A query that has no question to repeat: it may want a cookie.
+/// A message that is no query. One without a question may want a cookie.
 #[cold]
 fn unreadable(
     snapshot: &Snapshot,
@@ -113,7 +113,11 @@ fn unreadable(
 ) -> Reply {
     let cookie = query::without_question(message)
         .and_then(|edns| reply::cookie(out, message, &edns, &snapshot.statics.identity, client));
-    match cookie.or_else(|| reply::bare(out, message, rcode)) {
+    let refused = cookie.or_else(|| {
+        let remains = query::remains(message)?;
+        reply::refuse(out, message, &remains, rcode, &snapshot.statics.identity, client)
+    });
+    match refused.or_else(|| reply::bare(out, message, rcode)) {
         Some(len) => Reply::Send { len, qtype: 0 },
         None => Reply::Drop,
     }

@@ -36,6 +36,8 @@ pub enum Want {
     NoRecords,
     Opt,
     NoOpt,
+    /// The question comes back.
+    Question,
     /// DO comes back (RFC 3225 §3).
     Do,
     NoDo,
@@ -147,6 +149,7 @@ fn met(want: Want, query: &Query, reply: Option<&Reply>) -> bool {
         Want::NoRecords => {
             reply.answer.is_empty() && reply.authority.is_empty() && reply.additional.is_empty()
         }
+        Want::Question => !reply.question.is_empty(),
         Want::Opt => opt.is_some(),
         Want::NoOpt => opt.is_none(),
         Want::Do => opt.is_some_and(|opt| opt.flags & DO != 0),

@@ -3,8 +3,8 @@
 use tiovivo::zone::name::Name;
 
 use crate::edns::Want::{
-    self, AtMost, CookieIfAny, Do, Header, NoDo, NoOpt, NoOption, NoRecords, Nsid, Opt, Rcode,
-    RcodeOf, Silence, Soa, Truncated,
+    self, AtMost, CookieIfAny, Do, Header, NoDo, NoOpt, NoOption, NoRecords, Nsid, Opt, Question,
+    Rcode, RcodeOf, Silence, Soa, Truncated,
 };
 use crate::edns::{LARGE, Row, over_tcp, with_edns};
 use crate::wire::{AA, AD, CD, DO, OPCODE, Query, RA, RD, TC, Z, rtype};
@@ -55,6 +55,42 @@ pub const ROWS: &[Row] = &[
     row("opcode UPDATE", |q| q.flags = 5 << 11, &[RcodeOf(&[4, 5]), NoRecords]),
     row("opcode NOTIFY", |q| q.flags = 4 << 11 | AA, &[RcodeOf(&[4, 5, 9]), NoRecords]),
     row("TCP [tcp] §8.1.5", over_tcp, &[NOERROR, Soa, NoOpt]),
+    // An OPT comes back with an error, too (RFC 6891 §7). NSD sends a bare header.
+    but(
+        row("opcode 15 with EDNS", |q| opcode(q, 15), &[NOTIMP, NoRecords, Opt, Do, Question]),
+        BARE,
+    ),
+    but(row("IQUERY with EDNS", |q| opcode(q, 1), &[NOTIMP, NoRecords, Opt, Do, Question]), BARE),
+    but(row("STATUS with EDNS", |q| opcode(q, 2), &[NOTIMP, NoRecords, Opt, Do, Question]), BARE),
+    but(row("UPDATE with EDNS", |q| opcode(q, 5), &[RcodeOf(&[4, 5, 9]), Opt, Do, Question]), BARE),
+    but(
+        row("NOTIFY with EDNS", |q| opcode(q, 4), &[RcodeOf(&[0, 4, 5, 9]), Opt, Do, Question]),
+        BARE,
+    ),
+    but(
+        row(
+            "opcode 15 with EDNS 1",
+            |q| (opcode(q, 15), with_edns(q).version = 1).1,
+            &[BADVERS, NoRecords, Opt, Question],
+        ),
+        &[BADVERS, Opt, Question],
+    ),
+    but(
+        octets(
+            "no question, EDNS",
+            |m| (m.truncate(12), m[5] = 0, m[11] = 1, m.extend(OPT)).3,
+            &[FORMERR, NoRecords, Opt],
+        ),
+        &[FORMERR],
+    ),
+    but(
+        octets(
+            "two OPT and a question",
+            |m| (m[11] = 2, m.extend(OPT), m.extend(OPT)).2,
+            &[FORMERR, NoOpt, Question],
+        ),
+        BARE,
+    ),
     // RFC 8906 §8.2: the server with EDNS.
     row("EDNS [edns] §8.2.1", |q| with_edns(q).size = 4096, &[NOERROR, Soa, Opt, NoDo]),
     row("version 1 [edns1] §8.2.2", |q| with_edns(q).version = 1, &[BADVERS, NoRecords, Opt]),
@@ -141,6 +177,14 @@ pub const ROWS: &[Row] = &[
     octets("an option cut off", |m| (m[11] = 1, m.extend(CUT_OPTION)).1, &[FORMERR]),
     octets("octets behind the question", |m| m.extend(b"tail"), &[RcodeOf(&[0, 1])]),
 ];
+
+/// What a reply of a header alone lacks.
+const BARE: &[Want] = &[Opt, Do, Question];
+
+fn opcode(query: &mut Query, opcode: u16) {
+    query.flags = opcode << 11 | RD;
+    with_edns(query).flags = DO;
+}
 
 const OPT: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
 const CUT_OPTION: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\x05\0\x03\0\x09x";

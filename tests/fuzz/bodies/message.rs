@@ -31,6 +31,7 @@ pub fn run(octets: &[u8]) {
     for (address, transport, room) in [
         (OUTSIDE, Transport::Datagram, UDP_LIMIT),
         (OUTSIDE, Transport::Stream, STREAM_ROOM),
+        (OUTSIDE, Transport::Encrypted, STREAM_ROOM),
         (INSIDE, Transport::Datagram, STREAM_ROOM),
         (INSIDE, Transport::Stream, small),
         (OUTSIDE, Transport::Datagram, small % 300),

@@ -22,11 +22,15 @@ const PLAIN_LIMIT: usize = 512;
 const CLASS_CH: u16 = 3;
 /// Octets of the longest record of class CH.
 const CHAOS_RECORD: usize = 13 + 255;
+const BADVERS: u16 = 16;
 const BADCOOKIE: u16 = 23;
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
 const TCP_KEEPALIVE: u16 = 11;
+const PADDING: u16 = 12;
 const EXTENDED_ERROR: u16 = 15;
+/// RFC 8467 §4.1.
+const BLOCK: usize = 468;
 
 /// What came back.
 pub struct Answer {
@@ -70,12 +74,9 @@ pub fn ask(
     assert_eq!(again, Sent::Drop, "a reply is answered: servers could keep each other busy");
     match parsed {
         Err(Unanswerable::Drop) => panic!("a message that must be dropped is answered"),
-        Err(Unanswerable::Rcode(_)) if reply.opt.is_some() => {
-            assert_eq!((query[4..6].as_ref(), qtype), ([0, 0].as_slice(), 0), "no question");
-            assert!(reply.question.is_empty() && [0, BADCOOKIE].contains(&reply.rcode));
-        }
         Err(Unanswerable::Rcode(rcode)) => {
-            assert_eq!((len, octets[3], qtype), (HEADER, rcode, 0), "a bare header");
+            assert_eq!(qtype, 0);
+            refused(query, u16::from(rcode), &reply);
         }
         Ok(parsed) if len == HEADER => {
             let identity = &snapshot.statics.identity;
@@ -92,6 +93,23 @@ pub fn ask(
     Some(Answer { octets: out, reply })
 }
 
+/// To a message that is no query: its question where there is one, OPT where it has one.
+fn refused(query: &[u8], rcode: u16, reply: &Reply) {
+    let question = &reply.question;
+    assert!(question.is_empty() || query[4..6] == [0, 1], "a question that nobody asked");
+    assert_eq!(query.get(HEADER..HEADER + question.len()), Some(&question[..]), "the question");
+    let sections = [&reply.answer, &reply.authority, &reply.additional];
+    assert!(sections.iter().all(|section| section.is_empty()), "records");
+    let is_about_cookies = query[4..6] == [0, 0] && [0, BADCOOKIE].contains(&reply.rcode);
+    match &reply.opt {
+        Some(opt) => {
+            assert_eq!((opt.version, usize::from(opt.size)), (0, UDP_LIMIT));
+            assert!(reply.rcode == rcode || reply.rcode == BADVERS || is_about_cookies);
+        }
+        None => assert_eq!(reply.rcode, rcode),
+    }
+}
+
 /// A buffer with messages in it that look much like the next one.
 fn used(message: &[u8], turn: u64, room: usize) -> Vec<u8> {
     let mut used = message.repeat(room.div_ceil(message.len()));
@@ -104,7 +122,7 @@ fn used(message: &[u8], turn: u64, room: usize) -> Vec<u8> {
 fn answered(snapshot: &Snapshot, query: &Query<'_>, client: &Client, octets: &[u8], reply: &Reply) {
     assert_eq!(octets.get(HEADER..query.head.len()), query.head.get(HEADER..), "the question");
     let limit = match (client.transport, &query.edns) {
-        (Transport::Stream, _) => STREAM_ROOM,
+        (Transport::Stream | Transport::Encrypted, _) => STREAM_ROOM,
         (Transport::Datagram, None) => PLAIN_LIMIT,
         (Transport::Datagram, Some(edns)) => usize::from(edns.size).clamp(PLAIN_LIMIT, UDP_LIMIT),
     };
@@ -116,7 +134,7 @@ fn answered(snapshot: &Snapshot, query: &Query<'_>, client: &Client, octets: &[u
         assert_eq!(opt.flags, if edns.dnssec_ok { 0x8000 } else { 0 }, "DO and nothing else");
         assert_eq!(reply.rcode == 16, edns.version != 0, "BADVERS");
     }
-    options(query, client, reply);
+    options(query, client, reply, octets.len());
     assert!([0, 1, 3, 4, 5, 6, 16].contains(&reply.rcode), "rcode {}", reply.rcode);
     let sections = [&reply.answer, &reply.authority, &reply.additional];
     let is_empty = sections.iter().all(|section| section.is_empty());
@@ -134,7 +152,7 @@ fn answered(snapshot: &Snapshot, query: &Query<'_>, client: &Client, octets: &[u
 }
 
 /// Each once, to whom they are of use; a cookie is told only with the client's own in front.
-fn options(query: &Query<'_>, client: &Client, reply: &Reply) {
+fn options(query: &Query<'_>, client: &Client, reply: &Reply, len: usize) {
     let Some(opt) = &reply.opt else { return };
     let asked = |code| {
         let options = query.edns.as_ref().map(|edns| edns.options).unwrap_or_default();
@@ -152,6 +170,10 @@ fn options(query: &Query<'_>, client: &Client, reply: &Reply) {
             }
             TCP_KEEPALIVE => {
                 assert!(client.transport == Transport::Stream && asked(TCP_KEEPALIVE).is_some());
+            }
+            PADDING => {
+                assert!(client.transport == Transport::Encrypted && asked(PADDING).is_some());
+                assert!(len.is_multiple_of(BLOCK) || len == STREAM_ROOM, "{len} octets, padded");
             }
             EXTENDED_ERROR => assert!(value.len() >= 2 && [4, 5].contains(&reply.rcode)),
             _ => panic!("option {code}"),
