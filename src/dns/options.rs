@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | COOKIE (RFC 7873) | 8 octets or 16 to 40, else FORMERR | the client's and a fresh one |
 //! | tcp-keepalive (RFC 7828) | empty, else FORMERR; not looked at over UDP | the idle limit |
+//! | padding (RFC 7830) | anything; not looked at over UDP and TCP | up to a multiple of 468 |
 //! | NSID (RFC 5001) | anything | this server's name, when it has one |
 //! | extended error (RFC 8914) | ignored | with REFUSED and NOTIMP, asked for or not |
 //! | any other | ignored (RFC 6891 §6.1.2) | |
@@ -16,6 +17,7 @@
 use crate::dns::cookie::{self, CLIENT_LEN, Cookie, SERVER_LEN};
 use crate::dns::explain::Reason;
 use crate::dns::query::{Query, options};
+use crate::dns::reply::Transport;
 use crate::dns::respond::Client;
 use crate::snapshot::identity::Identity;
 use crate::zone::lower::LowerName;
@@ -23,9 +25,12 @@ use crate::zone::lower::LowerName;
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
 const TCP_KEEPALIVE: u16 = 11;
+pub const PADDING: u16 = 12;
 const EXTENDED_ERROR: u16 = 15;
 /// Code and length.
 const OPTION_HEAD: usize = 4;
+/// Padded replies are a multiple of so many octets long (RFC 8467 §4.1).
+const BLOCK: usize = 468;
 
 /// The options that we know; the first of each kind counts (RFC 7873 §5.2).
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,6 +38,7 @@ struct Asked<'q> {
     cookie: Option<&'q [u8]>,
     keep_alive: Option<&'q [u8]>,
     nsid: bool,
+    padding: bool,
 }
 
 impl<'q> Asked<'q> {
@@ -45,6 +51,7 @@ impl<'q> Asked<'q> {
                     asked.keep_alive = asked.keep_alive.or(Some(value));
                 }
                 NSID => asked.nsid = true,
+                PADDING => asked.padding = client.transport == Transport::Encrypted,
                 _ => {}
             }
         }
@@ -118,7 +125,20 @@ pub fn write(
     if let Some(reason) = reason {
         writer.option(EXTENDED_ERROR, &reason.code().to_be_bytes(), reason.text().as_bytes());
     }
+    if asked.padding {
+        let octets = padding(writer.end, writer.out.len());
+        writer.option(PADDING, octets, &[]);
+    }
     writer.end
+}
+
+/// The padding behind a message of `len` octets, of those that it may have: zeros (RFC 7830 §3).
+/// Where a block ends beyond the limit, up to that.
+pub fn padding(len: usize, limit: usize) -> &'static [u8] {
+    static ZEROS: [u8; BLOCK] = [0; BLOCK];
+    let bare = len + OPTION_HEAD;
+    let padded = bare.next_multiple_of(BLOCK).min(limit);
+    ZEROS.get(..padded.saturating_sub(bare)).unwrap_or_default()
 }
 
 /// Keeps RDLENGTH, the last two octets before `start`, as long as the options are.
@@ -155,7 +175,6 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::reply::Transport;
     use crate::snapshot::identity::CookieSecrets;
 
     const AT: usize = 40;
@@ -184,5 +203,16 @@ mod tests {
                 assert_eq!(written, [COOKIE, TCP_KEEPALIVE, NSID, EXTENDED_ERROR]);
             }
         }
+    }
+
+    #[test]
+    fn padding_ends_with_a_block_or_with_the_limit() {
+        for len in [12, 100, 463, 464, 465, 936, 65_000] {
+            let whole = len + OPTION_HEAD + padding(len, 65_535).len();
+            assert_eq!(whole % BLOCK, 0, "{len}");
+            assert!(whole < len + OPTION_HEAD + BLOCK, "{len}");
+        }
+        assert_eq!(padding(65_520, 65_535).len(), 11);
+        assert_eq!(padding(65_535, 65_535).len(), 0);
     }
 }

@@ -88,6 +88,7 @@ pub struct Connections {
 #[derive(Debug)]
 pub struct Session {
     client: IpAddr,
+    transport: Transport,
     /// [`Client::idle`].
     idle: Option<u16>,
     end: Instant,
@@ -249,12 +250,13 @@ pub fn with_room<T>(write: impl FnOnce(&mut [u8]) -> T) -> T {
 pub fn answer(
     query: &[u8],
     address: IpAddr,
+    transport: Transport,
     idle: Option<u16>,
     shared: &Shared,
     room: &mut [u8],
 ) -> Option<usize> {
     let now = shared.clock.seconds();
-    let client = Client { address, transport: Transport::Stream, idle, now };
+    let client = Client { address, transport, idle, now };
     let snapshot = shared.reader.load();
     let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
     let reply = respond(&snapshot, query, &client, turn, room);
@@ -295,6 +297,7 @@ impl Session {
     pub fn new(client: IpAddr, shared: &Shared, connections: &Connections) -> Session {
         Session {
             client,
+            transport: Transport::Stream,
             idle: Some(units(connections.limits.idle)),
             end: Instant::now() + connections.limits.total,
             shared: shared.clone(),
@@ -308,13 +311,18 @@ impl Session {
         self.seat.place.evicted()
     }
 
+    /// For a transport that nobody else reads.
+    pub fn encrypted(self) -> Session {
+        Session { transport: Transport::Encrypted, ..self }
+    }
+
     /// For a transport whose clients are not told of the idle limit by DNS.
     pub fn without_keep_alive(self) -> Session {
         Session { idle: None, ..self }
     }
 
     pub fn answer(&self, query: &[u8], room: &mut [u8]) -> Option<usize> {
-        answer(query, self.client, self.idle, &self.shared, room)
+        answer(query, self.client, self.transport, self.idle, &self.shared, room)
     }
 
     /// Appends the reply to `output`, behind its length; whether there is one.

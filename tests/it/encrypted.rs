@@ -4,6 +4,7 @@ mod client;
 mod dnsperf;
 mod handshakes;
 mod message;
+mod padding;
 mod pressure;
 mod rules;
 mod server;

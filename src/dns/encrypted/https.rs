@@ -75,7 +75,7 @@ pub async fn converse(
     let connecting = timeout(HANDSHAKE, builder.handshake(stream));
     let mut connection =
         connecting.await.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
-    let talk = Arc::new(Conversation::new(session.without_keep_alive(), memory));
+    let talk = Arc::new(Conversation::new(session.encrypted().without_keep_alive(), memory));
     accept(&mut connection, &talk, &path).await?;
     let closed = poll_fn(|context| connection.poll_closed(context));
     match timeout(talk.limits().write, closed).await {

@@ -11,6 +11,8 @@ use hickory_server::proto::rr::rdata::NULL;
 use hickory_server::proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_server::proto::serialize::binary::{BinDecodable, BinDecoder, DecodeError, Restrict};
 
+use crate::dns::options::PADDING;
+use crate::dns::query::options;
 use crate::snapshot::message::{HEADER, has_compressible_names};
 
 /// Type, class, TTL and RDLENGTH behind an owner.
@@ -57,6 +59,17 @@ impl Typed {
         Ok(typed)
     }
 
+    /// Takes the padding off: hickory compresses otherwise than we do, so what it writes has to be
+    /// padded anew. How long the RDATA of OPT is then, if there was padding.
+    pub fn take_padding(&mut self) -> Option<usize> {
+        let opt = self.additionals.last_mut()?;
+        let RData::Unknown { code: RecordType::OPT, rdata } = &mut opt.data else { return None };
+        let (_, value) = options(&rdata.anything).flatten().last().filter(is_padding)?;
+        let left = rdata.anything.len() - value.len() - 4;
+        rdata.anything.truncate(left);
+        Some(left)
+    }
+
     /// hickory stops compressing after some names, and a reply that filled a message may not fit
     /// any more: none of its records goes rather than some, as everywhere.
     fn truncate(&mut self) {
@@ -65,6 +78,10 @@ impl Typed {
         self.authorities.clear();
         self.additionals.retain(|record| record.record_type() == RecordType::OPT);
     }
+}
+
+fn is_padding(option: &(u16, &[u8])) -> bool {
+    option.0 == PADDING
 }
 
 fn metadata(id: u16, flags: u16) -> Metadata {

@@ -72,6 +72,7 @@ pub async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> io::Result<TlsStr
 /// One connection.
 pub async fn converse(tls: TlsAcceptor, stream: TcpStream, session: Session) -> io::Result<()> {
     let mut stream = handshake(tls, stream).await?;
+    let session = session.encrypted();
     stream::converse(&mut stream, &session).await?;
     // Without a word of farewell the client could not tell our end from an attacker's.
     timeout(session.limits().write, stream.shutdown()).await.map_err(|_| io::ErrorKind::TimedOut)?

@@ -17,21 +17,41 @@ use hickory_server::proto::serialize::binary::{BinDecoder, BinEncoder};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::{MessageResponse, MessageResponseBuilder, Queries};
 
+use crate::dns::encrypted::conversation::MAX_MESSAGE;
 use crate::dns::encrypted::records::Typed;
+use crate::dns::options::{PADDING, padding};
 
 /// `reply` to `query`, as hickory writes it.
 pub async fn encode(query: Vec<u8>, client: SocketAddr, reply: Vec<u8>) -> Vec<u8> {
     let Ok(request) = Request::from_bytes(query, client, Protocol::Quic) else { return reply };
-    let answer = match Typed::read(&reply) {
-        Ok(typed) => Answer(typed),
+    let mut typed = match Typed::read(&reply) {
+        Ok(typed) => typed,
         Err(error) => {
             tracing::error!("our own reply cannot be read: {error}");
             return reply;
         }
     };
+    let padded = typed.take_padding();
     let written = Written::default();
-    answer.handle_request::<_, TokioTime>(&request, written.clone()).await;
-    written.take().unwrap_or(reply)
+    Answer(typed).handle_request::<_, TokioTime>(&request, written.clone()).await;
+    let Some(mut octets) = written.take() else { return reply };
+    if let Some(rdata) = padded {
+        pad(&mut octets, rdata);
+    }
+    octets
+}
+
+/// Pads a message whose last record is an OPT with so many octets of RDATA.
+fn pad(message: &mut Vec<u8>, rdata: usize) {
+    let zeros = padding(message.len(), MAX_MESSAGE);
+    let option = [&PADDING.to_be_bytes(), &(zeros.len() as u16).to_be_bytes(), zeros].concat();
+    if message.len() + option.len() > MAX_MESSAGE {
+        return;
+    }
+    let at = message.len().saturating_sub(rdata + 2);
+    let Some(length) = message.get_mut(at..at + 2) else { return };
+    length.copy_from_slice(&((rdata + option.len()) as u16).to_be_bytes());
+    message.extend_from_slice(&option);
 }
 
 /// The reply to one request.

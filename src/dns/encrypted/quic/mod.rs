@@ -156,7 +156,8 @@ async fn connection(
             () = stop.cancelled() => return None,
         };
         drop(unproven);
-        let talk = Arc::new(Conversation::new(session.without_keep_alive(), memory));
+        let session = session.encrypted().without_keep_alive();
+        let talk = Arc::new(Conversation::new(session, memory));
         converse(connection, &talk, evicted, &stop).await.err()
     };
     if let Some(error) = ended.await {
