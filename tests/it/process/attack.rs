@@ -18,7 +18,6 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,10 +28,10 @@ use crate::process::attack::strangers::{From, Kind, Ports, Strangers, Transport}
 use crate::process::attack::witness::Witnesses;
 use crate::process::server::Server;
 use crate::process::site::Site;
-use crate::process::{client, within};
+use crate::process::{alone, client, until, within};
 
 /// Each of its kind; longer by `TIOVIVO_ATTACK_SECONDS`.
-const LASTS: Duration = Duration::from_secs(5);
+const LASTS: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 250;
 /// Of 127/8, each with one connection.
 const ADDRESSES: usize = 5000;
@@ -44,9 +43,6 @@ const LEFT_KIB: u64 = 24 * 1024;
 const RECOVERY: Duration = Duration::from_secs(30);
 /// Set in the namespace of the test over IPv6.
 const INSIDE: &str = "TIOVIVO_ATTACK_NAMESPACE";
-
-/// One attack at a time: two on one machine would judge the machine.
-static ALONE: Mutex<()> = Mutex::new(());
 
 #[test]
 #[ignore = "an attack of seconds: cargo test --test it attack -- --ignored"]
@@ -87,7 +83,7 @@ fn from_many_addresses() {
 #[test]
 #[ignore = "an attack of seconds: cargo test --test it attack -- --ignored"]
 fn from_one_network_of_ipv6() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     // The superuser needs no user namespace, which some machines forbid.
     let alone = Command::new("unshare").args(["-n", "true"]).status().expect("util-linux");
     let unshare = if alone.success() { "-n" } else { "-rn" };
@@ -116,8 +112,7 @@ fn inside_a_namespace() {
 
 /// Each kind of attack over `transport`, on one server.
 fn endure(transport: Transport, from: From, connections: usize) {
-    let _alone = (std::env::var_os(INSIDE).is_none())
-        .then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
+    let _alone = std::env::var_os(INSIDE).is_none().then(alone);
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     let site = Site::new(CHILDREN, CHECK);
@@ -135,8 +130,9 @@ fn endure(transport: Transport, from: From, connections: usize) {
     let at = Ports { tcp: strangers_meet(&server, from), http: server.dashboard, ..ports };
     // What the first of each costs once is no attack's.
     Witnesses::start(&server, &everyone).end();
+    let mut before = booked(&server);
     for kind in Kind::ALL {
-        attack(&server, &everyone, &at, (transport, kind, from), connections);
+        before = attack(&server, &everyone, &at, (transport, kind, from), connections, &before);
     }
 }
 
@@ -151,15 +147,16 @@ fn strangers_meet(server: &Server, from: From) -> SocketAddr {
     }
 }
 
+/// What is booked after it.
 fn attack(
     server: &Server,
     everyone: &BTreeSet<IpAddr>,
     at: &Ports,
     (transport, kind, from): (Transport, Kind, From),
     connections: usize,
-) {
+    before: &Booked,
+) -> Booked {
     let quiet = memory_kib(server.pid());
-    let before = booked(server);
     let witnesses = Witnesses::start(server, everyone);
     let strangers = Strangers::start(transport, kind, from, at, connections);
     let start = Instant::now();
@@ -189,6 +186,7 @@ fn attack(
     within(RECOVERY, "the memory is given back", || {
         (memory_kib(server.pid()) <= quiet + LEFT_KIB).then_some(())
     });
+    after
 }
 
 fn lasts() -> Duration {
@@ -207,12 +205,13 @@ struct Booked {
 fn booked(server: &Server) -> Booked {
     // The status follows what is observed within a second.
     thread::sleep(Duration::from_millis(1500));
-    let metrics = client::get(server.dashboard, "/metrics").unwrap();
+    let get = |path: &str| until(path, || client::get(server.dashboard, path).ok());
+    let metrics = get("/metrics");
     let sum = |name: &str| {
         let lines = metrics.lines().filter(|line| line.starts_with(name));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
     };
-    let status: Value = server.status();
+    let status: Value = serde_json::from_str(&get("/api/v1/status")).unwrap();
     Booked {
         probes: sum("tiovivo_probes_total{"),
         failures: sum("tiovivo_probe_failures_total{"),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::process::alone;
 use crate::process::client::{ask, connect, exchange};
 use crate::process::server::Server;
 use crate::process::site::Site;
@@ -24,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[test]
 #[ignore = "opens 5000 connections, twice: cargo test --test it -- --ignored"]
 fn thousands_of_idle_connections_keep_nobody_waiting() {
+    let _alone = alone();
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     let site = Site::new(2, "every: 1h, timeout: 2s");

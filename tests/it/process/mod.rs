@@ -24,11 +24,19 @@ mod supervisor;
 mod tcp;
 mod wildcard;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Long enough for a machine that is busy with other things; nothing waits for it in vain.
 const BOUND: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
+
+/// Held by tests that take a whole machine, or measure one.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Asks until there is something, and returns it.
 #[track_caller]

@@ -16,7 +16,7 @@ use crate::process::child::Mood;
 use crate::process::client;
 use crate::process::server::{BINARY, Server};
 use crate::process::site::{Plan, QUICK, Site};
-use crate::process::until;
+use crate::process::{alone, until};
 
 pub const TOKEN: &str = "s3cret-of-the-test";
 const PATH: &str = "/api/v1/operator";
@@ -314,6 +314,7 @@ fn live(site: &Site, server: &Server, known: &mut [Known; MOVED], random: &mut f
 #[test]
 #[ignore = "takes about a minute"]
 fn a_hundred_kills_lose_no_acknowledged_order_and_no_settled_health() {
+    let _alone = alone();
     let seed = std::env::var("TIOVIVO_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("TIOVIVO_SEED={seed}");

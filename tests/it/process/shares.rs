@@ -28,7 +28,7 @@ fn of_64_or_128_descriptors_everyone_has_a_share() {
         command.args(["-c", &limited, BINARY]).arg(site.path());
         let server = Server::run(command.stdin(Stdio::null()).process_group(0));
         server.until_ready();
-        let idle = [server.at(), server.dashboard].map(|at| silent(at));
+        let idle = [server.at(), server.dashboard].map(silent);
         for client in 0..CLIENTS {
             let asked = exchange(&mut connect(server.at()), client);
             assert_eq!(asked.unwrap(), client, "client {client} of {limit} descriptors");

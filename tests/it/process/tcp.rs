@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::process::client::{ask, connect, dig, exchange, frame, read_reply};
 use crate::process::server::{BINARY, Server};
 use crate::process::site::{QUICK, Site};
-use crate::process::until;
+use crate::process::{alone, until};
 
 #[test]
 fn frames_may_be_pipelined_joined_or_split_and_a_half_closed_client_is_answered() {
@@ -67,6 +67,7 @@ pub fn ticks(pid: u32) -> u64 {
 #[test]
 #[ignore = "watches the processor for seconds: cargo test --test it process:: -- --ignored"]
 fn out_of_descriptors_the_server_rests_and_recovers() {
+    let _alone = alone();
     let site = Site::new(2, "every: 1h, timeout: 2s");
     let mut command = Command::new("sh");
     command.args([
