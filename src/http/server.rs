@@ -138,7 +138,7 @@ async fn converse(
     limits: Limits,
     ending: CancellationToken,
 ) {
-    let evicted = place.evicted();
+    let mut evicted = pin!(place.evicted());
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request| {
         let (place, router) = (Arc::clone(&place), router.clone());
@@ -158,7 +158,7 @@ async fn converse(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         biased;
-        () = evicted => return,
+        () = &mut evicted => return,
         ended = &mut connection => Some(ended),
         () = ending.cancelled() => None,
         () = sleep(limits.lifetime) => None,
@@ -167,7 +167,11 @@ async fn converse(
         Some(ended) => ended,
         None => {
             connection.as_mut().graceful_shutdown();
-            timeout(limits.grace, connection).await.unwrap_or(Ok(()))
+            tokio::select! {
+                biased;
+                () = &mut evicted => return,
+                ended = timeout(limits.grace, connection) => ended.unwrap_or(Ok(())),
+            }
         }
     };
     if let Err(error) = ended {
