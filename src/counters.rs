@@ -22,6 +22,23 @@ pub const QTYPES: [(u16, &str); 9] = [
     (0, "other"),
 ];
 
+/// Log lines that were dropped because standard error took none. Of the process, as its log is.
+pub static LOG_LINES_DROPPED: Total = Total(AtomicU64::new(0));
+
+/// Many may add to it.
+#[derive(Debug)]
+pub struct Total(AtomicU64);
+
+impl Total {
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// One writer's block. 256 octets apart from the next, so that no two share a cache line or its
 /// prefetched neighbour.
 #[derive(Debug, Default)]

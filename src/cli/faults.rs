@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::cli::EXIT_CONFIG;
+use crate::cli::{EXIT_CONFIG, logging};
 use crate::config::fault::{Fault, Spot};
 use crate::zone::record::Severity;
 
@@ -19,7 +19,7 @@ pub fn refuse(faults: &[Fault]) -> ExitCode {
 
 /// Tells them on standard error.
 pub fn warn(faults: &[Fault]) {
-    eprint!("{}", render(faults, stderr().is_terminal()));
+    logging::say(&render(faults, stderr().is_terminal()));
 }
 
 /// All faults, and a last line with their number. Empty without faults.

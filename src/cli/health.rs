@@ -1,28 +1,50 @@
 //! `tiovivo health`: is the configured server well? For HEALTHCHECK lines and cron.
 //!
 //! Asks the server's own addresses: `/readyz` of the dashboard, and over UDP the SOA of the first
-//! zone. Both must be fine.
+//! zone. Both must be fine. Of config.yaml only these are read: the server runs with what it has
+//! loaded, and is well however the file looks now.
 
 use std::io;
-use std::path::Path;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
+
 use crate::cli::remote::{exchange, reachable, request};
-use crate::cli::{failure, faults, query};
-use crate::config::{self, Config};
+use crate::cli::{ConfigArg, EXIT_CONFIG, failure, query};
+use crate::config::reach;
+use crate::zone::name::Name;
 use crate::zone::rtype;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Octets of the dashboard's reply that are looked at.
 const REPLY_ROOM: u64 = 512;
 
-pub fn run(path: &Path) -> ExitCode {
-    let loaded = match config::load(path) {
-        Ok(loaded) => loaded,
-        Err(found) => return faults::refuse(&found),
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Ask only the dashboard at this address, and read no configuration
+    #[arg(long, value_name = "ADDR:PORT")]
+    at: Option<SocketAddr>,
+}
+
+pub fn run(args: &HealthArgs) -> ExitCode {
+    let well = match args.at {
+        Some(at) => readiness(at),
+        None => match reach::read(&args.config.config) {
+            Ok(read) => read.dashboard.map_or(Ok(()), readiness).and_then(|()| match &read.zone {
+                Some(zone) => answers(read.listen, zone),
+                None => Ok(()),
+            }),
+            Err(told) => {
+                failure(format!("{told}, or write --at"));
+                return ExitCode::from(EXIT_CONFIG);
+            }
+        },
     };
-    match readiness(&loaded.config).and_then(|()| answers(&loaded.config)) {
+    match well {
         Ok(()) => {
             println!("well");
             ExitCode::SUCCESS
@@ -31,8 +53,7 @@ pub fn run(path: &Path) -> ExitCode {
     }
 }
 
-fn readiness(config: &Config) -> Result<(), String> {
-    let Some(dashboard) = config.server.dashboard else { return Ok(()) };
+fn readiness(dashboard: SocketAddr) -> Result<(), String> {
     let dashboard = reachable(dashboard);
     let said = |error: io::Error| format!("dashboard {dashboard}: {error}");
     let request = request(dashboard, "/readyz", None);
@@ -41,20 +62,20 @@ fn readiness(config: &Config) -> Result<(), String> {
     let status = reply.lines().next().unwrap_or_default();
     match status.split(' ').nth(1) {
         Some("200") => Ok(()),
-        _ => Err(format!("dashboard {dashboard}: {status}")),
+        _ => {
+            let why = reply.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim());
+            Err(format!("dashboard {dashboard}: {status}: {why}"))
+        }
     }
 }
 
-fn answers(config: &Config) -> Result<(), String> {
-    let (Some(listen), Some(zone)) = (config.server.listen.first(), config.zones.first()) else {
-        return Ok(());
-    };
-    let server = reachable(*listen);
+fn answers(listen: SocketAddr, zone: &Name) -> Result<(), String> {
+    let server = reachable(listen);
     let said = |error: io::Error| format!("DNS {server}: {error}");
-    let reply = query::ask(server, &query::message(&zone.apex, rtype::SOA)).map_err(said)?;
+    let reply = query::ask(server, &query::message(zone, rtype::SOA)).map_err(said)?;
     match reply.get(3) {
         Some(flags) if flags & 15 == 0 => Ok(()),
-        Some(flags) => Err(format!("DNS {server}: rcode {} for {} SOA", flags & 15, zone.apex)),
+        Some(flags) => Err(format!("DNS {server}: rcode {} for {zone} SOA", flags & 15)),
         None => Err(format!("DNS {server}: half a message")),
     }
 }

@@ -14,6 +14,7 @@ pub mod delegation;
 pub mod demo;
 pub mod demo_node;
 mod descriptors;
+mod end;
 pub mod faults;
 pub mod health;
 pub mod logging;
@@ -78,7 +79,7 @@ enum Command {
     /// Try it: a whole cluster on this machine's loopback addresses, without root
     Demo(demo::DemoArgs),
     /// Ask the configured server whether it is well (for HEALTHCHECK lines)
-    Health(ConfigArg),
+    Health(health::HealthArgs),
     /// Print the JSON Schema of config.yaml, for editors
     Schema,
     /// Print a completion script for a shell
@@ -101,7 +102,13 @@ pub struct ConfigArg {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     encrypted::install_provider();
-    match Cli::parse().command {
+    let code = run(Cli::parse().command);
+    logging::flush();
+    code
+}
+
+fn run(command: Command) -> ExitCode {
+    match command {
         Command::Serve(args) => serve::run(&args.config),
         Command::Check(args) => check::run(&args),
         Command::Delegation(args) => delegation::run(&args),
@@ -114,7 +121,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Health(args) => health::run(&args.config),
+        Command::Health(args) => health::run(&args),
         Command::Schema => match schema::print(&mut std::io::stdout()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(error),
@@ -127,6 +134,6 @@ pub fn main() -> ExitCode {
 
 /// One line on standard error, and the exit code of a failure.
 fn failure(message: impl std::fmt::Display) -> ExitCode {
-    eprintln!("tiovivo: {message}");
+    logging::say(&format!("tiovivo: {message}\n"));
     ExitCode::FAILURE
 }

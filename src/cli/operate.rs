@@ -2,6 +2,7 @@
 //! running server.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -11,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::cli::columns::columns;
 use crate::cli::remote::{self, Reply};
-use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults};
-use crate::config::{self, Config};
+use crate::cli::{ConfigArg, EXIT_CONFIG, failure};
+use crate::config::reach;
 
 const PATH: &str = "/api/v1/operator";
 
@@ -50,6 +51,10 @@ pub struct ServerArgs {
     /// Where the dashboard of the server is; `server.dashboard` when absent
     #[arg(long, value_name = "ADDR:PORT")]
     at: Option<SocketAddr>,
+    /// The file with the token; `server.token_file` when absent. With this and `--at` no
+    /// configuration is read
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
 /// `order` as the API names it.
@@ -63,41 +68,96 @@ pub fn release(args: &ReleaseArgs) -> ExitCode {
 }
 
 pub fn overrides(args: &ServerArgs) -> ExitCode {
-    let answered = match reach(args) {
-        Ok((_, at, _)) => remote::ask(at, PATH, None),
-        Err(code) => return code,
-    };
-    show(answered)
+    match reach(args) {
+        Ok(reached) => show(remote::ask(reached.at, PATH, None)),
+        Err(code) => code,
+    }
 }
 
 fn send(whom: &ReleaseArgs, mut body: Value) -> ExitCode {
-    let (_, at, token) = match reach(&whom.server) {
+    let reached = reach(&whom.server).and_then(|server| Ok((server.at, server.token()?)));
+    let (at, token) = match reached {
         Ok(reached) => reached,
         Err(code) => return code,
     };
-    let Some(token) = token else { return no_token() };
     body["target"] = json!(whom.target);
     body["pool"] = json!(whom.pool);
     body["author"] = json!(whom.author.clone().unwrap_or_else(author));
     show(remote::ask(at, PATH, Some((&body, &token))))
 }
 
-pub fn no_token() -> ExitCode {
-    failure(
-        "there is no token to give orders with; write one into a file that only its owner may \
-         read, and name it by server.token_file",
-    )
+/// Where the server is, and where its tokens are.
+#[derive(Debug)]
+pub struct Reached {
+    /// Its dashboard.
+    pub at: SocketAddr,
+    token_file: Option<PathBuf>,
+    report_token_file: Option<PathBuf>,
 }
 
-/// The configuration; address of the dashboard and the token, as it has them.
-pub fn reach(args: &ServerArgs) -> Result<(Config, SocketAddr, Option<String>), ExitCode> {
-    let config = config::load(&args.config.config).map_err(|found| faults::refuse(&found))?.config;
-    let server = &config.server;
-    let Some(at) = args.at.or(server.dashboard) else {
+impl Reached {
+    /// Good for orders.
+    pub fn token(&self) -> Result<String, ExitCode> {
+        token(self.token_file.as_deref())?.ok_or_else(|| self.no_token())
+    }
+
+    /// Good for reports.
+    pub fn report_token(&self) -> Result<String, ExitCode> {
+        match token(self.report_token_file.as_deref())? {
+            Some(token) => Ok(token),
+            None => self.token(),
+        }
+    }
+
+    fn no_token(&self) -> ExitCode {
+        match &self.token_file {
+            None => failure(
+                "there is no token to give orders with; write one into a file that only its owner \
+                 may read, and name it by server.token_file",
+            ),
+            Some(file) => failure(format!(
+                "there is no {} to give orders with; write a token into it that only its owner may \
+                 read",
+                file.display()
+            )),
+        }
+    }
+}
+
+/// From the arguments and what config.yaml says of it, whatever is wrong there elsewhere.
+pub fn reach(args: &ServerArgs) -> Result<Reached, ExitCode> {
+    if let (Some(at), Some(file)) = (args.at, &args.token_file) {
+        return Ok(Reached { at, token_file: Some(file.clone()), report_token_file: None });
+    }
+    let read = match (reach::read(&args.config.config), args.at) {
+        (Ok(read), _) => Some(read),
+        (Err(_), Some(_)) => None,
+        (Err(told), None) => {
+            let help = "or write --at and --token-file";
+            return Err(refuse(&format!("{told}, {help}")));
+        }
+    };
+    let dashboard = read.as_ref().and_then(|read| read.dashboard);
+    let Some(at) = args.at.or(dashboard) else {
         return Err(failure("the server has no dashboard to give orders to: set server.dashboard"));
     };
-    let token = server.token.as_ref().map(|token| token.as_str().to_owned());
-    Ok((config, at, token))
+    let (token_file, report_token_file) = match (&args.token_file, read) {
+        (Some(file), _) => (Some(file.clone()), None),
+        (None, Some(read)) => (read.token_file, read.report_token_file),
+        (None, None) => (None, None),
+    };
+    Ok(Reached { at, token_file, report_token_file })
+}
+
+fn token(file: Option<&Path>) -> Result<Option<String>, ExitCode> {
+    let Some(file) = file else { return Ok(None) };
+    let token = reach::token(file).map_err(|told| refuse(&told))?;
+    Ok(token.map(|token| token.as_str().to_owned()))
+}
+
+fn refuse(told: &str) -> ExitCode {
+    failure(told);
+    ExitCode::from(EXIT_CONFIG)
 }
 
 /// `ana@ns1`.

@@ -3,23 +3,29 @@
 //! Files are looked at once a second instead of being watched by inotify: config.yaml may lie on
 //! NFS, where a change made elsewhere raises no event, or be swapped in as a whole folder. A change
 //! counts once it has stood still for a look, so a file that is still being written is not read.
+//!
+//! NFS may also not answer at all. Nobody but this task waits for it, one thread at most hangs, and
+//! what hangs is shown ([`Troubles`]); the answers go on with what was loaded.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::cli::{memory, priority};
 use crate::clock;
 use crate::cluster::hook::Hook;
 use crate::config::certificate::Certificate;
-use crate::config::token::Token;
+use crate::config::token::{self, Token};
 use crate::config::{self, Config, Server};
 use crate::control::event::Command;
 use crate::control::loaded::Loaded;
+use crate::control::troubles::{Subject, Troubles};
 use crate::dns::encrypted;
 use crate::hooks;
 use crate::http::auth::Writers;
@@ -28,6 +34,15 @@ const LOOK: Duration = Duration::from_secs(1);
 /// While the newest is refused: what was missing may have come, where nobody looks for it yet.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// For the files to be looked at before it is shown that they do not answer.
+const LOOKING: Duration = Duration::from_secs(5);
+const HANGS: &str = "the files of the configuration have not answered for 5 s: changes of them are \
+                     not seen, and what was loaded serves on";
+/// The same for loading, which has a lot to do with many names.
+const LOADING: Duration = Duration::from_secs(30);
+const SLOW: &str = "loading the configuration again has taken 30 s and is not over; what was \
+                    loaded before serves on";
+
 /// Who takes over what was loaded.
 #[derive(Debug)]
 pub struct Followers {
@@ -35,6 +50,7 @@ pub struct Followers {
     pub encrypted: Option<encrypted::Handle>,
     pub hooks: hooks::Handle,
     pub writers: Writers,
+    pub troubles: Troubles,
 }
 
 /// Runs until the writer is gone.
@@ -45,27 +61,30 @@ pub async fn watch(
     followers: Followers,
     hangup: Signal,
 ) -> std::io::Result<()> {
-    let Followers { commands, encrypted, hooks, writers } = followers;
-    let loaded = marks(&files);
-    let mut watch =
-        Watch { hangup, look: interval(LOOK), files, seen: loaded.clone(), loaded, retry: None };
+    let Followers { commands, encrypted, hooks, writers, troubles } = followers;
+    let mut access = Access { writers, troubles: troubles.clone(), files: token_files(&server) };
+    let loaded = marks(&files, &troubles).await;
+    let (look, seen, retry) = (interval(LOOK), loaded.clone(), None);
+    let mut watch = Watch { hangup, look, files, seen, loaded, retry, troubles: troubles.clone() };
     watch.look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut refused: Option<Vec<String>> = None;
     loop {
         let is_retry = watch.changed().await == Cause::Retry;
         // Before reading: what changes while it is read will be read again.
-        let before = marks(&watch.files);
-        let reload = match load(path.clone(), server.clone()).await {
-            Ok(Fresh { loaded, files, certificate, hooks: fresh, tokens }) => {
+        let before = marks(&watch.files, &troubles).await;
+        let loading = load(path.clone(), server.clone(), access.files.clone());
+        let reload = match answered(loading, LOADING, SLOW, &troubles).await {
+            Ok(Fresh { loaded, files, certificate, hooks: fresh, tokens, token_files }) => {
                 hooks.follow(&fresh);
-                admit(&writers, tokens);
+                access.admit(tokens, token_files);
                 if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
                     encrypted.present(certificate.certified);
                 }
                 watch.follow(before, Some(files));
                 Ok(loaded)
             }
-            Err(faults) => {
+            Err(Refused { faults, exposed }) => {
+                access.expose(exposed);
                 watch.follow(before, None);
                 Err(faults)
             }
@@ -79,15 +98,64 @@ pub async fn watch(
     }
 }
 
-/// Whoever has the token of now gives orders, and nobody else.
-fn admit(writers: &Writers, [token, reports]: [Option<Token>; 2]) {
-    if writers.let_report(reports.as_ref().map(Token::as_str)) {
-        tracing::info!("reports need the token that its file has now, or the one for orders");
+/// What `work` brings, however long that takes; after `patience` it is shown that it is late.
+async fn answered<T>(
+    work: impl Future<Output = T>,
+    patience: Duration,
+    late: &str,
+    troubles: &Troubles,
+) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(patience, &mut work).await {
+        return done;
     }
-    match (writers.become_those_of(token.as_ref().map(Token::as_str)), token) {
-        (false, _) => {}
-        (true, Some(_)) => tracing::info!("orders need the token that the token file has now"),
-        (true, None) => tracing::warn!("there is no token any more: nobody may give orders"),
+    troubles.begin(Subject::Configuration, late.into());
+    let done = work.await;
+    troubles.end(Subject::Configuration);
+    done
+}
+
+/// For orders, and for reports.
+type TokenFiles = [Option<PathBuf>; 2];
+
+fn token_files(server: &Server) -> TokenFiles {
+    [server.token_file.clone(), server.report_token_file.clone()]
+}
+
+/// Who may write.
+struct Access {
+    writers: Writers,
+    troubles: Troubles,
+    files: TokenFiles,
+}
+
+impl Access {
+    /// Whoever has the token of now gives orders, and nobody else.
+    fn admit(&mut self, [token, reports]: [Option<Token>; 2], files: TokenFiles) {
+        self.files = files;
+        if self.writers.let_report(reports.as_ref().map(Token::as_str)) {
+            tracing::info!("reports need the token that its file has now, or the one for orders");
+        }
+        match (self.writers.become_those_of(token.as_ref().map(Token::as_str)), token) {
+            (false, _) => {}
+            (true, Some(_)) => tracing::info!("orders need the token that the token file has now"),
+            (true, None) => tracing::warn!("there is no token any more: nobody may give orders"),
+        }
+        self.troubles.end(Subject::TokenFile);
+        self.troubles.end(Subject::ReportTokenFile);
+    }
+
+    /// A token that others may know counts no more until the whole configuration is well again.
+    fn expose(&self, [orders, reports]: [Option<String>; 2]) {
+        if let Some(why) = orders {
+            self.writers.expose_orders(Some(&why));
+            self.troubles.begin(Subject::TokenFile, format!("no order is taken: {why}"));
+        }
+        if let Some(why) = reports {
+            self.writers.expose_reports(Some(&why));
+            let what = format!("no report is taken with the token for reports: {why}");
+            self.troubles.begin(Subject::ReportTokenFile, what);
+        }
     }
 }
 
@@ -97,6 +165,8 @@ struct Mark {
     modified: Option<SystemTime>,
     len: u64,
     inode: u64,
+    /// A file with a secret must be its owner's alone.
+    mode: u32,
 }
 
 struct Watch {
@@ -109,6 +179,7 @@ struct Watch {
     loaded: Vec<Option<Mark>>,
     /// While the newest is refused.
     retry: Option<Instant>,
+    troubles: Troubles,
 }
 
 /// Why it is time to load again.
@@ -125,7 +196,7 @@ impl Watch {
             tokio::select! {
                 _ = self.hangup.recv() => return Cause::Signal,
                 _ = self.look.tick() => {
-                    let now = marks(&self.files);
+                    let now = marks(&self.files, &self.troubles).await;
                     let is_still = now == self.seen;
                     self.seen = now;
                     if is_still && self.seen != self.loaded {
@@ -160,14 +231,17 @@ impl Watch {
     }
 }
 
-fn marks(files: &[PathBuf]) -> Vec<Option<Mark>> {
-    files.iter().map(|file| mark(file)).collect()
+async fn marks(files: &[PathBuf], troubles: &Troubles) -> Vec<Option<Mark>> {
+    let (files, none) = (files.to_owned(), vec![None; files.len()]);
+    let look = spawn_blocking(move || files.iter().map(|file| mark(file)).collect());
+    answered(look, LOOKING, HANGS, troubles).await.unwrap_or(none)
 }
 
 fn mark(file: &Path) -> Option<Mark> {
     use std::os::unix::fs::MetadataExt;
     let data = std::fs::metadata(file).ok()?;
-    Some(Mark { modified: data.modified().ok(), len: data.len(), inode: data.ino() })
+    let modified = data.modified().ok();
+    Some(Mark { modified, len: data.len(), inode: data.ino(), mode: data.mode() })
 }
 
 /// What a load brings.
@@ -179,21 +253,42 @@ struct Fresh {
     hooks: Vec<Hook>,
     /// For orders, and for reports.
     tokens: [Option<Token>; 2],
+    token_files: TokenFiles,
+}
+
+struct Refused {
+    faults: Vec<String>,
+    /// Why others may know the token for orders, and that for reports.
+    exposed: [Option<String>; 2],
+}
+
+impl Refused {
+    fn for_reason(why: &str) -> Refused {
+        Refused { faults: vec![why.into()], exposed: [None, None] }
+    }
 }
 
 /// On a thread of its own, which gives way to every other.
-async fn load(path: PathBuf, server: Server) -> Result<Fresh, Vec<String>> {
+async fn load(path: PathBuf, server: Server, tokens: TokenFiles) -> Result<Fresh, Refused> {
     let (done, loaded) = oneshot::channel();
     let loading = move || {
         priority::lower(priority::LOAD);
         // Nobody waits any more: the server stops.
-        let _ = done.send(fresh(&path, &server));
+        let loaded = fresh(&path, &server);
+        let refused = |faults| Refused { faults, exposed: tokens.map(exposed) };
+        let _ = done.send(loaded.map_err(refused));
     };
     let thread = std::thread::Builder::new().name("load".into()).spawn(loading);
     match thread {
-        Err(error) => Err(vec![format!("no thread to load with: {error}")]),
-        Ok(_) => loaded.await.unwrap_or_else(|_| Err(vec!["loading broke off".into()])),
+        Err(error) => Err(Refused::for_reason(&format!("no thread to load with: {error}"))),
+        Ok(_) => loaded.await.unwrap_or_else(|_| Err(Refused::for_reason("loading broke off"))),
     }
+}
+
+fn exposed(file: Option<PathBuf>) -> Option<String> {
+    let file = file?;
+    let token::Refused { message, help } = token::read(&file).err()?;
+    Some(format!("{} {message}; {help}", file.display()))
 }
 
 fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
@@ -208,8 +303,9 @@ fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
     let Config { server, files, certificate, hooks, zones, .. } = config;
     drop(zones);
     memory::give_back();
+    let token_files = token_files(&server);
     let tokens = [server.token, server.report_token];
-    Ok(Fresh { loaded: Box::new(loaded), files, certificate, hooks, tokens })
+    Ok(Fresh { loaded: Box::new(loaded), files, certificate, hooks, tokens, token_files })
 }
 
 /// Sockets and threads stay as they are over a reload.

@@ -3,15 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::cli::failure;
 use crate::cli::operate::{self, ServerArgs};
-use crate::cli::{failure, remote};
-use crate::cluster::check::Probe;
-use crate::cluster::pool::Pool;
-use crate::config::Config;
+use crate::cli::remote::{self, Reply};
 
 const PATH: &str = "/api/v1/push";
+const STATUS: &str = "/api/v1/status";
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
@@ -43,15 +42,18 @@ enum Reported {
 }
 
 pub fn run(args: &ReportArgs) -> ExitCode {
-    let (config, at, token) = match operate::reach(&args.server) {
+    let reached = operate::reach(&args.server);
+    let (at, token) = match reached.and_then(|server| Ok((server.at, server.report_token()?))) {
         Ok(reached) => reached,
         Err(code) => return code,
     };
-    let own = config.server.report_token.as_ref().map(|token| token.as_str().to_owned());
-    let Some(token) = own.or(token) else { return operate::no_token() };
     let pools = match &args.pool {
-        Some(pool) => vec![pool.as_str()],
-        None => waiting(&config, &args.node),
+        Some(pool) => vec![pool.clone()],
+        None => match remote::ask(at, STATUS, None) {
+            Ok(Reply { status: 200, body }) => waiting(&body, &args.node),
+            Ok(reply) => return operate::refused(&reply),
+            Err(error) => return failure(error),
+        },
     };
     if pools.is_empty() {
         return failure(format!(
@@ -73,11 +75,17 @@ pub fn run(args: &ReportArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The pools that have the node as a member, and wait for its reports.
-fn waiting<'a>(config: &'a Config, node: &str) -> Vec<&'a str> {
-    let waits = |pool: &&Pool| {
-        pool.all_checks().any(|check| matches!(check.probe, Probe::Push(_)))
-            && pool.membership.iter().any(|member| member.node.as_str() == node)
+/// The pools that have the node as a member and wait for its reports, by the server's own status:
+/// it may have loaded another configuration than the file has now.
+fn waiting(status: &Value, node: &str) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let is_push = |check: &Value| check["kind"] == "push";
+    let waits = |member: &Value| {
+        let all = || list(&member["checks"]).into_iter();
+        member["node"] == node
+            && (is_push(&member["check"]) || is_push(&member["deep"]) || all().any(|c| is_push(&c)))
     };
-    config.pools.iter().filter(waits).map(|pool| pool.name.as_str()).collect()
+    let pools = list(&status["pools"]).into_iter();
+    let waiting = pools.filter(|pool| list(&pool["members"]).iter().any(waits));
+    waiting.filter_map(|pool| Some(pool["name"].as_str()?.to_owned())).collect()
 }

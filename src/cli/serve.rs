@@ -5,20 +5,24 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cli::end::End;
 use crate::cli::runtimes::{Beside, Runtimes};
 use crate::cli::server::{self, Running};
-use crate::cli::{failure, faults, logging, supervisor};
+use crate::cli::supervisor::Supervisor;
+use crate::cli::{failure, faults, logging};
 use crate::config;
 
 pub fn run(path: &Path) -> ExitCode {
+    let end = End::listen();
     logging::init();
-    match Runtimes::new() {
-        Ok(runtimes) => runtimes.run(|beside| serve(path, beside)),
+    // Threads that hang in a system call are left behind.
+    match end.and_then(|end| Ok((end, Runtimes::new()?))) {
+        Ok((end, runtimes)) => runtimes.run(|beside| serve(path, beside, end)),
         Err(error) => failure(error),
     }
 }
 
-async fn serve(path: &Path, beside: Beside) -> ExitCode {
+async fn serve(path: &Path, beside: Beside, end: End) -> ExitCode {
     // From here on it asks for a reload; before, it would end the process.
     let hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,
@@ -33,14 +37,14 @@ async fn serve(path: &Path, beside: Beside) -> ExitCode {
         Ok(running) => running,
         Err(error) => return failure(error),
     };
+    end.serves();
     for address in &running.dns {
         tracing::info!("answering on {address}, UDP and TCP");
     }
     if let Some(dashboard) = running.dashboard {
         tracing::info!("dashboard on http://{dashboard}/");
     }
-    let result = until_signal(&mut running).await;
-    supervisor::stopping();
+    let result = until_asked(&mut running, &end).await;
     tracing::info!("stopping");
     running.stop().await;
     match result {
@@ -49,19 +53,23 @@ async fn serve(path: &Path, beside: Beside) -> ExitCode {
     }
 }
 
-/// Tells the supervisor when it is ready and that it lives, until SIGTERM or SIGINT.
-async fn until_signal(running: &mut Running) -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let life = async {
+/// Tells the supervisor when it is ready and that it lives, until it is to end.
+async fn until_asked(running: &mut Running, end: &End) -> std::io::Result<()> {
+    let (supervisor, mut death) = Supervisor::start(running.life())?;
+    let ready = async {
         server::until_ready(&mut running.status).await;
         tracing::info!("ready");
-        supervisor::ready();
-        supervisor::keep_alive(|| running.is_alive()).await
+        supervisor.ready();
+        std::future::pending::<()>().await;
     };
-    tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-        error = life => Err(error),
-    }
+    let result = tokio::select! {
+        () = end.asked() => Ok(()),
+        what = &mut death => {
+            let what = what.unwrap_or("the thread that looks after this server has ended");
+            Err(std::io::Error::other(what))
+        }
+        () = ready => Ok(()),
+    };
+    supervisor.stopping();
+    result
 }

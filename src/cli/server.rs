@@ -20,10 +20,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::cli::reload::{self, Followers};
 use crate::cli::runtimes::Beside;
+use crate::cli::supervisor::Life;
 use crate::cli::{descriptors, memory};
 use crate::clock;
+use crate::config::state_file::{self, Lock, LockFault};
 use crate::config::token::Token;
 use crate::config::{Config, Encrypted};
+use crate::control::disk;
 use crate::control::loaded::Loaded;
 use crate::control::status::Status;
 use crate::control::writer::{Control, Handle};
@@ -38,7 +41,7 @@ use crate::http::auth::Writers;
 use crate::http::{self, Dashboard};
 
 /// How long streams and the dashboard may take to finish.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+const STOP_LIMIT: Duration = Duration::from_secs(4);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,8 @@ pub enum StartFault {
     Bind(#[from] BindFault),
     #[error("dashboard {address}: {}", sockets::hint(.source, .address, "server.dashboard"))]
     Dashboard { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Lock(#[from] LockFault),
     #[error("the zones are too large: {0}")]
     TooLarge(#[from] crate::zone::store::TooLarge),
     #[error("{0}")]
@@ -67,6 +72,8 @@ pub struct Running {
     tasks: TaskTracker,
     control: Handle,
     hooks: hooks::Handle,
+    /// Of the state folder, to the end.
+    _lock: Option<Lock>,
 }
 
 /// Starts everything that `config` asks for: what decides here, and the rest `beside` it. `path` is
@@ -78,6 +85,7 @@ pub async fn start(
     beside: &Beside,
 ) -> Result<Running, StartFault> {
     let loaded = Loaded::build(&config, path, clock::now())?;
+    let lock = lock(&config.server.state)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.server.workers.unwrap_or(cores);
     let pinned = if config.server.pin { usable_cores() } else { vec![] };
@@ -91,6 +99,9 @@ pub async fn start(
         Some(address) => Some(listen(address, beside).await?),
         None => None,
     };
+    if let Err(unlocked) = &lock {
+        tracing::warn!("{unlocked}; another server may use it, too");
+    }
     let writers = Writers::new(config.server.token.as_ref().map(Token::as_str));
     writers.let_report(config.server.report_token.as_ref().map(Token::as_str));
     let listeners = {
@@ -126,7 +137,8 @@ pub async fn start(
         (threads, encrypted)
     };
     let nsid = config.server.nsid.as_deref();
-    let hooks = hooks::start(&config.hooks, control.turns(), &config.server.state, nsid);
+    let (turns, troubles) = (control.turns(), control.troubles());
+    let hooks = hooks::start(&config.hooks, turns, &config.server.state, nsid, troubles);
     let control = control.start();
     let dashboard_address = dashboard.as_ref().map(|(address, _)| *address);
     if let Some((_, listener)) = dashboard {
@@ -138,6 +150,8 @@ pub async fn start(
             commands: control.commands.clone(),
             reports: control.reports.clone(),
             writers: writers.clone(),
+            pulse: control.pulse.clone(),
+            troubles: control.troubles.clone(),
         };
         let serve = http::serve(listener, dashboard, stop.clone().cancelled_owned());
         tasks.spawn_on(serve, &beside.operate);
@@ -153,6 +167,7 @@ pub async fn start(
         encrypted: encrypted.clone(),
         hooks: hooks.clone(),
         writers,
+        troubles: control.troubles.clone(),
     };
     let reloading = reload::watch(path.to_owned(), server, files, followers, hangup);
     let stopped = stop.clone();
@@ -168,7 +183,20 @@ pub async fn start(
         tasks,
         control,
         hooks,
+        _lock: lock.ok(),
     })
+}
+
+/// Of the state folder. One that cannot be locked, or does not answer, is used all the same: the
+/// nodes' health and the answers do not depend on it. The inner error says why.
+fn lock(folder: &Path) -> Result<Result<Lock, String>, LockFault> {
+    let its = folder.to_owned();
+    match disk::at_start(move || state_file::lock(&its)) {
+        Some(Ok(lock)) => Ok(Ok(lock)),
+        Some(Err(fault @ LockFault::InUse { .. })) => Err(fault),
+        Some(Err(fault)) => Ok(Err(fault.to_string())),
+        None => Ok(Err(format!("{} does not answer", folder.display()))),
+    }
 }
 
 /// The cores that this process may use; none when the system does not say.
@@ -219,11 +247,25 @@ pub async fn until_ready(status: &mut watch::Receiver<Arc<Status>>) {
 }
 
 impl Running {
-    /// Whether every thread that answers is still there.
-    pub fn is_alive(&self) -> bool {
-        self.workers.iter().all(|worker| !worker.is_finished()) && self.status.has_changed().is_ok()
+    /// Asks, from any thread, whether queries are answered and verdicts made.
+    pub fn life(&self) -> impl Fn() -> Life + Send + 'static {
+        let workers: Vec<_> = self.workers.iter().map(udp::Worker::runs).collect();
+        let (status, pulse) = (self.status.clone(), self.control.pulse.clone());
+        move || {
+            if workers.iter().any(|runs| !runs.load(Ordering::Acquire)) {
+                return Life::Ended("a thread that answers queries has ended");
+            }
+            if status.has_changed().is_err() {
+                return Life::Ended("the control loop has ended");
+            }
+            match pulse.check() {
+                Ok(()) => Life::Well,
+                Err(standstill) => Life::StandsStill(standstill.to_string()),
+            }
+        }
     }
 
+    /// Within 4.3 s: connections beside the writer, and after it the hooks.
     pub async fn stop(self) {
         self.stop_workers.store(true, Ordering::Relaxed);
         self.workers.iter().for_each(udp::Worker::stop);
@@ -235,11 +277,16 @@ impl Running {
                 encrypted.ended().await;
             }
         };
-        if timeout(STOP_LIMIT, streams).await.is_err() {
-            tracing::warn!("connections were still open after {STOP_LIMIT:?}");
-        }
-        self.control.stop().await;
-        self.hooks.stop().await;
+        let streams = async {
+            if timeout(STOP_LIMIT, streams).await.is_err() {
+                tracing::warn!("connections were still open after {STOP_LIMIT:?}");
+            }
+        };
+        let decisions = async {
+            self.control.stop().await;
+            self.hooks.stop().await;
+        };
+        tokio::join!(streams, decisions);
         self.workers.into_iter().for_each(udp::Worker::join);
     }
 }

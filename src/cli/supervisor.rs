@@ -1,32 +1,105 @@
 //! What systemd is told (sd_notify): ready, alive, stopping. Without systemd nothing happens.
+//!
+//! By a thread of its own: systemd's socket may be full, and the watchdog must hear nothing from a
+//! runtime that stands still.
 
-use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
 use std::time::Duration;
+use std::{io, mem};
 
 use sd_notify::NotifyState;
+use tokio::sync::oneshot;
 
 /// How often life is looked for where no watchdog asks.
 const LOOK: Duration = Duration::from_secs(1);
+/// For systemd to hear that the server stops.
+const STOPPING: Duration = Duration::from_millis(200);
 
-pub fn ready() {
-    notify(NotifyState::Ready);
+/// Whether verdicts are made and queries answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Life {
+    Well,
+    /// The watchdog hears nothing until it goes on.
+    StandsStill(String),
+    /// Nothing but a new start helps.
+    Ended(&'static str),
 }
 
-pub fn stopping() {
-    notify(NotifyState::Stopping);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Ready,
+    Stopping,
 }
 
-/// Returns when `is_alive` says no: then whoever supervises should start it again. Twice in each
-/// watchdog interval systemd hears of it.
-pub async fn keep_alive(is_alive: impl Fn() -> bool) -> io::Error {
-    let interval = sd_notify::watchdog_enabled().map_or(LOOK, |limit| LOOK.min(limit / 2));
-    let mut ticks = tokio::time::interval(interval);
-    loop {
-        ticks.tick().await;
-        if !is_alive() {
-            return io::Error::other("a thread that answers queries has ended");
+#[derive(Debug)]
+pub struct Supervisor {
+    words: SyncSender<Word>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
+}
+
+impl Supervisor {
+    /// Twice in each watchdog interval systemd hears that `life` is well, once it is told ready.
+    /// The receiver gets why there is no life any more.
+    pub fn start(
+        life: impl Fn() -> Life + Send + 'static,
+    ) -> io::Result<(Supervisor, oneshot::Receiver<&'static str>)> {
+        let (words, heard) = sync_channel(2);
+        let (mark, ended) = sync_channel(0);
+        let (dead, death) = oneshot::channel();
+        let run = move || {
+            watch(&heard, life, dead);
+            drop(mark);
+        };
+        thread::Builder::new().name("supervisor".into()).spawn(run)?;
+        Ok((Supervisor { words, ended }, death))
+    }
+
+    pub fn ready(&self) {
+        let _ = self.words.try_send(Word::Ready);
+    }
+
+    /// Waits a bounded time until it is said.
+    pub fn stopping(self) {
+        if self.words.try_send(Word::Stopping).is_ok() {
+            let _ = self.ended.recv_timeout(STOPPING);
         }
-        notify(NotifyState::Watchdog);
+    }
+}
+
+fn watch(words: &Receiver<Word>, life: impl Fn() -> Life, dead: oneshot::Sender<&'static str>) {
+    let interval = sd_notify::watchdog_enabled().map_or(LOOK, |limit| LOOK.min(limit / 2));
+    let (mut is_ready, mut stood_still, mut dead) = (false, false, Some(dead));
+    loop {
+        match words.recv_timeout(interval) {
+            Ok(Word::Ready) => {
+                notify(NotifyState::Ready);
+                is_ready = true;
+            }
+            Ok(Word::Stopping) => return notify(NotifyState::Stopping),
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let now = life();
+        let stands_still = matches!(now, Life::StandsStill(_));
+        let before = mem::replace(&mut stood_still, stands_still);
+        match now {
+            Life::Well if is_ready => notify(NotifyState::Watchdog),
+            Life::Well => {}
+            Life::StandsStill(what) if !before => {
+                tracing::error!("{what}; the watchdog is not told that this server lives");
+            }
+            Life::StandsStill(_) => {}
+            Life::Ended(what) => {
+                if let Some(dead) = dead.take() {
+                    let _ = dead.send(what);
+                }
+            }
+        }
+        if before && !stands_still {
+            tracing::info!("verdicts are made again");
+        }
     }
 }
 

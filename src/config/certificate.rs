@@ -11,8 +11,7 @@
 //! Nothing is checked that only clients can know: whether they trust the issuer, which name they
 //! will ask for.
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +24,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::cluster::trust::Authorities;
 use crate::cluster::validity::{self, Validity};
+use crate::config::read;
 
 /// Octets of one of the files.
 const MAX_FILE: u64 = 1 << 20;
@@ -186,14 +186,12 @@ fn read_key(
 /// What is in the file, and its mode.
 fn open(file: &Path) -> Result<(Vec<u8>, u32), CertificateFault> {
     let read = || {
-        let opened = fs::File::open(file)?;
-        let mode = opened.metadata()?.mode();
-        let mut text = vec![];
-        opened.take(MAX_FILE + 1).read_to_end(&mut text)?;
+        let (opened, metadata) = read::open(file)?;
+        let mut text = read::content(&opened, MAX_FILE)?;
         if text.starts_with(BYTE_ORDER_MARK) {
             text.drain(..BYTE_ORDER_MARK.len());
         }
-        Ok((text, mode))
+        Ok((text, metadata.mode()))
     };
     match read() {
         Ok((text, _)) if text.len() as u64 > MAX_FILE => {
@@ -208,6 +206,7 @@ fn open(file: &Path) -> Result<(Vec<u8>, u32), CertificateFault> {
 mod tests {
     use super::*;
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
     use tempfile::TempDir;

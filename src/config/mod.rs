@@ -14,6 +14,7 @@ pub mod cookie;
 pub mod fault;
 pub mod positions;
 pub mod raw;
+pub mod reach;
 pub mod read;
 pub mod schema;
 pub mod simulation;

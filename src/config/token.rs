@@ -1,7 +1,6 @@
 //! The bearer token of the API: read here, because only `config` opens files.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -50,21 +49,24 @@ pub fn read(path: &Path) -> Result<Option<Token>, Refused> {
 
 /// The text of a file that nobody but its owner may read or write; `None` when there is none.
 pub fn owners_text(path: &Path) -> Result<Option<String>, Refused> {
-    let metadata = match fs::metadata(path) {
+    let (file, metadata) = match read::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(refused(&format!("cannot be read: {error}"), "mend its owner")),
-        Ok(metadata) => metadata,
+        Err(error) => return Err(in_parts(&read::opening(&error))),
+        Ok(opened) => opened,
     };
     let mode = metadata.permissions().mode();
-    if metadata.is_file() && mode & 0o077 != 0 {
+    if mode & 0o077 != 0 {
         let message = format!("may be read or written by others (mode {:03o})", mode & 0o777);
         return Err(refused(&message, &format!("run `chmod 600 {}`", path.display())));
     }
-    let text = read::text(path, MAX_TOKEN).map_err(|told| match told.rsplit_once("; ") {
+    read::text_of(&file, MAX_TOKEN).map(Some).map_err(|told| in_parts(&told))
+}
+
+fn in_parts(told: &str) -> Refused {
+    match told.rsplit_once("; ") {
         Some((message, help)) => refused(message, help),
-        None => refused(&told, "mend its owner or mode"),
-    })?;
-    Ok(Some(text))
+        None => refused(told, "mend its owner or mode"),
+    }
 }
 
 pub fn refused(message: &str, help: &str) -> Refused {
@@ -74,6 +76,7 @@ pub fn refused(message: &str, help: &str) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn file(text: &str, mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
         let dir = tempfile::tempdir().unwrap();

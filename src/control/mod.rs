@@ -25,6 +25,9 @@
 //! | [`board`] | decides: which part of it is brought up to date, and when |
 //! | [`journal`] | what happened, for log, page and hooks |
 //! | [`turns`] | changes of standing, on their way to the hooks |
+//! | [`pulse`] | whether verdicts are made |
+//! | [`troubles`] | what is wrong with the server's own files |
+//! | [`disk`] | does: work on a disk that may not answer |
 //! | [`versioned`] | does: reads and writes the files of the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
 
@@ -35,6 +38,7 @@ pub mod checks;
 pub mod common;
 pub mod controls;
 pub mod damping;
+pub mod disk;
 pub mod event;
 pub mod explain;
 pub mod journal;
@@ -43,6 +47,7 @@ pub mod loaded;
 pub mod moves;
 pub mod orders;
 pub mod overrides;
+pub mod pulse;
 pub mod push;
 pub mod recorder;
 pub mod report;
@@ -53,6 +58,7 @@ pub mod state;
 pub mod status;
 pub mod store;
 pub mod suspicion;
+pub mod troubles;
 pub mod turns;
 pub mod versioned;
 pub mod watched;

@@ -1,16 +1,30 @@
 //! Brings the operator's orders to the disk without making the writer wait for it, and from there
 //! when the start could not read them.
+//!
+//! | the disk | an order |
+//! |---|---|
+//! | is free | is written |
+//! | is busy | waits, behind at most [`WAITING`] others |
+//! | has not answered for [`disk::PATIENCE`] | is refused, and so are those that wait |
 
+use std::collections::VecDeque;
 use std::future;
 use std::path::PathBuf;
 
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::Instant;
 
 use crate::clock::Moment;
 use crate::cluster::operator::Override;
+use crate::control::disk;
 use crate::control::event::{Acknowledged, Refusal};
 use crate::control::overrides;
+use crate::control::request::Request;
+use crate::control::troubles::{Subject, Troubles};
+
+/// Orders that wait for the one under way.
+const WAITING: usize = 16;
 
 pub type Reply = oneshot::Sender<Result<Acknowledged, Refusal>>;
 
@@ -28,20 +42,33 @@ pub struct Recorder {
     /// Why the orders of earlier runs cannot be read. While they cannot, nothing is written.
     unread: Option<String>,
     under_way: Option<(Vec<Override>, Reply)>,
+    waiting: VecDeque<(Request, Reply)>,
     task: Option<JoinHandle<Recorded>>,
+    /// When that began.
+    begun: Instant,
+    troubles: Troubles,
 }
 
 impl Recorder {
-    /// And the orders of earlier runs. Blocks.
-    pub fn new(folder: PathBuf, now: Moment) -> (Recorder, Vec<Override>) {
-        let recalled = overrides::recall(&folder, now);
+    /// And the orders of earlier runs. Blocks, for a bounded time.
+    pub fn new(folder: PathBuf, troubles: Troubles, now: Moment) -> (Recorder, Vec<Override>) {
+        let from = folder.clone();
+        let recalled = disk::at_start(move || overrides::recall(&from, now));
+        let late = || Err("the state folder does not answer, so its orders cannot be read".into());
+        let recalled = recalled.unwrap_or_else(late);
         let unread = recalled.as_ref().err().cloned();
         if let Some(error) = &unread {
-            tracing::warn!(
-                "{error}; no operator's order is known, and none is taken, until it can"
-            );
+            troubles.begin(Subject::Orders, unreadable(error));
         }
-        let recorder = Recorder { folder, unread, under_way: None, task: None };
+        let recorder = Recorder {
+            folder,
+            unread,
+            under_way: None,
+            waiting: VecDeque::new(),
+            task: None,
+            begun: Instant::now(),
+            troubles,
+        };
         (recorder, recalled.unwrap_or_default())
     }
 
@@ -65,15 +92,47 @@ impl Recorder {
         let folder = self.folder.clone();
         let write = move || Recorded::Written(overrides::write(&folder, &overrides, now));
         self.task = Some(spawn_blocking(write));
+        self.begun = Instant::now();
     }
 
-    /// Tries again to read what could not be read before.
-    pub fn read_again(&mut self, now: Moment) {
+    /// An order that comes while it is busy.
+    pub fn wait(&mut self, request: Request, reply: Reply) {
+        if self.is_late() {
+            refuse(reply, disk::late(Subject::Orders));
+        } else if self.waiting.len() == WAITING {
+            refuse(reply, format!("{WAITING} orders wait for the disk"));
+        } else {
+            self.waiting.push_back((request, reply));
+        }
+    }
+
+    /// The oldest that waits, once it is free.
+    pub fn next(&mut self) -> Option<(Request, Reply)> {
+        match self.is_busy() {
+            true => None,
+            false => self.waiting.pop_front(),
+        }
+    }
+
+    /// To be called each second: nothing waits for a disk that does not answer, and what could not
+    /// be read before is tried again.
+    pub fn look(&mut self, now: Moment) {
+        if self.is_late() {
+            self.troubles.begin(Subject::Orders, disk::late(Subject::Orders));
+            for (_, reply) in self.waiting.drain(..) {
+                refuse(reply, disk::late(Subject::Orders));
+            }
+        }
         if self.unread.is_some() && !self.is_busy() {
             let folder = self.folder.clone();
             let read = move || Recorded::Read(overrides::recall(&folder, now));
             self.task = Some(spawn_blocking(read));
+            self.begun = Instant::now();
         }
+    }
+
+    fn is_late(&self) -> bool {
+        self.is_busy() && self.begun.elapsed() >= disk::PATIENCE
     }
 
     /// Waits for what is under way; for ever, when nothing is.
@@ -85,6 +144,11 @@ impl Recorder {
         if let Recorded::Read(read) = &recorded {
             self.unread = read.as_ref().err().cloned();
         }
+        match &self.unread {
+            // Of a write that failed whoever gave the order is told.
+            None => self.troubles.end(Subject::Orders),
+            Some(error) => self.troubles.begin(Subject::Orders, unreadable(error)),
+        }
         recorded
     }
 
@@ -92,4 +156,13 @@ impl Recorder {
     pub fn end(&mut self) -> Option<(Vec<Override>, Reply)> {
         self.under_way.take()
     }
+}
+
+fn unreadable(error: &str) -> String {
+    format!("{error}; no operator's order is known, and none is taken, until it can")
+}
+
+/// Whoever asked may be gone.
+fn refuse(reply: Reply, why: String) {
+    drop(reply.send(Err(Refusal::NotKept(why))));
 }

@@ -178,6 +178,7 @@ fn rotation(
     };
     let watched = || all.iter().map(|check| &check.watched);
     CheckStatus {
+        kind: "several",
         probe: format!("{need} {}", names.join(", ")),
         state: checked.state().as_str(),
         progress: progress(checked.state()),
@@ -228,6 +229,7 @@ fn check_status(
 ) -> CheckStatus {
     let state = watched.state();
     CheckStatus {
+        kind: check.probe.kind(),
         probe: describe(member.probed(check), &check.probe),
         state: state.as_str(),
         progress: progress(state),

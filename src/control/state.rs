@@ -83,6 +83,8 @@ impl ControlState {
         let mut numbers = Numbers::default();
         let (pools, plan) = roster::first(&loaded.pools, kept, &mut numbers, now);
         let unheard = pools.iter().flat_map(|p| &p.members).flat_map(|m| m.check.asked()).collect();
+        // Without pools there is nothing to wait for.
+        let unheard = Some(unheard).filter(|_| !pools.is_empty());
         let mut state = ControlState {
             started: now,
             loaded,
@@ -95,7 +97,7 @@ impl ControlState {
             orders_change: None,
             numbers,
             places: HashMap::new(),
-            unheard: Some(unheard),
+            unheard,
             unsettled: Pools::new(),
             doubtful: Pools::new(),
             changed: Pools::new(),

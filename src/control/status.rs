@@ -155,6 +155,8 @@ pub struct NamedCheckStatus {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckStatus {
+    /// `http`, `tcp`, `push` …: the key in config.yaml; `several`: the verdict of `checks`.
+    pub kind: &'static str,
     /// What is probed, in words: `GET http://192.0.2.18:80/health`.
     pub probe: String,
     /// unknown, up, falling, down or rising.

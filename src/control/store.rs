@@ -23,7 +23,10 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::{Clock, Moment};
+use crate::config::state_file;
 use crate::control::damping::Falls;
+use crate::control::disk;
+use crate::control::troubles::{Subject, Troubles};
 use crate::control::turns::Told;
 use crate::control::versioned;
 use crate::pace;
@@ -113,7 +116,22 @@ impl KeptPool {
     }
 }
 
-/// What an earlier run kept, if it is of use. Blocks.
+/// What an earlier run kept, if it is of use. Blocks, for a bounded time.
+pub fn recall_within(folder: &Path, now: Moment) -> Vec<KeptPool> {
+    let from = folder.to_owned();
+    let work = move || {
+        let kept = recall(&from, now);
+        state_file::sweep(&from);
+        kept
+    };
+    disk::at_start(work).unwrap_or_else(|| {
+        let shown = folder.display();
+        tracing::warn!("{shown} does not answer, so nothing is remembered");
+        vec![]
+    })
+}
+
+/// The same for as long as it takes.
 pub fn recall(folder: &Path, now: Moment) -> Vec<KeptPool> {
     let file = folder.join(FILE);
     let content = match versioned::recalled(&file, now.wall(), "so nothing is remembered", parse) {
@@ -144,9 +162,13 @@ fn parse(content: &[u8]) -> Result<Content<Vec<KeptPool>>, String> {
 }
 
 /// Writes whatever `kept` shows until its sender is gone, and then once more.
-pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>, clock: Clock) {
+pub async fn keep(
+    folder: PathBuf,
+    mut kept: watch::Receiver<Keepable>,
+    clock: Clock,
+    troubles: Troubles,
+) {
     let file = Arc::new(folder.join(FILE));
-    let mut well = true;
     loop {
         let ended = timeout(REWRITE, kept.changed()).await.is_ok_and(|changed| changed.is_err());
         let now = kept.borrow_and_update().clone();
@@ -155,10 +177,8 @@ pub async fn keep(folder: PathBuf, mut kept: watch::Receiver<Keepable>, clock: C
                 let _ = timeout(BEHIND, told.heeded()).await;
             }
             let (file, now) = (Arc::clone(&file), clock());
-            let written = tokio::task::spawn_blocking(move || write(&file, &pools, now)).await;
-            let written = written.unwrap_or_else(|_| Err("the write was ended".into()));
-            tell(&written, well);
-            well = written.is_ok();
+            let write = move || write(&file, &pools, now);
+            let _ = disk::ask(&troubles, Subject::Standings, write).await;
         }
         if ended {
             return;
@@ -173,13 +193,4 @@ fn write(file: &Path, pools: &[Arc<KeptPool>], now: Moment) -> Result<(), String
     let content = Content { version: VERSION, written: now.wall(), pools };
     let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
     versioned::write(file, &content)
-}
-
-/// One line when it begins to go wrong and one when that is over.
-fn tell(written: &Result<(), String>, well: bool) {
-    match (written, well) {
-        (Ok(()), true) | (Err(_), false) => {}
-        (Ok(()), false) => tracing::info!("the state is kept again"),
-        (Err(error), true) => tracing::warn!("the state is not kept: {error}"),
-    }
 }

@@ -5,6 +5,8 @@
 //! decision waits for more than one of them. What time alone changes is done when it is due. When
 //! the clock on the wall was set, what is shown and kept follows it within `TELL`.
 
+mod operate;
+
 use std::future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,24 +15,25 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{self, Clock, Moment};
 use crate::cluster::check::{Check, Probe};
 use crate::cluster::operator::Override;
-use crate::config::state_file;
 use crate::control::answers::Pools;
 use crate::control::board::Board;
-use crate::control::event::{Acknowledged, Command, Event, Refusal, Report};
+use crate::control::event::{Command, Event, Report};
 use crate::control::loaded::Loaded;
+use crate::control::pulse::{Pulse, Rounds};
 use crate::control::push::NotTaken;
-use crate::control::recorder::{Recorded, Recorder};
+use crate::control::recorder::Recorder;
 use crate::control::report;
 use crate::control::roster::{Errands, Plan};
 use crate::control::state::ControlState;
 use crate::control::status::Status;
 use crate::control::store::{self, Keepable, ToKeep};
+use crate::control::troubles::Troubles;
 use crate::control::turns::{self, Teller, Turns};
 use crate::health::Observation;
 use crate::health::probe::Prober;
@@ -47,6 +50,8 @@ const TELL: Duration = Duration::from_secs(1);
 
 /// The wall clock was set when between two ticks it went so much more or less than the time did.
 const SET: SignedDuration = SignedDuration::from_secs(2);
+/// For the disk to take the state at the end.
+const KEEPING: Duration = Duration::from_secs(1);
 
 /// Ready to begin: the first snapshot is there, no probe has been sent.
 #[derive(Debug)]
@@ -59,6 +64,7 @@ pub struct Control {
     teller: Option<Teller>,
     /// Probes in flight at a time.
     concurrent: usize,
+    troubles: Troubles,
 }
 
 /// The running task, from the outside.
@@ -67,6 +73,8 @@ pub struct Handle {
     pub status: watch::Receiver<Arc<Status>>,
     pub commands: mpsc::Sender<Command>,
     pub reports: mpsc::Sender<Report>,
+    pub pulse: Pulse,
+    pub troubles: Troubles,
     stop: CancellationToken,
     ended: CancellationToken,
     task: JoinHandle<()>,
@@ -74,19 +82,27 @@ pub struct Handle {
 
 impl Control {
     /// Reads what an earlier run kept in `folder`, and makes the answers to begin with: those of
-    /// the members that served then, or of all, as far as the operator's orders let them. Blocks.
+    /// the members that served then, or of all, as far as the operator's orders let them. Blocks,
+    /// for a bounded time.
     pub fn new(loaded: Box<Loaded>, folder: PathBuf) -> (Control, Reader) {
         let now = clock::now();
-        let kept = store::recall(&folder, now);
-        state_file::sweep(&folder);
+        let troubles = Troubles::default();
+        let kept = store::recall_within(&folder, now);
         let (mut state, plan) = ControlState::new(loaded, &kept, now);
-        let (recorder, overrides) = Recorder::new(folder.clone(), now);
+        let (recorder, overrides) = Recorder::new(folder.clone(), troubles.clone(), now);
         state.put_overrides(overrides, now);
         state.warn_of_strangers();
         state.take_changed();
         let (publisher, reader) = channel(snapshot(&state, None));
         let (teller, concurrent) = (None, CONCURRENT);
-        (Control { state, plan, publisher, folder, recorder, teller, concurrent }, reader)
+        let control =
+            Control { state, plan, publisher, folder, recorder, teller, concurrent, troubles };
+        (control, reader)
+    }
+
+    /// What is wrong with the files of the state folder, and with others of this server.
+    pub fn troubles(&self) -> Troubles {
+        self.troubles.clone()
     }
 
     /// Every change of standing from now on.
@@ -108,7 +124,8 @@ impl Control {
 
     /// The same by another clock.
     pub fn start_by(self, clock: Clock) -> Handle {
-        let Control { state, plan, publisher, folder, recorder, teller, concurrent } = self;
+        let Control { state, plan, publisher, folder, recorder, teller, concurrent, troubles } =
+            self;
         let (schedule, observations) = Schedule::with(concurrent);
         let (commands, orders) = mpsc::channel(COMMANDS);
         let (reports, reported) = mpsc::channel(REPORTS);
@@ -116,7 +133,9 @@ impl Control {
         let board = Board::new(&state, now);
         let (status, told) = watch::channel(Arc::new(report::whole(board.told(), &state, now)));
         let (kept, keepable) = watch::channel(None);
-        let keeper = tokio::spawn(store::keep(folder, keepable, Arc::clone(&clock)));
+        let keep = store::keep(folder, keepable, Arc::clone(&clock), troubles.clone());
+        let keeper = tokio::spawn(keep);
+        let pulse = Pulse::default();
         let stop = CancellationToken::new();
         let round_end = Instant::now() + state.first_round();
         let mut writer = Writer {
@@ -132,6 +151,7 @@ impl Control {
             is_stale: false,
             set: now.set(),
             is_to_rewrite: false,
+            rounds: Rounds::new(pulse.clone()),
         };
         writer.follow(plan);
         writer.tell_news();
@@ -142,9 +162,11 @@ impl Control {
             writer.run(observations, (orders, reported), round_end, stopped).await;
             // Without the sender the keeper writes once more and ends.
             drop(writer);
-            let _ = keeper.await;
+            if timeout(KEEPING, keeper).await.is_err() {
+                tracing::warn!("the disk is slow: the newest state may not be kept");
+            }
         });
-        Handle { status: told, commands, reports, stop, ended, task }
+        Handle { status: told, commands, reports, pulse, troubles, stop, ended, task }
     }
 }
 
@@ -183,6 +205,7 @@ struct Writer {
     set: SignedDuration,
     /// The operator's orders are on the disk by a clock that is another now.
     is_to_rewrite: bool,
+    rounds: Rounds,
 }
 
 impl Writer {
@@ -196,6 +219,7 @@ impl Writer {
         let mut ticks = interval(TELL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.rounds.pulse.looped();
             let was_ready = self.state.is_ready();
             let round = async {
                 match was_ready {
@@ -210,13 +234,11 @@ impl Writer {
                     Some(wait) => sleep(wait).await,
                 }
             };
-            // One order at a time: the next one builds upon what the disk has.
-            let is_free = !self.recorder.is_busy();
             let event = tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.end(),
                 recorded = self.recorder.done() => Event::Recorded(recorded),
-                Some(command) = orders.recv(), if is_free => Event::Command(command),
+                Some(command) = orders.recv() => Event::Command(command),
                 () = round => Event::RoundOver,
                 () = due => Event::Due,
                 Some(report) = reports.recv() => Event::Report(report),
@@ -238,7 +260,8 @@ impl Writer {
                 // What the first round found is told of everybody.
                 changed = self.state.all();
             }
-            if passed || !changed.is_empty() {
+            let became_ready = self.state.is_ready() && !was_ready;
+            if passed || became_ready || !changed.is_empty() {
                 self.publish(&changed, now);
             }
             self.run_errands();
@@ -258,6 +281,7 @@ impl Writer {
     fn take(&mut self, event: Event, now: Moment) {
         match event {
             Event::Observation(observation) => {
+                self.rounds.observe(observation.target);
                 self.state.observe(&observation, now);
                 self.is_stale = true;
             }
@@ -271,70 +295,24 @@ impl Writer {
                 self.state.refuse(faults, now);
                 self.tell();
             }
-            Event::Command(Command::Operate(request, reply)) => {
-                let decided = match self.recorder.unread() {
-                    Some(error) => Err(Refusal::NotKept(error.into())),
-                    None => self.state.decide(&request, now).map_err(Refusal::Faults),
-                };
-                match decided {
-                    Ok(overrides) => self.recorder.write(overrides, reply, now),
-                    // Whoever asked may be gone.
-                    Err(refusal) => drop(reply.send(Err(refusal))),
+            Event::Command(Command::Operate(request, reply)) => self.operate(request, reply, now),
+            Event::Recorded(recorded) => {
+                self.recorded(recorded, now);
+                while let Some((request, reply)) = self.recorder.next() {
+                    self.operate(request, reply, now);
                 }
-            }
-            Event::Recorded(Recorded::Written(written)) => {
-                self.is_to_rewrite &= written.is_err();
-                self.acknowledge(written, now);
-            }
-            Event::Recorded(Recorded::Read(Err(_))) => {}
-            Event::Recorded(Recorded::Read(Ok(overrides))) => {
-                tracing::info!("the file of the operator's orders can be read: they count");
-                self.put_overrides(overrides, now);
-                self.state.warn_of_strangers();
             }
             Event::RoundOver => self.state.end_first_round(),
             Event::Due | Event::Idle => {}
             Event::Tick => {
                 self.publisher.release();
-                self.recorder.read_again(now);
+                self.recorder.look(now);
                 self.follow_wall_clock(now);
                 if self.is_stale && self.board.begin_round() {
                     self.is_stale = false;
                 }
             }
         }
-    }
-
-    /// What is shown and kept has the time of the wall clock in it.
-    fn follow_wall_clock(&mut self, now: Moment) {
-        let by = now.set() - std::mem::replace(&mut self.set, now.set());
-        if by.abs() > SET {
-            self.state.note_set_clock(by, now);
-            self.is_stale = true;
-            self.is_to_rewrite = !self.state.overrides.is_empty();
-            // The same, by another clock.
-            self.kept.send_modify(|_| {});
-        }
-        if self.is_to_rewrite && !self.recorder.is_busy() && self.recorder.unread().is_none() {
-            self.recorder.rewrite(self.state.overrides.clone(), now);
-        }
-    }
-
-    /// Only now the order counts; and only when it does, whoever gave it is told so.
-    fn acknowledge(&mut self, written: Result<(), String>, now: Moment) {
-        let Some((overrides, reply)) = self.recorder.end() else { return };
-        let result = match written {
-            Ok(()) => {
-                self.put_overrides(overrides, now);
-                Ok(Acknowledged { overrides: self.status.borrow().overrides.clone() })
-            }
-            Err(error) => {
-                tracing::warn!("an operator's order is refused, as it cannot be kept: {error}");
-                Err(Refusal::NotKept(error))
-            }
-        };
-        // Whoever asked may be gone; the order stays.
-        let _ = reply.send(result);
     }
 
     /// Brings it to whoever waits for it, without waiting.
@@ -350,6 +328,7 @@ impl Writer {
 
     /// Starts and stops timers.
     fn follow(&mut self, plan: Plan) {
+        self.rounds.follow(&plan);
         for target in plan.stop {
             self.schedule.stop(target);
         }

@@ -13,12 +13,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Wall, wall};
-use crate::control::versioned;
+use crate::control::troubles::{Subject, Troubles};
+use crate::control::{disk, versioned};
 use crate::hooks::event::Event;
 
 /// Name of the file in the state folder.
@@ -118,6 +118,7 @@ pub struct Keeper<K> {
     pub heeded: watch::Sender<u64>,
     /// What the file has; `None` while it cannot be read, and so is not written over.
     pub on_disk: Option<Kept>,
+    pub troubles: Troubles,
 }
 
 impl<K: Keepable> Keeper<K> {
@@ -131,7 +132,6 @@ impl<K: Keepable> Keeper<K> {
                 () = self.changed.notified(), if well => false,
             };
             let kept = self.bring_to_disk().await;
-            tell(&kept, well);
             well = kept.is_ok();
             if is_last {
                 return;
@@ -141,11 +141,10 @@ impl<K: Keepable> Keeper<K> {
     }
 
     async fn bring_to_disk(&mut self) -> Result<(), String> {
-        let ended = |_| "the disk was not asked".to_owned();
         if self.on_disk.is_none() {
             let folder = self.folder.clone();
-            let read = spawn_blocking(move || recall(&folder, wall(Wall::Kept)));
-            let kept = read.await.map_err(ended)??;
+            let read = move || recall(&folder, wall(Wall::Kept));
+            let kept = disk::ask(&self.troubles, Subject::Hooks, read).await?;
             self.on_disk = Some(kept.clone());
             self.of.put_first(kept);
         }
@@ -153,20 +152,12 @@ impl<K: Keepable> Keeper<K> {
         let now = self.of.waiting();
         if self.on_disk.as_ref() != Some(&now) {
             let (file, content) = (self.folder.join(FILE), now.content());
-            spawn_blocking(move || versioned::write(&file, &content)).await.map_err(ended)??;
+            let write = move || versioned::write(&file, &content);
+            disk::ask(&self.troubles, Subject::Hooks, write).await?;
             self.on_disk = Some(now);
         }
         self.heeded.send_replace(passed_on);
         Ok(())
-    }
-}
-
-/// One line when it begins to go wrong and one when that is over.
-fn tell(kept: &Result<(), String>, well: bool) {
-    match (kept, well) {
-        (Ok(()), true) | (Err(_), false) => {}
-        (Ok(()), false) => tracing::info!("what waits for hooks is kept again"),
-        (Err(error), true) => tracing::warn!("what waits for hooks is not kept: {error}"),
     }
 }
 

@@ -32,14 +32,20 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Wall, wall};
 use crate::cluster::hook::Hook;
+use crate::control::disk;
+use crate::control::troubles::{Subject, Troubles};
 use crate::control::turns::{Turn, Turns};
 use crate::hooks::event::{Event, next_id};
 use crate::hooks::kept::{Keepable, Keeper, Kept};
 use crate::hooks::line::{Inner, Line};
 use crate::hooks::status::HookStatus;
 
-/// How long a stop waits for what is not delivered yet, and then for the disk.
+/// How long a stop waits for what is not delivered yet.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// Then for deliveries that are broken off.
+const BREAK_OFF: Duration = Duration::from_millis(100);
+/// Then for the disk.
+const KEEPING: Duration = Duration::from_secs(1);
 
 /// The running hooks, from the outside.
 #[derive(Debug, Clone, Default)]
@@ -64,19 +70,29 @@ struct Running {
 }
 
 /// Within a tokio runtime. What an earlier run did not deliver, by the file in `folder`, comes
-/// first. `server` is the NSID. Ends when the writer has and all is delivered. Blocks.
-pub fn start(hooks: &[Hook], turns: Turns, folder: &Path, server: Option<&str>) -> Handle {
+/// first. `server` is the NSID. Ends when the writer has and all is delivered. Blocks, for a
+/// bounded time.
+pub fn start(
+    hooks: &[Hook],
+    turns: Turns,
+    folder: &Path,
+    server: Option<&str>,
+    troubles: Troubles,
+) -> Handle {
     let handle = Handle { server: server.map(Arc::from), ..Handle::default() };
-    let recalled = kept::recall(folder, wall(Wall::Kept));
+    let from = folder.to_owned();
+    let recalled = disk::at_start(move || kept::recall(&from, wall(Wall::Kept)));
+    let recalled = recalled.unwrap_or_else(|| Err(disk::late(Subject::Hooks)));
     if let Err(error) = &recalled {
-        tracing::warn!("{error}; until it can, what waits for hooks is not kept");
+        let until = "until it can, what waits for hooks is not kept";
+        troubles.begin(Subject::Hooks, format!("{error}; {until}"));
     }
     let on_disk = recalled.ok();
     handle.take_over(hooks, on_disk.clone().unwrap_or_default());
     let (folder, of) = (folder.to_owned(), handle.clone());
     let (changed, ended) = (handle.changed.clone(), handle.ended.clone());
     let heeded = turns.heed();
-    handle.keeper.spawn(Keeper { folder, of, changed, ended, heeded, on_disk }.keep());
+    handle.keeper.spawn(Keeper { folder, of, changed, ended, heeded, on_disk, troubles }.keep());
     handle.deliveries.spawn(pass_on(handle.clone(), turns));
     handle
 }
@@ -181,11 +197,11 @@ impl Handle {
             tracing::warn!("{waiting} events for hooks are not delivered; the next start does it");
             self.each(|running| running.stop.cancel());
             // They end where they next wait.
-            let _ = timeout(STOP_LIMIT, self.deliveries.wait()).await;
+            let _ = timeout(BREAK_OFF, self.deliveries.wait()).await;
         }
         self.ended.cancel();
         self.keeper.close();
-        if timeout(STOP_LIMIT, self.keeper.wait()).await.is_err() {
+        if timeout(KEEPING, self.keeper.wait()).await.is_err() {
             tracing::warn!("the disk is slow: what waits for hooks may not be kept");
         }
     }

@@ -12,7 +12,10 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Serialize;
 
+use crate::control::status::Status;
+use crate::control::troubles::Trouble;
 use crate::http::auth::Writers;
 use crate::http::{Shared, operator, push};
 
@@ -21,8 +24,17 @@ pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
     reads.merge(operator::routes(writers.clone())).merge(push::routes(writers))
 }
 
+#[derive(Debug, Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    status: Arc<Status>,
+    /// What is wrong with this server's own files.
+    troubles: Vec<Trouble>,
+}
+
 async fn status(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    ([(CACHE_CONTROL, "no-store")], Json(shared.status()))
+    let whole = Whole { status: shared.status(), troubles: shared.troubles() };
+    ([(CACHE_CONTROL, "no-store")], Json(whole))
 }
 
 async fn hooks(State(shared): State<Arc<Shared>>) -> impl IntoResponse {

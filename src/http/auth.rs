@@ -6,6 +6,7 @@
 //! | `server.token_file` | `Bearer` and that token | done | done |
 //! | `server.report_token_file` | `Bearer` and that token | 401 | done |
 //! | any | anything else, or nothing | 401 | 401 |
+//! | one that others may read | its token | 403 | 403 |
 //!
 //! A reload may bring another token; what is under way with the old one goes on.
 //!
@@ -30,9 +31,26 @@ pub struct Writers {
     reports: Secret,
 }
 
-/// `None` inside: nobody has it.
 #[derive(Clone, Default)]
-struct Secret(Arc<RwLock<Option<Arc<str>>>>);
+struct Secret(Arc<RwLock<Held>>);
+
+#[derive(Clone, Default)]
+struct Held {
+    /// `None`: nobody has it.
+    token: Option<Arc<str>>,
+    /// Why others may know it, and what to do. Whoever sends it is not believed meanwhile.
+    exposed: Option<Arc<str>>,
+}
+
+/// Why somebody may not write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Denial {
+    /// Nobody may.
+    NoToken,
+    /// The token is missing or wrong.
+    Unknown,
+    Exposed(Arc<str>),
+}
 
 /// What is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +63,16 @@ impl Secret {
     /// From now on. Whether it is another one than before.
     fn become_that(&self, token: Option<&str>) -> bool {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let changed = now.as_deref() != token;
-        *now = token.map(Arc::from);
+        let changed = now.token.as_deref() != token;
+        *now = Held { token: token.map(Arc::from), exposed: None };
         changed
     }
 
-    fn get(&self) -> Option<Arc<str>> {
+    fn expose(&self, why: Option<&str>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).exposed = why.map(Arc::from);
+    }
+
+    fn get(&self) -> Held {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -73,29 +95,46 @@ impl Writers {
         self.reports.become_that(token)
     }
 
-    fn admit(&self, headers: &HeaderMap, write: Write) -> Result<(), StatusCode> {
-        let reports = (write == Write::Report).then(|| self.reports.get()).flatten();
-        let tokens = [self.orders.get(), reports];
+    /// Others may read the file with the token for orders, or no longer.
+    pub fn expose_orders(&self, why: Option<&str>) {
+        self.orders.expose(why);
+    }
+
+    /// The same of the file with the token for reports.
+    pub fn expose_reports(&self, why: Option<&str>) {
+        self.reports.expose(why);
+    }
+
+    fn admit(&self, headers: &HeaderMap, write: Write) -> Result<(), Denial> {
+        let reports = (write == Write::Report).then(|| self.reports.get());
+        let held = [Some(self.orders.get()), reports];
+        let with_token = |held: Held| Some((held.token?, held.exposed));
+        let tokens = held.map(|held| held.and_then(with_token));
         if tokens.iter().all(Option::is_none) {
-            return Err(StatusCode::FORBIDDEN);
+            return Err(Denial::NoToken);
         }
         let sent = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
         let sent = match sent.split_at_checked("Bearer ".len()) {
             Some((scheme, sent)) if scheme.eq_ignore_ascii_case(b"Bearer ") => sent,
-            _ => return Err(StatusCode::UNAUTHORIZED),
+            _ => return Err(Denial::Unknown),
         };
         // How long the comparison takes says nothing of the token but its length.
-        let mut tokens = tokens.iter().flatten();
-        match tokens.any(|token| bool::from(sent.ct_eq(token.as_bytes()))) {
-            true => Ok(()),
-            false => Err(StatusCode::UNAUTHORIZED),
+        let mut tokens = tokens.into_iter().flatten();
+        match tokens.find(|(token, _)| bool::from(sent.ct_eq(token.as_bytes()))) {
+            Some((_, None)) => Ok(()),
+            Some((_, Some(why))) => Err(Denial::Exposed(why)),
+            None => Err(Denial::Unknown),
         }
     }
 }
 
 impl fmt::Debug for Writers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.orders.get().is_some() { "Writers(token)" } else { "Writers(nobody)" })
+        f.write_str(if self.orders.get().token.is_some() {
+            "Writers(token)"
+        } else {
+            "Writers(nobody)"
+        })
     }
 }
 
@@ -120,7 +159,12 @@ async fn check(writers: &Writers, write: Write, request: Request, next: Next) ->
     };
     match writers.admit(request.headers(), write) {
         Ok(()) => next.run(request).await,
-        Err(StatusCode::FORBIDDEN) => faults::one(
+        Err(Denial::Exposed(why)) => faults::one(
+            StatusCode::FORBIDDEN,
+            format!("this server takes no {what} with that token: {why}"),
+            "another token into the file, as the old one is known, and mode 600",
+        ),
+        Err(Denial::NoToken) => faults::one(
             StatusCode::FORBIDDEN,
             format!("this server takes no {what}: there is no token file"),
             format!(
@@ -128,9 +172,9 @@ async fn check(writers: &Writers, write: Write, request: Request, next: Next) ->
                  loaded within seconds"
             ),
         ),
-        Err(status) => {
+        Err(Denial::Unknown) => {
             let reply = faults::one(
-                status,
+                StatusCode::UNAUTHORIZED,
                 "the token is missing or wrong",
                 format!("the header `Authorization: Bearer` with what server.{key} has"),
             );
@@ -143,7 +187,7 @@ async fn check(writers: &Writers, write: Write, request: Request, next: Next) ->
 mod tests {
     use super::*;
 
-    fn admit(token: Option<&str>, sent: Option<&str>) -> Result<(), StatusCode> {
+    fn admit(token: Option<&str>, sent: Option<&str>) -> Result<(), Denial> {
         let mut headers = HeaderMap::new();
         if let Some(sent) = sent {
             headers.insert(AUTHORIZATION, sent.parse().unwrap());
@@ -157,11 +201,11 @@ mod tests {
         assert_eq!(admit(Some("s3cret"), Some("bearer s3cret")), Ok(()));
         for wrong in ["Bearer s3cre", "Bearer s3cret ", "Bearer s3cret1", "s3cret", "Bearer ", ""] {
             let wrong = admit(Some("s3cret"), Some(wrong));
-            assert_eq!(wrong, Err(StatusCode::UNAUTHORIZED));
+            assert_eq!(wrong, Err(Denial::Unknown));
         }
-        assert_eq!(admit(Some("s3cret"), None), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(admit(Some("s3cret"), None), Err(Denial::Unknown));
         for sent in [None, Some("Bearer "), Some("Bearer s3cret")] {
-            assert_eq!(admit(None, sent), Err(StatusCode::FORBIDDEN));
+            assert_eq!(admit(None, sent), Err(Denial::NoToken));
         }
     }
 
@@ -170,13 +214,13 @@ mod tests {
         let writers = Writers::new(None);
         let held = writers.clone();
         let sent = HeaderMap::from_iter([(AUTHORIZATION, "Bearer new".parse().unwrap())]);
-        assert_eq!(held.admit(&sent, Write::Order), Err(StatusCode::FORBIDDEN));
+        assert_eq!(held.admit(&sent, Write::Order), Err(Denial::NoToken));
         assert!(writers.become_those_of(Some("new")) && !writers.become_those_of(Some("new")));
         assert_eq!(held.admit(&sent, Write::Order), Ok(()));
         assert!(writers.become_those_of(Some("newer")));
-        assert_eq!(held.admit(&sent, Write::Order), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(held.admit(&sent, Write::Order), Err(Denial::Unknown));
         assert!(writers.become_those_of(None));
-        assert_eq!(held.admit(&sent, Write::Order), Err(StatusCode::FORBIDDEN));
+        assert_eq!(held.admit(&sent, Write::Order), Err(Denial::NoToken));
     }
 
     #[test]
@@ -185,16 +229,36 @@ mod tests {
             HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
         };
         let writers = Writers::default();
-        assert_eq!(writers.admit(&sent("node"), Write::Report), Err(StatusCode::FORBIDDEN));
+        assert_eq!(writers.admit(&sent("node"), Write::Report), Err(Denial::NoToken));
         assert!(writers.let_report(Some("node")));
         assert_eq!(writers.admit(&sent("node"), Write::Report), Ok(()));
-        assert_eq!(writers.admit(&sent("node"), Write::Order), Err(StatusCode::FORBIDDEN));
+        assert_eq!(writers.admit(&sent("node"), Write::Order), Err(Denial::NoToken));
         writers.become_those_of(Some("ana"));
-        assert_eq!(writers.admit(&sent("node"), Write::Order), Err(StatusCode::UNAUTHORIZED));
-        assert_eq!(writers.admit(&sent("nobody"), Write::Report), Err(StatusCode::UNAUTHORIZED));
+        assert_eq!(writers.admit(&sent("node"), Write::Order), Err(Denial::Unknown));
+        assert_eq!(writers.admit(&sent("nobody"), Write::Report), Err(Denial::Unknown));
         for write in [Write::Order, Write::Report] {
             assert_eq!(writers.admit(&sent("ana"), write), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_token_that_others_may_know_admits_nobody_until_it_is_mended() {
+        let writers = Writers::new(Some("s3cret"));
+        writers.let_report(Some("node"));
+        let sent = |token: &str| {
+            HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
+        };
+        writers.expose_orders(Some("mode 644"));
+        let exposed = Err(Denial::Exposed("mode 644".into()));
+        assert_eq!(writers.admit(&sent("s3cret"), Write::Order), exposed);
+        assert_eq!(writers.admit(&sent("s3cret"), Write::Report), exposed);
+        assert_eq!(writers.admit(&sent("guess"), Write::Order), Err(Denial::Unknown));
+        assert_eq!(writers.admit(&sent("node"), Write::Report), Ok(()));
+        writers.expose_orders(None);
+        assert_eq!(writers.admit(&sent("s3cret"), Write::Order), Ok(()));
+        writers.expose_orders(Some("mode 644"));
+        writers.become_those_of(Some("another"));
+        assert_eq!(writers.admit(&sent("another"), Write::Order), Ok(()));
     }
 
     #[test]

@@ -1,44 +1,71 @@
 //! `/livez` and `/readyz`, one sentence each.
 //!
-//! | writer of the status | ready | `/livez` | `/readyz` |
+//! | the writer and the probes ([`pulse`]) | ready | `/livez` | `/readyz` |
 //! |---|---|---|---|
-//! | runs | yes | 200 | 200 |
-//! | runs | not yet | 200 | 503 |
-//! | has ended | any | 503 | 503 |
+//! | go on | yes | 200 | 200 |
+//! | go on | not yet | 200 | 503 |
+//! | stand still, or have ended | any | 503 | 503 |
 //!
 //! Neither asks how the members are: dead nodes are this server's business, not a reason to
 //! restart it or to take it out of service.
+//!
+//! [`pulse`]: crate::control::pulse
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::time::sleep;
 
 use crate::http::Shared;
 
-const DEAD: (StatusCode, &str) =
-    (StatusCode::SERVICE_UNAVAILABLE, "the control loop has ended; restart this server\n");
+/// A process that was stopped and goes on needs a moment: so often a standstill is looked at.
+const LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/livez", get(live)).route("/readyz", get(ready))
 }
 
-async fn live(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    let said = if shared.is_published() { (StatusCode::OK, "alive\n") } else { DEAD };
-    ([(CACHE_CONTROL, "no-store")], said).into_response()
+async fn live(State(shared): State<Arc<Shared>>) -> Response {
+    match dead(&shared).await {
+        None => said(StatusCode::OK, "alive".into()),
+        Some(why) => said(StatusCode::SERVICE_UNAVAILABLE, why),
+    }
 }
 
-async fn ready(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    let said = match (shared.is_published(), shared.status().ready) {
-        (false, _) => DEAD,
-        (true, true) => (StatusCode::OK, "ready\n"),
-        (true, false) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready: the first round of probes is not over\n")
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    match (dead(&shared).await, shared.status().ready) {
+        (Some(why), _) => said(StatusCode::SERVICE_UNAVAILABLE, why),
+        (None, true) => said(StatusCode::OK, "ready".into()),
+        (None, false) => {
+            let why = "not ready: the first round of probes is not over";
+            said(StatusCode::SERVICE_UNAVAILABLE, why.into())
         }
-    };
-    ([(CACHE_CONTROL, "no-store")], said).into_response()
+    }
+}
+
+fn said(status: StatusCode, text: String) -> Response {
+    (status, [(CACHE_CONTROL, "no-store")], text + "\n").into_response()
+}
+
+/// Why no verdict is made.
+async fn dead(shared: &Shared) -> Option<String> {
+    let mut looks = 0;
+    loop {
+        if !shared.is_published() {
+            return Some("the control loop has ended; restart this server".into());
+        }
+        let standstill = shared.pulse.check().err()?;
+        looks += 1;
+        if looks == LOOKS {
+            return Some(format!("{standstill}; restart this server"));
+        }
+        sleep(PAUSE).await;
+    }
 }

@@ -26,10 +26,11 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
 use crate::control::status::{CheckStatus, MemberStatus, PoolStatus, Status};
-use crate::counters::{Block, Counters, QTYPES, RCODES};
+use crate::control::troubles::{Subject, Troubles};
+use crate::counters::{Block, Counters, LOG_LINES_DROPPED, QTYPES, RCODES};
 use crate::hooks::Handle;
 use crate::hooks::status::HookStatus;
-use crate::http::Shared;
+use crate::http::{Dashboard, Shared};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -52,13 +53,16 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-pub fn registry(
-    status: watch::Receiver<Arc<Status>>,
-    counters: Arc<Counters>,
-    hooks: Handle,
-) -> Registry {
+pub fn registry(dashboard: &Dashboard) -> Registry {
+    let Dashboard { status, counters, hooks, troubles, .. } = dashboard;
+    let exposition = Exposition {
+        status: status.clone(),
+        counters: counters.clone(),
+        hooks: hooks.clone(),
+        troubles: troubles.clone(),
+    };
     let mut registry = Registry::with_prefix("tiovivo");
-    registry.register_collector(Box::new(Exposition { status, counters, hooks }));
+    registry.register_collector(Box::new(exposition));
     registry
 }
 
@@ -67,6 +71,7 @@ struct Exposition {
     status: watch::Receiver<Arc<Status>>,
     counters: Arc<Counters>,
     hooks: Handle,
+    troubles: Troubles,
 }
 
 impl Collector for Exposition {
@@ -74,6 +79,7 @@ impl Collector for Exposition {
         let status = self.status.borrow().clone();
         let mut out = Families(encoder);
         server(&mut out, &status)?;
+        troubles(&mut out, &self.troubles)?;
         answers(&mut out, &self.counters)?;
         connections(&mut out, &self.counters)?;
         pools(&mut out, &status.pools)?;
@@ -146,11 +152,19 @@ fn server(out: &mut Families<'_>, status: &Status) -> fmt::Result {
     let accepted = flag(status.config.refused.is_none());
     let help = "0 while the newest reload is refused and the one before serves on";
     out.gauge("config_last_reload_ok", help, alone(accepted))?;
+    let help = "Log lines that were dropped because standard error took none";
+    out.counter("log_lines_dropped", help, [(vec![], LOG_LINES_DROPPED.get())])?;
     let zones = |of: fn(&crate::control::status::ZoneStatus) -> f64| {
         status.zones.iter().map(move |zone| (vec![("zone", zone.apex.as_str())], of(zone)))
     };
     out.gauge("zone_serial", "SOA serial of the zone", zones(|zone| f64::from(zone.serial)))?;
     out.gauge("zone_records", "Records of the zone file", zones(|zone| zone.records as f64))
+}
+
+fn troubles(out: &mut Families<'_>, troubles: &Troubles) -> fmt::Result {
+    let each = Subject::ALL
+        .map(|subject| (vec![("subject", subject.as_str())], flag(troubles.has(subject))));
+    out.gauge("trouble", "1 while something is wrong with a file of this server", each)
 }
 
 /// UDP workers are one transport: how many there are is no news to whoever reads the graph.

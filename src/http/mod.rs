@@ -38,7 +38,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use crate::control::event::{Command, Report};
+use crate::control::pulse::Pulse;
 use crate::control::status::Status;
+use crate::control::troubles::{Trouble, Troubles};
 use crate::counters::Counters;
 use crate::hooks;
 use crate::http::auth::Writers;
@@ -57,6 +59,8 @@ pub struct Dashboard {
     pub commands: mpsc::Sender<Command>,
     pub reports: mpsc::Sender<Report>,
     pub writers: Writers,
+    pub pulse: Pulse,
+    pub troubles: Troubles,
 }
 
 /// What every handler sees.
@@ -67,9 +71,15 @@ pub struct Shared {
     registry: Registry,
     commands: mpsc::Sender<Command>,
     reports: mpsc::Sender<Report>,
+    pulse: Pulse,
+    troubles: Troubles,
 }
 
 impl Shared {
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.troubles.list()
+    }
+
     pub fn hooks(&self) -> Vec<hooks::status::HookStatus> {
         self.hooks.status()
     }
@@ -101,10 +111,10 @@ pub async fn serve(
 }
 
 fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
-    let registry =
-        metrics::registry(dashboard.status.clone(), dashboard.counters, dashboard.hooks.clone());
-    let Dashboard { status, hooks, commands, reports, writers, .. } = dashboard;
-    let shared = Arc::new(Shared { status, hooks, registry, commands, reports });
+    let registry = metrics::registry(&dashboard);
+    let Dashboard { status, hooks, commands, reports, writers, pulse, troubles, .. } = dashboard;
+    let shared = Shared { status, hooks, registry, commands, reports, pulse, troubles };
+    let shared = Arc::new(shared);
     Router::new()
         .merge(page::routes())
         .merge(metrics::routes())

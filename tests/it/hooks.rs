@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tiovivo::cluster::hook::{Action, Hook, Scope, Secret};
 use tiovivo::cluster::trust::Trust;
+use tiovivo::control::troubles::Troubles;
 use tiovivo::control::turns::{self, Teller};
 use tiovivo::hooks::attempt::MAX_REFUSALS;
 use tiovivo::hooks::kept::FILE;
@@ -37,7 +38,7 @@ struct Run {
 impl Run {
     fn start(folder: &Path, hooks: &[Hook]) -> Run {
         let (teller, turns) = turns::channel();
-        Run { teller, handle: hooks::start(hooks, turns, folder, Some("ns1")) }
+        Run { teller, handle: hooks::start(hooks, turns, folder, Some("ns1"), Troubles::default()) }
     }
 
     /// One change for each number.

@@ -14,6 +14,7 @@ use tiovivo::cluster::pool::{Pool, PoolName};
 use tiovivo::control::event::Command;
 use tiovivo::control::status::Status;
 use tiovivo::control::store::{self, KeptPool, ToKeep};
+use tiovivo::control::troubles::Troubles;
 use tiovivo::control::turns;
 use tiovivo::control::writer::{Control, Handle};
 use tokio::net::TcpListener;
@@ -81,8 +82,12 @@ async fn standings_wait_for_those_who_pass_changes_on_but_not_for_ever() {
         teller.tell(fall("server-2"));
         let to_keep = ToKeep { pools: vec![], told: Some(teller.told()) };
         let (kept, keepable) = watch::channel(None);
-        let keeper =
-            tokio::spawn(store::keep(folder.path().to_owned(), keepable, Arc::new(clock::now)));
+        let keeper = tokio::spawn(store::keep(
+            folder.path().to_owned(),
+            keepable,
+            Arc::new(clock::now),
+            Troubles::default(),
+        ));
         kept.send_replace(Some(to_keep));
         sleep(Duration::from_millis(300)).await;
         let file = folder.path().join(store::FILE);

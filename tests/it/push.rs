@@ -82,6 +82,8 @@ async fn serve(handle: &Handle, reports: mpsc::Sender<Report>) -> SocketAddr {
         commands: handle.commands.clone(),
         reports,
         writers,
+        pulse: handle.pulse.clone(),
+        troubles: handle.troubles.clone(),
     };
     tokio::spawn(http::serve(listener, dashboard, std::future::pending()));
     address

@@ -61,7 +61,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["http/"]),
     ("subtle", &["http/"]),
     ("nix", &["dns/", "cli/", "health/probe"]),
-    ("rustix", &["dns/udp", "cli/priority.rs"]),
+    ("rustix", &["dns/udp", "cli/priority.rs", "config/read.rs"]),
 ];
 
 /// Modules that compute from their arguments and wait for nothing.

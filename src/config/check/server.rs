@@ -19,8 +19,8 @@ pub const MAX_VERSION: usize = 255;
 /// Most addresses to listen on; each has its own threads.
 pub const MAX_LISTEN: usize = 64;
 
-const DNS_PORT: u16 = 53;
-const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8053);
+pub const DNS_PORT: u16 = 53;
+pub const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8053);
 /// No number: it would help those who look for servers with a known fault.
 const VERSION: &str = "tiovivo";
 const STATE: &str = "state";

@@ -72,6 +72,16 @@ pub struct Shared {
 pub struct Worker {
     socket: Arc<UdpSocket>,
     thread: JoinHandle<()>,
+    runs: Arc<AtomicBool>,
+}
+
+/// Says at its end that the thread runs no more, also after a panic.
+struct Runs(Arc<AtomicBool>);
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 /// Starts a thread that serves `socket` until [`Worker::stop`]; `worker` is its block of the
@@ -85,7 +95,10 @@ pub fn start(
 ) -> std::io::Result<Worker> {
     let socket = Arc::new(socket);
     let fd = Arc::clone(&socket);
+    let runs = Arc::new(AtomicBool::new(true));
+    let its = Runs(Arc::clone(&runs));
     let serve = move || {
+        let _its = its;
         if let Some(core) = core {
             keep_on(core);
         }
@@ -95,12 +108,13 @@ pub fn start(
         }
     };
     let thread = std::thread::Builder::new().name(format!("udp-{worker}")).spawn(serve)?;
-    Ok(Worker { socket, thread })
+    Ok(Worker { socket, thread, runs })
 }
 
 impl Worker {
-    pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
+    /// Whether its thread runs, for those who look after it.
+    pub fn runs(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.runs)
     }
 
     /// Ends the wait for queries. Linux says that there is no connection to shut down, and wakes

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::control::status::{Change, ConfigStatus, OverrideStatus, Status};
+use crate::control::troubles::Trouble;
 use crate::http::page::html::Html;
 use crate::http::page::{Seen, hooks, pool, time};
 
@@ -49,6 +50,7 @@ pub fn write(html: &mut Html, seen: &Seen<'_>, now: Timestamp) {
              yet serve.</span></div>\n",
         );
     }
+    troubles(html, seen.troubles, now);
     refused(html, &status.config, now);
     html.raw("</div>\n<main>\n");
     for pool in &status.pools {
@@ -88,6 +90,15 @@ fn header(html: &mut Html, status: &Status, now: Timestamp) {
     html.raw("</span> <span>config loaded ");
     time::ago(html, &status.config.loaded, now);
     html.raw("</span></p>\n</header>\n");
+}
+
+fn troubles(html: &mut Html, troubles: &[Trouble], now: Timestamp) {
+    for trouble in troubles {
+        html.raw("<div id=\"trouble-").raw(trouble.subject.as_str());
+        html.raw("\" class=\"banner bad\" role=\"alert\"><strong>Since ");
+        time::ago(html, &trouble.since, now);
+        html.raw(":</strong> <span>").text(&trouble.what).raw("</span></div>\n");
+    }
 }
 
 fn refused(html: &mut Html, config: &ConfigStatus, now: Timestamp) {

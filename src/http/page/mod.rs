@@ -25,6 +25,7 @@ use serde::Deserialize;
 
 use crate::clock::{Wall, wall};
 use crate::control::status::Status;
+use crate::control::troubles::Trouble;
 use crate::hooks::status::HookStatus;
 use crate::http::Shared;
 use crate::http::page::html::Html;
@@ -67,7 +68,8 @@ async fn page(
     Query(wanted): Query<Wanted>,
 ) -> impl IntoResponse {
     let (status, hooks) = (shared.status(), shared.hooks());
-    let seen = Seen { status: &status, hooks: &hooks, published: shared.is_published() };
+    let (troubles, published) = (shared.troubles(), shared.is_published());
+    let seen = Seen { status: &status, hooks: &hooks, troubles: &troubles, published };
     let mut html = Html::default();
     if wanted.fragment.is_some() {
         body::write(&mut html, &seen, wall(Wall::Shown));
@@ -81,6 +83,7 @@ async fn page(
 struct Seen<'a> {
     status: &'a Status,
     hooks: &'a [HookStatus],
+    troubles: &'a [Trouble],
     /// Whether somebody still publishes.
     published: bool,
 }

@@ -257,6 +257,7 @@ fn member(
 
 fn check(probe: &str, state: &'static str, progress: Option<&str>, since: i64) -> CheckStatus {
     CheckStatus {
+        kind: "http",
         probe: probe.into(),
         state,
         progress: progress.map(Into::into),

@@ -11,6 +11,8 @@ mod commands;
 mod demo;
 mod descriptors;
 mod failover;
+mod files;
+mod hang;
 mod hooks;
 mod idle;
 mod orders;
@@ -22,6 +24,7 @@ mod shares;
 mod site;
 mod supervisor;
 mod tcp;
+mod unread;
 mod wildcard;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

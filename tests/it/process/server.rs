@@ -73,6 +73,24 @@ impl Server {
         Server { process, dns, dashboard, log }
     }
 
+    /// One whose log nobody reads, at addresses that are known.
+    pub fn run_unread(
+        command: &mut Command,
+        log: Stdio,
+        dns: SocketAddr,
+        at: SocketAddr,
+    ) -> Server {
+        let process = command.stderr(log).spawn().unwrap();
+        let log = Lines::of(std::io::empty());
+        let mut server = Server { process, dns: vec![dns], dashboard: at, log };
+        until("the dashboard answers", || {
+            let ended = server.process.try_wait().unwrap();
+            assert!(ended.is_none(), "{ended:?}");
+            client::get(at, "/livez").ok()
+        });
+        server
+    }
+
     pub fn at(&self) -> SocketAddr {
         self.dns[0]
     }

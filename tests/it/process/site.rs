@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -78,6 +78,11 @@ impl Site {
 
     pub fn write_zone(&self, text: &str) {
         fs::write(self.folder.path().join("zones/midominio.com.zone"), text).unwrap();
+    }
+
+    /// For a server whose log does not say where it is.
+    pub fn server_address(&self, port: u16) -> SocketAddr {
+        (Ipv4Addr::new(127, self.network, 0, 53), port).into()
     }
 
     pub fn address(&self, child: usize) -> IpAddr {

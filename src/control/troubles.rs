@@ -1,0 +1,133 @@
+//! What is wrong with this server's own files, for as long as it is: shown on the page, in the
+//! status and in the metrics, and logged when it begins and when it is over.
+//!
+//! Not part of the writer's state: it must be seen, too, when the writer stands still.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use crate::clock::{Wall, wall};
+use crate::control::explain::time;
+
+/// What the trouble is with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// config.yaml and the files that it names.
+    Configuration,
+    /// The lock of the state folder.
+    StateFolder,
+    /// What a restart remembers of the members.
+    Standings,
+    /// The operator's orders.
+    Orders,
+    /// What waits for hooks.
+    Hooks,
+    TokenFile,
+    ReportTokenFile,
+}
+
+impl Subject {
+    pub const ALL: [Subject; 7] = [
+        Subject::Configuration,
+        Subject::StateFolder,
+        Subject::Standings,
+        Subject::Orders,
+        Subject::Hooks,
+        Subject::TokenFile,
+        Subject::ReportTokenFile,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Subject::Configuration => "configuration",
+            Subject::StateFolder => "state_folder",
+            Subject::Standings => "standings",
+            Subject::Orders => "orders",
+            Subject::Hooks => "hooks",
+            Subject::TokenFile => "token_file",
+            Subject::ReportTokenFile => "report_token_file",
+        }
+    }
+
+    /// What is logged when it is over.
+    fn over(self) -> &'static str {
+        match self {
+            Subject::Configuration => "the files of the configuration answer again",
+            Subject::StateFolder => "the state folder answers again",
+            Subject::Standings => "the state is kept again",
+            Subject::Orders => "the file of the operator's orders answers again",
+            Subject::Hooks => "what waits for hooks is kept again",
+            Subject::TokenFile => "the token file is its owner's alone again: orders are taken",
+            Subject::ReportTokenFile => {
+                "the file of the token for reports is its owner's alone again"
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    pub subject: Subject,
+    pub since: String,
+    /// One sentence.
+    pub what: String,
+}
+
+/// Those who hold it share it.
+#[derive(Debug, Clone, Default)]
+pub struct Troubles(Arc<Mutex<BTreeMap<Subject, Trouble>>>);
+
+impl Troubles {
+    /// From now on, or in other words than before.
+    pub fn begin(&self, subject: Subject, what: String) {
+        let mut troubles = self.troubles();
+        let old = troubles.get(&subject);
+        if old.is_some_and(|old| old.what == what) {
+            return;
+        }
+        tracing::warn!("{what}");
+        let since = old.map_or_else(|| time(wall(Wall::Shown)), |old| old.since.clone());
+        troubles.insert(subject, Trouble { subject, since, what });
+    }
+
+    pub fn end(&self, subject: Subject) {
+        if self.troubles().remove(&subject).is_some() {
+            tracing::info!("{}", subject.over());
+        }
+    }
+
+    pub fn has(&self, subject: Subject) -> bool {
+        self.troubles().contains_key(&subject)
+    }
+
+    pub fn list(&self) -> Vec<Trouble> {
+        self.troubles().values().cloned().collect()
+    }
+
+    fn troubles(&self) -> MutexGuard<'_, BTreeMap<Subject, Trouble>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_lasts_until_it_is_over_and_may_change_its_words() {
+        let troubles = Troubles::default();
+        troubles.begin(Subject::Orders, "the disk is full".into());
+        let since = troubles.list()[0].since.clone();
+        troubles.begin(Subject::Orders, "the disk is away".into());
+        assert_eq!(troubles.list().len(), 1);
+        assert_eq!(troubles.list()[0].what, "the disk is away");
+        assert_eq!(troubles.list()[0].since, since);
+        troubles.end(Subject::Hooks);
+        assert!(troubles.has(Subject::Orders));
+        troubles.end(Subject::Orders);
+        assert_eq!(troubles.list(), []);
+    }
+}

@@ -1,0 +1,72 @@
+//! The operator's orders on their way over the disk, of which the writer waits for nothing.
+
+use crate::clock::Moment;
+use crate::control::event::{Acknowledged, Refusal};
+use crate::control::recorder::{Recorded, Reply};
+use crate::control::request::Request;
+use crate::control::writer::{SET, Writer};
+
+impl Writer {
+    /// What is shown and kept has the time of the wall clock in it.
+    pub(super) fn follow_wall_clock(&mut self, now: Moment) {
+        let by = now.set() - std::mem::replace(&mut self.set, now.set());
+        if by.abs() > SET {
+            self.state.note_set_clock(by, now);
+            self.is_stale = true;
+            self.is_to_rewrite = !self.state.overrides.is_empty();
+            // The same, by another clock.
+            self.kept.send_modify(|_| {});
+        }
+        if self.is_to_rewrite && !self.recorder.is_busy() && self.recorder.unread().is_none() {
+            self.recorder.rewrite(self.state.overrides.clone(), now);
+        }
+    }
+
+    /// One order at a time: the next one builds upon what the disk has.
+    pub(super) fn operate(&mut self, request: Request, reply: Reply, now: Moment) {
+        if self.recorder.is_busy() {
+            return self.recorder.wait(request, reply);
+        }
+        let decided = match self.recorder.unread() {
+            Some(error) => Err(Refusal::NotKept(error.into())),
+            None => self.state.decide(&request, now).map_err(Refusal::Faults),
+        };
+        match decided {
+            Ok(overrides) => self.recorder.write(overrides, reply, now),
+            // Whoever asked may be gone.
+            Err(refusal) => drop(reply.send(Err(refusal))),
+        }
+    }
+
+    pub(super) fn recorded(&mut self, recorded: Recorded, now: Moment) {
+        match recorded {
+            Recorded::Written(written) => {
+                self.is_to_rewrite &= written.is_err();
+                self.acknowledge(written, now);
+            }
+            Recorded::Read(Err(_)) => {}
+            Recorded::Read(Ok(overrides)) => {
+                tracing::info!("the file of the operator's orders can be read: they count");
+                self.put_overrides(overrides, now);
+                self.state.warn_of_strangers();
+            }
+        }
+    }
+
+    /// Only now the order counts; and only when it does, whoever gave it is told so.
+    fn acknowledge(&mut self, written: Result<(), String>, now: Moment) {
+        let Some((overrides, reply)) = self.recorder.end() else { return };
+        let result = match written {
+            Ok(()) => {
+                self.put_overrides(overrides, now);
+                Ok(Acknowledged { overrides: self.status.borrow().overrides.clone() })
+            }
+            Err(error) => {
+                tracing::warn!("an operator's order is refused, as it cannot be kept: {error}");
+                Err(Refusal::NotKept(error))
+            }
+        };
+        // Whoever asked may be gone; the order stays.
+        let _ = reply.send(result);
+    }
+}
