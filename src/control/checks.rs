@@ -4,6 +4,8 @@
 //! know how many checks it has. With one check it is that check; with several each keeps its own
 //! account, and [`checks::state`] makes one verdict of them.
 
+use std::time::Duration;
+
 use crate::clock::Moment;
 use crate::cluster::check::Probe;
 use crate::cluster::checks::{self, Checks};
@@ -13,6 +15,9 @@ use crate::control::load::Load;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
 use crate::health::probe::Verdict;
+
+/// So many probes in a row that say nothing are worth a word.
+const SHOWN: u32 = 3;
 
 #[derive(Debug)]
 pub struct Checked {
@@ -120,6 +125,23 @@ impl Checked {
             false => Standing::Serving,
         };
         checks::standing(self.least, self.list.iter().map(standing)) == Standing::Out
+    }
+
+    /// Its checks are asked now. What is pushed comes by itself.
+    pub fn ask(&mut self) {
+        self.list.iter_mut().for_each(|check| check.watched.is_awaited = !check.is_pushed);
+    }
+
+    /// Whether a check that was asked has said nothing since.
+    pub fn is_awaited(&self) -> bool {
+        self.list.iter().any(|check| check.watched.is_awaited)
+    }
+
+    /// How long nothing has been said, when the last probes were all held up.
+    pub fn held_up(&self, now: Moment) -> Option<Duration> {
+        let held = self.list.iter().filter(|check| check.watched.voids_in_row >= SHOWN);
+        let longest = held.map(|check| check.watched.last_verdict.unwrap_or(check.watched.since));
+        longest.min().map(|last| last.until(now))
     }
 
     /// What counts for the answers.

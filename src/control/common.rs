@@ -68,6 +68,10 @@ pub fn judge(
         return None;
     }
     let sights: Vec<Sight> = state.members.iter().filter_map(sight).collect();
+    if state.suspicion.is_to_decide(&rule, now) && (say == Controls::Awaited || is_awaited(state)) {
+        state.suspicion.wait(&rule, now);
+        return None;
+    }
     let (was_kept, since) = (state.suspicion.asks_controls(), state.suspicion.since());
     let turn = state.suspicion.judge(&rule, &sights, say, now)?;
     let is_kept = state.suspicion.asks_controls();
@@ -77,15 +81,30 @@ pub fn judge(
         what: words(turn, &rule, targets, for_long.unwrap_or_default(), state, now),
         turn: (was_kept != is_kept).then_some(is_kept),
         asked: match turn {
-            Turn::Kept { .. } | Turn::Again => failing(state),
+            Turn::Kept { .. } | Turn::Again => ask(state),
             Turn::CutOff | Turn::Answered | Turn::Believed(_) | Turn::TooLong => vec![],
         },
     })
 }
 
-fn failing(state: &PoolState) -> Vec<TargetId> {
-    let fails = |member: &&MemberState| sight(member).is_some_and(|sight| sight.fails);
-    state.members.iter().filter(fails).flat_map(|member| member.check.targets()).collect()
+/// Whether one that fails has not been heard since it was asked: what it said before is no answer.
+fn is_awaited(state: &PoolState) -> bool {
+    let mut failing = state.members.iter().filter(|member| fails(member));
+    failing.any(|member| member.check.is_awaited())
+}
+
+/// Those who fail are to be asked.
+fn ask(state: &mut PoolState) -> Vec<TargetId> {
+    let failing = state.members.iter_mut().filter(|member| fails(member));
+    let asked = failing.flat_map(|member| {
+        member.check.ask();
+        member.check.targets()
+    });
+    asked.collect()
+}
+
+fn fails(member: &MemberState) -> bool {
+    sight(member).is_some_and(|sight| sight.fails)
 }
 
 fn words(

@@ -9,16 +9,17 @@ use crate::cluster::steadiness::ControlTarget;
 use crate::control::roster::{Numbers, Plan, Target};
 use crate::control::suspicion::Controls;
 use crate::health::TargetId;
+use crate::health::probe::failure::Failure;
 use crate::health::probe::{Subject, Verdict, describe};
 
 const EVERY: Duration = Duration::from_secs(2);
 /// How long a control target has for its answer.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Those that are probed now, and whether each answered its newest probe.
+/// Those that are probed now, and whether each answered its newest probe; `None` before that.
 #[derive(Debug, Default)]
 pub struct Watch {
-    targets: Vec<(TargetId, bool)>,
+    targets: Vec<(TargetId, Option<bool>)>,
 }
 
 impl Watch {
@@ -34,7 +35,7 @@ impl Watch {
             (true, true) => {
                 let started = all.iter().zip(1..).map(|(of, n)| target(of, n, numbers));
                 let started: Vec<Target> = started.collect();
-                self.targets = started.iter().map(|target| (target.id, false)).collect();
+                self.targets = started.iter().map(|target| (target.id, None)).collect();
                 plan.start.extend(started);
             }
             (false, false) => plan.stop.extend(self.targets.drain(..).map(|(id, _)| id)),
@@ -43,16 +44,20 @@ impl Watch {
     }
 
     pub fn observe(&mut self, target: TargetId, verdict: &Verdict) {
-        if let Some(control) = self.targets.iter_mut().find(|(id, _)| *id == target) {
-            control.1 = verdict.is_ok();
+        let is_void = verdict.as_ref().is_err_and(Failure::is_void);
+        let mut targets = self.targets.iter_mut();
+        if let Some(control) = targets.find(|(id, _)| *id == target && !is_void) {
+            control.1 = Some(verdict.is_ok());
         }
     }
 
     pub fn say(&self, all: &[ControlTarget]) -> Controls {
-        match self.targets.iter().any(|(_, answers)| *answers) {
+        let heard = self.targets.iter().filter_map(|(_, answers)| *answers);
+        match heard.reduce(|one, other| one || other) {
             _ if all.is_empty() => Controls::None,
-            true => Controls::Answer,
-            false => Controls::Silent,
+            Some(true) => Controls::Answer,
+            Some(false) => Controls::Silent,
+            None => Controls::Awaited,
         }
     }
 }

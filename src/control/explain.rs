@@ -82,6 +82,12 @@ fn start(pool: &Pool, member: &MemberState, now: Moment) -> Option<String> {
     Some(format!("; starts slowly: {share} % of its part, all of it from {full}"))
 }
 
+/// That nothing new is known of a member.
+fn held_up(check: &Checked, now: Moment) -> Option<String> {
+    let silent = check.held_up(now)?.as_secs();
+    Some(format!("; no probe finished for {silent} s, as this machine is held up"))
+}
+
 /// `90 s`, `10 min`, `1 h`.
 pub fn span(duration: Duration) -> String {
     match duration.as_secs() {
@@ -292,7 +298,9 @@ pub fn member(
             format!("{hold}; its check passes: {health}")
         }
     };
-    let health = health + &start(pool, member, now).unwrap_or_default();
+    let health = health
+        + &start(pool, member, now).unwrap_or_default()
+        + &held_up(&member.check, now).unwrap_or_default();
     match (member.standing(), in_answers, shortage) {
         (Standing::Serving, true, None) => health + &load(pool, member).unwrap_or_default(),
         (Standing::Serving, true, Some(_)) | (Standing::Out, false, _) => health,

@@ -185,6 +185,7 @@ fn rotation(
         since: shown(checked.since, now),
         probes: watched().map(|watched| watched.probes).sum(),
         failures: watched().map(|watched| watched.failures).sum(),
+        voids: watched().map(|watched| watched.voids).sum(),
         last_probe: watched()
             .filter_map(|watched| watched.last_probe)
             .max()
@@ -236,6 +237,7 @@ fn check_status(
         since: shown(watched.since, now),
         probes: watched.probes,
         failures: watched.failures,
+        voids: watched.voids,
         last_probe: watched.last_probe.map(|at| shown(at, now)),
         last_rtt_ms: watched
             .last_healthy

@@ -31,6 +31,7 @@ use crate::control::roster::{self, Errands, MemberState, Numbers, Plan, PoolStat
 use crate::control::status::{OverrideStatus, Refused};
 use crate::control::store::KeptPool;
 use crate::control::turns::Turn;
+use crate::health::probe::failure::Failure;
 use crate::health::{Observation, TargetId};
 use crate::pace;
 use crate::snapshot::PoolInput;
@@ -124,6 +125,7 @@ impl ControlState {
     /// Counts one result. That of a target that is gone changes nothing.
     pub fn observe(&mut self, observation: &Observation, now: Moment) {
         let Observation { target, verdict } = observation;
+        let is_void = verdict.as_ref().is_err_and(Failure::is_void);
         let Some(&Place { pool, member, check }) = self.places.get(target) else {
             self.controls.observe(*target, verdict);
             return self.unsettled.extend(&self.doubtful);
@@ -138,7 +140,7 @@ impl ControlState {
         if changed || self.doubtful.contains(&pool) {
             self.unsettled.insert(pool);
         }
-        if let Some(unheard) = &mut self.unheard {
+        if let Some(unheard) = self.unheard.as_mut().filter(|_| !is_void) {
             unheard.remove(target);
             if unheard.is_empty() {
                 self.end_first_round();

@@ -167,6 +167,8 @@ pub struct CheckStatus {
     pub since: String,
     pub probes: u64,
     pub failures: u64,
+    /// Probes that say nothing, as this machine was held up: they count as not sent.
+    pub voids: u64,
     pub last_probe: Option<String>,
     /// Of the newest probe that had a verdict from the node.
     pub last_rtt_ms: Option<f64>,

@@ -17,6 +17,8 @@
 //! | failed again | answers, or there is none | they are believed: the falls count |
 //! | failed again | none answers | this machine is cut off: the set is kept |
 //!
+//! Whom this machine did not hear in that time, as it was held up itself, is waited for once more.
+//!
 //! While it is cut off, the set is kept until a control target or most members answer; then the
 //! failing ones are asked again, as above, since their last results are those of the cut. After
 //! the longest time that the pool allows the falls count, whatever the control targets say.
@@ -56,8 +58,10 @@ pub struct Sight {
 pub enum Controls {
     /// There are none.
     None,
-    /// None has answered its newest probe, or none has been probed.
+    /// None has answered its newest probe.
     Silent,
+    /// Nothing is known of any yet.
+    Awaited,
     Answer,
 }
 
@@ -133,7 +137,7 @@ impl Suspicion {
                 (true, Controls::None | Controls::Answer) => {
                     self.believe(rule, now, Turn::Believed(controls))
                 }
-                (true, Controls::Silent) => {
+                (true, Controls::Silent | Controls::Awaited) => {
                     self.phase = Phase::CutOff { since };
                     Turn::CutOff
                 }
@@ -152,6 +156,23 @@ impl Suspicion {
         }
     }
 
+    /// Whether those who are asked have had their time, and the longest time is not over.
+    pub fn is_to_decide(&self, rule: &Rule, now: Moment) -> bool {
+        match self.phase {
+            Phase::Asking { decided, .. } => {
+                decided <= now && self.until(rule).is_some_and(|until| now < until)
+            }
+            Phase::Calm | Phase::CutOff { .. } | Phase::Rising { .. } => false,
+        }
+    }
+
+    /// Gives those who are asked their time once more: this machine did not hear them.
+    pub fn wait(&mut self, rule: &Rule, now: Moment) {
+        if let Phase::Asking { decided, .. } = &mut self.phase {
+            *decided = now.later(rule.patience);
+        }
+    }
+
     fn suspect(
         &mut self,
         rule: &Rule,
@@ -164,7 +185,8 @@ impl Suspicion {
         if believed || !sights.iter().any(|sight| sight.falls) || !is_most(failing, of) {
             return None;
         }
-        self.phase = Phase::Asking { since: now, decided: now.later(rule.patience) };
+        let decided = now.later(rule.patience);
+        self.phase = Phase::Asking { since: now, decided };
         Some(Turn::Kept { failing, of })
     }
 

@@ -22,6 +22,14 @@ pub struct Watched {
     pub probes: u64,
     pub failures: u64,
     pub last_probe: Option<Moment>,
+    /// Probes that said nothing, as this machine was held up.
+    pub voids: u64,
+    /// So many of them since the last that said something.
+    pub voids_in_row: u32,
+    /// When something was last said of the node.
+    pub last_verdict: Option<Moment>,
+    /// It was asked beside the beat, and nothing was said of the node since.
+    pub is_awaited: bool,
     pub last_healthy: Option<Healthy>,
     /// The newest since there was no flaw.
     pub last_failure: Option<Failure>,
@@ -57,6 +65,10 @@ impl Watched {
             probes: 0,
             failures: 0,
             last_probe: None,
+            voids: 0,
+            voids_in_row: 0,
+            last_verdict: None,
+            is_awaited: false,
             last_healthy: None,
             last_failure: None,
             load: None,
@@ -68,6 +80,12 @@ impl Watched {
 
     /// Whether the state or the load changed.
     pub fn observe(&mut self, verdict: &Verdict, now: Moment) -> bool {
+        if verdict.as_ref().is_err_and(Failure::is_void) {
+            self.voids += 1;
+            self.voids_in_row = self.voids_in_row.saturating_add(1);
+            return false;
+        }
+        self.voids_in_row = 0;
         self.probes += 1;
         self.last_probe = Some(now);
         match verdict {
@@ -83,6 +101,8 @@ impl Watched {
         if verdict.as_ref().is_err_and(Failure::is_ours) {
             return false;
         }
+        self.last_verdict = Some(now);
+        self.is_awaited = false;
         self.fails = verdict.is_err();
         let before = self.state();
         if self.tracker.observe(verdict.is_ok()).is_some() {
@@ -178,6 +198,22 @@ mod tests {
         let mut watched = watched(Some(Standing::Out));
         watched.observe(&REFUSED, at(1));
         assert_eq!((watched.state(), watched.since), (State::Down, at(-100)));
+    }
+
+    #[test]
+    fn a_probe_that_was_held_up_counts_as_not_sent() {
+        let mut watched = watched(Some(Standing::Serving));
+        watched.observe(&REFUSED, at(1));
+        let void = Err(Failure::Void { held_up: Duration::from_secs(5) });
+        for second in 2..9 {
+            assert!(!watched.observe(&void, at(second)));
+        }
+        assert_eq!(watched.state(), State::Falling { count: 1, of: 3 });
+        assert_eq!((watched.probes, watched.failures, watched.voids), (1, 1, 7));
+        assert_eq!((watched.voids_in_row, watched.last_verdict), (7, Some(at(1))));
+        assert_eq!(watched.last_failure, Some(Failure::Refused), "what is known stays");
+        watched.observe(&OK, at(9));
+        assert_eq!((watched.voids, watched.voids_in_row), (7, 0));
     }
 
     #[test]

@@ -34,13 +34,15 @@ pub struct Beat {
     next: Duration,
     /// The last verdict was good.
     well: bool,
+    /// The last probe said nothing.
+    void: bool,
 }
 
 impl Beat {
     /// Of a target whose first probe begins at `now`: the second comes after half an interval to
     /// one and a half.
     pub fn new(every: Duration, now: Duration, luck: f64) -> Beat {
-        Beat { every, next: now + every.mul_f64(0.5 + luck), well: false }
+        Beat { every, next: now + every.mul_f64(0.5 + luck), well: false, void: false }
     }
 
     /// When to ask once more ahead of the beat: only after the first failure behind a success, and
@@ -48,8 +50,18 @@ impl Beat {
     /// Takes note of the verdict.
     pub fn again(&mut self, now: Duration, failed: bool) -> Option<Duration> {
         let first = std::mem::replace(&mut self.well, !failed) && failed;
+        self.void = false;
         let pause = (self.every / AGAIN).max(AGAIN_FLOOR);
         (first && now + 2 * pause <= self.next).then_some(now + pause)
+    }
+
+    /// When to ask once more ahead of the beat because the probe said nothing: a quarter to half an
+    /// interval later, and only after the first of a row. So a machine that is held up all the time
+    /// probes as often as the beat says.
+    pub fn repeat(&mut self, now: Duration, luck: f64) -> Option<Duration> {
+        let first = !std::mem::replace(&mut self.void, true);
+        let pause = (self.every / AGAIN).mul_f64(1.0 + luck);
+        (first && now + pause < self.next).then_some(now + pause)
     }
 
     /// When the next probe begins, now that the last one has its verdict. Beats that are over are
@@ -78,6 +90,18 @@ mod tests {
         assert_eq!(beat.next(Duration::from_millis(5300), 0.0), 5 * SECOND);
         assert_eq!(beat.next(Duration::from_millis(5400), 0.0), 6 * SECOND);
     }
+    #[test]
+    fn only_the_first_of_a_row_that_says_nothing_is_repeated() {
+        let mut beat = Beat::new(4 * SECOND, Duration::ZERO, 0.5);
+        assert_eq!(beat.repeat(SECOND, 0.5), Some(Duration::from_millis(2500)));
+        assert_eq!(beat.repeat(Duration::from_millis(2600), 0.0), None);
+        assert_eq!(beat.next(Duration::from_millis(2600), 0.0), 4 * SECOND);
+        assert_eq!(beat.again(4 * SECOND, false), None);
+        assert_eq!(beat.repeat(5 * SECOND, 0.0), Some(6 * SECOND));
+        beat.again(6 * SECOND, false);
+        assert_eq!(beat.repeat(Duration::from_millis(7500), 0.0), None, "the beat is near");
+    }
+
     #[test]
     fn only_a_first_failure_is_asked_about_once_more() {
         let every = 5 * SECOND;

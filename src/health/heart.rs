@@ -2,12 +2,15 @@
 //! send, read or take note of anything.
 //!
 //! One task beats beside the probes, on their runtime. So it is late by whatever makes them late: a
-//! runtime that is busy, a core that others have, a process or a machine that was stopped.
+//! runtime that is busy, a core that others have, a process that was stopped. While the machine is
+//! suspended the monotonic clock stands still and no timer is late; then its difference to the
+//! clock that goes on tells.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -22,6 +25,7 @@ const NOTICEABLE: Duration = Duration::from_millis(20);
 pub struct Heart {
     beats: Mutex<Beats>,
     in_flight: AtomicUsize,
+    suspended_before: Duration,
     /// A probe begins.
     quicken: Notify,
 }
@@ -30,8 +34,8 @@ pub struct Heart {
 struct Beats {
     /// Time that was lost, in all.
     lost: Duration,
-    /// The next beat.
-    due: Instant,
+    /// The next beat; `None` before the first.
+    due: Option<Instant>,
 }
 
 /// Held by a probe while it is in flight.
@@ -43,8 +47,9 @@ pub struct Flight {
 
 impl Default for Heart {
     fn default() -> Heart {
-        let beats = Mutex::new(Beats { lost: Duration::ZERO, due: Instant::now() + SLOW });
-        Heart { beats, in_flight: AtomicUsize::new(0), quicken: Notify::new() }
+        let beats = Mutex::new(Beats { lost: Duration::ZERO, due: None });
+        let (in_flight, quicken) = Default::default();
+        Heart { beats, in_flight, suspended_before: suspended(), quicken }
     }
 }
 
@@ -54,21 +59,22 @@ impl Heart {
         loop {
             let is_slow = self.in_flight.load(Ordering::Relaxed) == 0;
             let due = Instant::now() + if is_slow { SLOW } else { QUICK };
-            self.beats().due = due;
+            self.beats().due = Some(due);
             tokio::select! {
                 biased;
                 () = sleep_until(due) => {}
                 () = self.quicken.notified(), if is_slow => {}
             }
             let mut beats = self.beats();
-            beats.lost += late(beats.due);
+            beats.lost += late(due);
         }
     }
 
-    /// Time lost since the start, with what the beat is late now.
+    /// Time lost until now, with what the beat is late, and what the machine was suspended.
     pub fn lost(&self) -> Duration {
         let beats = self.beats();
-        beats.lost + late(beats.due)
+        let late = beats.due.map(late).unwrap_or_default();
+        beats.lost + late + suspended().saturating_sub(self.suspended_before)
     }
 
     /// A probe begins.
@@ -102,6 +108,14 @@ impl Drop for Flight {
 pub fn late(due: Instant) -> Duration {
     let late = Instant::now().saturating_duration_since(due);
     if late < NOTICEABLE { Duration::ZERO } else { late }
+}
+
+/// How long the machine was suspended since it started.
+fn suspended() -> Duration {
+    let read = |clock| clock_gettime(clock).map(Duration::from).unwrap_or_default();
+    // In this order, so that what passes between the two is not counted.
+    let since_the_start = read(ClockId::CLOCK_BOOTTIME);
+    since_the_start.saturating_sub(read(ClockId::CLOCK_MONOTONIC))
 }
 
 #[cfg(test)]

@@ -10,9 +10,11 @@
 //! | [`beat`] | decides: when a target is probed next |
 //! | [`reports`] | does: waits for those who report by themselves |
 //! | [`schedule`] | does: one task for each target |
+//! | [`heart`] | does: notices when this process was held up |
 //! | `offer` | does: offers the core to others after each piece of work |
 
 pub mod beat;
+pub mod heart;
 mod offer;
 pub mod probe;
 pub mod reports;

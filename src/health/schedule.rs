@@ -11,6 +11,9 @@
 //! beat ([`Beat::again`]): a dead one is out one interval sooner. Not when [`AGAIN`] others are
 //! being asked once more: a disturbance of everything must not double the probes.
 //!
+//! A probe that says nothing, as this machine was held up, is repeated in the same way
+//! ([`Beat::repeat`]).
+//!
 //! Whoever doubts what was observed can have a target asked at once ([`Schedule::hurry`]); its beat
 //! stays. Many are spread as first probes are, and of several wishes for a target one is fulfilled.
 //!
@@ -26,8 +29,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::health::beat::{self, Beat};
+use crate::health::heart::Heart;
 use crate::health::offer::offering;
-use crate::health::probe::{Ask, Verdict, judge};
+use crate::health::probe::{Ask, Verdict, judge_beside};
 use crate::health::reports;
 use crate::health::{Observation, TargetId};
 
@@ -60,6 +64,9 @@ pub struct Schedule {
     hurries: HashMap<TargetId, watch::Sender<Duration>>,
     slots: Arc<Semaphore>,
     again: Arc<Semaphore>,
+    heart: Arc<Heart>,
+    /// The task of it, once there is something to probe.
+    beating: Option<AbortOnDropHandle<()>>,
 }
 
 impl Schedule {
@@ -73,8 +80,10 @@ impl Schedule {
         let (observations, receiver) = mpsc::channel(QUEUE);
         let slots = Arc::new(Semaphore::new(concurrent));
         let again = Arc::new(Semaphore::new(AGAIN));
-        let (tasks, reports, hurries) = Default::default();
-        (Schedule { tasks, reports, hurries, observations, slots, again }, receiver)
+        let (tasks, reports, hurries, heart, beating) = Default::default();
+        let schedule =
+            Schedule { tasks, reports, hurries, observations, slots, again, heart, beating };
+        (schedule, receiver)
     }
 
     pub fn start<A: Ask>(&mut self, jobs: impl IntoIterator<Item = Job<A>>) {
@@ -83,10 +92,15 @@ impl Schedule {
         for (index, job) in jobs.into_iter().enumerate() {
             let target = job.target;
             let delay = beat::delay(index, count);
-            let permits = (self.slots.clone(), self.again.clone());
+            let shared = Shared {
+                slots: self.slots.clone(),
+                again: self.again.clone(),
+                heart: self.heart.clone(),
+                observations: self.observations.clone(),
+            };
             let (hurry, hurried) = watch::channel(Duration::ZERO);
             self.hurries.insert(target, hurry);
-            let task = watch(job, delay, permits, hurried, self.observations.clone());
+            let task = watch(job, delay, shared, hurried);
             self.keep(target, task);
         }
     }
@@ -95,11 +109,15 @@ impl Schedule {
     pub fn listen(&mut self, target: TargetId, expires: Duration) {
         let (sender, receiver) = mpsc::channel(reports::WAITING);
         self.reports.insert(target, sender);
-        let task = reports::listen(target, expires, receiver, self.observations.clone());
+        let (observations, heart) = (self.observations.clone(), self.heart.clone());
+        let task = reports::listen(target, expires, receiver, observations, heart);
         self.keep(target, task);
     }
 
     fn keep(&mut self, target: TargetId, task: impl Future<Output = ()> + Send + 'static) {
+        let heart = &self.heart;
+        self.beating
+            .get_or_insert_with(|| AbortOnDropHandle::new(tokio::spawn(Arc::clone(heart).run())));
         let running = tokio::spawn(offering(task));
         self.tasks.insert(target, AbortOnDropHandle::new(running));
     }
@@ -134,28 +152,47 @@ impl Schedule {
     }
 }
 
+/// What every task has.
+struct Shared {
+    slots: Arc<Semaphore>,
+    again: Arc<Semaphore>,
+    heart: Arc<Heart>,
+    observations: mpsc::Sender<Observation>,
+}
+
+/// What a probe said, as far as the next one depends upon it.
+enum Said {
+    Well,
+    Failed,
+    Nothing,
+}
+
 async fn watch<A: Ask>(
     job: Job<A>,
     delay: Duration,
-    (slots, again): (Arc<Semaphore>, Arc<Semaphore>),
+    shared: Shared,
     mut hurried: watch::Receiver<Duration>,
-    observations: mpsc::Sender<Observation>,
 ) {
     sleep(delay).await;
     let start = Instant::now();
     let mut beat = Beat::new(job.every, Duration::ZERO, fastrand::f64());
     let mut ahead = None;
     loop {
-        let Some(failed) = probe(&job, &slots, &observations).await else { return };
+        let Some(said) = probe(&job, &shared).await else { return };
         // Held from here until that probe has its verdict.
         drop(ahead.take());
-        let soon = beat.again(start.elapsed(), failed).zip(again.try_acquire().ok());
+        let now = start.elapsed();
+        let soon = match said {
+            Said::Nothing => beat.repeat(now, fastrand::f64()),
+            Said::Well | Said::Failed => beat.again(now, matches!(said, Said::Failed)),
+        };
+        let soon = soon.zip(shared.again.try_acquire().ok());
         let next = match soon {
             Some((soon, permit)) => {
                 ahead = Some(permit);
                 soon
             }
-            None => beat.next(start.elapsed(), fastrand::f64()),
+            None => beat.next(now, fastrand::f64()),
         };
         loop {
             tokio::select! {
@@ -164,7 +201,7 @@ async fn watch<A: Ask>(
                     let Ok(()) = asked else { return };
                     let delay = *hurried.borrow_and_update();
                     sleep(delay).await;
-                    if probe(&job, &slots, &observations).await.is_none() {
+                    if probe(&job, &shared).await.is_none() {
                         return;
                     }
                 }
@@ -173,19 +210,19 @@ async fn watch<A: Ask>(
     }
 }
 
-/// Whether it failed; nothing, when nobody takes observations any more.
-async fn probe<A: Ask>(
-    job: &Job<A>,
-    slots: &Semaphore,
-    observations: &mpsc::Sender<Observation>,
-) -> Option<bool> {
+/// `None` when nobody takes observations any more.
+async fn probe<A: Ask>(job: &Job<A>, shared: &Shared) -> Option<Said> {
     let verdict = {
         // Before the slot: who waits for a turn keeps nobody else from probing.
         let _turn = job.ask.turn().await;
-        let _slot = slots.acquire().await.ok()?;
-        judge(&job.ask, job.timeout).await
+        let _slot = shared.slots.acquire().await.ok()?;
+        judge_beside(&job.ask, job.timeout, &shared.heart).await
     };
-    let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
-    observations.send(Observation { target: job.target, verdict }).await.ok()?;
-    Some(failed)
+    let said = match &verdict {
+        Err(failure) if failure.is_void() => Said::Nothing,
+        Err(failure) if !failure.is_ours() => Said::Failed,
+        _ => Said::Well,
+    };
+    shared.observations.send(Observation { target: job.target, verdict }).await.ok()?;
+    Some(said)
 }

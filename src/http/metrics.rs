@@ -292,6 +292,9 @@ fn checks(out: &mut Families<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     out.counter("probes", "Probes with a result", each().map(|(l, check)| (l, check.probes)))?;
     let failures = each().map(|(labels, check)| (labels, check.failures));
     out.counter("probe_failures", "Probes that failed", failures)?;
+    let voids = each().map(|(labels, check)| (labels, check.voids));
+    let help = "Probes that say nothing, as this machine was held up";
+    out.counter("probes_void", help, voids)?;
     let loads = || each().filter_map(|(labels, check)| Some((labels, check.load.as_ref()?)));
     let help = "Part of its first places that the member takes by what it says of its load";
     let shares = loads().map(|(labels, load)| (labels, f64::from(load.share) / 100.0));

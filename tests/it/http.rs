@@ -507,6 +507,7 @@ async fn metrics_are_well_formed_and_count_each_thing_once() {
         format!(r#"tiovivo_check_state{{{node}"rotation",state="falling"}} 1.0"#),
         format!(r#"tiovivo_check_state{{{node}"deep",state="down"}} 1.0"#),
         format!(r#"tiovivo_probe_failures_total{{{node}"rotation"}} 17"#),
+        format!(r#"tiovivo_probes_void_total{{{node}"rotation"}} 3"#),
         format!(r#"tiovivo_probe_round_trip_seconds{{{node}"rotation"}} 0.00084"#),
     ] {
         assert!(said.body.lines().any(|got| got == line), "{line} is not in\n{}", said.body);

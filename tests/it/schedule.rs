@@ -11,7 +11,7 @@ use tiovivo::health::probe::{Ask, Said};
 use tiovivo::health::schedule::{AGAIN, CONCURRENT, Job, Schedule};
 use tiovivo::health::{Observation, TargetId};
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -259,4 +259,104 @@ async fn who_is_doubted_is_asked_at_once_and_keeps_its_beat() {
         assert!((before + 20..=before + 22).contains(&asked.len()), "{}", asked.len());
         assert_eq!(member.most_in_flight.load(Ordering::Relaxed), 1);
     }
+}
+
+/// A member that says nothing, however long it is asked.
+#[derive(Clone, Default)]
+struct Silent(Arc<Mutex<Vec<Instant>>>);
+
+impl Ask for Silent {
+    async fn ask(&self) -> Result<Said, Failure> {
+        self.0.lock().unwrap().push(Instant::now());
+        std::future::pending().await
+    }
+}
+
+fn silent(ask: &Silent) -> Job<Silent> {
+    Job { target: TargetId(1), every: EVERY, timeout: TIMEOUT, ask: ask.clone() }
+}
+
+fn is_void(observation: &Observation) -> bool {
+    observation.verdict.as_ref().is_err_and(Failure::is_void)
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_in_time_that_was_lost_says_nothing_and_is_asked_about_soon() {
+    let (mut schedule, mut observations) = Schedule::new();
+    let member = Silent::default();
+    schedule.start([silent(&member)]);
+    sleep(TIMEOUT / 4).await;
+    advance(6 * TIMEOUT).await;
+    let continued = Instant::now();
+    let first = observations.recv().await.unwrap();
+    assert!(is_void(&first), "{first:?}");
+    assert!(continued.elapsed() <= TIMEOUT + STEP, "given back once: {:?}", continued.elapsed());
+    let second = observations.recv().await.unwrap();
+    assert_eq!(second.verdict, Err(Failure::NoAnswer { within: TIMEOUT }), "not held up any more");
+    let asked = member.0.lock().unwrap().clone();
+    assert!(asked[1] - continued <= TIMEOUT + EVERY / 2, "{:?}", asked[1] - continued);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_in_time_that_is_given_back_counts() {
+    let (mut schedule, mut observations) = Schedule::new();
+    // Stopped with this machine for half of the timeout, it takes three quarters of it besides.
+    let member = Member::taking(TIMEOUT * 5 / 4);
+    schedule.start([job(1, &member)]);
+    sleep(TIMEOUT / 4).await;
+    advance(TIMEOUT / 2).await;
+    let first = observations.recv().await.unwrap();
+    let healthy = first.verdict.expect("up");
+    assert!(healthy.rtt < TIMEOUT, "without the time that was lost: {:?}", healthy.rtt);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_counts_whatever_was_lost() {
+    struct Refuses;
+    impl Ask for Refuses {
+        async fn ask(&self) -> Result<Said, Failure> {
+            sleep(TIMEOUT / 2).await;
+            Err(Failure::Refused)
+        }
+    }
+    let (mut schedule, mut observations) = Schedule::new();
+    schedule.start([Job { target: TargetId(1), every: EVERY, timeout: TIMEOUT, ask: Refuses }]);
+    sleep(TIMEOUT / 4).await;
+    advance(6 * TIMEOUT).await;
+    assert_eq!(observations.recv().await.unwrap().verdict, Err(Failure::Refused));
+}
+
+/// Half of the time is lost, all the time.
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_always_late_probes_no_more_than_others() {
+    const INTERVALS: u32 = 40;
+    let (mut schedule, mut observations) = Schedule::new();
+    let member = Silent::default();
+    schedule.start([silent(&member)]);
+    let start = Instant::now();
+    while start.elapsed() < EVERY * INTERVALS {
+        sleep(Duration::from_millis(100)).await;
+        advance(Duration::from_millis(100)).await;
+    }
+    let asked = member.0.lock().unwrap().len() as u32;
+    assert!(asked <= INTERVALS + 2, "{asked} in {INTERVALS} intervals");
+    let mut seen = 0;
+    while let Ok(observation) = observations.try_recv() {
+        assert!(is_void(&observation), "{observation:?}");
+        seen += 1;
+    }
+    assert!(seen >= INTERVALS / 2, "{seen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_could_not_come_is_not_missed() {
+    const EXPIRES: Duration = Duration::from_secs(10);
+    let (mut schedule, mut observations) = Schedule::new();
+    schedule.listen(TargetId(1), EXPIRES);
+    sleep(EXPIRES / 2).await;
+    advance(EXPIRES).await;
+    let first = observations.recv().await.unwrap();
+    assert!(is_void(&first), "{first:?}");
+    let second = observations.recv().await.unwrap();
+    assert_eq!(second.verdict, Err(Failure::NoReport { within: EXPIRES }), "and then it is");
 }

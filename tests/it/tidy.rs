@@ -60,7 +60,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("prometheus_client", &["http/"]),
     ("subtle", &["http/"]),
-    ("nix", &["dns/", "cli/", "health/probe"]),
+    ("nix", &["dns/", "cli/", "health/probe", "health/heart.rs"]),
     ("rustix", &["dns/udp", "cli/priority.rs", "config/read.rs"]),
 ];
 

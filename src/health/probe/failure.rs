@@ -10,6 +10,9 @@ use crate::health::probe::trust;
 /// Too many open files in this process, or in the whole system (errno of Linux).
 const NO_SOCKET_LEFT: [i32; 2] = [24, 23];
 
+/// Of HTTP: the request did not come in time.
+const REQUEST_TIMEOUT: u16 = 408;
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("connection refused")]
@@ -69,6 +72,9 @@ pub enum Failure {
     Service(ServiceFailure),
     #[error("no report for {}", duration(*within))]
     NoReport { within: Duration },
+    /// The probe says nothing: it counts as not sent.
+    #[error("this machine was held up for {}", duration(*held_up))]
+    Void { held_up: Duration },
     /// What was reported; empty when nothing was said.
     #[error("{}", reported(.0))]
     Reported(Arc<str>),
@@ -88,9 +94,11 @@ impl Failure {
     /// Whether it was this machine that failed: then the probe says nothing of the member.
     pub fn is_ours(&self) -> bool {
         match self {
-            Failure::NoSocket | Failure::Unstartable(_) | Failure::NoPing | Failure::Unsendable => {
-                true
-            }
+            Failure::NoSocket
+            | Failure::Unstartable(_)
+            | Failure::NoPing
+            | Failure::Unsendable
+            | Failure::Void { .. } => true,
             Failure::Refused
             | Failure::NoRoute
             | Failure::NetworkUnreachable
@@ -119,6 +127,35 @@ impl Failure {
             | Failure::NoReport { .. }
             | Failure::Reported(_)
             | Failure::Other(_) => false,
+        }
+    }
+}
+
+impl Failure {
+    /// Whether the probe counts as not sent.
+    pub fn is_void(&self) -> bool {
+        matches!(self, Failure::Void { .. })
+    }
+
+    /// Whether it may have come about because this machine was slow, and not the node.
+    ///
+    /// | failure | |
+    /// |---|---|
+    /// | no answer, no report | the answer may have been there, or on its way |
+    /// | reset, closed, cut short, HTTP 408 | nodes close what says nothing for some time |
+    /// | a command's exit status | it runs on this machine |
+    /// | what else the node said, or the network said of it | it would have said so anyway |
+    pub fn goes_by_time(&self) -> bool {
+        match self {
+            Failure::NoAnswer { .. }
+            | Failure::NoReport { .. }
+            | Failure::Reset
+            | Failure::Closed
+            | Failure::CutShort
+            | Failure::Status { got: REQUEST_TIMEOUT, .. }
+            | Failure::Exit { .. } => true,
+            Failure::Other(kind) => *kind == io::ErrorKind::TimedOut,
+            _ => false,
         }
     }
 }
@@ -219,6 +256,21 @@ mod tests {
         assert_eq!(lacks("ready\n", true), "no `ready\\n` in the answer");
         let long = "x".repeat(100);
         assert_eq!(lacks(&long, false), format!("no `{}…` in its first 64 KiB", "x".repeat(40)));
+    }
+
+    #[test]
+    fn what_the_node_said_is_no_matter_of_time() {
+        let within = Duration::from_secs(2);
+        let status = |got| Failure::Status { got, expected: "200".into() };
+        for failure in [Failure::NoAnswer { within }, Failure::Closed, status(408)] {
+            assert!(failure.goes_by_time(), "{failure}");
+        }
+        for failure in [Failure::Refused, Failure::NotHttp, status(503), Failure::NoRoute] {
+            assert!(!failure.goes_by_time(), "{failure}");
+        }
+        let void = Failure::Void { held_up: Duration::from_millis(1500) };
+        assert_eq!(void.to_string(), "this machine was held up for 1500 ms");
+        assert!(void.is_void() && void.is_ours());
     }
 
     #[test]

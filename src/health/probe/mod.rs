@@ -26,15 +26,18 @@ pub mod verifier;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::cluster::check::Probe;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
 use crate::cluster::service::Rcode;
+use crate::health::heart::{Heart, late};
 use crate::health::probe::connection::Connection;
 use crate::health::probe::dns::DnsProber;
 use crate::health::probe::exec::ExecProber;
@@ -144,13 +147,45 @@ pub trait Ask: Send + Sync + 'static {
     }
 }
 
-/// Asks once, and takes silence for a failure.
+/// A probe that was held up for more than this part of its time says nothing of the node, unless
+/// the node was heard all the same.
+const HELD_UP: u32 = 4;
+
+/// Asks once, and takes silence for a failure. Time in which this process was held up is given back
+/// once: an answer that is there by then has come in time.
+///
+/// | the node | held up for less than a quarter of the time | for more |
+/// |---|---|---|
+/// | answers well | up | up |
+/// | is refused, says what it should not | a failure | a failure |
+/// | is silent, or [`Failure::goes_by_time`] | a failure | void: it counts as not sent |
+pub async fn judge_beside(member: &impl Ask, within: Duration, heart: &Arc<Heart>) -> Verdict {
+    let (flight, started) = (heart.fly(), Instant::now());
+    let mut ask = pin!(member.ask());
+    let mut end = started + within;
+    let mut answer = timeout_at(end, ask.as_mut()).await;
+    let mut held_up = flight.held_up().max(late(end));
+    if answer.is_err() && !held_up.is_zero() {
+        end = Instant::now() + held_up.min(within);
+        answer = timeout_at(end, ask.as_mut()).await;
+        held_up = flight.held_up().max(held_up + late(end));
+    }
+    match answer.unwrap_or(Err(Failure::NoAnswer { within })) {
+        Ok(said) => Ok(Healthy { said, rtt: started.elapsed().saturating_sub(held_up) }),
+        Err(failure) => Err(unless_void(failure, held_up, within)),
+    }
+}
+
+/// The same where nobody notices hold-ups but the probe's own timer.
 pub async fn judge(member: &impl Ask, within: Duration) -> Verdict {
-    let started = Instant::now();
-    match timeout(within, member.ask()).await {
-        Ok(Ok(said)) => Ok(Healthy { said, rtt: started.elapsed() }),
-        Ok(Err(failure)) => Err(failure),
-        Err(_) => Err(Failure::NoAnswer { within }),
+    judge_beside(member, within, &Arc::default()).await
+}
+
+/// What a failure says after this process was held up for so long of the time.
+pub fn unless_void(failure: Failure, held_up: Duration, within: Duration) -> Failure {
+    match failure.goes_by_time() && held_up > within / HELD_UP {
+        true => Failure::Void { held_up },
+        false => failure,
     }
 }
 

@@ -146,7 +146,11 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
 
 fn probes(html: &mut Html, check: &CheckStatus) {
     html.raw("<small class=\"probe\">").text(&check.probe).raw(" · ").text(check.failures);
-    html.raw(" of ").text(check.probes).raw(" failed</small>");
+    html.raw(" of ").text(check.probes).raw(" failed");
+    if check.voids > 0 {
+        html.raw(" · ").text(check.voids).raw(" held up");
+    }
+    html.raw("</small>");
     if let Some(load) = &check.load {
         html.raw("<small class=\"probe\">takes ").text(load.share).raw(" % · says ");
         match load.said {

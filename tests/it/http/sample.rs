@@ -264,6 +264,7 @@ fn check(probe: &str, state: &'static str, progress: Option<&str>, since: i64) -
         since: ago(since),
         probes: 51_840,
         failures: 17,
+        voids: 3,
         last_probe: Some(ago(2)),
         last_rtt_ms: Some(0.84),
         last_answer: (state == "up").then(|| "TLS, certificate expires in 12 days".into()),

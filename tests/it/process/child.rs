@@ -17,6 +17,8 @@ pub enum Mood {
     Ill,
     /// Accepts and says nothing.
     Silent,
+    /// Accepts, and answers when it is in another mood.
+    Waiting,
 }
 
 pub struct Child {
@@ -68,7 +70,7 @@ impl Shared {
                 return;
             }
             self.probes.fetch_add(1, Ordering::SeqCst);
-            let mood = self.mood.load(Ordering::SeqCst);
+            let mood = self.mood_to_answer_in();
             if mood == Mood::Silent as u8 {
                 held.truncate(HELD - 1);
                 held.insert(0, stream);
@@ -77,6 +79,16 @@ impl Shared {
                 // A prober that breaks off does not matter.
                 let _ = answer(stream, line);
             }
+        }
+    }
+
+    fn mood_to_answer_in(&self) -> u8 {
+        loop {
+            let mood = self.mood.load(Ordering::SeqCst);
+            if mood != Mood::Waiting as u8 || self.stop.load(Ordering::SeqCst) {
+                return mood;
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }

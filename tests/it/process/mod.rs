@@ -13,6 +13,7 @@ mod descriptors;
 mod failover;
 mod files;
 mod hang;
+mod held_up;
 mod hooks;
 mod idle;
 mod orders;

@@ -10,7 +10,9 @@ use tiovivo::cluster::steadiness::{ControlTarget, Steadiness};
 use tiovivo::control::loaded::Loaded;
 use tiovivo::control::roster::Errands;
 use tiovivo::control::state::ControlState;
-use tiovivo::health::TargetId;
+use tiovivo::health::probe::Verdict;
+use tiovivo::health::probe::failure::Failure;
+use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::{loaded, pool};
 use crate::steadiness::{OK, REFUSED, Run};
@@ -52,6 +54,13 @@ impl Run {
         self.now = self.now + time;
         self.state.pass(self.now);
         self.state.settle(self.now);
+    }
+
+    fn hear(&mut self, controls: &[TargetId], verdict: &Verdict) {
+        for &target in controls {
+            self.state.observe(&Observation { target, verdict: verdict.clone() }, self.now);
+            self.state.settle(self.now);
+        }
     }
 
     /// Members that are to be asked at once, control targets that start, and that stop.
@@ -103,6 +112,62 @@ fn without_control_targets_those_that_fail_again_are_believed() {
     assert_eq!(run.state.due(), None);
 }
 
+/// The process was stopped, or had no core: neither what it did not hear nor what was said before
+/// is an answer.
+#[test]
+fn nobody_is_believed_dead_whom_this_machine_did_not_hear() {
+    let mut run = Run::with_controls(wary(&[2, 3, 4]), 1);
+    run.fail(&[0, 1], 2);
+    run.fail(&[0], 1);
+    let (asked, controls, _) = run.errands();
+    assert_eq!((asked.len(), controls.len()), (2, 1));
+    let void = Err(Failure::Void { held_up: Duration::from_secs(9) });
+    for _ in 0..3 {
+        [0, 1].iter().for_each(|member| run.see(*member, &void, 1));
+        run.hear(&controls, &void);
+        run.after(PATIENCE);
+        assert_eq!((run.pool().serving, run.pool().cut_off), (3, false));
+    }
+    run.fail(&[0], 1);
+    run.hear(&controls, &OK);
+    run.after(PATIENCE);
+    assert_eq!(run.pool().serving, 3, "the other one has not been heard");
+    run.fail(&[1], 1);
+    run.after(PATIENCE);
+    assert_eq!(run.pool().answering, ["server-4"], "both failed again, and a control answers");
+    assert_eq!(run.member(0).check.voids, 3);
+}
+
+/// With no word at all they count after the longest time.
+#[test]
+fn what_this_machine_does_not_hear_keeps_a_set_no_longer_than_the_longest_time() {
+    let mut run = Run::new(wary(&[2, 3, 4]), &[]);
+    run.fail(&[0, 1], 3);
+    let mut waited = Duration::ZERO;
+    while run.pool().kept.is_some() {
+        assert!(waited < Duration::from_secs(330), "{waited:?}");
+        run.after(PATIENCE);
+        waited += PATIENCE;
+    }
+    assert!(waited >= Duration::from_secs(300), "{waited:?}");
+}
+
+/// Void probes alone suspect nobody.
+#[test]
+fn a_machine_that_is_held_up_moves_nothing() {
+    let mut run = Run::new(wary(&[2, 3, 4]), &[]);
+    let void = Err(Failure::Void { held_up: Duration::from_secs(9) });
+    for _ in 0..20 {
+        (0..3).for_each(|member| run.see(member, &void, 1));
+        run.after(Duration::from_secs(2));
+    }
+    let pool = run.pool();
+    assert_eq!((pool.serving, pool.kept), (3, None));
+    let why = run.member(0).why;
+    let told = "; no probe finished for 40 s, as this machine is held up";
+    assert!(why.ends_with(told), "{why}");
+}
+
 #[test]
 fn a_line_that_was_away_for_a_moment_costs_no_member() {
     let mut run = Run::with_controls(wary(&[2, 3, 4, 5]), 1);
@@ -131,6 +196,8 @@ fn a_machine_that_is_cut_off_keeps_the_last_set_and_asks_again_when_it_reaches_s
     run.fail(&[0, 1, 2], 3);
     let (_, controls, _) = run.errands();
     assert_eq!(controls.len(), 2);
+    run.fail(&[0, 1, 2], 1);
+    run.hear(&controls, &REFUSED);
     run.after(PATIENCE);
     assert_eq!((run.pool().serving, run.pool().cut_off), (3, true));
     let why = run.pool().why;
@@ -142,7 +209,7 @@ fn a_machine_that_is_cut_off_keeps_the_last_set_and_asks_again_when_it_reaches_s
     assert_eq!(run.pool().serving, 3);
 
     // The line is back: what the members failed before counts for nothing.
-    let observation = tiovivo::health::Observation { target: controls[1], verdict: OK };
+    let observation = Observation { target: controls[1], verdict: OK };
     run.state.observe(&observation, run.now);
     run.state.settle(run.now);
     assert_eq!(run.errands().0, run.targets);
@@ -162,8 +229,8 @@ fn a_control_target_that_answers_shows_that_they_are_dead() {
     let mut run = Run::with_controls(wary(&[2, 3, 4]), 1);
     run.fail(&[0, 1], 3);
     let (_, controls, _) = run.errands();
-    let observation = tiovivo::health::Observation { target: controls[0], verdict: OK };
-    run.state.observe(&observation, run.now);
+    run.fail(&[0, 1], 1);
+    run.hear(&controls, &OK);
     run.after(PATIENCE);
     assert_eq!(run.pool().answering, ["server-4"]);
     run.fail(&[2], 3);
