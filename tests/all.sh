@@ -19,7 +19,7 @@ readonly LOGS=$PWD/target/test-logs
 # A C compiler for ring, the other name servers that ours is compared with, servers to probe, and
 # what counts instructions.
 readonly PACKAGES=(
-    gcc libc6-dev ca-certificates shellcheck
+    gcc libc6-dev ca-certificates shellcheck faketime
     nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils dnsperf
     zonemaster-cli iproute2 util-linux nginx-light
     mariadb-server redis-server python3-grpcio openssl socat xinetd

@@ -26,6 +26,7 @@ mod site;
 mod supervisor;
 mod tcp;
 mod unread;
+mod wall_clock;
 mod wildcard;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
