@@ -1,8 +1,8 @@
 //! Lines of the log that strangers can cause: one a minute, with a count.
 //!
 //! Whoever can reach a port can repeat what causes a line as often as they like. So such a line
-//! goes through a [`LogLimit`]: the first comes at once, those of the next minute are only counted, and
-//! the next line says how many there were.
+//! goes through a [`LogLimit`]: the first comes at once, those of the next minute are only counted,
+//! and the next line says how many there were.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -140,6 +140,7 @@ pub fn bind_quic(address: SocketAddr) -> Result<UdpSocket, BindFault> {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
+        grow_receive_buffer(&socket)?;
         socket.bind(&address.into())?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())

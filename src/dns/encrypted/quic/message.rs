@@ -1,8 +1,8 @@
-//! The messages of DNS over QUIC, in hickory-server's terms: it reads the query, and writes the reply
-//! from typed records.
+//! The messages of DNS over QUIC, in hickory-server's terms: it reads the query, and writes the
+//! reply from typed records.
 //!
-//! Ours stays what decides: hickory is given the reply that [`crate::dns::respond`] made. Where it
-//! cannot read the query (it refuses some that we answer by an rcode), our octets go out as they are.
+//! The answer is ours: hickory is given the reply that [`crate::dns::respond`] made. Where it
+//! cannot read the query, which we answer by an rcode, our octets go out as they are.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,8 @@
 //! DNS over QUIC (RFC 9250): off by default, for few clients.
 //!
-//! `quinn` carries it: hickory-server 0.26 takes one handshake after another, 5 seconds each, so one
-//! datagram without a second stopped everybody. What its API offers around that loop (sockets, TLS,
-//! a handler) does not reach into it. It has the messages ([`message`]).
+//! `quinn` carries it: hickory-server 0.26 takes one handshake after another, 5 seconds each, so
+//! one datagram without a second stopped everybody. What its API offers around that loop (sockets,
+//! TLS, a handler) does not reach into it. It has the messages ([`message`]).
 //!
 //! | bound | what happens there |
 //! |---|---|
