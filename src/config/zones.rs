@@ -17,6 +17,7 @@ use crate::config::written::KeyPath;
 use crate::zone::name::Name;
 use crate::zone::read as zone_read;
 use crate::zone::record::{Place, Severity, Zone, ZoneFault};
+use crate::zone::rtype;
 
 /// The zones, and what of them can be relied on.
 #[derive(Debug)]
@@ -70,7 +71,26 @@ pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> Zones {
             zones.loaded.extend(load(&apex, file, text, &mut report.faults));
         }
     }
+    check_delegations(&zones, &seen, report);
     zones
+}
+
+/// A zone of ours below another one of ours is found by its NS in that one.
+fn check_delegations(zones: &Zones, places: &HashMap<Name, KeyPath>, report: &mut Report<'_>) {
+    let loaded: HashMap<&Name, &Zone> =
+        zones.loaded.iter().map(|loaded| (&loaded.zone.apex, &loaded.zone)).collect();
+    for apex in &zones.apexes {
+        let mut above = apex.parent();
+        while let Some(name) = above.take_if(|name| !places.contains_key(name)) {
+            above = name.parent();
+        }
+        let Some(zone) = above.as_ref().and_then(|above| loaded.get(above)) else { continue };
+        if let (false, Some(path)) = (zone.has(apex, rtype::NS), places.get(apex)) {
+            let message = format!("the zone {} does not delegate {apex}", zone.apex);
+            let help = format!("write there, as in the zone itself: {apex} IN NS …");
+            report.warning(path, message, help);
+        }
+    }
 }
 
 fn apex(raw: &RawZone, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {

@@ -89,7 +89,9 @@ impl Builder {
         let mut parent_ds: Vec<(ZoneId, u32)> = vec![];
         for (index, zone) in zones.iter().enumerate() {
             let id = ZoneId(index as u16);
-            self.owner(&zone.apex.to_lower(), id);
+            let apex = zone.apex.to_lower();
+            self.owner(&apex, id);
+            self.own_names_above(&apex);
             heads.push(self.head(zone));
             self.add_records(zone, id, &mut parent_ds);
         }
@@ -161,17 +163,17 @@ impl Builder {
         if real == id {
             return Holder::Own(self.owner(lower, id));
         }
-        // The names between our apex and the child's exist, be they empty.
-        let mut apex = lower;
-        while !self.apexes.contains_key(apex) {
-            apex = parent(apex).unwrap_or(&[0]);
-        }
+        if self.apexes.contains_key(lower) { Holder::ApexOf(real) } else { Holder::Hidden }
+    }
+
+    /// The names between an apex and our zone above it exist, be they empty (RFC 4592 §2.2.2), also
+    /// where that zone has no NS for it.
+    fn own_names_above(&mut self, apex: &[u8]) {
         if let Some(above) = parent(apex)
-            && self.zone_of(above) == Some(id)
+            && let Some(zone) = self.zone_of(above)
         {
-            self.owner(above, id);
+            self.owner(above, zone);
         }
-        if apex.len() == lower.len() { Holder::ApexOf(real) } else { Holder::Hidden }
     }
 
     /// The owner of that name, made with all the empty non-terminals above it.

@@ -142,6 +142,30 @@ fn a_byte_order_mark_and_line_ends_of_windows_change_nothing() {
 }
 
 #[test]
+fn a_zone_that_our_zone_above_does_not_delegate_is_a_warning() {
+    let zone = |apex: &str, more: &str| {
+        format!(
+            "$TTL 300\n@ IN SOA ns1.other.test. h.other.test. 1 14400 3600 1209600 300\n\
+             @ IN NS ns1.other.test.\n@ IN NS ns2.other.test.\n{more}; {apex}\n"
+        )
+    };
+    let warnings = |more: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), zone("a", more)).unwrap();
+        fs::write(dir.path().join("q"), zone("q.y.a", "")).unwrap();
+        let config = "server: { listen: [127.0.0.1:5300] }\n\
+                      zones: [{ apex: a, file: a }, { apex: q.y.a, file: q }]\n";
+        fs::write(dir.path().join("config.yaml"), config).unwrap();
+        let loaded = config::load(&dir.path().join("config.yaml")).unwrap();
+        loaded.warnings.into_iter().map(|fault| fault.message).collect::<Vec<_>>()
+    };
+    let told = warnings("");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].ends_with("the zone a. does not delegate q.y.a."), "{told:?}");
+    assert_eq!(warnings("q.y IN NS ns1.other.test.\n"), [""; 0]);
+}
+
+#[test]
 fn a_dashboard_for_the_world_is_a_warning() {
     let told = faults_of(&format!("server: {{ dashboard: 0.0.0.0:8053 }}\n{ZONES}"));
     assert_eq!(told.len(), 1);
