@@ -67,6 +67,8 @@ pub struct Counters {
     pub connections_accepted: AtomicU64,
     /// Connections that were closed to keep a bound.
     pub connections_evicted: AtomicU64,
+    /// Octets that requests over HTTPS and QUIC ever held.
+    pub octets_held: AtomicU64,
 }
 
 impl Counters {
@@ -77,6 +79,7 @@ impl Counters {
             connections_open: AtomicU64::new(0),
             connections_accepted: AtomicU64::new(0),
             connections_evicted: AtomicU64::new(0),
+            octets_held: AtomicU64::new(0),
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::counters::Counters;
 const LOOK: Duration = Duration::from_secs(10);
 /// Connections and messages of streams in that time, from which on it is one.
 const RUSH: u64 = 1000;
+/// Octets of requests over HTTPS and QUIC that count as one message.
+const OCTETS: u64 = 8192;
 /// Memory is given back while there is a rush, and so many times after it: what connections held
 /// is free when they have ended.
 const AFTERWARDS: u32 = 3;
@@ -50,8 +52,10 @@ pub async fn give_back_after_rushes(counters: Arc<Counters>) {
 /// What streams had to do since the start.
 fn work(counters: &Counters) -> u64 {
     let stream = &counters.stream;
-    [&stream.queries, &stream.dropped, &counters.connections_accepted]
+    let octets = counters.octets_held.load(Ordering::Relaxed) / OCTETS;
+    let messages: u64 = [&stream.queries, &stream.dropped, &counters.connections_accepted]
         .map(|counter| counter.load(Ordering::Relaxed))
         .iter()
-        .sum()
+        .sum();
+    messages + octets
 }

@@ -6,11 +6,13 @@
 //! milliseconds, so it is never the oldest for long.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use crate::counters::Counters;
 use crate::log_limit::LogLimit;
 
 /// Octets that all requests may hold together.
@@ -20,7 +22,10 @@ const PER_REQUEST: usize = 4096;
 
 /// The requests of all connections. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Memory(Arc<Mutex<Table>>);
+pub struct Memory {
+    table: Arc<Mutex<Table>>,
+    counters: Arc<Counters>,
+}
 
 #[derive(Debug)]
 struct Table {
@@ -46,9 +51,9 @@ pub struct Share {
 }
 
 impl Memory {
-    pub fn new(bound: usize) -> Memory {
+    pub fn new(bound: usize, counters: &Arc<Counters>) -> Memory {
         let table = Table { bound, held: 0, next: 0, requests: BTreeMap::new() };
-        Memory(Arc::new(Mutex::new(table)))
+        Memory { table: Arc::new(Mutex::new(table)), counters: Arc::clone(counters) }
     }
 
     /// The share of a new request.
@@ -69,7 +74,7 @@ impl Memory {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,6 +107,7 @@ fn say_full() {
 impl Share {
     /// Counts more octets of this request.
     pub fn grow(&self, octets: usize) {
+        self.memory.counters.octets_held.fetch_add(octets as u64, Ordering::Relaxed);
         self.memory.table().add(self.id, octets);
     }
 
@@ -148,9 +154,13 @@ impl Drop for Reply {
 mod tests {
     use super::*;
 
+    fn memory(bound: usize) -> Memory {
+        Memory::new(bound, &Arc::new(Counters::new(0)))
+    }
+
     #[test]
     fn the_oldest_request_makes_room_and_what_ends_is_given_back() {
-        let memory = Memory::new(3 * PER_REQUEST + 100);
+        let memory = memory(3 * PER_REQUEST + 100);
         let old = memory.share();
         let young = memory.share();
         old.grow(60);
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_reply_counts_until_its_last_piece_is_let_go() {
-        let memory = Memory::new(MAX_HELD);
+        let memory = memory(MAX_HELD);
         let gone = CancellationToken::new();
         let mut reply = memory.share().reply(vec![7; 1000], &gone);
         let piece = reply.split_to(10);
@@ -182,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_request_beyond_the_bound_gives_itself_up() {
-        let memory = Memory::new(PER_REQUEST);
+        let memory = memory(PER_REQUEST);
         let share = memory.share();
         share.grow(1);
         assert!(share.given_up().is_cancelled());

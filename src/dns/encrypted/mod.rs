@@ -112,7 +112,7 @@ pub fn start(
     }
     let doh = tls::acceptor(&presented, https::ALPN)?;
     let path: Arc<str> = path.into();
-    let memory = Memory::new(MAX_HELD);
+    let memory = Memory::new(MAX_HELD, &shared.counters);
     for listener in https {
         let (doh, path, memory) = (doh.clone(), Arc::clone(&path), memory.clone());
         tasks.spawn(stream::accept(
