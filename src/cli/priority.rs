@@ -4,8 +4,8 @@
 //! | thread | nice | because |
 //! |---|---|---|
 //! | `udp-N`: answer over UDP | as started | they go first anyway (`dns/udp/precedence.rs`) |
-//! | `main`: signals, the watchdog | as started | it sleeps, and must be heard |
-//! | `decide`: probes, the writer, files | +5 | a quarter is left of a full core |
+//! | `main`, `end`, `supervisor`, `log` | as started | they sleep, and must be heard |
+//! | `decide`: probes, the writer; `state`: its files | +5 | a quarter is left of a full core |
 //! | `operate`: page, API, metrics | +8 | an order is felt later than a verdict |
 //! | `stream`: TCP, TLS, HTTPS, QUIC | +10 | strangers keep it busy: a third of what decides |
 //! | `load`: reads and renders a changed configuration | +19 | nobody waits for it |
