@@ -32,7 +32,9 @@ pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
 pub fn open_to_write(path: &Path) -> io::Result<File> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        found => drop(plain(found?)?),
+        found => {
+            plain(found?)?;
+        }
     }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).custom_flags(flags());

@@ -107,7 +107,7 @@ impl Recorder {
     }
 
     /// The oldest that waits, once it is free.
-    pub fn next(&mut self) -> Option<(Request, Reply)> {
+    pub fn next_waiting(&mut self) -> Option<(Request, Reply)> {
         match self.is_busy() {
             true => None,
             false => self.waiting.pop_front(),

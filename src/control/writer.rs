@@ -298,7 +298,7 @@ impl Writer {
             Event::Command(Command::Operate(request, reply)) => self.operate(request, reply, now),
             Event::Recorded(recorded) => {
                 self.recorded(recorded, now);
-                while let Some((request, reply)) = self.recorder.next() {
+                while let Some((request, reply)) = self.recorder.next_waiting() {
                     self.operate(request, reply, now);
                 }
             }
