@@ -12,6 +12,7 @@ use crate::cluster::pool::{Membership, Pool, PoolId};
 use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
 use crate::config::{self, Config};
+use crate::zone::idn::BothForms;
 use crate::zone::name::Name;
 use crate::zone::rdata::table::type_name;
 
@@ -48,8 +49,10 @@ fn table(config: &Config) -> String {
         for family in [Family::A, Family::Aaaa] {
             let answer = |down: Down| answer(config, published.pool, family, down);
             let name = match &pool.membership {
-                Membership::Everyone(_) => published.owner.to_string(),
-                Membership::Only { .. } => format!("{} (restricted)", published.owner),
+                Membership::Everyone(_) => BothForms(&published.owner).to_string(),
+                Membership::Only { .. } => {
+                    format!("{} (restricted)", BothForms(&published.owner))
+                }
             };
             rows.push([
                 name,
@@ -149,11 +152,14 @@ fn statics(config: &Config) -> String {
         }
         for (name, types) in &names {
             let types: Vec<String> = types.iter().map(|t| type_name(*t).to_string()).collect();
-            rows.push([name.to_string(), types.join(" ")]);
+            rows.push([BothForms(name).to_string(), types.join(" ")]);
         }
         if names.len() == LISTED_STATICS {
             let records = zone.records.len();
-            rows.push([format!("… of {}", zone.apex), format!("{records} records in all")]);
+            rows.push([
+                format!("… of {}", BothForms(&zone.apex)),
+                format!("{records} records in all"),
+            ]);
         }
     }
     columns(&rows)

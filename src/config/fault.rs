@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::zone::idn::invisible;
 use crate::zone::record::Severity;
 
 /// So many characters of a source line are kept; of a longer one, those around the fault.
@@ -131,8 +132,9 @@ impl Spot {
             if at == column + span.length as usize {
                 end = Some(excerpt.len());
             }
-            // A control character would reach the operator's terminal.
-            excerpt.push(if char.is_control() && char != '\t' { '\u{fffd}' } else { char });
+            // A control character would reach the operator's terminal, others could not be seen.
+            let is_safe = (!char.is_control() && invisible(char).is_none()) || char == '\t';
+            excerpt.push(if is_safe { char } else { '\u{fffd}' });
         }
         let start = marked.unwrap_or(excerpt.len());
         let marked = start..end.unwrap_or(excerpt.len()).max(start);

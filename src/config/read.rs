@@ -1,5 +1,5 @@
 //! The only way to open a file for reading; and files as text: bounded in size, UTF-8, and every
-//! refusal in words.
+//! refusal in words. Zone files are octets, and their reader says which may stand where.
 //!
 //! To open a pipe waits for its writer, and a device might never end: so only a regular file is
 //! opened, and nothing that takes its place in between can make the opening wait.
@@ -18,6 +18,7 @@ pub const MAX_ZONE_FILE: u64 = 256 << 20;
 /// Octets of one system call. While the kernel copies, nobody else has the core: 20 MB at once kept
 /// a thread that answers waiting for 5 ms.
 const PIECE: u64 = 256 << 10;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Opens a regular file, and nothing else.
 pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
@@ -87,28 +88,37 @@ pub fn text(path: &Path, max: u64) -> Result<String, String> {
     text_of(&file, max)
 }
 
-/// The same of a file that is open.
+/// As [`text`], in whatever encoding it is that has ASCII in it.
+pub fn octets(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+    let (file, _) = open(path).map_err(|error| opening(&error))?;
+    octets_of(&file, max)
+}
+
+/// As [`text`], of a file that is open.
 pub fn text_of(file: &File, max: u64) -> Result<String, String> {
-    let bytes = content(file, max).map_err(|error| opening(&error))?;
+    from_utf8(octets_of(file, max)?)
+}
+
+fn octets_of(file: &File, max: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = content(file, max).map_err(|error| opening(&error))?;
     if bytes.len() as u64 > max {
         return Err(format!("is larger than {} MiB; split it or make it shorter", max >> 20));
     }
-    from_utf8(bytes)
-}
-
-fn from_utf8(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err("is UTF-16; save it as UTF-8".into());
     }
-    let mut text = String::from_utf8(bytes).map_err(|error| {
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(bytes)
+}
+
+fn from_utf8(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
         format!("is no UTF-8 in line {line}; save it as UTF-8")
-    })?;
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
-    Ok(text)
+    })
 }
 
 pub fn opening(error: &io::Error) -> String {
@@ -129,10 +139,18 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_dropped_and_other_encodings_are_named() {
-        assert_eq!(from_utf8(b"\xef\xbb\xbfa: 1".to_vec()), Ok("a: 1".into()));
-        assert_eq!(from_utf8(b"\xff\xfea".to_vec()), Err("is UTF-16; save it as UTF-8".into()));
-        let latin1 = b"a: 1\nb: \xf1".to_vec();
-        assert_eq!(from_utf8(latin1), Err("is no UTF-8 in line 2; save it as UTF-8".into()));
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        let read = |octets_there: &[u8]| {
+            std::fs::write(&file, octets_there).unwrap();
+            (text(&file, 99), octets(&file, 99))
+        };
+        let utf16 = "is UTF-16; save it as UTF-8".to_owned();
+        assert_eq!(read(b"\xef\xbb\xbfa: 1"), (Ok("a: 1".into()), Ok(b"a: 1".to_vec())));
+        assert_eq!(read(b"\xff\xfea"), (Err(utf16.clone()), Err(utf16)));
+        let latin1 = b"a: 1\nb: \xf1";
+        let told = "is no UTF-8 in line 2; save it as UTF-8".to_owned();
+        assert_eq!(read(latin1), (Err(told), Ok(latin1.to_vec())));
     }
 
     #[test]

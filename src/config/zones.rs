@@ -14,6 +14,7 @@ use crate::config::raw::scalar::quoted;
 use crate::config::read;
 use crate::config::words;
 use crate::config::written::KeyPath;
+use crate::zone::idn;
 use crate::zone::name::Name;
 use crate::zone::read as zone_read;
 use crate::zone::record::{Place, Severity, Zone, ZoneFault};
@@ -40,7 +41,7 @@ pub struct Loaded {
 /// What was read, by the name that the zone knows it under.
 #[derive(Debug, Default)]
 pub struct Texts {
-    files: HashMap<String, (PathBuf, Arc<String>)>,
+    files: HashMap<String, (PathBuf, Arc<Vec<u8>>)>,
 }
 
 pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> Zones {
@@ -98,12 +99,16 @@ fn apex(raw: &RawZone, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> 
         report.missing(path, "apex", "write the name of the domain");
         return None;
     };
-    let fault = match Name::parse(text) {
-        Ok(name) if name.is_wildcard() => format!("{} is a wildcard", quoted(text)),
+    let help = "write a name such as example.com";
+    let (fault, help) = match Name::parse(text) {
+        Ok(name) if name.is_wildcard() => (format!("{} is a wildcard", quoted(text)), help),
         Ok(name) => return Some(name),
-        Err(fault) => format!("{} is no domain name: {fault}", quoted(text)),
+        Err(fault) => {
+            let help = idn::cure(&fault).unwrap_or(help);
+            (format!("{} is no domain name: {fault}", quoted(text)), help)
+        }
     };
-    report.error(&path.key("apex"), fault, "write a name such as example.com");
+    report.error(&path.key("apex"), fault, help);
     None
 }
 
@@ -112,13 +117,13 @@ fn file(
     folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> Option<(PathBuf, String)> {
+) -> Option<(PathBuf, Vec<u8>)> {
     let Some(written) = &raw.file else {
         report.missing(path, "file", "write the path of the zone file");
         return None;
     };
     let file = folder.join(written);
-    match read::text(&file, read::MAX_ZONE_FILE) {
+    match read::octets(&file, read::MAX_ZONE_FILE) {
         Ok(text) => Some((file, text)),
         Err(told) => {
             let words = words::of_serde(&told, path);
@@ -129,7 +134,7 @@ fn file(
     }
 }
 
-fn load(apex: &Name, file: PathBuf, text: String, faults: &mut Vec<Fault>) -> Option<Loaded> {
+fn load(apex: &Name, file: PathBuf, text: Vec<u8>, faults: &mut Vec<Fault>) -> Option<Loaded> {
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
     let main = file.display().to_string();
     let mut texts = Texts::default();
@@ -157,7 +162,7 @@ fn load(apex: &Name, file: PathBuf, text: String, faults: &mut Vec<Fault>) -> Op
 }
 
 /// The text of an `$INCLUDE`: a relative name below `folder`, also after symbolic links.
-fn included(folder: &Path, name: &str) -> Result<(PathBuf, String), String> {
+fn included(folder: &Path, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
     let is_below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     if name.is_empty() || !is_below {
         return Err("write a path below the zone file's folder, without `..`".into());
@@ -169,7 +174,7 @@ fn included(folder: &Path, name: &str) -> Result<(PathBuf, String), String> {
     {
         return Err("the link leads out of the zone file's folder; copy the file into it".into());
     }
-    let text = read::text(&path, read::MAX_ZONE_FILE)?;
+    let text = read::octets(&path, read::MAX_ZONE_FILE)?;
     Ok((path, text))
 }
 
@@ -205,9 +210,11 @@ impl Texts {
     }
 
     fn fault_of(&self, told: ZoneFault) -> Fault {
-        let text = self.files.get(told.file.as_ref()).map_or("", |(_, text)| text);
-        let line = text.split('\n').nth((told.line as usize).saturating_sub(1));
-        let line = line.unwrap_or_default().trim_end_matches('\r');
+        let text = self.files.get(told.file.as_ref()).map_or(&[][..], |(_, text)| text);
+        let line = text.split(|byte| *byte == b'\n').nth((told.line as usize).saturating_sub(1));
+        // An octet that is no UTF-8 is shown as U+FFFD.
+        let line = String::from_utf8_lossy(line.unwrap_or_default());
+        let line = line.trim_end_matches('\r');
         let rest = line.chars().skip((told.column as usize).saturating_sub(1));
         let length = rest.take_while(|c| !c.is_whitespace() && *c != ';').count().max(1) as u32;
         let span = Span { line: told.line, column: told.column, length };
@@ -234,8 +241,8 @@ mod tests {
         std::os::unix::fs::symlink("sub/mail", zones.join("within")).unwrap();
 
         let text = |name: &str| included(&zones, name).map(|(_, text)| text);
-        assert_eq!(text("sub/mail"), Ok("mail".into()));
-        assert_eq!(text("within"), Ok("mail".into()));
+        assert_eq!(text("sub/mail"), Ok(b"mail".to_vec()));
+        assert_eq!(text("within"), Ok(b"mail".to_vec()));
         for name in ["/etc/passwd", "../secret", "sub/../../secret", "out", "", "none"] {
             assert!(text(name).is_err(), "{name}");
         }

@@ -3,7 +3,7 @@
 //! Making it renders every zone, which takes a while with many names: that is done on a thread that
 //! may block, and the one writer gets the finished thing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use crate::config::{Config, Published, Server};
 use crate::control::status::ZoneStatus;
 use crate::snapshot::identity::{CookieSecrets, Identity};
 use crate::snapshot::statics::Statics;
+use crate::zone::idn::unicode;
 use crate::zone::name::Name;
 use crate::zone::store::TooLarge;
 
@@ -29,6 +30,8 @@ pub struct Loaded {
     pub fallbacks: Fallbacks,
     /// The DNS names of each pool.
     pub names: Vec<Vec<String>>,
+    /// Those of `names` that have another form in Unicode, with it.
+    pub unicode_names: Vec<BTreeMap<String, String>>,
     /// Of the nodes that have some: orders may mean them by their tags.
     pub tags: HashMap<NodeName, BTreeSet<String>>,
     /// What tells whether this machine is cut off.
@@ -42,13 +45,15 @@ impl Loaded {
     pub fn build(config: &Config, file: &Path, at: Moment) -> Result<Loaded, TooLarge> {
         let published = config.published.iter().map(|published| (&published.owner, published.pool));
         let statics = Statics::build(&config.zones, published, identity(&config.server))?;
+        let names = names(config.pools.len(), &config.published);
         Ok(Loaded {
             file: file.display().to_string(),
             at,
             nsid: config.server.nsid.clone(),
             fallbacks: Fallbacks::new(&config.pools),
             pools: config.pools.clone(),
-            names: names(config.pools.len(), &config.published),
+            unicode_names: unicode_names(&names),
+            names,
             tags: config.nodes.iter().map(|n| (n.name.clone(), n.tags.clone())).collect(),
             controls: config.server.controls.clone(),
             zones: zones(&statics),
@@ -77,10 +82,17 @@ fn names(pools: usize, published: &[Published]) -> Vec<Vec<String>> {
     names
 }
 
+/// Of each pool, the names that have another form in Unicode, and that form.
+fn unicode_names(names: &[Vec<String>]) -> Vec<BTreeMap<String, String>> {
+    let both = |name: &String| Some((name.clone(), unicode(name)?));
+    names.iter().map(|names| names.iter().filter_map(both).collect()).collect()
+}
+
 fn zones(statics: &Statics) -> Vec<ZoneStatus> {
     let zones = &statics.zones;
     let status = |zone| ZoneStatus {
         apex: without_final_dot(zones.apex(zone)),
+        unicode: unicode(&without_final_dot(zones.apex(zone))),
         serial: zones.serial(zone),
         records: zones.record_count(zone),
     };

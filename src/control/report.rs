@@ -74,6 +74,7 @@ pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatu
     PoolStatus {
         name: pool.name.to_string(),
         names: state.loaded.names[index].clone(),
+        unicode_names: state.loaded.unicode_names[index].clone(),
         clients: clients(&pool.membership),
         order: order(pool.order),
         ttl: *ttl,

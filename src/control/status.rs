@@ -4,6 +4,7 @@
 //! are shared with the status before. Times are RFC 3339 in UTC, durations are in the unit that the
 //! name ends with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -43,6 +44,9 @@ pub struct Refused {
 #[derive(Debug, Clone, Serialize)]
 pub struct ZoneStatus {
     pub apex: String,
+    /// The apex as people write it, if it has A-labels (`xn--…`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unicode: Option<String>,
     pub serial: u32,
     pub records: usize,
 }
@@ -52,6 +56,9 @@ pub struct PoolStatus {
     pub name: String,
     /// The DNS names that it is published under.
     pub names: Vec<String>,
+    /// Names with A-labels (`xn--…`) as people write them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unicode_names: BTreeMap<String, String>,
     /// `null` when everyone may ask.
     pub clients: Option<Vec<String>>,
     /// rotate, weighted, failover or sticky.

@@ -1,11 +1,13 @@
 //! RFC 1035 data: master files, and the look-up that answers from them.
 //!
 //! - [`name`]: domain names in wire form.
+//! - [`idn`]: names that are not ASCII.
 //! - [`record`]: what a zone file says, record by record, and its faults.
 //! - [`rdata`]: one table of record types; reading, writing and checking RDATA come from it.
 //! - [`read`]: master files as text → a checked zone, or every fault with its place.
 
 mod build;
+pub mod idn;
 mod index;
 pub mod lookup;
 pub mod lower;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::zone::idn;
+
 /// Longest name in wire form, root label included (RFC 1035 §2.3.4).
 pub const MAX_NAME: usize = 255;
 /// Longest label (RFC 1035 §2.3.4).
@@ -28,6 +30,12 @@ pub enum NameFault {
     BadEscape,
     #[error("the name is cut off")]
     Truncated,
+    #[error("its octets above 127 are no UTF-8")]
+    NotUtf8,
+    #[error("IDNA 2008 does not allow it (RFC 5892)")]
+    NotIdna,
+    #[error("{} is in it", idn::invisible_name(*.0))]
+    Invisible(char),
 }
 
 impl Name {
@@ -36,7 +44,7 @@ impl Name {
     }
 
     /// Presentation form (RFC 1035 §5.1), `\DDD` and `\X` escapes included; a missing final dot
-    /// is supplied, and `.` is the root.
+    /// is supplied, and `.` is the root. What is not ASCII becomes an A-label (RFC 5890 §2.3.2.1).
     pub fn parse(text: &str) -> Result<Name, NameFault> {
         Name::parse_relative(text.as_bytes(), None)
     }
@@ -162,6 +170,13 @@ pub fn labels(wire: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Labels in presentation form → wire form without the root: its length, and whether the text
 /// ended in a dot.
 fn parse_labels(text: &[u8], wire: &mut [u8; MAX_NAME]) -> Result<(usize, bool), NameFault> {
+    match text.is_ascii() {
+        true => parse_ascii(text, wire),
+        false => parse_ascii(&idn::to_ascii(text)?, wire),
+    }
+}
+
+fn parse_ascii(text: &[u8], wire: &mut [u8; MAX_NAME]) -> Result<(usize, bool), NameFault> {
     if text == b"." {
         return Ok((0, true));
     }
@@ -294,6 +309,8 @@ mod tests {
         }
         assert_eq!(name("www.Midominio.com").to_string(), "www.Midominio.com.");
         assert_eq!(name("\\119ww.x"), name("WWW.x."));
+        assert_eq!(name("münchen.x").to_string(), "xn--mnchen-3ya.x.");
+        assert_eq!(name("m\\252nchen.x").to_string(), "m\\252nchen.x.");
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn name(text: &str) -> Name {
 /// SOA and NS, serial 7.
 fn zone() -> Zone {
     let text = "@ 1h SOA ns1 ns1 7 4h 1h 2w 5m\n@ 1h NS ns1\nns1 1h A 192.0.2.53\n";
-    let text = Arc::new(text.to_owned());
+    let text = Arc::new(text.as_bytes().to_vec());
     let read = read(&name("midominio.com"), "midominio.com.zone", &mut |_| Ok(Arc::clone(&text)));
     read.expect("a zone without a fault").0
 }

@@ -2,6 +2,8 @@
 //! that somebody signed, addresses inside other types, names and octets that are not ASCII.
 
 mod guarded;
+mod names;
+mod octets;
 mod signed;
 
 use std::fs;

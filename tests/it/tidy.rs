@@ -53,6 +53,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hickory_server", &["dns/encrypted"]),
     ("quinn", &["dns/encrypted/quic"]),
     ("hickory_proto", &["dns/encrypted", "cli/present.rs", "cli/delegation/said.rs"]),
+    ("idna", &["zone/idn.rs"]),
+    ("icu_properties", &["zone/idn.rs"]),
     ("serde_yaml", &["config/"]),
     ("saphyr_parser", &["config/"]),
     ("arc_swap", &["snapshot/publish.rs"]),

@@ -102,8 +102,8 @@ fn rdata(rtype: u16, text: &str) -> Option<Vec<u8>> {
 fn reads_without_panic(text: &str) -> bool {
     let apex = Name::parse("example.com.").unwrap();
     read(&apex, "zone", &mut |name| match name {
-        "zone" => Ok(text.to_owned().into()),
-        "part" => Ok(format!("{text}\npart A 192.0.2.1\n").into()),
+        "zone" => Ok(text.as_bytes().to_vec().into()),
+        "part" => Ok(format!("{text}\npart A 192.0.2.1\n").into_bytes().into()),
         _ => Err("there is no such file".to_owned()),
     })
     .is_ok()

@@ -154,7 +154,7 @@ fn known(letter: char) -> (Vec<usize>, String) {
 fn ours() -> Octets {
     let text = (0..TYPES.len()).fold(HEAD.to_owned(), |text, row| text + &line(row));
     let apex = Name::parse("example.com").expect("a name");
-    let zone = read(&apex, "zone", &mut |_| Ok(text.clone().into()));
+    let zone = read(&apex, "zone", &mut |_| Ok(text.clone().into_bytes().into()));
     let (zone, _) = zone.unwrap_or_else(|faults| panic!("{faults:?}"));
     let octets = |record| (zone.owner(record).to_string(), zone.rdata(record).to_vec());
     zone.records.iter().map(octets).collect()

@@ -6,11 +6,14 @@ use std::path::Path;
 use crate::cli::columns::columns;
 use crate::cli::delegation::catalogue::{Finding, Report, Severity};
 use crate::cli::delegation::plan::Delegation;
+use crate::zone::idn::unicode;
 
 /// What to enter at the registrar, once as a form asks for it and once as records.
 pub fn registrar(delegation: &Delegation, config: &Path) -> String {
     let plain = |name: &dyn ToString| name.to_string().trim_end_matches('.').to_owned();
-    let mut text = format!("Enter at the registrar of {}:\n\n", plain(&delegation.apex));
+    let apex = plain(&delegation.apex);
+    let both = unicode(&apex).map_or(apex.clone(), |unicode| format!("{apex} ({unicode})"));
+    let mut text = format!("Enter at the registrar of {both}:\n\n");
     let names: Vec<String> = delegation.servers.iter().map(|server| plain(&server.name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     for (number, (server, name)) in delegation.servers.iter().zip(&names).enumerate() {

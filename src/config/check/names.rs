@@ -19,6 +19,7 @@ use crate::config::raw::scalar::quoted;
 use crate::config::raw::table::Table;
 use crate::config::written::KeyPath;
 use crate::config::zones::{Loaded, Zones};
+use crate::zone::idn;
 use crate::zone::name::Name;
 use crate::zone::record::{Place, Record};
 
@@ -88,7 +89,8 @@ fn parse(text: &str, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {
         Ok(name) => return Some(name),
         Err(fault) => {
             let message = format!("{} is no domain name: {fault}", quoted(text));
-            report.error(path, message, "write a name such as www.example.com");
+            let help = idn::cure(&fault).unwrap_or("write a name such as www.example.com");
+            report.error(path, message, help);
         }
     }
     None

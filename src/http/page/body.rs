@@ -176,7 +176,11 @@ fn zones(html: &mut Html, status: &Status) {
          <th scope=\"col\">Records</th></tr></thead>\n<tbody>\n",
     );
     for zone in &status.zones {
-        html.raw("<tr><th scope=\"row\">").text(&zone.apex).raw("</th><td class=\"number\">");
+        html.raw("<tr><th scope=\"row\">").text(&zone.apex);
+        if let Some(unicode) = &zone.unicode {
+            html.raw(" (").text(unicode).raw(")");
+        }
+        html.raw("</th><td class=\"number\">");
         html.text(zone.serial).raw("</td><td class=\"number\">").text(zone.records);
         html.raw("</td></tr>\n");
     }

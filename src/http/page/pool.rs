@@ -37,7 +37,11 @@ pub fn section(html: &mut Html, pool: &PoolStatus, now: Timestamp) {
     }
     html.raw("</p>\n<ul class=\"names\" aria-label=\"Names\">");
     for name in &pool.names {
-        html.raw("<li>").text(name).raw("</li>");
+        html.raw("<li>").text(name);
+        if let Some(unicode) = pool.unicode_names.get(name) {
+            html.raw(" (").text(unicode).raw(")");
+        }
+        html.raw("</li>");
     }
     html.raw("</ul></div>\n<p class=\"why\">").text(&pool.why).raw("</p>\n");
     facts(html, pool);

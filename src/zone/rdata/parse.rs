@@ -2,6 +2,7 @@
 
 use std::net::Ipv6Addr;
 
+use crate::zone::idn;
 use crate::zone::name::{Name, NameFault};
 use crate::zone::rdata::codec::{self, number, period, unescape_into};
 use crate::zone::rdata::table::{Field, OPAQUE, row, type_name, type_number_of};
@@ -247,11 +248,11 @@ pub fn name(words: &mut Words<'_>, origin: &Name, out: &mut Vec<u8>) -> Result<(
 
 /// A fault of the name that was read last.
 pub fn name_fault(words: &Words<'_>, text: &[u8], fault: &NameFault) -> WordFault {
-    let help = match fault {
+    let help = idn::cure(fault).unwrap_or(match fault {
         NameFault::EmptyLabel => "write one dot between two labels, and @ for the origin",
         NameFault::BadEscape => "write \\046 or \\. for a dot inside a label",
-        NameFault::TooLong | NameFault::LabelTooLong | NameFault::Truncated => "shorten it",
-    };
+        _ => "shorten it",
+    });
     words.fault(format!("{} is no name: {fault}", shown(text)), help)
 }
 

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::zone::idn::invisible;
+
 /// Where a word stands. `start..end` excludes the quotes of a quoted word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
@@ -135,7 +137,10 @@ pub fn shown(text: &[u8]) -> String {
     let mut short: String = text
         .chars()
         .take(SHOWN)
-        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+        .map(|c| match c.is_control() || invisible(c).is_some() {
+            true => char::REPLACEMENT_CHARACTER,
+            false => c,
+        })
         .collect();
     if text.chars().nth(SHOWN).is_some() {
         short.push('…');

@@ -96,6 +96,10 @@ pub fn place_behind(file: u16, text: &[u8], token: &Token) -> Place {
 /// Columns count characters, as editors do.
 pub fn place_at(file: u16, text: &[u8], line: u32, line_start: u32, at: u32) -> Place {
     let before = text.get(line_start as usize..at as usize).unwrap_or_default();
-    let characters = before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+    let characters = match before.is_ascii() {
+        true => before.len(),
+        // As the line is shown: an octet that is no UTF-8 is one character.
+        false => String::from_utf8_lossy(before).chars().count(),
+    };
     Place { file, line, column: characters as u32 + 1 }
 }

@@ -10,6 +10,9 @@
 //! | [`delegation`] | the rules of zone cuts, glue and targets |
 //! | [`faults`] | collects, bounds and sorts faults |
 //!
+//! A file is octets (RFC 1035 §3.3): those above 127 stand in comments and strings as they are, and
+//! in names as UTF-8 ([`crate::zone::idn`]).
+//!
 //! No file is opened here: the caller gives the text of each. Where tools differ, this is kept by
 //! a test: what BIND, ldns and Knot all accept is accepted, what all refuse is refused. Stricter
 //! than some: CNAME beside other data, an apex without NS, a lame apex NS, digest lengths,
@@ -40,7 +43,7 @@ type Outcome = Result<(Zone, Vec<ZoneFault>), Vec<ZoneFault>>;
 pub fn read(
     apex: &Name,
     file: &str,
-    include: &mut dyn FnMut(&str) -> Result<Arc<String>, String>,
+    include: &mut dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String>,
 ) -> Outcome {
     let mut faults = Faults::default();
     let mut reader = Reader::new(apex, include, &mut faults);
@@ -67,7 +70,7 @@ mod tests {
     fn read_files(files: &[(&str, String)]) -> Outcome {
         let apex = Name::parse("example.com.").unwrap();
         let mut give = |name: &str| match files.iter().find(|(file, _)| *file == name) {
-            Some((_, text)) => Ok(text.clone().into()),
+            Some((_, text)) => Ok(text.clone().into_bytes().into()),
             None => Err("there is no such file".to_owned()),
         };
         read(&apex, "zone", &mut give)

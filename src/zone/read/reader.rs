@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use crate::zone::idn::{invisible, invisible_name};
 use crate::zone::name::Name;
 use crate::zone::rdata::codec::period;
 use crate::zone::rdata::parse::{name_fault, parse};
@@ -40,7 +41,7 @@ pub const MAX_ZONE_RDATA: usize = 1 << 30;
 #[expect(missing_debug_implementations, reason = "holds the caller's closure")]
 pub struct Reader<'i> {
     zone: Zone,
-    include: &'i mut dyn FnMut(&str) -> Result<Arc<String>, String>,
+    include: &'i mut dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String>,
     faults: &'i mut Faults,
     text_read: usize,
     default_ttl: Option<u32>,
@@ -75,7 +76,7 @@ enum LastOwner {
 impl<'i> Reader<'i> {
     pub fn new(
         apex: &Name,
-        include: &'i mut dyn FnMut(&str) -> Result<Arc<String>, String>,
+        include: &'i mut dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String>,
         faults: &'i mut Faults,
     ) -> Reader<'i> {
         let (owners, records, rdata, files) = (Owners::default(), vec![], vec![], vec![]);
@@ -122,7 +123,7 @@ impl<'i> Reader<'i> {
         }
         let file = self.zone.files.len() as u16;
         self.zone.files.push(Arc::from(name));
-        let text = text.as_bytes();
+        let text = text.as_slice();
         let mut scope =
             Scope { file, text, origin, owner_text: b"", owner: LastOwner::None, depth };
         let mut lexer = Lexer::new(text);
@@ -157,6 +158,7 @@ impl<'i> Reader<'i> {
             read
         };
         let Err(fault) = read else { return };
+        let fault = hidden(tokens, text).unwrap_or(fault);
         let place = match (tokens.get(fault.at), tokens.last()) {
             (Some(token), _) => place_of(scope.file, text, token),
             (None, Some(last)) => place_behind(scope.file, text, last),
@@ -310,6 +312,24 @@ impl<'i> Reader<'i> {
         self.faults.warning(place, message, "write at most 2147483647, and better at most 7d");
         0
     }
+}
+
+/// The real cause of many a fault: a character that looks like a space and is none, or like nothing.
+#[cold]
+fn hidden(tokens: &[Token], text: &[u8]) -> Option<WordFault> {
+    let found = |(at, token): (usize, &Token)| {
+        let word = text.get(token.start as usize..token.end as usize).filter(|_| !token.quoted)?;
+        let hidden = match std::str::from_utf8(word) {
+            Ok(word) => word.chars().find(|c| invisible(*c).is_some()).map(invisible_name)?,
+            // The encodings of one octet, ISO 8859 and Windows', have the space here.
+            Err(_) => word.contains(&0xa0).then(|| "a no-break space (octet A0)".to_owned())?,
+        };
+        Some((at, hidden))
+    };
+    let (at, hidden) = tokens.iter().enumerate().find_map(found)?;
+    let help = "remove it; a plain space stands between two words";
+    let message = format!("{hidden} is in this word").into();
+    Some(WordFault { at, message, help: Some(help.into()) })
 }
 
 fn class_number(text: &[u8]) -> Option<u16> {

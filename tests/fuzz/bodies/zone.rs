@@ -23,30 +23,29 @@ use super::reply::{self, STREAM_ROOM};
 const MAX_ASKED: usize = 40;
 
 pub fn run(octets: &[u8]) {
-    let Ok(text) = std::str::from_utf8(octets) else { return };
     let apex = Name::parse("example.com.").expect("a name");
     let include = &mut |name: &str| match name {
-        "zone" | "part" => Ok(text.to_owned().into()),
-        "parts/hosts.inc" => Ok("included A 192.0.2.9\n".to_owned().into()),
+        "zone" | "part" => Ok(octets.to_vec().into()),
+        "parts/hosts.inc" => Ok(b"included A 192.0.2.9\n".to_vec().into()),
         _ => Err("there is no such file".to_owned()),
     };
     match read(&apex, "zone", include) {
         Ok((zone, warnings)) => {
             assert!(warnings.iter().all(|fault| fault.severity == Severity::Warning));
-            warnings.iter().for_each(|fault| has_its_place(fault, text));
+            warnings.iter().for_each(|fault| has_its_place(fault, octets));
             reads_back(&zone);
             answers(&zone);
         }
         Err(faults) => {
             assert!(faults.iter().any(|fault| fault.severity == Severity::Error), "no reason");
-            faults.iter().for_each(|fault| has_its_place(fault, text));
+            faults.iter().for_each(|fault| has_its_place(fault, octets));
         }
     }
 }
 
-fn has_its_place(fault: &ZoneFault, text: &str) {
+fn has_its_place(fault: &ZoneFault, text: &[u8]) {
     assert!(!fault.message.is_empty() && fault.line > 0 && fault.column > 0, "{fault:?}");
-    let lines = text.split('\n').count();
+    let lines = text.split(|byte| *byte == b'\n').count();
     assert!(fault.line as usize <= lines, "{fault:?} in {lines} lines");
 }
 
@@ -61,7 +60,7 @@ fn reads_back(zone: &Zone) {
         writeln!(text, "{} {} IN {rtype} {shown}", zone.owner(record), record.ttl)
             .expect("a String");
     }
-    let again = read(&zone.apex, "shown", &mut |_| Ok(text.clone().into()));
+    let again = read(&zone.apex, "shown", &mut |_| Ok(text.clone().into_bytes().into()));
     let (again, _) = again.unwrap_or_else(|faults| panic!("{faults:?}\n{text}"));
     let row = |zone: &Zone, index: usize| {
         let record = &zone.records[index];

@@ -79,7 +79,7 @@ impl Server {
 
     pub fn with(identity: &Identity, limits: Limits) -> Server {
         let apex = Name::parse("midominio.com").unwrap();
-        let mut open = |_: &str| Ok(ZONE.to_string().into());
+        let mut open = |_: &str| Ok(ZONE.as_bytes().to_vec().into());
         let zone = match tiovivo::zone::read::read(&apex, "midominio.com.zone", &mut open) {
             Ok((zone, _)) => zone,
             Err(faults) => panic!("{faults:#?}"),

@@ -1,5 +1,6 @@
 //! A cluster on a bad day: every state, a short pool, a refused reload, names that want escaping.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,8 +31,18 @@ pub fn status() -> Status {
             }),
         },
         zones: vec![
-            ZoneStatus { apex: "midominio.com".into(), serial: 2026010203, records: 27 },
-            ZoneStatus { apex: "2.0.192.in-addr.arpa".into(), serial: 41, records: 9 },
+            ZoneStatus {
+                apex: "midominio.com".into(),
+                unicode: None,
+                serial: 2026010203,
+                records: 27,
+            },
+            ZoneStatus {
+                apex: "2.0.192.in-addr.arpa".into(),
+                unicode: None,
+                serial: 41,
+                records: 9,
+            },
         ],
         pools: [web(), mother(), media()].map(Arc::new).into(),
         overrides: vec![OverrideStatus {
@@ -147,6 +158,7 @@ fn web() -> PoolStatus {
     PoolStatus {
         name: "web".into(),
         names: vec!["midominio.com".into(), "www.midominio.com".into()],
+        unicode_names: BTreeMap::new(),
         clients: None,
         order: "rotate",
         ttl: 15,
@@ -181,6 +193,7 @@ fn mother() -> PoolStatus {
     PoolStatus {
         name: "mother".into(),
         names: vec!["madre.midominio.com".into()],
+        unicode_names: BTreeMap::new(),
         clients: Some(vec!["10.77.0.0/24".into(), "127.0.0.0/8".into()]),
         order: "failover",
         ttl: 5,
@@ -209,6 +222,7 @@ fn media() -> PoolStatus {
     PoolStatus {
         name: "media".into(),
         names: vec!["media.midominio.com".into(), "a-rather-long-name.cdn.midominio.com".into()],
+        unicode_names: BTreeMap::new(),
         clients: None,
         order: "weighted",
         ttl: 30,

@@ -1,0 +1,236 @@
+//! Names that are not ASCII: text → A-labels by IDNA 2008 (RFC 5890 to 5893), and both forms for
+//! people.
+//!
+//! UTS 46 without transitional processing maps what people write (capital letters, full width) and
+//! checks Bidi and joiners; what it takes beyond RFC 5892, symbols above all, is refused here.
+//!
+//! | in a name | then |
+//! |---|---|
+//! | letters, digits and marks of any script | `xn--…`, label by label |
+//! | symbols, and marks out of their context (RFC 5892 appendix A) | refused: write `xn--…` |
+//! | a character that nobody sees | refused, by its name |
+//! | octets that are no UTF-8 | refused: the name would be another one in each encoding |
+//! | `\DDD` | the octet itself (RFC 1035 §5.1) |
+
+use std::borrow::Cow;
+use std::fmt;
+
+use icu_properties::CodePointMapData;
+use icu_properties::props::{GeneralCategory, Script};
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+
+use crate::zone::name::{Name, NameFault};
+
+/// A name in presentation form, its labels in ASCII. Escapes stay as they are.
+pub fn to_ascii(text: &[u8]) -> Result<Vec<u8>, NameFault> {
+    let text = std::str::from_utf8(text).map_err(|_| NameFault::NotUtf8)?;
+    let mut ascii = String::with_capacity(2 * text.len());
+    for part in text.split_inclusive('.') {
+        let label = part.strip_suffix('.').unwrap_or(part);
+        match label.is_ascii() {
+            true => ascii.push_str(label),
+            false => ascii.push_str(&a_label(label)?),
+        }
+        ascii.push_str(&part[label.len()..]);
+    }
+    Ok(ascii.into_bytes())
+}
+
+fn a_label(label: &str) -> Result<String, NameFault> {
+    // Joiners have a place in some scripts, and UTS 46 knows which; it drops others in silence.
+    let joins = |c: char| matches!(c, '\u{200c}' | '\u{200d}');
+    if let Some(c) = label.chars().find(|c| invisible(*c).is_some() && !joins(*c)) {
+        return Err(NameFault::Invisible(c));
+    }
+    let (deny, length) = (AsciiDenyList::STD3, DnsLength::Verify);
+    let ascii = Uts46::new().to_ascii(label.as_bytes(), deny, Hyphens::Check, length);
+    let refused = || match label.chars().find(|c| joins(*c)) {
+        Some(joiner) => NameFault::Invisible(joiner),
+        None => NameFault::NotIdna,
+    };
+    let ascii = ascii.map_err(|_| refused())?;
+    if ascii.contains('.') || u_label(&ascii).is_none_or(|label| !is_allowed(&label)) {
+        return Err(refused());
+    }
+    Ok(ascii.into_owned())
+}
+
+/// The Unicode form of a label in ASCII, if it has a right one.
+fn u_label(ascii: &str) -> Option<Cow<'_, str>> {
+    let (label, result) =
+        Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+    result.ok().map(|()| label)
+}
+
+/// RFC 5892 §3, of a label that UTS 46 has mapped and found stable.
+fn is_allowed(label: &str) -> bool {
+    let chars: Vec<char> = label.chars().collect();
+    let category = CodePointMapData::<GeneralCategory>::new();
+    let script = CodePointMapData::<Script>::new();
+    let any = |wanted: &[Script]| chars.iter().any(|c| wanted.contains(&script.get(*c)));
+    chars.iter().enumerate().all(|(at, &c)| {
+        let before = at.checked_sub(1).and_then(|at| chars.get(at));
+        let after = chars.get(at + 1);
+        match c {
+            // Exceptions (RFC 5892 §2.6), those by context first (appendix A).
+            '\u{b7}' => before == Some(&'l') && after == Some(&'l'),
+            '\u{375}' => after.is_some_and(|c| script.get(*c) == Script::Greek),
+            '\u{5f3}' | '\u{5f4}' => before.is_some_and(|c| script.get(*c) == Script::Hebrew),
+            '\u{30fb}' => any(&[Script::Hiragana, Script::Katakana, Script::Han]),
+            '\u{660}'..='\u{669}' => !chars.iter().any(|c| ('\u{6f0}'..='\u{6f9}').contains(c)),
+            '\u{200c}' | '\u{200d}' => true, // in its place, says UTS 46
+            '-' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
+            '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{303b}' => false,
+            '\u{3031}'..='\u{3035}' => false,
+            // The old letters of Hangul (RFC 5892 §2.9).
+            '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
+            c => matches!(
+                category.get(c),
+                GeneralCategory::LowercaseLetter
+                    | GeneralCategory::OtherLetter
+                    | GeneralCategory::ModifierLetter
+                    | GeneralCategory::NonspacingMark
+                    | GeneralCategory::SpacingMark
+                    | GeneralCategory::DecimalNumber
+            ),
+        }
+    })
+}
+
+/// A name as people read it: `xn--mnchen-3ya.example. (münchen.example.)`, and in ASCII only where
+/// it has no other form.
+#[derive(Debug, Clone, Copy)]
+pub struct BothForms<'a>(pub &'a Name);
+
+impl fmt::Display for BothForms<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        match unicode(&text) {
+            Some(unicode) => f.pad(&format!("{text} ({unicode})")),
+            None => f.pad(&text),
+        }
+    }
+}
+
+/// A name in presentation form with its A-labels as people write them; `None` where there is none,
+/// or one that this server would not have made.
+pub fn unicode(text: &str) -> Option<String> {
+    let mut found = false;
+    let labels = text.split('.').map(|label| {
+        let prefix = label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"));
+        let made = |unicode: &Cow<'_, str>| {
+            a_label(unicode).is_ok_and(|ascii| ascii.eq_ignore_ascii_case(label))
+        };
+        match u_label(label).filter(|_| prefix).filter(made) {
+            Some(unicode) => {
+                found = true;
+                unicode
+            }
+            None => label.into(),
+        }
+    });
+    let labels: Vec<Cow<'_, str>> = labels.collect();
+    found.then(|| labels.join("."))
+}
+
+/// What to write instead of a name that was refused here.
+pub fn cure(fault: &NameFault) -> Option<&'static str> {
+    match fault {
+        NameFault::NotUtf8 => Some("save the file as UTF-8, or write the name as xn--…"),
+        NameFault::NotIdna => Some("write xn--…, if it is meant so"),
+        NameFault::Invisible(_) => Some("remove it"),
+        _ => None,
+    }
+}
+
+/// The name of a character that nobody sees, or that changes the order of others.
+pub fn invisible(c: char) -> Option<&'static str> {
+    Some(match c {
+        '\u{a0}' => "a no-break space",
+        '\u{ad}' => "a soft hyphen",
+        '\u{34f}' | '\u{61c}' | '\u{180e}' => "an invisible character",
+        '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{205f}' => "a space of another width",
+        '\u{200b}' => "a zero-width space",
+        '\u{200c}' => "a zero-width non-joiner",
+        '\u{200d}' => "a zero-width joiner",
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "a mark of writing direction"
+        }
+        '\u{2028}' | '\u{2029}' => "a line separator",
+        '\u{202f}' => "a narrow no-break space",
+        '\u{2060}' => "a word joiner",
+        '\u{2061}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}' => "an invisible character",
+        '\u{3000}' => "an ideographic space",
+        '\u{feff}' => "a byte order mark",
+        _ => return None,
+    })
+}
+
+/// `a no-break space (U+00A0)`.
+pub fn invisible_name(c: char) -> String {
+    format!("{} (U+{:04X})", invisible(c).unwrap_or("the character"), u32::from(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ascii(text: &str) -> Result<String, NameFault> {
+        to_ascii(text.as_bytes()).map(|ascii| String::from_utf8(ascii).unwrap())
+    }
+
+    #[test]
+    fn labels_become_a_labels() {
+        for (text, wanted) in [
+            ("münchen", "xn--mnchen-3ya"),
+            ("MÜNCHEN.Example.", "xn--mnchen-3ya.Example."),
+            ("_dmarc.mañana.es", "_dmarc.xn--maana-pta.es"),
+            // As they are, not as `ss` and `σ` (RFC 5894 §7.2).
+            ("straße", "xn--strae-oqa"),
+            ("βόλος", "xn--nxasmm1c"),
+            ("例え。".trim_end_matches('。'), "xn--r8jz45g"),
+            ("ｗｗｗ", "www"),
+            ("عربي", "xn--ngbrx4e"),
+            ("נ״ל", "xn--hebh4d"),
+            ("l·l", "xn--ll-0ea"),
+            ("n\\195\\177", "n\\195\\177"),
+            ("*.ñ.", "*.xn--ida."),
+        ] {
+            assert_eq!(ascii(text).as_deref(), Ok(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_idna_2008_does_not_allow_is_refused() {
+        for text in [
+            "☃", "i♥dns", "💩", "a·b", "ـ", "_ñ", "-ñ", "ñ-", "ñ\\.b", "ñ b", "ñ。b", "\u{301}a",
+            "ab--ñ", "אa", "ﷺ", "xn--ñ",
+        ] {
+            assert_eq!(ascii(text), Err(NameFault::NotIdna), "{text}");
+        }
+        let long = "ñ".repeat(60);
+        assert!(ascii(&long).is_err());
+        assert_eq!(to_ascii(b"m\xfcnchen"), Err(NameFault::NotUtf8));
+    }
+
+    #[test]
+    fn what_nobody_sees_is_named() {
+        for c in ['\u{a0}', '\u{200b}', '\u{200d}', '\u{ad}', '\u{202e}', '\u{feff}'] {
+            assert_eq!(ascii(&format!("www{c}")), Err(NameFault::Invisible(c)));
+        }
+        assert_eq!(invisible_name('\u{a0}'), "a no-break space (U+00A0)");
+        // In Persian, a zero-width non-joiner is part of the word (RFC 5892 appendix A.1).
+        assert_eq!(ascii("نامه\u{200c}ای").as_deref(), Ok("xn--mgba3gch31f060k"));
+    }
+
+    #[test]
+    fn people_see_both_forms() {
+        let both = |text: &str| BothForms(&Name::parse(text).unwrap()).to_string();
+        assert_eq!(both("münchen.example"), "xn--mnchen-3ya.example. (münchen.example.)");
+        assert_eq!(both("XN--MNCHEN-3YA.example"), "XN--MNCHEN-3YA.example. (münchen.example.)");
+        // No A-labels, and those of symbols or with direction marks inside.
+        for text in ["www.example.", "xn--a.example.", "xn--n3h.example.", "xn---.", "."] {
+            assert_eq!(both(text), text);
+        }
+    }
+}
