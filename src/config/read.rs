@@ -142,7 +142,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         let read = |octets_there: &[u8]| {
-            std::fs::write(&file, octets_there).unwrap();
+            fs::write(&file, octets_there).unwrap();
             (text(&file, 99), octets(&file, 99))
         };
         let utf16 = "is UTF-16; save it as UTF-8".to_owned();

@@ -2,6 +2,7 @@
 //! that somebody signed, addresses inside other types, names and octets that are not ASCII.
 
 mod guarded;
+mod large;
 mod names;
 mod octets;
 mod signed;

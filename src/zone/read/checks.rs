@@ -7,6 +7,7 @@
 //! | SOA below the apex | error |
 //! | CNAME beside other data but RRSIG and NSEC (RFC 1034 §3.6.2, RFC 4034 §2.5) | error |
 //! | TTLs that differ in an RRset (RFC 2181 §5.2) | warning, the lowest holds |
+//! | an RRset that no message has room for | error |
 //! | the same record twice (RFC 2181 §5) | dropped in silence |
 //!
 //! What is missing is told only when every line was read: a line with a fault is not absent.
@@ -15,11 +16,11 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::zone::rdata::table::type_name;
-use crate::zone::rdata::walk::names;
+use crate::zone::rdata::walk::{EmbeddedName, names};
 use crate::zone::read::faults::Faults;
 use crate::zone::read::{START, delegation};
 use crate::zone::record::{Record, Zone, rrset_of};
-use crate::zone::rtype::{A, AAAA, CNAME, DNAME, NS, NSEC, RRSIG, SOA};
+use crate::zone::rtype::{A, AAAA, CNAME, DNAME, MX, NS, NSEC, PTR, RRSIG, SOA};
 
 /// Up to this many records are compared each with each, without a table.
 const SMALL_RRSET: usize = 16;
@@ -109,6 +110,7 @@ fn check_rrset(
         let message = format!("a second {rtype} for this owner; the first is in {there}");
         faults.error(second.place, message, "keep one of the two");
     }
+    check_size(zone, rrset, &repeated, faults);
     changes.dropped.extend(repeated.iter().map(|at| start + at));
     // RRSIGs of one owner are no RRset: each has the TTL of what it covers (RFC 4034 §3).
     let lowest = rrset.iter().map(|record| record.ttl).min().unwrap_or(0);
@@ -121,6 +123,54 @@ fn check_rrset(
         faults.warning(other.place, message, "write the same TTL in each of its lines");
         changes.ttl.push((start..start + rrset.len(), lowest));
     }
+}
+
+/// Octets of a message over TCP (RFC 1035 §4.2.2), and what is in it beside the records and the
+/// name that was asked for: the header, type and class, and OPT.
+const MAX_MESSAGE: usize = 65_535;
+const FIXED: usize = 12 + 4 + 11;
+/// The owner as a pointer, type, class, TTL and length.
+const RECORD_HEAD: usize = 12;
+
+/// Whoever asked for it would never get an answer: over TCP, too, it is cut off.
+fn check_size(zone: &Zone, rrset: &[Record], repeated: &[usize], faults: &mut Faults) {
+    let Some(first) = rrset.first().filter(|first| first.rtype != RRSIG) else { return };
+    let room = MAX_MESSAGE - FIXED - zone.owner(first).as_wire().len();
+    let full: usize = rrset.iter().map(|record| RECORD_HEAD + usize::from(record.rdata_len)).sum();
+    if full <= room {
+        return;
+    }
+    let (mut total, mut beyond) = (0, None);
+    let mut repeated = repeated.iter().peekable();
+    for (at, record) in rrset.iter().enumerate() {
+        if repeated.next_if_eq(&&at).is_none() {
+            total += RECORD_HEAD + least_octets(record.rtype, zone.rdata(record));
+            beyond = beyond.or((total > room).then_some(record));
+        }
+    }
+    if let Some(record) = beyond {
+        let message = format!(
+            "from here on, the {} RRset of {} does not fit into a message: it takes {total} \
+             octets, and there is room for {room}",
+            type_name(first.rtype),
+            zone.owner(first)
+        );
+        faults.error(record.place, message, "write fewer records, or spread them over more names");
+    }
+}
+
+/// Octets of RDATA in a message: a name that is compressed has its first label and a pointer at
+/// best, since each record of an RRset has another name.
+fn least_octets(rtype: u16, rdata: &[u8]) -> usize {
+    let saved = |name: EmbeddedName| {
+        let label = rdata.get(name.range.start).copied().map_or(0, usize::from);
+        name.range.len().saturating_sub(label + 3)
+    };
+    let saved: usize = match rtype {
+        NS | PTR | MX => names(rtype, rdata).map(saved).sum(),
+        _ => 0,
+    };
+    rdata.len() - saved
 }
 
 /// Which records say the same as an earlier one of their RRset.

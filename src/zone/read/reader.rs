@@ -314,7 +314,7 @@ impl<'i> Reader<'i> {
     }
 }
 
-/// The real cause of many a fault: a character that looks like a space and is none, or like nothing.
+/// The cause of many a fault: a character that looks like a space and is none, or like nothing.
 #[cold]
 fn hidden(tokens: &[Token], text: &[u8]) -> Option<WordFault> {
     let found = |(at, token): (usize, &Token)| {
