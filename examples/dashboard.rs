@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tiovivo::cluster::hook::{Action, Hook, Scope};
 use tiovivo::cluster::trust::Trust;
+use tiovivo::control::pulse::Pulse;
+use tiovivo::control::troubles::Troubles;
 use tiovivo::control::turns::{self, Turn};
 use tiovivo::counters::Counters;
 use tiovivo::hooks;
@@ -60,9 +62,11 @@ async fn main() -> io::Result<()> {
     let (commands, writers) = (mpsc::channel(1).0, Writers::default());
     let (mut teller, turns) = turns::channel();
     let folder = tempfile::tempdir()?;
-    let hooks = hooks::start(&sample_hooks(), turns, folder.path(), Some("ns1"));
+    let (pulse, troubles) = (Pulse::default(), Troubles::default());
+    let hooks = hooks::start(&sample_hooks(), turns, folder.path(), Some("ns1"), troubles.clone());
     let (limits, reports) = (Limits::default(), mpsc::channel(1).0);
-    let dashboard = Dashboard { status, counters, hooks, limits, commands, reports, writers };
+    let dashboard =
+        Dashboard { status, counters, hooks, limits, commands, reports, writers, pulse, troubles };
     println!("http://{}/", listener.local_addr()?);
     let mut beat = interval(Duration::from_secs(1));
     let life = async {

@@ -151,6 +151,7 @@ impl Control {
             is_stale: false,
             set: now.set(),
             is_to_rewrite: false,
+            is_rewriting: false,
             rounds: Rounds::new(pulse.clone()),
         };
         writer.follow(plan);
@@ -205,6 +206,8 @@ struct Writer {
     set: SignedDuration,
     /// The operator's orders are on the disk by a clock that is another now.
     is_to_rewrite: bool,
+    /// They are on their way there.
+    is_rewriting: bool,
     rounds: Rounds,
 }
 

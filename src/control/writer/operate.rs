@@ -18,6 +18,7 @@ impl Writer {
             self.kept.send_modify(|_| {});
         }
         if self.is_to_rewrite && !self.recorder.is_busy() && self.recorder.unread().is_none() {
+            self.is_rewriting = true;
             self.recorder.rewrite(self.state.overrides.clone(), now);
         }
     }
@@ -41,7 +42,9 @@ impl Writer {
     pub(super) fn recorded(&mut self, recorded: Recorded, now: Moment) {
         match recorded {
             Recorded::Written(written) => {
-                self.is_to_rewrite &= written.is_err();
+                // What was ordered before the clock was set may be written after it.
+                let is_rewritten = std::mem::take(&mut self.is_rewriting) && written.is_ok();
+                self.is_to_rewrite &= !is_rewritten;
                 self.acknowledge(written, now);
             }
             Recorded::Read(Err(_)) => {}
