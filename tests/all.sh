@@ -21,7 +21,7 @@ readonly LOGS=$PWD/target/test-logs
 readonly PACKAGES=(
     gcc libc6-dev ca-certificates shellcheck faketime
     nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils dnsperf
-    zonemaster-cli iproute2 util-linux nginx-light
+    zonemaster-cli iproute2 util-linux nginx-light libnginx-mod-mail
     mariadb-server redis-server python3-grpcio openssl socat xinetd
     valgrind python3
 )

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cluster::member::AddressKind;
-use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe};
+use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, RedisProbe};
 use crate::cluster::trust::{Tls, Trust};
 
 /// One `check:` or `deep:` of a pool.
@@ -39,7 +39,7 @@ pub enum Probe {
     /// Up when the server greets with a MySQL handshake packet. No login, no query.
     Mysql(MysqlProbe),
     /// Up when a Redis server answers PING.
-    Redis { port: u16 },
+    Redis(RedisProbe),
     /// Up when a query has the expected rcode.
     Dns(DnsProbe),
     /// Up when the gRPC health service says SERVING.
@@ -59,7 +59,7 @@ impl Probe {
             Probe::Icmp { .. } => "icmp",
             Probe::Exec(_) => "exec",
             Probe::Mysql(_) => "mysql",
-            Probe::Redis { .. } => "redis",
+            Probe::Redis(_) => "redis",
             Probe::Dns(_) => "dns",
             Probe::Grpc(_) => "grpc",
             Probe::Push(_) => "push",
@@ -77,7 +77,7 @@ impl Probe {
             | Probe::Icmp { .. }
             | Probe::Exec(_)
             | Probe::Mysql(_)
-            | Probe::Redis { .. }
+            | Probe::Redis(_)
             | Probe::Dns(_)
             | Probe::Grpc(_) => false,
         }
@@ -88,14 +88,14 @@ impl Probe {
         let tls = match self {
             Probe::Http(http) => http.tls.as_ref()?,
             Probe::Tls(probe) => &probe.tls,
+            Probe::Talk(talk) => &talk.start_tls.as_ref()?.1,
+            Probe::Redis(redis) => redis.tls.as_ref()?,
+            Probe::Grpc(grpc) => grpc.tls.as_ref()?,
             Probe::Tcp { .. }
-            | Probe::Talk(_)
             | Probe::Exec(_)
             | Probe::Icmp { .. }
             | Probe::Mysql(_)
-            | Probe::Redis { .. }
             | Probe::Dns(_)
-            | Probe::Grpc(_)
             | Probe::Push(_) => return None,
         };
         match &tls.trust {
@@ -119,10 +119,63 @@ pub struct HttpProbe {
     pub expect: Vec<(u16, u16)>,
     /// Looked for in the first 64 KiB of the body; `None` reads none of it. Never with `HEAD`.
     pub body: Option<String>,
+    /// Must not stand in the first 64 KiB of the body. Never with `HEAD`.
+    pub body_not: Option<String>,
+    /// What the body, as JSON of at most 64 KiB, must say. At most 16; none with `HEAD`.
+    pub json: Vec<JsonMatch>,
     /// HTTPS when present.
     pub tls: Option<Tls>,
     /// The answer may say in a header how much the node can take.
     pub load: bool,
+    pub proxy: Option<ProxyVersion>,
+}
+
+/// `GET /` on port 80 with the status 200.
+impl Default for HttpProbe {
+    fn default() -> HttpProbe {
+        HttpProbe {
+            port: 80,
+            path: "/".into(),
+            host: None,
+            method: Method::Get,
+            headers: vec![],
+            expect: vec![(200, 200)],
+            body: None,
+            body_not: None,
+            json: vec![],
+            tls: None,
+            load: false,
+            proxy: None,
+        }
+    }
+}
+
+/// A value at one place of a JSON document; it must be there either way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonMatch {
+    /// RFC 6901, beginning with a slash. At most 1024 octets.
+    pub pointer: String,
+    /// A string by its content; a number, `true`, `false` and `null` as JSON spells them. At most
+    /// 1024 octets.
+    pub value: String,
+    /// Whether the place must have this value, or any other.
+    pub equal: bool,
+}
+
+/// Of the PROXY protocol's header, with which a connection begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyVersion {
+    V1,
+    V2,
+}
+
+/// The protocol in which TLS is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartTls {
+    Smtp,
+    Imap,
+    Pop3,
+    Ftp,
 }
 
 /// Methods that need no body.
@@ -154,6 +207,9 @@ pub struct TalkProbe {
     pub send: Option<String>,
     /// Looked for in the first 64 KiB of the answer. 1 to 1024 octets.
     pub expect: String,
+    /// TLS is asked for first, and all is said within it.
+    pub start_tls: Option<(StartTls, Tls)>,
+    pub proxy: Option<ProxyVersion>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +218,9 @@ pub struct TlsProbe {
     pub tls: Tls,
     /// A certificate that ends sooner is a failure; `None` only shows its end. 1 to 365.
     pub min_days: Option<u32>,
+    /// TLS is asked for first.
+    pub start_tls: Option<StartTls>,
+    pub proxy: Option<ProxyVersion>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,11 +2,20 @@
 
 use std::fmt;
 
+use crate::cluster::trust::Tls;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MysqlProbe {
     pub port: u16,
     /// Whether a server that greets with "Too many connections" is up.
     pub full_is_up: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisProbe {
+    pub port: u16,
+    /// Over TLS when present.
+    pub tls: Option<Tls>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,4 +69,6 @@ pub struct GrpcProbe {
     pub port: u16,
     /// Asked for by name; the server as a whole when empty. At most 255 octets.
     pub service: String,
+    /// Over TLS when present.
+    pub tls: Option<Tls>,
 }

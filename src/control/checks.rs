@@ -232,7 +232,8 @@ mod tests {
     use crate::health::probe::failure::Failure;
     use crate::health::probe::{Healthy, Said};
 
-    const OK: Verdict = Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(1300) });
+    const OK: Verdict =
+        Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(1300), certificate: None });
     const REFUSED: Verdict = Err(Failure::Refused);
 
     fn at(second: i64) -> Moment {

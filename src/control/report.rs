@@ -194,6 +194,7 @@ fn rotation(
         last_rtt_ms: None,
         last_answer: checked.answer(),
         last_error: checked.failure(),
+        certificate_expires: None,
         load: None,
     }
 }
@@ -246,6 +247,10 @@ fn check_status(
             .map(|took| took.as_secs_f64() * 1000.0),
         last_answer: watched.last_healthy.as_ref().map(|healthy| healthy.said.to_string()),
         last_error: watched.last_failure.as_ref().map(ToString::to_string),
+        certificate_expires: watched
+            .last_healthy
+            .and_then(|healthy| healthy.certificate)
+            .map(|expires| expires.to_string()),
         load: watched.load.as_ref().map(load_status),
     }
 }

@@ -183,6 +183,9 @@ pub struct CheckStatus {
     pub last_answer: Option<String>,
     /// Of the newest failed probe since the member was last up without a flaw.
     pub last_error: Option<String>,
+    /// When the certificate expires that the newest healthy handshake showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_expires: Option<String>,
     /// Of a check with `load: true`.
     pub load: Option<LoadStatus>,
 }

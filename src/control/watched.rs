@@ -166,7 +166,11 @@ mod tests {
     use super::*;
     use crate::health::probe::Said;
 
-    const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
+    const OK: Verdict = Ok(Healthy {
+        said: Said::Status(200),
+        rtt: Duration::from_micros(1300),
+        certificate: None,
+    });
     const REFUSED: Verdict = Err(Failure::Refused);
 
     fn at(second: i64) -> Moment {

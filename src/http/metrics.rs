@@ -301,6 +301,11 @@ fn checks(out: &mut Families<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     out.gauge("check_load_share", help, shares)?;
     let help = "Words on its load that were no whole number from 0 to 100";
     out.counter("check_load_ignored", help, loads().map(|(l, load)| (l, load.ignored)))?;
+    let expires = each().filter_map(|(labels, check)| {
+        Some((labels, unix_seconds(check.certificate_expires.as_ref()?)?))
+    });
+    let help = "When the certificate of the node expires, since 1970";
+    out.seconds("check_certificate_expiry", help, expires)?;
     let trips = each().filter_map(|(labels, check)| Some((labels, seconds(check.last_rtt_ms?))));
     let help = "Of the newest probe that had a verdict from the node";
     out.seconds("probe_round_trip", help, trips)

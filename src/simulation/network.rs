@@ -116,7 +116,9 @@ impl Network {
             return (verdict.map_err(|failure| failure.unwrap_or_else(silence)), took);
         }
         match answer {
-            Ok(said) if took < check.timeout => (Ok(Healthy { said, rtt: took }), took),
+            Ok(said) if took < check.timeout => {
+                (Ok(Healthy { said, rtt: took, certificate: None }), took)
+            }
             Err(Some(failure)) if took < check.timeout => (Err(failure), took),
             _ => (Err(Failure::NoAnswer { within: check.timeout }), check.timeout),
         }
@@ -226,7 +228,7 @@ fn manners(probe: &Probe) -> Manners {
             failing: Err(Failure::Exit { code: Some(1), line: String::new() }),
             closed: Err(Failure::Exit { code: Some(1), line: String::new() }),
         },
-        Probe::Redis { .. } => Manners {
+        Probe::Redis(_) => Manners {
             well: Said::Pong,
             hung: None,
             failing: Err(ServiceFailure::Redis("LOADING".into()).into()),

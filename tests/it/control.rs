@@ -24,7 +24,8 @@ use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::{check, kept, loaded, pool};
 
-pub const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
+pub const OK: Verdict =
+    Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300), certificate: None });
 pub const REFUSED: Verdict = Err(Failure::Refused);
 
 /// A run, the targets of which go by the last octet of their address; deep ones by that + 100, those

@@ -185,8 +185,11 @@ fn take(
     *now += jiff::SignedDuration::from_secs(1);
     match step {
         Step::Probe(at, ok) => {
-            let healthy =
-                Healthy { said: Said::Status(200), rtt: std::time::Duration::from_millis(1) };
+            let healthy = Healthy {
+                said: Said::Status(200),
+                rtt: std::time::Duration::from_millis(1),
+                certificate: None,
+            };
             let verdict: Verdict = if *ok { Ok(healthy) } else { Err(Failure::Refused) };
             state.observe(&Observation { target: *at.get(targets), verdict }, *now);
         }

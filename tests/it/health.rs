@@ -73,12 +73,9 @@ fn http(port: u16) -> Probe {
         port,
         path: "/health?deep=0".into(),
         host: Some("www.midominio.com".into()),
-        method: Method::Get,
-        headers: vec![],
         expect: vec![(200, 299)],
-        body: None,
-        tls: None,
         load: false,
+        ..HttpProbe::default()
     })
 }
 

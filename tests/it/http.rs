@@ -518,6 +518,7 @@ async fn metrics_are_well_formed_and_count_each_thing_once() {
         format!(r#"tiovivo_check_state{{{node}"rotation",state="unknown"}} 1.0"#),
         format!(r#"tiovivo_check_state{{{node}"http",state="up"}} 1.0"#),
         format!(r#"tiovivo_probes_total{{{node}"tls"}} 51840"#),
+        format!(r#"tiovivo_check_certificate_expiry_seconds{{{node}"http"}} 1893456000.0"#),
     ] {
         assert!(said.body.lines().any(|got| got == line), "{line} is not in\n{}", said.body);
     }

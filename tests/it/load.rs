@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use tiovivo::clock::Moment;
-use tiovivo::cluster::check::{Check, HttpProbe, Method, Probe, Thresholds};
+use tiovivo::cluster::check::{Check, HttpProbe, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::pool::{Order, Pool};
 use tiovivo::control::state::ControlState;
@@ -30,12 +30,9 @@ fn loading(port: u16) -> Check {
             port,
             path: "/".into(),
             host: None,
-            method: Method::Get,
-            headers: vec![],
             expect: vec![(200, 200)],
-            body: None,
-            tls: None,
             load: true,
+            ..HttpProbe::default()
         }),
         every: Duration::from_millis(500),
         timeout: Duration::from_millis(490),
@@ -122,7 +119,7 @@ impl Run {
     fn hear(&mut self, member: usize, capacity: Capacity) -> bool {
         self.now += SignedDuration::from_secs(1);
         let said = Said::Weighed(200, capacity);
-        let verdict = Ok(Healthy { said, rtt: Duration::from_millis(1) });
+        let verdict = Ok(Healthy { said, rtt: Duration::from_millis(1), certificate: None });
         let observation = Observation { target: self.targets[member], verdict };
         self.state.observe(&observation, self.now);
         self.state.settle(self.now)

@@ -24,7 +24,8 @@ use crate::guard::{GUARDED, addresses, world};
 use crate::world::{Ask, World};
 
 const STEPS: u32 = 100_000;
-const OK: Verdict = Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(300) });
+const OK: Verdict =
+    Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(300), certificate: None });
 const REFUSED: Verdict = Err(Failure::Refused);
 
 /// A pool, a name that it answers, and its members with what is answered of each.

@@ -30,7 +30,8 @@ use crate::world::{Ask, World};
 const STEPS: u32 = 100_000;
 /// Steps between two careful looks.
 const LOOK: u32 = 5_000;
-const OK: Verdict = Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(300) });
+const OK: Verdict =
+    Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(300), certificate: None });
 const REFUSED: Verdict = Err(Failure::Refused);
 /// Part of a node's probes that fails, while its weather lasts.
 const WEATHER: [f64; 6] = [0.0, 0.0, 0.01, 0.3, 0.5, 1.0];

@@ -21,7 +21,8 @@ use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::loaded;
 
-const OK: Verdict = Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300) });
+const OK: Verdict =
+    Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300), certificate: None });
 const REFUSED: Verdict = Err(Failure::Refused);
 
 struct Run {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use tiovivo::cluster::check::{HttpProbe, Method, Probe};
+use tiovivo::cluster::check::{HttpProbe, Probe};
 use tiovivo::health::probe::Said;
 
 use crate::server::{free_port, program};
@@ -15,17 +15,8 @@ const PROBES: usize = 25;
 const ANSWER: &str = "HTTP/1.1 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\nsynced\\n";
 
 fn http(port: u16, body: Option<&str>) -> Probe {
-    Probe::Http(HttpProbe {
-        port,
-        path: "/".into(),
-        host: None,
-        method: Method::Get,
-        headers: vec![],
-        expect: vec![(200, 200)],
-        body: body.map(str::to_owned),
-        tls: None,
-        load: false,
-    })
+    let body = body.map(str::to_owned);
+    Probe::Http(HttpProbe { port, body, ..HttpProbe::default() })
 }
 
 async fn is_up(port: u16) {

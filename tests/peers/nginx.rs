@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use tiovivo::cluster::check::{HttpProbe, Method, Probe, TalkProbe, TlsProbe};
+use tiovivo::cluster::check::{
+    HttpProbe, Method, Probe, ProxyVersion, StartTls, TalkProbe, TlsProbe,
+};
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
 use tiovivo::cluster::service::GrpcProbe;
@@ -19,7 +21,7 @@ use crate::server::{free_port, program};
 use crate::services::{self, Service};
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const NAME: &str = "www.midominio.com";
+pub const NAME: &str = "www.midominio.com";
 const WITHIN: Duration = Duration::from_secs(10);
 const START: Duration = Duration::from_secs(20);
 /// Octets of the file that is far too long to be read.
@@ -80,7 +82,7 @@ impl Drop for Nginx {
 }
 
 /// An authority, a certificate of it for [`NAME`], and one that has expired.
-fn certificates(folder: &Path) {
+pub fn certificates(folder: &Path) {
     let mut parameters = CertificateParams::new(vec![]).expect("parameters");
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
@@ -133,13 +135,13 @@ fn http(port: u16, path: &str) -> HttpProbe {
         port,
         path: path.into(),
         host: Some(NAME.into()),
-        method: Method::Get,
-        headers: vec![],
         expect: vec![(200, 299)],
-        body: None,
-        tls: None,
-        load: false,
+        ..HttpProbe::default()
     }
+}
+
+fn tls_probe(port: u16, tls: Tls, start_tls: Option<StartTls>) -> TlsProbe {
+    TlsProbe { port, tls, min_days: Some(30), start_tls, proxy: None }
 }
 
 /// What is said in the end: the healthy answer or the reason.
@@ -173,7 +175,7 @@ async fn plain_http_of_nginx() {
     assert_eq!(said(with(Method::Head, "/health")).await, "200");
     assert_eq!(said(Probe::Tcp { port: nginx.plain }).await, "connection accepted");
     let (send, expect) = (Some("GET /health HTTP/1.0\r\n\r\n".into()), "ready".into());
-    let talk = TalkProbe { port: nginx.plain, send, expect };
+    let talk = TalkProbe { port: nginx.plain, send, expect, start_tls: None, proxy: None };
     assert_eq!(said(Probe::Talk(talk)).await, "expected answer");
 }
 
@@ -188,7 +190,7 @@ async fn https_and_tls_of_nginx() {
             ..http(port, "/health")
         })
     };
-    let handshake = |port, tls| Probe::Tls(TlsProbe { port, tls, min_days: Some(30) });
+    let handshake = |port, tls| Probe::Tls(tls_probe(port, tls, None));
     let untrusted = "the issuer of the certificate is not trusted";
     let unknown = "the TLS handshake was refused: no such name here";
     for (name, trust, expected) in [
@@ -216,36 +218,130 @@ async fn https_and_tls_of_nginx() {
     assert_eq!(told, "HTTP 400, expected 200-299");
 }
 
-/// nginx says GOAWAY with its answer and closes, and does so for each probe.
-#[tokio::test]
-async fn grpc_behind_an_nginx_that_keeps_no_connection() {
-    let (behind, front) = (free_port(), free_port());
-    let _health = services::grpc_health(behind, "1");
-    let folder = tempfile::tempdir().expect("a folder");
-    let shown = folder.path().display();
+/// An nginx with a configuration of its own; `server` stands in its block `http`, and `rest` behind.
+fn started(folder: &Path, port: u16, server: &str, rest: &str) -> Service {
+    let shown = folder.display();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {shown}/tmp;"))
         .concat();
     let config = format!(
-        "daemon off; master_process off; pid {shown}/pid; error_log stderr error;
+        "load_module /usr/lib/nginx/modules/ngx_mail_module.so;
+        daemon off; master_process off; pid {shown}/pid; error_log stderr error;
         events {{}}
-        http {{
-            access_log off; {temporary} keepalive_requests 1;
-            server {{
-                listen 127.0.0.1:{front} http2;
-                location / {{ grpc_pass grpc://127.0.0.1:{behind}; }}
-            }}
-        }}"
+        http {{ access_log off; {temporary} {server} }}
+        {rest}"
     );
-    let file = folder.path().join("nginx.conf");
+    let file = folder.join("nginx.conf");
     fs::write(&file, config).expect("a file");
     let mut command = Command::new(program("nginx"));
-    command.args(["-e", "stderr", "-p"]).arg(folder.path()).arg("-c").arg(&file);
-    let _nginx = Service::start(&mut command, front);
-    let probe = Probe::Grpc(GrpcProbe { port: front, service: String::new() });
-    for _ in 0..25 {
-        assert_eq!(services::verdict(&probe).await, Ok(Said::Serving));
+    command.args(["-e", "stderr", "-p"]).arg(folder).arg("-c").arg(&file);
+    Service::start(&mut command, port)
+}
+
+/// nginx says GOAWAY with its answer and closes, and does so for each probe; in plain text and
+/// within TLS.
+#[tokio::test]
+async fn grpc_behind_an_nginx_that_keeps_no_connection() {
+    let (behind, plain, secure) = (free_port(), free_port(), free_port());
+    let _health = services::grpc_health(behind, "1");
+    let folder = tempfile::tempdir().expect("a folder");
+    certificates(folder.path());
+    let shown = folder.path().display();
+    let server = format!(
+        "keepalive_requests 1;
+        ssl_certificate {shown}/good.pem; ssl_certificate_key {shown}/good.key;
+        server {{
+            listen 127.0.0.1:{plain} http2; listen 127.0.0.1:{secure} http2 ssl;
+            location / {{ grpc_pass grpc://127.0.0.1:{behind}; }}
+        }}"
+    );
+    let _nginx = started(folder.path(), plain, &server, "");
+    let tls = Tls { name: Some(NAME.into()), trust: trust(folder.path()) };
+    for (port, tls) in [(plain, None), (secure, Some(tls))] {
+        let probe = Probe::Grpc(GrpcProbe { port, service: String::new(), tls });
+        for _ in 0..25 {
+            assert_eq!(services::verdict(&probe).await, Ok(Said::Serving));
+        }
     }
+    let tls = Some(Tls { name: Some("other.midominio.com".into()), trust: trust(folder.path()) });
+    let probe = Probe::Grpc(GrpcProbe { port: secure, service: String::new(), tls });
+    let told = "the certificate is not for other.midominio.com";
+    assert_eq!(services::verdict(&probe).await, Err(told.into()));
+}
+
+fn trust(folder: &Path) -> Trust {
+    let file = folder.join("ca.pem");
+    Trust::Authorities(certificate::authorities(&file).expect("an authority"))
+}
+
+/// A server behind a balancer: it listens to nobody without a header of the PROXY protocol.
+#[tokio::test]
+async fn nginx_behind_a_proxy() {
+    let (plain, secure) = (free_port(), free_port());
+    let folder = tempfile::tempdir().expect("a folder");
+    certificates(folder.path());
+    let shown = folder.path().display();
+    let server = format!(
+        "ssl_certificate {shown}/good.pem; ssl_certificate_key {shown}/good.key;
+        server {{
+            listen 127.0.0.1:{plain} proxy_protocol; listen 127.0.0.1:{secure} ssl proxy_protocol;
+            location / {{ return 200 \"from <$proxy_protocol_addr>\\n\"; }}
+        }}"
+    );
+    let _nginx = started(folder.path(), plain, &server, "");
+    let tls = Tls { name: Some(NAME.into()), trust: trust(folder.path()) };
+    for (version, from) in [(ProxyVersion::V1, "from <127.0.0.1>"), (ProxyVersion::V2, "from <")] {
+        let proxy = Some(version);
+        let http = HttpProbe { proxy, body: Some(from.into()), ..http(plain, "/") };
+        assert_eq!(said(Probe::Http(http.clone())).await, "200");
+        let https = HttpProbe { port: secure, tls: Some(tls.clone()), ..http };
+        assert_eq!(said(Probe::Http(https)).await, "200");
+        let handshake = TlsProbe { proxy, ..tls_probe(secure, tls.clone(), None) };
+        let told = said(Probe::Tls(handshake)).await;
+        assert!(told.starts_with("TLS, certificate expires in "), "{told}");
+        let (send, expect) = (Some("GET / HTTP/1.0\r\n\r\n".into()), from.into());
+        let talk = TalkProbe { port: plain, send, expect, start_tls: None, proxy };
+        assert_eq!(said(Probe::Talk(talk)).await, "expected answer");
+    }
+    assert_ne!(said(Probe::Http(http(plain, "/"))).await, "200");
+}
+
+/// nginx as a proxy of mail asks for TLS as the servers behind it do.
+#[tokio::test]
+async fn mail_servers_that_begin_in_plain_text() {
+    let (web, smtp, imap, pop3) = (free_port(), free_port(), free_port(), free_port());
+    let folder = tempfile::tempdir().expect("a folder");
+    certificates(folder.path());
+    let shown = folder.path().display();
+    let mail = format!(
+        "mail {{
+            server_name {NAME}; auth_http 127.0.0.1:1/; starttls on;
+            ssl_certificate {shown}/good.pem; ssl_certificate_key {shown}/good.key;
+            server {{ listen 127.0.0.1:{smtp}; protocol smtp; }}
+            server {{ listen 127.0.0.1:{imap}; protocol imap; }}
+            server {{ listen 127.0.0.1:{pop3}; protocol pop3; }}
+        }}"
+    );
+    let server = format!("server {{ listen 127.0.0.1:{web}; }}");
+    let _nginx = started(folder.path(), web, &server, &mail);
+    let tls = Tls { name: Some(NAME.into()), trust: trust(folder.path()) };
+    for (port, protocol, send, expect) in [
+        (smtp, StartTls::Smtp, "EHLO x\r\n", "250"),
+        (imap, StartTls::Imap, "b NOOP\r\n", "b OK"),
+        (pop3, StartTls::Pop3, "CAPA\r\n", "+OK"),
+    ] {
+        let told = said(Probe::Tls(tls_probe(port, tls.clone(), Some(protocol)))).await;
+        assert!(told.starts_with("TLS, certificate expires in "), "{protocol:?}: {told}");
+        let start_tls = Some((protocol, tls.clone()));
+        let (send, expect) = (Some(send.into()), expect.into());
+        let talk = TalkProbe { port, send, expect, start_tls, proxy: None };
+        assert_eq!(said(Probe::Talk(talk)).await, "expected answer", "{protocol:?}");
+    }
+    let told = said(Probe::Tls(tls_probe(smtp, tls.clone(), Some(StartTls::Pop3)))).await;
+    assert!(told.starts_with("TLS was not offered: 220 "), "{told}");
+    let other = Tls { trust: Trust::Public, ..tls };
+    let told = said(Probe::Tls(tls_probe(imap, other, Some(StartTls::Imap)))).await;
+    assert_eq!(told, "the issuer of the certificate is not trusted");
 }
 
 /// What is sent is what is written, to the octet: nginx shows the request's own path.

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use tiovivo::cluster::check::{HttpProbe, Method, Probe, TlsProbe};
+use tiovivo::cluster::check::{HttpProbe, Probe, TlsProbe};
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::config::certificate;
 
@@ -71,17 +71,18 @@ impl Served {
     /// Of a handshake, and of a request over HTTPS.
     async fn said(&self, trust: &Trust) -> [String; 2] {
         let (port, tls) = (self.port, Tls { name: Some(NAME.into()), trust: trust.clone() });
-        let handshake = Probe::Tls(TlsProbe { port, tls: tls.clone(), min_days: Some(7) });
+        let handshake = Probe::Tls(TlsProbe {
+            port,
+            tls: tls.clone(),
+            min_days: Some(7),
+            start_tls: None,
+            proxy: None,
+        });
         let https = Probe::Http(HttpProbe {
             port,
-            path: "/".into(),
             host: Some(NAME.into()),
-            method: Method::Get,
-            headers: vec![],
-            expect: vec![(200, 200)],
-            body: None,
             tls: Some(tls),
-            load: false,
+            ..HttpProbe::default()
         });
         let said = async |probe| match verdict(&probe).await {
             Ok(said) => said.to_string(),

@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode};
+use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode, RedisProbe};
+use tiovivo::cluster::trust::{Tls, Trust};
+use tiovivo::config::certificate;
 use tiovivo::health::probe::{Prober, Said, Subject, judge};
 
+use crate::nginx;
 use crate::server::{free_port, program};
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -63,9 +66,12 @@ async fn redis_with_and_without_a_password() {
         command.args(["--bind", "127.0.0.1", "--save", "", "--requirepass", password]);
         command.args(["--port", &port.to_string(), "--dir"]).arg(folder.path());
         let service = Service::start(&mut command, port);
-        assert_eq!(verdict(&Probe::Redis { port }).await, Ok(said));
+        assert_eq!(verdict(&Probe::Redis(RedisProbe { port, tls: None })).await, Ok(said));
         drop(service);
-        assert_eq!(verdict(&Probe::Redis { port }).await, Err("connection refused".into()));
+        assert_eq!(
+            verdict(&Probe::Redis(RedisProbe { port, tls: None })).await,
+            Err("connection refused".into())
+        );
     }
 }
 
@@ -100,6 +106,27 @@ async fn a_database_that_grants_nothing_to_this_host() {
     let _service = database(folder.path(), port, &options);
     let probe = Probe::Mysql(MysqlProbe { port, full_is_up: false });
     assert_eq!(verdict(&probe).await, Ok(Said::OtherHosts));
+}
+
+#[tokio::test]
+async fn redis_over_tls() {
+    let (folder, port) = (folder(), free_port());
+    nginx::certificates(folder.path());
+    let mut command = Command::new(program("redis-server"));
+    command.args(["--bind", "127.0.0.1", "--save", "", "--port", "0", "--tls-auth-clients", "no"]);
+    command.args(["--tls-cert-file", "good.pem", "--tls-key-file", "good.key"]);
+    command.args(["--tls-port", &port.to_string()]).current_dir(folder.path());
+    let _service = Service::start(&mut command, port);
+    let within = |trust| {
+        let tls = Some(Tls { name: Some(nginx::NAME.into()), trust });
+        Probe::Redis(RedisProbe { port, tls })
+    };
+    let ours = certificate::authorities(&folder.path().join("ca.pem")).expect("an authority");
+    assert_eq!(verdict(&within(Trust::Authorities(ours))).await, Ok(Said::Pong));
+    let untrusted = Err("the issuer of the certificate is not trusted".into());
+    assert_eq!(verdict(&within(Trust::Public)).await, untrusted);
+    let plain = verdict(&Probe::Redis(RedisProbe { port, tls: None })).await;
+    assert!(plain.is_err(), "{plain:?}");
 }
 
 #[tokio::test]
@@ -194,7 +221,8 @@ async fn grpc_says_whether_it_serves() {
     for (status, is) in [("1", Ok(Said::Serving)), ("2", Err("NOT_SERVING"))] {
         let port = free_port();
         let _service = grpc_health(port, status);
-        let asked = |service: &str| Probe::Grpc(GrpcProbe { port, service: service.into() });
+        let asked =
+            |service: &str| Probe::Grpc(GrpcProbe { port, service: service.into(), tls: None });
         let is = is.map_err(|says| format!("the health service says {says}"));
         assert_eq!(verdict(&asked("")).await, is);
         assert_eq!(verdict(&asked("shop.Basket")).await, Ok(Said::Serving));

@@ -52,8 +52,8 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let certificate = encrypted::certificate(&raw.server, &server.encrypted, folder, report);
     let inventory = nodes::check(&raw.nodes, report);
     let controls = KeyPath::root().key("server").key("controls");
-    server.controls =
-        steadiness::controls(&raw.server.controls, &inventory.nodes, &controls, report);
+    let nodes = &inventory.nodes;
+    server.controls = steadiness::controls(&raw.server.controls, nodes, folder, &controls, report);
     let pools = pools::check(&raw.pools, &inventory, folder, report);
     fallbacks::check(&raw.pools, report);
     let (hooks, hook_files) = hooks::check(&raw.hooks, &raw.pools, folder, report);

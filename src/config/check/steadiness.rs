@@ -1,6 +1,7 @@
 //! `damping`, `slow_start` and `common_cause` of a pool, and `server.controls`: what keeps answers
 //! steady.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::cluster::node::Node;
@@ -78,6 +79,7 @@ fn damping(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Dam
 pub fn controls(
     raw: &[RawControl],
     nodes: &[Node],
+    folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Vec<ControlTarget> {
@@ -87,12 +89,14 @@ pub fn controls(
         return vec![];
     }
     let controls = raw.iter().enumerate();
-    controls.filter_map(|(index, raw)| control(raw, nodes, &path.index(index), report)).collect()
+    let control = |(index, raw)| control(raw, nodes, folder, &path.index(index), report);
+    controls.filter_map(control).collect()
 }
 
 fn control(
     raw: &RawControl,
     nodes: &[Node],
+    folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<ControlTarget> {
@@ -111,7 +115,7 @@ fn control(
     let is_told = ["icmp", "tcp", "dns"].iter().any(|kind| report.is_told(&path.key(kind)));
     let probe = match (&raw.icmp, &raw.tcp, &raw.dns) {
         (Some(raw), None, None) => Some(icmp::check(raw, &path.key("icmp"), report)),
-        (None, Some(raw), None) => tcp::check(raw, &path.key("tcp"), report),
+        (None, Some(raw), None) => tcp::check(raw, folder, &path.key("tcp"), report),
         (None, None, Some(raw)) => service::dns(raw, &path.key("dns"), report),
         _ if is_told => None,
         (None, None, None) => {

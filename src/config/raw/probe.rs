@@ -5,9 +5,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::cluster::check::Method;
+use crate::cluster::check::{Method, ProxyVersion, StartTls};
 use crate::cluster::member::AddressKind;
-use crate::config::raw::scalar::{Scalar, Statuses, Switch, Whole};
+use crate::config::raw::scalar::{JsonValue, Scalar, Statuses, Switch, Whole};
 use crate::config::raw::service::{RawDnsProbe, RawGrpc, RawMysql, RawPush, RawRedis};
 use crate::config::raw::table::Table;
 use crate::config::raw::{Count, Port};
@@ -88,11 +88,18 @@ pub struct RawHttp {
     #[schemars(length(min = 1), extend("default" = [200]))]
     pub expect: Option<Vec<Scalar<Statuses>>>,
     /// Text that stands in the first 64 KiB of the body of a healthy answer. The body is not read
-    /// when absent.
+    /// when nothing is looked for in it.
     pub body: Option<String>,
+    /// Text that does not stand in the first 64 KiB of the body of a healthy answer.
+    pub body_not: Option<String>,
+    /// What the body says as JSON of at most 64 KiB.
+    #[schemars(length(max = 16))]
+    pub json: Option<Vec<RawJsonMatch>>,
     /// Whether the answer says how much the node can take: `X-Tiovivo-Weight: 0` to `100`.
     #[schemars(extend("default" = false))]
     pub load: Option<Scalar<Switch>>,
+    /// PROXY protocol's header with which the connection begins: `v1` or `v2`.
+    pub proxy_protocol: Option<Scalar<ProxyVersion>>,
 }
 
 /// `http` over TLS, and what the certificate must be.
@@ -115,8 +122,13 @@ pub struct RawHttpsProbe {
     #[schemars(length(min = 1), extend("default" = [200]))]
     pub expect: Option<Vec<Scalar<Statuses>>>,
     /// Text that stands in the first 64 KiB of the body of a healthy answer. The body is not read
-    /// when absent.
+    /// when nothing is looked for in it.
     pub body: Option<String>,
+    /// Text that does not stand in the first 64 KiB of the body of a healthy answer.
+    pub body_not: Option<String>,
+    /// What the body says as JSON of at most 64 KiB.
+    #[schemars(length(max = 16))]
+    pub json: Option<Vec<RawJsonMatch>>,
     /// Name that is asked for in the handshake, and that the certificate must have; `host` when
     /// absent, and without that the node's address.
     pub sni: Option<String>,
@@ -128,6 +140,22 @@ pub struct RawHttpsProbe {
     /// Whether the answer says how much the node can take: `X-Tiovivo-Weight: 0` to `100`.
     #[schemars(extend("default" = false))]
     pub load: Option<Scalar<Switch>>,
+    /// PROXY protocol's header with which the connection begins: `v1` or `v2`.
+    pub proxy_protocol: Option<Scalar<ProxyVersion>>,
+}
+
+/// A place of a JSON document and its value: exactly one of `is` and `not`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the keys `pointer` and `is`")]
+#[schemars(rename = "json_match", extend("required" = ["pointer"]))]
+pub struct RawJsonMatch {
+    /// RFC 6901.
+    #[schemars(regex(pattern = "^/"))]
+    pub pointer: Option<String>,
+    /// The value that is there.
+    pub is: Option<Scalar<JsonValue>>,
+    /// A value that is not there, but another.
+    pub not: Option<Scalar<JsonValue>>,
 }
 
 /// Up when the connection is accepted, or when a text is in what the server says then.
@@ -140,6 +168,19 @@ pub struct RawTcp {
     pub send: Option<String>,
     /// Text that stands in the first 64 KiB of what the server says.
     pub expect: Option<String>,
+    /// Asks for TLS by the commands of a protocol first.
+    pub starttls: Option<Scalar<StartTls>>,
+    /// With `starttls`: name that is asked for in the handshake, and that the certificate must
+    /// have; the node's address when absent.
+    pub sni: Option<String>,
+    /// With `starttls`: whether the certificate must be valid, and of an authority that is trusted.
+    #[schemars(extend("default" = true))]
+    pub verify: Option<Scalar<Switch>>,
+    /// With `starttls`: PEM file with the authorities that are trusted; those of Mozilla's list
+    /// when absent.
+    pub ca_file: Option<String>,
+    /// PROXY protocol's header with which the connection begins: `v1` or `v2`.
+    pub proxy_protocol: Option<Scalar<ProxyVersion>>,
 }
 
 /// Up when a TLS handshake succeeds. Nothing is asked within it; the certificate's end is shown.
@@ -159,6 +200,10 @@ pub struct RawTls {
     pub ca_file: Option<String>,
     /// A certificate that ends in fewer days is a failure.
     pub min_days: Option<Scalar<Whole<1, 365>>>,
+    /// Asks for TLS by the commands of a protocol first.
+    pub starttls: Option<Scalar<StartTls>>,
+    /// PROXY protocol's header with which the connection begins: `v1` or `v2`.
+    pub proxy_protocol: Option<Scalar<ProxyVersion>>,
 }
 
 /// Up when the node answers a ping. It says that the machine is there, not that it serves.

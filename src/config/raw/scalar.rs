@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 
-use crate::cluster::check::Method;
+use crate::cluster::check::{Method, ProxyVersion, StartTls};
 use crate::cluster::checks::MAX_CHECKS;
 use crate::cluster::hook::Scope;
 use crate::cluster::member::AddressKind;
@@ -277,6 +277,20 @@ impl Text for Switch {
     }
 }
 
+/// Of a place of a JSON document, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonValue(pub String);
+
+impl Text for JsonValue {
+    fn parse(text: &str) -> Result<JsonValue, String> {
+        Ok(JsonValue(text.to_owned()))
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
 /// One of a few words.
 pub trait Word: Copy + 'static {
     /// For `unknown role`.
@@ -339,6 +353,22 @@ impl Word for Alpn {
         (Alpn::Http3.id(), Alpn::Http3),
         (Alpn::Http2.id(), Alpn::Http2),
         (Alpn::Http1.id(), Alpn::Http1),
+    ];
+}
+
+impl Word for ProxyVersion {
+    const WHAT: &'static str = "version";
+    const WORDS: &'static [(&'static str, ProxyVersion)] =
+        &[("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)];
+}
+
+impl Word for StartTls {
+    const WHAT: &'static str = "protocol";
+    const WORDS: &'static [(&'static str, StartTls)] = &[
+        ("smtp", StartTls::Smtp),
+        ("imap", StartTls::Imap),
+        ("pop3", StartTls::Pop3),
+        ("ftp", StartTls::Ftp),
     ];
 }
 

@@ -40,6 +40,23 @@ impl Word for Counts {
 pub struct RawRedis {
     #[schemars(extend("default" = 6379))]
     pub port: Option<Port>,
+    /// Over TLS: `{}`, or keys such as `verify`.
+    pub tls: Option<RawTlsKeys>,
+}
+
+/// What a server within TLS must show.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "keys such as `sni` and `verify`, or `{}`")]
+#[schemars(rename = "tls_keys")]
+pub struct RawTlsKeys {
+    /// Name that is asked for in the handshake, and that the certificate must have; the node's
+    /// address when absent.
+    pub sni: Option<String>,
+    /// Whether the certificate must be valid, and of an authority that is trusted.
+    #[schemars(extend("default" = true))]
+    pub verify: Option<Scalar<Switch>>,
+    /// PEM file with the authorities that are trusted; those of Mozilla's list when absent.
+    pub ca_file: Option<String>,
 }
 
 /// Up when a query has the expected rcode.
@@ -69,7 +86,7 @@ impl Word for Rcode {
     const WORDS: &'static [(&'static str, Rcode)] = Rcode::NAMED;
 }
 
-/// Up when `grpc.health.v1.Health` says SERVING, over HTTP/2 without TLS.
+/// Up when `grpc.health.v1.Health` says SERVING, over HTTP/2.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "keys such as `port` and `service`")]
 #[schemars(rename = "grpc", extend("required" = ["port"]))]
@@ -78,6 +95,8 @@ pub struct RawGrpc {
     /// Name of a service; the server as a whole when absent.
     #[schemars(length(max = 255))]
     pub service: Option<String>,
+    /// Over TLS: `{}`, or keys such as `verify`.
+    pub tls: Option<RawTlsKeys>,
 }
 
 /// Up when somebody reports so, by the API of the dashboard. Nothing is sent.

@@ -5,18 +5,22 @@
 //! hostile node in memory. Nothing outlives the probe.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::{fmt, io};
 
 use bytes::{BufMut, BytesMut};
+use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::cluster::check::{ProxyVersion, StartTls};
 use crate::cluster::trust::Tls;
+use crate::cluster::validity;
 use crate::health::probe::failure::Failure;
-use crate::health::probe::trust;
+use crate::health::probe::{proxy, start_tls, trust};
 
 /// Octets that are read at once.
 const PIECE: usize = 4096;
@@ -32,30 +36,58 @@ pub type Connection = Box<dyn Stream>;
 #[derive(Debug)]
 pub struct Connector {
     socket: SocketAddr,
+    proxy: Option<ProxyVersion>,
+    start_tls: Option<StartTls>,
     /// In a box: most probes have none.
     tls: Option<Box<Handshake>>,
 }
 
 impl Connector {
     pub fn plain(socket: SocketAddr) -> Connector {
-        Connector { socket, tls: None }
+        Connector { socket, proxy: None, start_tls: None, tls: None }
+    }
+
+    /// The connection begins with a header of the PROXY protocol.
+    pub fn proxied(self, proxy: Option<ProxyVersion>) -> Connector {
+        Connector { proxy, ..self }
+    }
+
+    /// TLS is asked for by the commands of this protocol.
+    pub fn asking(self, start_tls: Option<StartTls>) -> Connector {
+        Connector { start_tls, ..self }
     }
 
     /// `tls` is wrapped around the connection where there is one; `alpn` is what is spoken in it.
     pub fn new(socket: SocketAddr, tls: Option<&Tls>, alpn: &[&str]) -> Connector {
-        Connector { socket, tls: tls.map(|tls| Box::new(Handshake::new(tls, socket, alpn))) }
+        let plain = Connector::plain(socket);
+        Connector { tls: tls.map(|tls| Box::new(Handshake::new(tls, socket, alpn))), ..plain }
     }
 
     pub async fn connect(&self) -> Result<Connection, Failure> {
-        Ok(Box::new(TcpStream::connect(self.socket).await?))
+        let mut stream = TcpStream::connect(self.socket).await?;
+        if let Some(version) = self.proxy {
+            let header = proxy::header(version, stream.local_addr()?, stream.peer_addr()?);
+            // A server that closed already may have said why; whoever listens will see.
+            let _ = stream.write_all(&header).await;
+        }
+        Ok(Box::new(stream))
     }
 
     /// What is spoken over, once the connection is there.
     pub async fn wrap(&self, stream: Connection) -> Result<Connection, Failure> {
+        let stream = match self.start_tls {
+            None => stream,
+            Some(protocol) => start_tls::ask(protocol, stream).await?,
+        };
         match &self.tls {
             None => Ok(stream),
             Some(handshake) => Ok(Box::new(handshake.shake(stream).await?)),
         }
+    }
+
+    /// When the certificate ends that the newest handshake showed.
+    pub fn certificate(&self) -> Option<Timestamp> {
+        self.tls.as_ref()?.certificate()
     }
 }
 
@@ -63,7 +95,11 @@ impl Connector {
 pub struct Handshake {
     /// `None` when no handshake can be made of what is configured; each probe then says so.
     ready: Option<(TlsConnector, ServerName<'static>)>,
+    /// When the newest certificate ends, in seconds since 1970; [`NEVER`] where there is none.
+    ends: AtomicI64,
 }
+
+const NEVER: i64 = i64::MAX;
 
 impl Handshake {
     pub fn new(tls: &Tls, socket: SocketAddr, alpn: &[&str]) -> Handshake {
@@ -72,12 +108,20 @@ impl Handshake {
             let name = trust::server_name(tls, socket.ip())?;
             Some((TlsConnector::from(std::sync::Arc::new(config)), name))
         });
-        Handshake { ready }
+        Handshake { ready, ends: AtomicI64::new(NEVER) }
     }
 
     pub async fn shake<S: Stream>(&self, stream: S) -> Result<TlsStream<S>, Failure> {
         let (connector, name) = self.ready.as_ref().ok_or(Failure::Unsendable)?;
-        Ok(connector.connect(name.clone(), stream).await?)
+        let stream = connector.connect(name.clone(), stream).await?;
+        let ends = certificate(&stream).and_then(|first| validity::of(first)?.ends);
+        self.ends.store(ends.map_or(NEVER, |ends: Timestamp| ends.as_second()), Ordering::Relaxed);
+        Ok(stream)
+    }
+
+    /// When the certificate ends that the newest handshake showed.
+    pub fn certificate(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.ends.load(Ordering::Relaxed)).ok()
     }
 }
 

@@ -40,6 +40,18 @@ pub enum Failure {
     /// What config.yaml looks for is not in the answer, or behind what is read of it.
     #[error("no {} in {}", quoted(text), if *all { "the answer" } else { "its first 64 KiB" })]
     Lacks { text: Arc<str>, all: bool },
+    /// What config.yaml wants to be absent is there.
+    #[error("{} is in the answer", quoted(.0))]
+    Holds(Arc<str>),
+    #[error("the answer is not JSON")]
+    NotJson,
+    #[error("the answer is JSON of more than 64 KiB")]
+    LongJson,
+    #[error("there is no {0} in the answer")]
+    NoValue(Arc<str>),
+    /// `expected` is `None` where any other value would do.
+    #[error("{pointer} is {}{}", quoted(got), expectation(expected.as_deref()))]
+    Value { pointer: Arc<str>, got: Arc<str>, expected: Option<Arc<str>> },
     #[error("not a TLS answer")]
     NotTls,
     #[error("no TLS version, cipher or kind of signature in common")]
@@ -113,6 +125,11 @@ impl Failure {
             | Failure::Exit { .. }
             | Failure::EndlessOutput
             | Failure::Lacks { .. }
+            | Failure::Holds(_)
+            | Failure::NotJson
+            | Failure::LongJson
+            | Failure::NoValue(_)
+            | Failure::Value { .. }
             | Failure::NotTls
             | Failure::NothingInCommon
             | Failure::Alert(_)
@@ -223,6 +240,10 @@ fn ago(days: i64) -> String {
         1 => "yesterday".into(),
         days => format!("{days} days ago"),
     }
+}
+
+fn expectation(value: Option<&str>) -> String {
+    value.map(|value| format!(", expected {}", quoted(value))).unwrap_or_default()
 }
 
 /// Of what the operator wrote, as much as is needed to know it again.

@@ -29,6 +29,7 @@ use crate::health::probe::service::{ServiceFailure, words};
 use crate::health::probe::{Ask, Said};
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
+const ALPN: &str = "h2";
 const CONTENT: &str = "application/grpc";
 /// Octets of all headers of an answer together.
 const MAX_HEADERS: u32 = 8192;
@@ -60,7 +61,7 @@ const STATUSES: [&str; 17] = [
 
 #[derive(Debug)]
 pub struct GrpcProber {
-    connector: Connector,
+    pub(super) connector: Connector,
     /// What the server is called in the request.
     authority: String,
     message: Bytes,
@@ -70,7 +71,7 @@ impl GrpcProber {
     pub fn new(address: IpAddr, probe: &GrpcProbe) -> GrpcProber {
         let socket = SocketAddr::new(address, probe.port);
         GrpcProber {
-            connector: Connector::plain(socket),
+            connector: Connector::new(socket, probe.tls.as_ref(), &[ALPN]),
             authority: socket.to_string(),
             message: request(&probe.service).into(),
         }

@@ -16,8 +16,10 @@ pub mod grpc;
 pub mod http;
 pub mod icmp;
 pub mod mysql;
+pub mod proxy;
 pub mod redis;
 pub mod service;
+pub mod start_tls;
 pub mod talk;
 pub mod tcp;
 pub mod tls;
@@ -30,6 +32,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
@@ -59,6 +62,8 @@ pub struct Healthy {
     pub said: Said,
     /// From the start of the connection to the end of what was waited for.
     pub rtt: Duration,
+    /// When the server's certificate ends; `None` without TLS, or of one without an end.
+    pub certificate: Option<Timestamp>,
 }
 
 /// `200 in 1.3 ms`.
@@ -74,7 +79,7 @@ impl fmt::Display for Healthy {
 impl Healthy {
     /// Of one that was not asked.
     pub fn reported(said: Said) -> Healthy {
-        Healthy { said, rtt: Duration::ZERO }
+        Healthy { said, rtt: Duration::ZERO, certificate: None }
     }
 
     /// `None` of one that was not asked.
@@ -145,6 +150,11 @@ pub trait Ask: Send + Sync + 'static {
     fn turn(&self) -> impl Future<Output = Option<SemaphorePermit<'static>>> + Send {
         std::future::ready(None)
     }
+
+    /// When the certificate ends that the newest handshake showed.
+    fn certificate(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// A probe that was held up for more than this part of its time says nothing of the node, unless
@@ -171,7 +181,10 @@ pub async fn judge_beside(member: &impl Ask, within: Duration, heart: &Arc<Heart
         held_up = flight.held_up().max(held_up + late(end));
     }
     match answer.unwrap_or(Err(Failure::NoAnswer { within })) {
-        Ok(said) => Ok(Healthy { said, rtt: started.elapsed().saturating_sub(held_up) }),
+        Ok(said) => {
+            let rtt = started.elapsed().saturating_sub(held_up);
+            Ok(Healthy { said, rtt, certificate: member.certificate() })
+        }
         Err(failure) => Err(unless_void(failure, held_up, within)),
     }
 }
@@ -224,7 +237,7 @@ impl Prober {
             Probe::Icmp { size } => Prober::Icmp(IcmpProber { address, size: *size }),
             Probe::Exec(exec) => Prober::Exec(Box::new(ExecProber::new(subject, exec))),
             Probe::Mysql(mysql) => Prober::Mysql(MysqlProber::new(address, mysql)),
-            Probe::Redis { port } => Prober::Redis(RedisProber::new(address, *port)),
+            Probe::Redis(redis) => Prober::Redis(RedisProber::new(address, redis)),
             Probe::Dns(dns) => Prober::Dns(Box::new(DnsProber::new(address, dns))),
             Probe::Grpc(grpc) => Prober::Grpc(Box::new(GrpcProber::new(address, grpc))),
             Probe::Push(_) => return None,
@@ -249,6 +262,21 @@ impl Prober {
 }
 
 impl Ask for Prober {
+    fn certificate(&self) -> Option<Timestamp> {
+        match self {
+            Prober::Http(prober) => prober.connector.certificate(),
+            Prober::Talk(prober) => prober.connector.certificate(),
+            Prober::Redis(prober) => prober.connector.certificate(),
+            Prober::Grpc(prober) => prober.connector.certificate(),
+            Prober::Tls(prober) => prober.handshake.certificate(),
+            Prober::Tcp(_)
+            | Prober::Exec(_)
+            | Prober::Icmp(_)
+            | Prober::Mysql(_)
+            | Prober::Dns(_) => None,
+        }
+    }
+
     async fn turn(&self) -> Option<SemaphorePermit<'static>> {
         match self {
             Prober::Exec(prober) => prober.turn().await,
@@ -292,7 +320,7 @@ pub fn describe(address: IpAddr, probe: &Probe) -> String {
         Probe::Mysql(mysql) => {
             format!("MySQL greeting of {}", SocketAddr::new(address, mysql.port))
         }
-        Probe::Redis { port } => format!("Redis PING to {}", SocketAddr::new(address, *port)),
+        Probe::Redis(redis) => format!("Redis PING to {}", SocketAddr::new(address, redis.port)),
         Probe::Dns(dns) => {
             let (over, asked) = (if dns.tcp { "TCP" } else { "UDP" }, &dns.question.text);
             format!("DNS query {asked} over {over} to {}", SocketAddr::new(address, dns.port))

@@ -11,6 +11,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::cluster::service::RedisProbe;
 use crate::health::probe::connection::{Connection, Connector, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::service::{ServiceFailure, words};
@@ -23,12 +24,13 @@ const MAX_LINE: usize = 512;
 
 #[derive(Debug)]
 pub struct RedisProber {
-    connector: Connector,
+    pub(super) connector: Connector,
 }
 
 impl RedisProber {
-    pub fn new(address: IpAddr, port: u16) -> RedisProber {
-        RedisProber { connector: Connector::plain(SocketAddr::new(address, port)) }
+    pub fn new(address: IpAddr, probe: &RedisProbe) -> RedisProber {
+        let socket = SocketAddr::new(address, probe.port);
+        RedisProber { connector: Connector::new(socket, probe.tls.as_ref(), &[]) }
     }
 
     /// Over a connection that is there already.

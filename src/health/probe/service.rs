@@ -19,6 +19,11 @@ pub enum ServiceFailure {
     OtherReplies,
     #[error("{got}, expected {expected}")]
     Rcode { got: Rcode, expected: Rcode },
+    /// Its own words in place of what was waited for.
+    #[error("TLS was not offered: {0}")]
+    NoStartTls(String),
+    #[error("plain text behind the offer of TLS")]
+    PlainBehindTls,
     #[error("not an HTTP/2 answer")]
     NotHttp2,
     #[error("not a gRPC answer")]

@@ -11,15 +11,21 @@ use crate::health::probe::{Ask, Said};
 
 #[derive(Debug)]
 pub struct TalkProber {
-    connector: Connector,
+    pub(super) connector: Connector,
     send: Option<Arc<str>>,
     expect: Arc<str>,
 }
 
 impl TalkProber {
     pub fn new(address: IpAddr, probe: &TalkProbe) -> TalkProber {
+        let socket = SocketAddr::new(address, probe.port);
+        let (start_tls, tls) = match &probe.start_tls {
+            Some((protocol, tls)) => (Some(*protocol), Some(tls)),
+            None => (None, None),
+        };
+        let connector = Connector::new(socket, tls, &[]).asking(start_tls);
         TalkProber {
-            connector: Connector::plain(SocketAddr::new(address, probe.port)),
+            connector: connector.proxied(probe.proxy),
             send: probe.send.as_deref().map(Arc::from),
             expect: probe.expect.as_str().into(),
         }

@@ -18,7 +18,7 @@ use crate::health::probe::{Ask, Said};
 #[derive(Debug)]
 pub struct TlsProber {
     connector: Connector,
-    handshake: Handshake,
+    pub(super) handshake: Handshake,
     min_days: Option<u32>,
 }
 
@@ -26,7 +26,7 @@ impl TlsProber {
     pub fn new(address: IpAddr, probe: &TlsProbe) -> TlsProber {
         let socket = SocketAddr::new(address, probe.port);
         TlsProber {
-            connector: Connector::plain(socket),
+            connector: Connector::plain(socket).asking(probe.start_tls).proxied(probe.proxy),
             handshake: Handshake::new(&probe.tls, socket, &[]),
             min_days: probe.min_days,
         }

@@ -15,10 +15,10 @@ use std::pin::{Pin, pin};
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
-use tiovivo::cluster::check::{HttpProbe, Method, Probe, TalkProbe, TlsProbe};
+use tiovivo::cluster::check::{HttpProbe, JsonMatch, Probe, StartTls, TalkProbe, TlsProbe};
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode};
+use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode, RedisProbe};
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::health::probe::{Prober, Subject};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -39,41 +39,62 @@ static PROBERS: LazyLock<Vec<Prober>> = LazyLock::new(|| {
 });
 
 fn probes() -> Vec<Probe> {
+    let json = JsonMatch { pointer: "/status".into(), value: "up".into(), equal: true };
     let http = HttpProbe {
-        port: 80,
         path: "/health".into(),
-        host: None,
-        method: Method::Get,
-        headers: vec![],
         expect: vec![(200, 299)],
         body: Some("ready".into()),
-        tls: None,
         load: true,
+        ..HttpProbe::default()
     };
+    let whole = HttpProbe { body_not: Some("ERROR".into()), json: vec![json], ..http.clone() };
     let tls = |trust| Tls { name: Some("www.midominio.com".into()), trust };
+    let begins = |protocol| {
+        let start_tls = Some((protocol, tls(Trust::Anyone)));
+        let (send, expect) = (None, "imok".into());
+        Probe::Talk(TalkProbe { port: 25, send, expect, start_tls, proxy: None })
+    };
     let question = Question { wire: b"\x01a\0\0\x06\0\x01"[..].into(), text: "a SOA".into() };
     let (send, expect) = (Some("ruok".into()), "imok".into());
     let dns = DnsProbe { port: 53, question, tcp: true, recursion: false, expect: Rcode(0) };
     vec![
         Probe::Http(HttpProbe { tls: Some(tls(Trust::Anyone)), ..http.clone() }),
         Probe::Http(http),
-        Probe::Tls(TlsProbe { port: 443, tls: tls(Trust::Public), min_days: Some(7) }),
-        Probe::Talk(TalkProbe { port: 25, send, expect }),
+        Probe::Tls(TlsProbe {
+            port: 443,
+            tls: tls(Trust::Public),
+            min_days: Some(7),
+            start_tls: None,
+            proxy: None,
+        }),
+        Probe::Talk(TalkProbe { port: 25, send, expect, start_tls: None, proxy: None }),
         Probe::Mysql(MysqlProbe { port: 3306, full_is_up: true }),
-        Probe::Redis { port: 6379 },
+        Probe::Redis(RedisProbe { port: 6379, tls: None }),
         Probe::Dns(dns),
-        Probe::Grpc(GrpcProbe { port: 50_051, service: "web".into() }),
+        Probe::Grpc(GrpcProbe { port: 50_051, service: "web".into(), tls: None }),
+        Probe::Http(whole),
+        begins(StartTls::Smtp),
+        begins(StartTls::Imap),
+        begins(StartTls::Pop3),
     ]
 }
 
 pub fn run(octets: &[u8]) {
+    watch(octets, || {});
+}
+
+/// As [`run`]; `each` is called whenever the probe waits.
+pub fn watch(octets: &[u8], mut each: impl FnMut()) {
     let [kind, manner, says @ ..] = octets else { return };
     let prober = &PROBERS[usize::from(*kind) % PROBERS.len()];
     let mut verdict = pin!(prober.converse(Box::new(Node::new(says, *manner))));
     let mut context = Context::from_waker(Waker::noop());
     let ended = (0..MAX_POLLS).find_map(|_| match verdict.as_mut().poll(&mut context) {
         Poll::Ready(verdict) => Some(verdict),
-        Poll::Pending => None,
+        Poll::Pending => {
+            each();
+            None
+        }
     });
     let verdict = ended.expect("it ends with the node").expect("it listens");
     if let Err(failure) = verdict {

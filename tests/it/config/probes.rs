@@ -1,7 +1,9 @@
 //! The kinds of probe: what is written, what becomes of it, what is refused.
 
-use tiovivo::cluster::check::{Check, Method, PushProbe, TalkProbe};
-use tiovivo::cluster::service::Rcode;
+use tiovivo::cluster::check::{
+    Check, JsonMatch, Method, ProxyVersion, PushProbe, StartTls, TalkProbe,
+};
+use tiovivo::cluster::service::{Rcode, RedisProbe};
 use tiovivo::cluster::trust::{Tls, Trust};
 
 use super::*;
@@ -89,7 +91,7 @@ fn a_tcp_check_may_say_something() {
     let (send, expect) = (Some("ruok\r\n".to_owned()), "imok".to_owned());
     assert_eq!(
         check(r#"tcp: { port: 2181, send: "ruok\r\n", expect: imok }"#).probe,
-        Probe::Talk(TalkProbe { port: 2181, send, expect })
+        Probe::Talk(TalkProbe { port: 2181, send, expect, start_tls: None, proxy: None })
     );
     assert_eq!(
         told("tcp: { send: x, expect: \"\" }"),
@@ -103,6 +105,85 @@ fn a_tcp_check_may_say_something() {
         [".tcp: `expect` is missing; \
           write the text that the server answers with, or take `send` out"]
     );
+}
+
+#[test]
+fn what_a_body_says_and_what_it_does_not() {
+    let written = "http: { body_not: ERROR, json: [{ pointer: /status, is: up }, \
+                   { pointer: /ready, is: true }, { pointer: /a~1b/0, not: 5 }] }";
+    let Probe::Http(http) = check(written).probe else { unreachable!() };
+    assert_eq!((http.body, http.body_not.as_deref()), (None, Some("ERROR")));
+    let wanted = |pointer: &str, value: &str, equal| JsonMatch {
+        pointer: pointer.into(),
+        value: value.into(),
+        equal,
+    };
+    let json = [wanted("/status", "up", true), wanted("/ready", "true", true)];
+    assert_eq!(http.json[..2], json);
+    assert_eq!(http.json[2..], [wanted("/a~1b/0", "5", false)]);
+    assert_eq!(
+        told(
+            "http: { method: HEAD, body_not: x, json: [{ is: 1 }, { pointer: a, is: 1 }, \
+              { pointer: /a }, { pointer: /a, is: 1, not: 2 }, { pointer: /~2, is: 1 }] }"
+        ),
+        [
+            ".http.body_not: an answer to HEAD has no body; \
+             write method: GET, or take `body_not` out",
+            ".http.json: an answer to HEAD has no body; write method: GET, or take `json` out",
+            ".http.json[0]: `pointer` is missing; write the place of the value, such as /status",
+            ".http.json[1].pointer: `a` is no JSON pointer; \
+             write one such as /status or /checks/0/state, `~1` for a slash in a name",
+            ".http.json[2]: `is` is missing; write the value that is there, or `not`",
+            ".http.json[3].not: both `is` and `not`; write one of them",
+            ".http.json[4].pointer: `/~2` is no JSON pointer; \
+             write one such as /status or /checks/0/state, `~1` for a slash in a name",
+        ]
+    );
+}
+
+#[test]
+fn what_a_connection_begins_with() {
+    let Probe::Http(http) = check("https: { proxy_protocol: v1 }").probe else { unreachable!() };
+    assert_eq!(http.proxy, Some(ProxyVersion::V1));
+    let Probe::Tls(tls) =
+        check("tls: { port: 25, starttls: smtp, proxy_protocol: v2, min_days: 7 }").probe
+    else {
+        unreachable!()
+    };
+    assert_eq!((tls.start_tls, tls.proxy), (Some(StartTls::Smtp), Some(ProxyVersion::V2)));
+    let Probe::Talk(talk) =
+        check("tcp: { port: 143, starttls: imap, sni: a.b, verify: false, expect: x }").probe
+    else {
+        unreachable!()
+    };
+    let tls = Tls { name: Some("a.b".into()), trust: Trust::Anyone };
+    assert_eq!(talk.start_tls, Some((StartTls::Imap, tls)));
+    assert_eq!(
+        told("tcp: { port: 25, starttls: nntp }"),
+        [".tcp.starttls: unknown protocol `nntp`; write smtp, imap, pop3 or ftp"]
+    );
+    assert_eq!(
+        told("tcp: { port: 25, starttls: smtp }"),
+        [".tcp: `expect` is missing; \
+          write the text that the server says within TLS, or take `starttls` out"]
+    );
+    assert_eq!(
+        told("tcp: { port: 25, verify: false }"),
+        [".tcp.verify: there is no TLS; write `starttls: smtp` beside it, or take it out"]
+    );
+}
+
+#[test]
+fn services_within_tls() {
+    let Probe::Redis(redis) = check("redis: { tls: { sni: a.b } }").probe else { unreachable!() };
+    let tls = Tls { name: Some("a.b".into()), trust: Trust::Public };
+    assert_eq!(redis, RedisProbe { port: 6379, tls: Some(tls) });
+    let Probe::Grpc(grpc) = check("grpc: { port: 443, tls: {} }").probe else { unreachable!() };
+    assert_eq!(grpc.tls, Some(Tls { name: None, trust: Trust::Public }));
+    let told = told("redis: { tls: { ca_file: ca.pem } }");
+    let expected = ".redis.tls.ca_file: ca.pem: No such file or directory (os error 2); \
+                    mend the file, or write another path";
+    assert_eq!(told, [expected]);
 }
 
 #[test]
@@ -127,7 +208,7 @@ fn a_command_is_a_program_with_its_path() {
 
 #[test]
 fn services_and_what_holds_when_little_is_written() {
-    assert_eq!(check("redis: {}").probe, Probe::Redis { port: 6379 });
+    assert_eq!(check("redis: {}").probe, Probe::Redis(RedisProbe { port: 6379, tls: None }));
     let full = |written: &str| match check(written).probe {
         Probe::Mysql(mysql) => mysql.full_is_up,
         other => panic!("{other:?}"),

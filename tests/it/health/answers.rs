@@ -1,6 +1,8 @@
 //! Answers over HTTP that real servers give and that a strict reader would refuse: each is up, as it
 //! is for curl.
 
+use tiovivo::cluster::service::RedisProbe;
+
 use super::*;
 
 async fn status(answer: &'static [u8]) -> Result<Said, String> {
@@ -77,7 +79,7 @@ async fn the_request_is_what_was_configured_octet_by_octet() {
 async fn a_redis_that_refuses_at_once_is_heard() {
     let port = says(false, b"-DENIED Redis is running in protected mode\r\n").await;
     for _ in 0..25 {
-        let told = reason(Probe::Redis { port }, LONG).await;
+        let told = reason(Probe::Redis(RedisProbe { port, tls: None }), LONG).await;
         assert_eq!(told, "Redis: DENIED Redis is running in protected mode");
     }
 }

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode};
+use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode, RedisProbe};
 use tokio::net::UdpSocket;
 
 use super::*;
 
 fn redis(port: u16) -> Probe {
-    Probe::Redis { port }
+    Probe::Redis(RedisProbe { port, tls: None })
 }
 
 /// `midominio.com SOA`.
@@ -22,7 +22,7 @@ fn dns(port: u16, tcp: bool) -> Probe {
 }
 
 fn grpc(port: u16) -> Probe {
-    Probe::Grpc(GrpcProbe { port, service: String::new() })
+    Probe::Grpc(GrpcProbe { port, service: String::new(), tls: None })
 }
 
 async fn said(probe: Probe) -> Said {

@@ -5,7 +5,13 @@ use tiovivo::cluster::check::TalkProbe;
 use super::*;
 
 fn talk(port: u16, send: Option<&str>, expect: &str) -> Probe {
-    Probe::Talk(TalkProbe { port, send: send.map(str::to_owned), expect: expect.into() })
+    Probe::Talk(TalkProbe {
+        port,
+        send: send.map(str::to_owned),
+        expect: expect.into(),
+        start_tls: None,
+        proxy: None,
+    })
 }
 
 #[tokio::test]

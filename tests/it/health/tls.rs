@@ -177,7 +177,7 @@ async fn a_handshake_that_trickles_has_until_the_timeout() {
 
 fn tls(port: u16, trust: Trust, min_days: Option<u32>) -> Probe {
     let tls = Tls { name: Some(NAME.into()), trust };
-    Probe::Tls(TlsProbe { port, tls, min_days })
+    Probe::Tls(TlsProbe { port, tls, min_days, start_tls: None, proxy: None })
 }
 
 /// A certificate that ends in so many days and a half.
@@ -209,6 +209,22 @@ async fn a_handshake_shows_when_the_certificate_expires() {
     assert_eq!(said, Said::Certificate { days: Some(-3) });
     let described = describe(HOME, &tls(443, Trust::Public, None));
     assert_eq!(described, "TLS handshake with 127.0.0.1:443");
+}
+
+/// For the metric of its end; whatever is asked within TLS.
+#[tokio::test]
+async fn a_healthy_answer_says_when_the_certificate_ends() {
+    let authority = Authority::new("ours");
+    let acceptor = authority.acceptor(NAME, |parameters| {
+        parameters.not_after = date_time_ymd(2999, 1, 1);
+    });
+    let port = serves(acceptor, OK).await;
+    let ends = Some("2999-01-01T00:00:00Z".parse().unwrap());
+    for probe in [https(port, authority.trust(), Some(NAME)), tls(port, authority.trust(), None)] {
+        assert_eq!(verdict(&probe, LONG).await.unwrap().certificate, ends);
+    }
+    let plain = says(true, OK).await;
+    assert_eq!(verdict(&http(plain), LONG).await.unwrap().certificate, None);
 }
 
 /// RFC 5280 §4.1.2.5.

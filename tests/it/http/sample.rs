@@ -283,6 +283,7 @@ fn check(probe: &str, state: &'static str, progress: Option<&str>, since: i64) -
         last_rtt_ms: Some(0.84),
         last_answer: (state == "up").then(|| "TLS, certificate expires in 12 days".into()),
         last_error: None,
+        certificate_expires: (state == "up").then(|| "2030-01-01T00:00:00Z".into()),
         load: None,
     }
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use crate::cluster::check::{HttpProbe, Method};
+use crate::cluster::check::{HttpProbe, JsonMatch, Method, ProxyVersion};
 use crate::cluster::trust::Tls;
 use crate::config::check::probes::{MAX_TEXT, check_text, is_host_name, port, tls};
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
 use crate::config::raw::Port;
-use crate::config::raw::probe::{RawHttp, RawHttpsProbe};
+use crate::config::raw::probe::{RawHttp, RawHttpsProbe, RawJsonMatch};
 use crate::config::raw::scalar::{Scalar, Statuses, quoted};
 use crate::config::raw::table::Table;
 use crate::config::written::KeyPath;
@@ -16,6 +16,7 @@ use crate::config::written::KeyPath;
 /// Longest path and query of a probe.
 const MAX_PATH: usize = 1024;
 const MAX_HEADERS: usize = 32;
+const MAX_JSON: usize = 16;
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 const PATH: &str = "/";
@@ -41,7 +42,10 @@ struct Written<'a> {
     headers: &'a Table<String>,
     expect: Option<&'a [Scalar<Statuses>]>,
     body: Option<&'a str>,
+    body_not: Option<&'a str>,
+    json: &'a [RawJsonMatch],
     load: bool,
+    proxy: Option<ProxyVersion>,
 }
 
 pub fn plain(raw: &RawHttp, path: &KeyPath, report: &mut Report<'_>) -> Option<HttpProbe> {
@@ -53,7 +57,10 @@ pub fn plain(raw: &RawHttp, path: &KeyPath, report: &mut Report<'_>) -> Option<H
         headers: &raw.headers,
         expect: raw.expect.as_deref(),
         body: raw.body.as_deref(),
+        body_not: raw.body_not.as_deref(),
+        json: raw.json.as_deref().unwrap_or_default(),
         load: raw.load.is_some_and(|load| load.0.0),
+        proxy: raw.proxy_protocol.map(|version| version.0),
     };
     probe(&written, HTTP_PORT, None, path, report)
 }
@@ -72,7 +79,10 @@ pub fn over_tls(
         headers: &raw.headers,
         expect: raw.expect.as_deref(),
         body: raw.body.as_deref(),
+        body_not: raw.body_not.as_deref(),
+        json: raw.json.as_deref().unwrap_or_default(),
         load: raw.load.is_some_and(|load| load.0.0),
+        proxy: raw.proxy_protocol.map(|version| version.0),
     };
     let keys = tls::Keys { sni: &raw.sni, verify: raw.verify, ca_file: &raw.ca_file };
     let tls = tls::check(&keys, folder, path, report);
@@ -110,6 +120,7 @@ fn probe(
     }
     check_headers(raw.headers, &path.key("headers"), report);
     check_body(raw, path, report);
+    let json = json(raw.json, &path.key("json"), report);
     (report.faults.len() == before && !expect.is_empty()).then(|| HttpProbe {
         port: port(raw.port, default_port),
         path: url_path.to_owned(),
@@ -118,8 +129,11 @@ fn probe(
         headers: raw.headers.0.clone(),
         expect,
         body: raw.body.map(str::to_owned),
+        body_not: raw.body_not.map(str::to_owned),
+        json,
         tls,
         load: raw.load,
+        proxy: raw.proxy,
     })
 }
 
@@ -154,12 +168,64 @@ fn check_headers(headers: &Table<String>, path: &KeyPath, report: &mut Report<'_
 }
 
 fn check_body(raw: &Written<'_>, path: &KeyPath, report: &mut Report<'_>) {
-    let Some(text) = raw.body else { return };
+    let looks = [
+        ("body", raw.body.is_some()),
+        ("body_not", raw.body_not.is_some()),
+        ("json", !raw.json.is_empty()),
+    ];
     if raw.method == Method::Head {
-        let help = "write method: GET, or take `body` out";
-        report.error(&path.key("body"), "an answer to HEAD has no body", help);
+        for (key, _) in looks.iter().filter(|(_, is_written)| *is_written) {
+            let help = format!("write method: GET, or take `{key}` out");
+            report.error(&path.key(key), "an answer to HEAD has no body", help);
+        }
     }
-    check_text(Some(text), &path.key("body"), report);
+    check_text(raw.body, &path.key("body"), report);
+    check_text(raw.body_not, &path.key("body_not"), report);
+}
+
+fn json(raw: &[RawJsonMatch], path: &KeyPath, report: &mut Report<'_>) -> Vec<JsonMatch> {
+    if raw.len() > MAX_JSON {
+        report.error(path, format!("{} matches", raw.len()), format!("write at most {MAX_JSON}"));
+        return vec![];
+    }
+    let matches = raw.iter().enumerate().filter_map(|(index, raw)| {
+        let path = path.index(index);
+        let Some(pointer) = &raw.pointer else {
+            report.missing(&path, "pointer", "write the place of the value, such as /status");
+            return None;
+        };
+        if !is_pointer(pointer) {
+            let message = format!("{} is no JSON pointer", quoted(pointer));
+            let help = "write one such as /status or /checks/0/state, `~1` for a slash in a name";
+            report.error(&path.key("pointer"), message, help);
+        }
+        let (key, value, equal) = match (&raw.is, &raw.not) {
+            (Some(value), None) => ("is", &value.0.0, true),
+            (None, Some(value)) => ("not", &value.0.0, false),
+            (Some(_), Some(_)) => {
+                report.error(&path.key("not"), "both `is` and `not`", "write one of them");
+                return None;
+            }
+            (None, None) => {
+                report.missing(&path, "is", "write the value that is there, or `not`");
+                return None;
+            }
+        };
+        if value.len() > MAX_TEXT {
+            let help = format!("write at most {MAX_TEXT} octets");
+            report.error(&path.key(key), format!("a value of {} octets", value.len()), help);
+        }
+        Some(JsonMatch { pointer: pointer.clone(), value: value.clone(), equal })
+    });
+    matches.collect()
+}
+
+/// RFC 6901 §3. The whole document is not meant: only single values are compared.
+fn is_pointer(text: &str) -> bool {
+    let mut escapes = text.split('~').skip(1);
+    text.starts_with('/')
+        && text.len() <= MAX_TEXT
+        && escapes.all(|escape| escape.starts_with(['0', '1']))
 }
 
 fn fault_of_path(path: &str) -> Option<&'static str> {

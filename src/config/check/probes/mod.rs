@@ -116,7 +116,7 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
         return http::over_tls(raw, folder, &path, report).map(Probe::Http);
     }
     if let Some(raw) = &raw.tcp {
-        return tcp::check(raw, &path, report);
+        return tcp::check(raw, folder, &path, report);
     }
     if let Some(raw) = &raw.tls {
         return tls::probe(raw, folder, &path, report).map(Probe::Tls);
@@ -131,7 +131,7 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
         return Some(service::mysql(raw));
     }
     if let Some(raw) = &raw.redis {
-        return Some(service::redis(raw));
+        return service::redis(raw, folder, &path, report);
     }
     if let Some(raw) = &raw.dns {
         return service::dns(raw, &path, report);
@@ -139,7 +139,7 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
     if let Some(raw) = &raw.push {
         return push::check(raw, &path, report);
     }
-    raw.grpc.as_ref().and_then(|raw| service::grpc(raw, &path, report))
+    raw.grpc.as_ref().and_then(|raw| service::grpc(raw, folder, &path, report))
 }
 
 fn port(written: Option<Port>, default: u16) -> u16 {

@@ -1,11 +1,14 @@
 //! `mysql:`, `redis:`, `dns:` and `grpc:` of a check.
 
+use std::path::Path;
+
 use crate::cluster::check::Probe;
-use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode};
-use crate::config::check::probes::{port, required_port};
+use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode, RedisProbe};
+use crate::cluster::trust::Tls;
+use crate::config::check::probes::{port, required_port, tls};
 use crate::config::check::report::Report;
 use crate::config::raw::scalar::quoted;
-use crate::config::raw::service::{Counts, RawDnsProbe, RawGrpc, RawMysql, RawRedis};
+use crate::config::raw::service::{Counts, RawDnsProbe, RawGrpc, RawMysql, RawRedis, RawTlsKeys};
 use crate::config::written::KeyPath;
 use crate::zone::name::Name;
 use crate::zone::rdata::table;
@@ -22,8 +25,26 @@ pub fn mysql(raw: &RawMysql) -> Probe {
     Probe::Mysql(MysqlProbe { port: port(raw.port, MYSQL_PORT), full_is_up: full == Counts::Up })
 }
 
-pub fn redis(raw: &RawRedis) -> Probe {
-    Probe::Redis { port: port(raw.port, REDIS_PORT) }
+pub fn redis(
+    raw: &RawRedis,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Probe> {
+    let tls = within_tls(raw.tls.as_ref(), folder, path, report)?;
+    Some(Probe::Redis(RedisProbe { port: port(raw.port, REDIS_PORT), tls }))
+}
+
+/// `None` after a fault.
+fn within_tls(
+    raw: Option<&RawTlsKeys>,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Option<Tls>> {
+    let Some(raw) = raw else { return Some(None) };
+    let keys = tls::Keys { sni: &raw.sni, verify: raw.verify, ca_file: &raw.ca_file };
+    tls::check(&keys, folder, &path.key("tls"), report).map(Some)
 }
 
 pub fn dns(raw: &RawDnsProbe, path: &KeyPath, report: &mut Report<'_>) -> Option<Probe> {
@@ -59,7 +80,13 @@ fn question(raw: &RawDnsProbe, path: &KeyPath, report: &mut Report<'_>) -> Optio
     Some(Question { wire: octets.into(), text: format!("{name} {written}") })
 }
 
-pub fn grpc(raw: &RawGrpc, path: &KeyPath, report: &mut Report<'_>) -> Option<Probe> {
+pub fn grpc(
+    raw: &RawGrpc,
+    folder: &Path,
+    path: &KeyPath,
+    report: &mut Report<'_>,
+) -> Option<Probe> {
+    let tls = within_tls(raw.tls.as_ref(), folder, path, report);
     let service = raw.service.clone().unwrap_or_default();
     let fits = service.len() <= MAX_SERVICE;
     if !fits {
@@ -67,5 +94,6 @@ pub fn grpc(raw: &RawGrpc, path: &KeyPath, report: &mut Report<'_>) -> Option<Pr
         report.error(&path.key("service"), format!("a name of {} octets", service.len()), help);
     }
     let port = required_port(raw.port, path, report)?;
-    fits.then_some(Probe::Grpc(GrpcProbe { port, service }))
+    let tls = tls?;
+    fits.then_some(Probe::Grpc(GrpcProbe { port, service, tls }))
 }

@@ -24,6 +24,8 @@ pub fn probe(
         port: port(raw.port, PORT),
         tls: check(&keys, folder, path, report)?,
         min_days: raw.min_days.map(|days| days.0.0),
+        start_tls: raw.starttls.map(|protocol| protocol.0),
+        proxy: raw.proxy_protocol.map(|version| version.0),
     })
 }
 

@@ -1,12 +1,13 @@
-//! Up when a request is answered with an expected status and, where one is configured, a text in
-//! the body.
+//! Up when a request is answered with an expected status and, where that is configured, what is
+//! looked for in the body.
 //!
 //! HTTP/1.1 over one connection of our own making, strict about bounds and loose about form, as
-//! curl is. The connection goes to the member's own address. Without a text to look for the body is
-//! not read: the status has said all, and the connection is closed. No redirect, no cookie, and the
-//! body comes compressed by nobody.
+//! curl is. The connection goes to the member's own address. Where nothing is looked for the body
+//! is not read: the status has said all, and the connection is closed. No redirect, no cookie, and
+//! the body comes compressed by nobody.
 
 pub mod body;
+pub mod content;
 pub mod head;
 pub mod request;
 
@@ -16,8 +17,8 @@ use std::sync::Arc;
 use crate::cluster::check::HttpProbe;
 use crate::health::probe::connection::{Connection, Connector, Conversation};
 use crate::health::probe::failure::Failure;
-use crate::health::probe::find::Find;
 use crate::health::probe::http::body::Body;
+use crate::health::probe::http::content::Content;
 use crate::health::probe::http::head::Head;
 use crate::health::probe::{Ask, Capacity, Said};
 
@@ -27,12 +28,12 @@ const ALPN: &str = "http/1.1";
 
 #[derive(Debug)]
 pub struct HttpProber {
-    connector: Connector,
+    pub(super) connector: Connector,
     request: Box<str>,
     expect: Vec<(u16, u16)>,
     /// `expect` in words.
     expected: Arc<str>,
-    body: Option<Arc<str>>,
+    content: Content,
     load: bool,
 }
 
@@ -40,11 +41,11 @@ impl HttpProber {
     pub fn new(address: IpAddr, probe: &HttpProbe) -> HttpProber {
         let socket = SocketAddr::new(address, probe.port);
         HttpProber {
-            connector: Connector::new(socket, probe.tls.as_ref(), &[ALPN]),
+            connector: Connector::new(socket, probe.tls.as_ref(), &[ALPN]).proxied(probe.proxy),
             request: request::write(socket, probe).into(),
             expect: probe.expect.clone(),
             expected: ranges(&probe.expect).into(),
-            body: probe.body.as_deref().map(Arc::from),
+            content: Content::new(probe),
             load: probe.load,
         }
     }
@@ -58,8 +59,8 @@ impl HttpProber {
         if !self.expect.iter().any(|&(first, last)| (first..=last).contains(&got)) {
             return Err(Failure::Status { got, expected: self.expected.clone() });
         }
-        if let Some(text) = &self.body {
-            look_for(text, Body::new(&head, conversation)?).await?;
+        if self.content.is_looked_at() {
+            self.content.judge(Body::new(&head, conversation)?).await?;
         }
         Ok(match self.load {
             true => Said::Weighed(got, capacity(&head)),
@@ -84,16 +85,6 @@ fn capacity(head: &Head) -> Capacity {
         Some(percent) if values.next().is_none() => Capacity::Percent(percent),
         _ => Capacity::Garbage,
     }
-}
-
-async fn look_for(text: &Arc<str>, mut body: Body) -> Result<(), Failure> {
-    let mut find = Find::new(text);
-    while let Some(piece) = body.next().await? {
-        if let Some(verdict) = find.take(&piece) {
-            return verdict;
-        }
-    }
-    Err(find.ended())
 }
 
 /// `200 or 204-206`.

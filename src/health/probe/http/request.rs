@@ -48,17 +48,7 @@ mod tests {
     use crate::cluster::trust::{Tls, Trust};
 
     fn probe(port: u16) -> HttpProbe {
-        HttpProbe {
-            port,
-            path: "/a/%2e%2e/b?x='a'".into(),
-            host: None,
-            method: Method::Get,
-            headers: vec![],
-            expect: vec![(200, 200)],
-            body: None,
-            tls: None,
-            load: false,
-        }
+        HttpProbe { port, path: "/a/%2e%2e/b?x='a'".into(), ..HttpProbe::default() }
     }
 
     fn sent(address: &str, probe: &HttpProbe) -> String {
