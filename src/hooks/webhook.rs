@@ -7,12 +7,17 @@
 
 use std::error::Error;
 use std::io;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
 
 use data_encoding::BASE64;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, retry};
 use ring::hmac;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use crate::clock::{Wall, wall};
 use crate::cluster::hook::Secret;
@@ -52,6 +57,7 @@ impl Webhook {
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)
             .tls_backend_preconfigured(trust::client_config(trust)?)
+            .dns_resolver(Lookup::default())
             .build()
             .ok()?;
         let key = secret.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret.0));
@@ -73,6 +79,33 @@ impl Webhook {
         }
         let sent = request.body(body.to_owned()).send().await;
         judge(sent.map_err(|error| failed(&error))?.status())
+    }
+}
+
+/// Looks one name up at a time, on a thread that may hang for as long as the system's resolver does.
+/// An attempt that waits for it is over within the hook's timeout all the same; so of each hook one
+/// thread hangs at most, and files of the state folder find one.
+#[derive(Debug)]
+struct Lookup(Arc<Semaphore>);
+
+impl Default for Lookup {
+    fn default() -> Lookup {
+        Lookup(Arc::new(Semaphore::new(1)))
+    }
+}
+
+impl Resolve for Lookup {
+    fn resolve(&self, name: Name) -> Resolving {
+        let turn = Arc::clone(&self.0);
+        Box::pin(async move {
+            let turn = turn.acquire_owned().await?;
+            let look_up = move || {
+                let _turn = turn;
+                (name.as_str(), 0).to_socket_addrs()
+            };
+            let addresses = spawn_blocking(look_up).await??;
+            Ok(Box::new(addresses) as Addrs)
+        })
     }
 }
 
@@ -125,6 +158,18 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn one_name_is_looked_up_at_a_time() {
+        let lookup = Lookup::default();
+        let name = || "localhost".parse().unwrap();
+        let hanging = lookup.0.clone().try_acquire_owned().unwrap();
+        let mut waiting = lookup.resolve(name());
+        let soon = std::time::Duration::from_millis(10);
+        assert!(tokio::time::timeout(soon, &mut waiting).await.is_err());
+        drop(hanging);
+        assert!(waiting.await.unwrap().any(|address| address.ip().is_loopback()));
+    }
 
     #[test]
     fn only_what_asks_for_no_patience_is_a_refusal() {
