@@ -7,7 +7,8 @@
 //! | `main`, `end`, `supervisor`, `log` | as started | they sleep, and must be heard |
 //! | `decide`: probes, the writer; `state`: its files | +5 | a quarter is left of a full core |
 //! | `operate`: page, API, metrics | +8 | an order is felt later than a verdict |
-//! | `stream`: TCP, TLS, HTTPS, QUIC | +10 | strangers keep it busy: a third of what decides |
+//! | `stream`: TCP | +10 | strangers keep it busy: a third of what decides |
+//! | `encrypt`: TLS, HTTPS, QUIC | +12 | the same, and a message costs more there |
 //! | `load`: reads and renders a changed configuration | +19 | nobody waits for it |
 //!
 //! Nice values go up only, as an unprivileged process may. They share out a core that several
@@ -18,6 +19,7 @@ use rustix::process::{getpid, getpriority_process, setpriority_process};
 pub const DECIDE: i32 = 5;
 pub const OPERATE: i32 = 8;
 pub const STREAM: i32 = 10;
+pub const ENCRYPT: i32 = 12;
 pub const LOAD: i32 = 19;
 /// The kernel's bound.
 const LOWEST: i32 = 19;

@@ -1,10 +1,14 @@
-//! Three runtimes, so that nobody whom strangers can keep busy shares a thread with what decides.
+//! Four runtimes, so that nobody whom strangers can keep busy shares a thread with what decides.
 //!
 //! | runtime | what runs there | who can keep it busy |
 //! |---|---|---|
 //! | `decide` | probes, the writer, state files, hooks, reloads | the operator's own nodes |
 //! | `operate` | page, API, metrics, `/livez` | whoever reaches the dashboard |
-//! | `stream` | DNS over TCP, TLS, HTTPS and QUIC | everybody |
+//! | `stream` | DNS over TCP | everybody |
+//! | `encrypt` | DNS over TLS, HTTPS and QUIC | everybody |
+//!
+//! A request over HTTPS costs some twenty times what one over TCP does, and resolvers come by TCP
+//! when an answer over UDP was cut: those who keep encryption busy do not keep them waiting.
 //!
 //! Each has threads of its own, those for blocking work too. What the kernel makes of them when
 //! cores are short is in [`priority`].
@@ -21,6 +25,7 @@ const DECIDE_THREADS: usize = 2;
 /// A large page does not hold up `/livez`.
 const OPERATE_THREADS: usize = 2;
 const STREAM_THREADS: usize = 2;
+const ENCRYPT_THREADS: usize = 2;
 /// Threads for what blocks: files, names of receivers of hooks.
 const DECIDE_BLOCKING: usize = 64;
 /// Nothing blocks there; tokio wants one.
@@ -34,6 +39,7 @@ pub struct Runtimes {
     decide: Runtime,
     operate: Runtime,
     stream: Runtime,
+    encrypt: Runtime,
 }
 
 /// Where to start what does not decide.
@@ -41,30 +47,37 @@ pub struct Runtimes {
 pub struct Beside {
     pub operate: Handle,
     pub stream: Handle,
+    pub encrypt: Handle,
 }
 
 impl Runtimes {
     pub fn new() -> io::Result<Runtimes> {
         let operate = (OPERATE_THREADS, OTHERS_BLOCKING);
         let stream = (STREAM_THREADS, OTHERS_BLOCKING);
+        let encrypt = (ENCRYPT_THREADS, OTHERS_BLOCKING);
         Ok(Runtimes {
             decide: build("decide", (DECIDE_THREADS, DECIDE_BLOCKING), priority::DECIDE)?,
             operate: build("operate", operate, priority::OPERATE)?,
             stream: build("stream", stream, priority::STREAM)?,
+            encrypt: build("encrypt", encrypt, priority::ENCRYPT)?,
         })
     }
 
     /// Runs `program` on the calling thread, and what it starts in the runtime that decides; then
-    /// ends all three.
+    /// ends all of them.
     pub fn run<F, T>(self, program: impl FnOnce(Beside) -> F) -> T
     where
         F: Future<Output = T>,
     {
-        let beside =
-            Beside { operate: self.operate.handle().clone(), stream: self.stream.handle().clone() };
+        let beside = Beside {
+            operate: self.operate.handle().clone(),
+            stream: self.stream.handle().clone(),
+            encrypt: self.encrypt.handle().clone(),
+        };
         let done = self.decide.block_on(program(beside));
         // Whoever was to be waited for has been.
         self.stream.shutdown_background();
+        self.encrypt.shutdown_background();
         self.operate.shutdown_background();
         self.decide.shutdown_timeout(END_LIMIT);
         done

@@ -127,9 +127,10 @@ pub async fn start(
     control.bound_probes(shares.probes);
     let connections = Connections::new(Limits { connections: shares.streams, ..Limits::default() });
     let (threads, encrypted) = {
-        // Sockets and tasks from here on belong to the runtime of strangers.
+        // Sockets and tasks from here on belong to the runtimes of strangers.
         let _among_strangers = beside.stream.enter();
         let threads = answer(bound, &pinned, &shared, &connections, &tasks, &stop)?;
+        let _encrypted = beside.encrypt.enter();
         let certificate = config.certificate.as_ref().map(|one| Arc::clone(&one.certified));
         let encrypted = certificate
             .map(|one| encrypted::start(listeners, one, &shared, &connections, &stop))
