@@ -8,9 +8,11 @@
 //! A stage tells every fault that it finds and hands on what is right, so that the operator sees
 //! all of them at once: [`fault::Fault`] is the only way in which anything here is refused.
 
+pub mod anchors;
 pub mod certificate;
 pub mod check;
 pub mod cookie;
+pub mod environment;
 pub mod fault;
 pub mod positions;
 pub mod raw;
@@ -25,6 +27,7 @@ pub mod zones;
 
 pub mod state_file;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +38,7 @@ use crate::cluster::steadiness::ControlTarget;
 use crate::config::certificate::Certificate;
 use crate::config::check::report::Report;
 use crate::config::cookie::Secret;
-use crate::config::fault::{Fault, Source};
+use crate::config::fault::{Fault, Source, Spot};
 use crate::config::token::Token;
 use crate::config::written::Written;
 use crate::zone::name::Name;
@@ -79,11 +82,16 @@ fn checked(
 ) -> Result<Loaded, Vec<Fault>> {
     let (raw, shape) = raw::stage::read(source, &mut tree);
     faults.extend(shape);
-    let Some(raw) = raw else { return Err(told(source.file, faults, 0)) };
+    let Some(raw) = raw else {
+        environment::hide(&mut faults, &tree);
+        return Err(told(source.file, faults, 0));
+    };
     let mut report = Report::new(source, &tree, faults);
     let folder = path.parent().unwrap_or(Path::new(""));
     let config = check::check(&raw, folder, &mut report);
-    let faults = told(source.file, report.faults, report.more);
+    let (mut faults, more) = (report.faults, report.more);
+    environment::hide(&mut faults, &tree);
+    let faults = told(source.file, faults, more);
     match config {
         Some(config) => Ok(Loaded { config, warnings: faults }),
         None => Err(faults),
@@ -96,7 +104,14 @@ fn unreadable(file: &str, told: &str) -> Fault {
 }
 
 /// In the order of the files, config.yaml first, and bounded; an error is never cut for a warning.
+/// What aliases put in several places is told once.
 fn told(config_file: &str, mut faults: Vec<Fault>, more: usize) -> Vec<Fault> {
+    let mut seen = HashSet::new();
+    faults.retain(|fault| {
+        let span = |spot: &Spot| (spot.span.line, spot.span.column);
+        let place = fault.spot.as_ref().map(span);
+        place.is_none() || seen.insert((fault.file.clone(), place, fault.message.clone()))
+    });
     let place = |fault: &Fault| {
         let span = fault.spot.as_ref().map(|spot| spot.span).unwrap_or_default();
         (fault.file != config_file, fault.file.clone(), span.line, span.column)

@@ -1,17 +1,23 @@
 //! YAML events → the tree of [`Written`] values, and what of YAML config.yaml may not use.
 //!
-//! Anchors, aliases, merge keys and tags are refused: nine lines of aliases stand for a billion
-//! values, and what a reader sees should be what is there. So are duplicate keys, of which one
-//! would win in silence, and keys without a value, which would be a default in silence.
+//! Aliases and merge keys are put in the place where they stand ([`anchors`]), and `!env NAME` is
+//! what the variable has ([`environment`]). Other tags are refused, and duplicate keys, of which
+//! one would win in silence, and keys without a value, which would be a default in silence. A key
+//! of the whole file that begins with `x-` says nothing itself: there anchors may stand.
 //!
 //! | bound | keeps |
 //! |---|---|
 //! | [`MAX_DEPTH`] | the recursion of this file and of serde |
-//! | [`MAX_VALUES`] | the memory of the tree |
+//! | [`MAX_VALUES`] | the memory of the tree, with all copies by aliases |
 //! | [`MAX_FLOW_MARKS`] | the parser's look-ahead, which buffers a whole `[…]` or `{…}` |
 
-use saphyr_parser::{Event, Parser, ScanError, Span as Range, StrInput};
+use std::borrow::Cow;
+use std::ffi::OsString;
 
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Range, StrInput, Tag};
+
+use crate::config::anchors::{self, Anchor, Anchors};
+use crate::config::environment;
 use crate::config::fault::{Fault, Source, Span};
 use crate::config::written::{Entry, KeyPath, Map, Shape, Step, Written};
 
@@ -26,12 +32,22 @@ const MAX_FAULTS: usize = 100;
 
 /// The tree, if there is one, and every fault in how the YAML is written. Faulty parts are pruned.
 pub fn read(source: &Source<'_>, text: &str) -> (Option<Written>, Vec<Fault>) {
+    read_with(source, text, |name| std::env::var_os(name))
+}
+
+/// As [`read`], with the environment that `variable` knows.
+pub fn read_with(
+    source: &Source<'_>,
+    text: &str,
+    variable: fn(&str) -> Option<OsString>,
+) -> (Option<Written>, Vec<Fault>) {
     let faults = before_parsing(source, text);
     if !faults.is_empty() {
         return (None, faults);
     }
     let parser = Parser::new_from_str(text);
-    let mut reader = Reader { parser, source, faults, values: 0, path: vec![] };
+    let anchors = Anchors::default();
+    let mut reader = Reader { parser, source, faults, values: 0, path: vec![], anchors, variable };
     match reader.document() {
         Ok(root) => (Some(root), reader.faults),
         Err(Stop) => (None, reader.faults),
@@ -68,8 +84,11 @@ struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
     source: &'a Source<'a>,
     faults: Vec<Fault>,
+    /// Written ones, and copies of them.
     values: usize,
     path: Vec<Step>,
+    anchors: Anchors,
+    variable: fn(&str) -> Option<OsString>,
 }
 
 impl<'a> Reader<'a> {
@@ -110,29 +129,83 @@ impl<'a> Reader<'a> {
         if depth > MAX_DEPTH {
             return self.stop(at, &format!("nested deeper than {MAX_DEPTH} levels"), "flatten it");
         }
-        if self.values > MAX_VALUES {
-            return self.stop(at, &format!("more than {MAX_VALUES} values"), "shorten the file");
-        }
+        self.check_values(at)?;
         let span = self.span(at);
         match event {
             Event::Scalar(text, _, anchor, tag) => {
-                let pruned = self.anchored(span, anchor, tag.is_some());
-                Ok(Written { span, shape: Shape::Text(text.into_owned()), pruned })
+                let scalar = self.scalar(span, text.into_owned(), tag);
+                self.keep(anchor, scalar, at)
             }
             Event::SequenceStart(anchor, tag) => {
-                let pruned = self.anchored(span, anchor, tag.is_some());
-                Ok(Written { span, shape: self.list(depth)?, pruned })
+                let pruned = self.tagged(span, tag.is_some());
+                let shape = self.list(depth)?;
+                self.keep(anchor, Written { span, shape, pruned, variable: None }, at)
             }
             Event::MappingStart(anchor, tag) => {
-                let pruned = self.anchored(span, anchor, tag.is_some());
-                Ok(Written { span, shape: self.map(depth)?, pruned })
+                let pruned = self.tagged(span, tag.is_some());
+                let shape = self.map(depth)?;
+                self.keep(anchor, Written { span, shape, pruned, variable: None }, at)
             }
-            Event::Alias(_) => {
-                self.fault(span, "an alias is not allowed here", "write the value itself");
-                Ok(Written { span, shape: Shape::Text(String::new()), pruned: true })
-            }
+            Event::Alias(number) => self.alias(number, at, depth),
             _ => self.stop(at, "no value where one belongs", "write a value"),
         }
+    }
+
+    fn scalar(&mut self, span: Span, text: String, tag: Option<Cow<'a, Tag>>) -> Written {
+        let plain =
+            |text, pruned| Written { span, shape: Shape::Text(text), pruned, variable: None };
+        match tag {
+            Some(tag) if (tag.handle.as_str(), tag.suffix.as_str()) == environment::TAG => {
+                match environment::value(&text, (self.variable)(&text)) {
+                    Ok(value) => Written { variable: Some(text), ..plain(value, false) },
+                    Err((message, help)) => {
+                        self.fault(span, &message, &help);
+                        plain(String::new(), true)
+                    }
+                }
+            }
+            tag => {
+                let pruned = self.tagged(span, tag.is_some());
+                plain(text, pruned)
+            }
+        }
+    }
+
+    /// Keeps what an anchor names.
+    fn keep(&mut self, anchor: usize, value: Written, at: Range) -> Result<Written, Stop> {
+        self.values += self.anchors.keep(anchor, &value);
+        self.check_values(at)?;
+        Ok(value)
+    }
+
+    fn alias(&mut self, number: usize, at: Range, depth: usize) -> Result<Written, Stop> {
+        let span = self.span(at);
+        let Some(Anchor { value, size, height }) = self.anchors.find(number) else {
+            let help = "a value cannot hold itself; write the value";
+            self.fault(span, "an alias within its own anchor", help);
+            let shape = Shape::Text(String::new());
+            return Ok(Written { span, shape, pruned: true, variable: None });
+        };
+        self.values += size;
+        let too_deep = depth + height - 1 > MAX_DEPTH;
+        // Counted before it is copied.
+        let copy = (self.values <= MAX_VALUES && !too_deep).then(|| value.clone());
+        match copy {
+            Some(copy) => Ok(copy),
+            None if too_deep => {
+                self.stop(at, &format!("nested deeper than {MAX_DEPTH} levels"), "flatten it")
+            }
+            None => self.too_many(at),
+        }
+    }
+
+    fn check_values(&mut self, at: Range) -> Result<(), Stop> {
+        if self.values > MAX_VALUES { self.too_many(at) } else { Ok(()) }
+    }
+
+    fn too_many<T>(&mut self, at: Range) -> Result<T, Stop> {
+        let message = format!("more than {MAX_VALUES} values, those of aliases included");
+        self.stop(at, &message, "shorten the file")
     }
 
     fn list(&mut self, depth: usize) -> Result<Shape, Stop> {
@@ -157,11 +230,20 @@ impl<'a> Reader<'a> {
 
     fn map(&mut self, depth: usize) -> Result<Shape, Stop> {
         let mut map = Map::default();
+        let mut sources: Option<(Span, Written)> = None;
         loop {
             let (event, at) = self.next()?;
             if event == Event::MappingEnd {
+                if let Some((span, sources)) = sources
+                    && !anchors::merge(&mut map, sources)
+                {
+                    let help = "write `<<: *NAME`, or `<<: [*NAME, *OTHER]`";
+                    self.fault(span, "a merge key takes a mapping, or a list of mappings", help);
+                }
                 return Ok(Shape::Map(map));
             }
+            let is_merge =
+                matches!(&event, Event::Scalar(key, ScalarStyle::Plain, _, None) if key == "<<");
             let key = self.value(event, at, depth + 1)?;
             let key_span = key.span;
             let text = match key.shape {
@@ -175,17 +257,17 @@ impl<'a> Reader<'a> {
             let empty = is_empty(&event);
             self.path.push(Step::Key(text.clone()));
             let mut value = self.value(event, at, depth + 1)?;
-            if text == "<<" {
-                self.fault(key_span, "a merge key is not allowed here", "write the keys out");
-                value.pruned = true;
-            } else if empty && !value.pruned {
+            if empty && !value.pruned {
                 self.fault(key_span, "a key without a value", "write one, or leave the key out");
                 value.pruned = true;
             }
-            value.pruned |= key.pruned;
-            match map.get(&text).map(|first| first.key_span) {
-                Some(first) => self.duplicate(key_span, first),
-                None => map.push(Entry { key: text, key_span, value }),
+            // It is there for its anchors.
+            value.pruned |= key.pruned || (depth == 1 && text.starts_with("x-"));
+            match (map.get(&text).map(|first| first.key_span), &sources) {
+                (Some(first), _) => self.duplicate(key_span, first),
+                (None, Some((first, _))) if is_merge => self.duplicate(key_span, *first),
+                (None, None) if is_merge => sources = Some((key_span, value)),
+                (None, _) => map.push(Entry { key: text, key_span, value }),
             }
             self.path.pop();
         }
@@ -198,15 +280,13 @@ impl<'a> Reader<'a> {
         self.push(fault);
     }
 
-    /// Whether the value had an anchor or a tag; then that is told.
-    fn anchored(&mut self, span: Span, anchor: usize, tagged: bool) -> bool {
-        if anchor != 0 {
-            self.fault(span, "an anchor is not allowed here", "remove the `&` and its name");
+    /// Whether the value had a tag; then that is told.
+    fn tagged(&mut self, span: Span, has_tag: bool) -> bool {
+        if has_tag {
+            let help = "remove the `!` and its name; `!env NAME` is a text, number or duration";
+            self.fault(span, "a tag is not allowed here", help);
         }
-        if tagged {
-            self.fault(span, "a tag is not allowed here", "remove the `!` and its name");
-        }
-        anchor != 0 || tagged
+        has_tag
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Range), Stop> {
@@ -279,7 +359,7 @@ fn span_of(line: u32, column: u32, length: u32) -> Span {
 /// Nothing after the colon or the dash, or YAML's words for nothing.
 fn is_empty(event: &Event<'_>) -> bool {
     match event {
-        Event::Scalar(text, saphyr_parser::ScalarStyle::Plain, _, _) => {
+        Event::Scalar(text, ScalarStyle::Plain, _, _) => {
             ["", "~", "null", "Null", "NULL"].contains(&text.as_ref())
         }
         _ => false,
@@ -312,17 +392,20 @@ mod tests {
 
     #[test]
     fn every_fault_of_the_yaml_is_told_at_once() {
-        let text = "a: &x 1\nb: *x\na: 2\n<<: {c: 1}\nd:\ne: !t 1\nf: [1, ~]\n";
+        let text = "a: &x [*x]\na: 2\n<<: {c: 1}\n<<: {}\nd:\ne: !t 1\nf: [1, ~]\ng: {<<: 1}\n";
         assert_eq!(
             faults(text),
             [
-                "f:1:4: a: an anchor is not allowed here; remove the `&` and its name",
-                "f:2:4: b: an alias is not allowed here; write the value itself",
-                "f:3:1: a: the key is in line 1 already; leave one of the two",
-                "f:4:1: <<: a merge key is not allowed here; write the keys out",
+                "f:1:8: a[0]: an alias within its own anchor; \
+                 a value cannot hold itself; write the value",
+                "f:2:1: a: the key is in line 1 already; leave one of the two",
+                "f:4:1: <<: the key is in line 3 already; leave one of the two",
                 "f:5:1: d: a key without a value; write one, or leave the key out",
-                "f:6:4: e: a tag is not allowed here; remove the `!` and its name",
+                "f:6:4: e: a tag is not allowed here; \
+                 remove the `!` and its name; `!env NAME` is a text, number or duration",
                 "f:7:8: f[1]: an empty entry of a list; write it or remove it",
+                "f:8:5: g: a merge key takes a mapping, or a list of mappings; \
+                 write `<<: *NAME`, or `<<: [*NAME, *OTHER]`",
             ]
         );
     }

@@ -11,14 +11,16 @@ use serde_yaml::Value;
 use crate::config::fault::Span;
 
 /// A value as written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Written {
     pub span: Span,
     pub shape: Shape,
     pub pruned: bool,
+    /// The environment variable that it comes from.
+    pub variable: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Shape {
     /// Numbers and words alike: what a text means is up to the key that it stands at. So `no` is
     /// no boolean, 1.10 no fraction and 010 no octal number by accident.
@@ -28,13 +30,13 @@ pub enum Shape {
 }
 
 /// Entries in the order of the file, found by their key: a cluster may have thousands of nodes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Map {
     pub entries: Vec<Entry>,
     index: HashMap<String, usize>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     pub key: String,
     pub key_span: Span,
@@ -263,19 +265,23 @@ impl fmt::Display for KeyPath {
 mod tests {
     use super::*;
 
+    fn written(shape: Shape) -> Written {
+        Written { span: Span::default(), shape, pruned: false, variable: None }
+    }
+
     fn text(text: &str) -> Written {
-        Written { span: Span::default(), shape: Shape::Text(text.into()), pruned: false }
+        written(Shape::Text(text.into()))
     }
 
     fn list(items: Vec<Written>) -> Written {
-        Written { span: Span::default(), shape: Shape::List(items), pruned: false }
+        written(Shape::List(items))
     }
 
     fn map(key: &str, value: Written) -> Written {
         let entry = Entry { key: key.into(), key_span: Span::default(), value };
         let mut map = Map::default();
         map.push(entry);
-        Written { span: Span::default(), shape: Shape::Map(map), pruned: false }
+        written(Shape::Map(map))
     }
 
     #[test]

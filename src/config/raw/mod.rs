@@ -37,7 +37,8 @@ pub type Count = Scalar<Whole<1, 100>>;
 /// Paths are relative to its folder.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "the keys server, zones, pools, nodes and hooks")]
-#[schemars(rename = "tiovivo", extend("required" = ["zones"]))]
+#[schemars(rename = "tiovivo", extend("required" = ["zones"],
+    "patternProperties" = { "^x-": {} }))]
 pub struct RawConfig {
     pub server: RawServer,
     /// The domains that are answered.

@@ -15,7 +15,7 @@ use crate::config::check::report::Report;
 use crate::config::fault::{Fault, Source};
 use crate::config::simulation::raw::RawSimulation;
 use crate::config::written::{Entry, KeyPath, Shape, Written};
-use crate::config::{self, Config, Loaded, positions, read, told, unreadable};
+use crate::config::{self, Config, Loaded, environment, positions, read, told, unreadable};
 use crate::zone::name::Name;
 
 /// Everything that one timeline says, checked.
@@ -161,7 +161,11 @@ pub fn parse(path: &Path, text: &str) -> Result<(Simulation, Vec<Fault>), Vec<Fa
     };
     match check::check(&raw, cluster, &mut report) {
         Some(simulation) => Ok((simulation, warnings)),
-        None => Err(told(&file, report.faults, report.more)),
+        None => {
+            let (mut faults, more) = (report.faults, report.more);
+            environment::hide(&mut faults, &tree);
+            Err(told(&file, faults, more))
+        }
     }
 }
 
@@ -171,6 +175,7 @@ fn take_inline(tree: &mut Written) -> Option<Written> {
     let is_config = |entry: &&mut Entry| entry.key == "config";
     let value = &mut map.entries.iter_mut().find(is_config)?.value;
     let Shape::Map(_) = value.shape else { return None };
-    let hidden = Written { span: value.span, shape: Shape::Text(String::new()), pruned: true };
+    let shape = Shape::Text(String::new());
+    let hidden = Written { span: value.span, shape, pruned: true, variable: None };
     Some(std::mem::replace(value, hidden))
 }

@@ -1,0 +1,118 @@
+//! `!env NAME`: a value that stands in an environment variable and not in the file.
+//!
+//! Only what is written so is taken from there: a `$` in a value is a dollar sign. The value is a
+//! text like any other, so a number, a duration or an entry of a list can be one. Often it is a
+//! secret: no fault shows it, but the name of its variable.
+
+use std::ffi::OsString;
+
+use crate::config::fault::Fault;
+use crate::config::raw::scalar::quoted;
+use crate::config::written::{Shape, Written};
+
+/// Longest value that is taken from a variable, in octets.
+pub const MAX_VALUE: usize = 64 << 10;
+/// The tag of YAML.
+pub const TAG: (&str, &str) = ("!", "env");
+/// Values of fewer characters are hidden only where they are quoted: `5` is in many words.
+const SHORT: usize = 4;
+/// So many characters of a value may be left of it where a message was cut.
+const CUT: usize = 50;
+
+/// What the variable has. What is wrong, and what to do.
+pub fn value(name: &str, found: Option<OsString>) -> Result<String, (String, String)> {
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !is_name {
+        let message = format!("{} is no name of an environment variable", quoted(name));
+        return Err((message, "write letters, digits and `_`: !env DASHBOARD".into()));
+    }
+    let fault = |what: &str, help: &str| {
+        Err((format!("the environment variable {name} {what}"), help.to_owned()))
+    };
+    match found.map(OsString::into_string) {
+        None => fault("is not set", "set it where the server is started, or write the value"),
+        Some(Err(_)) => fault("is no UTF-8", "write text into it"),
+        Some(Ok(value)) if value.is_empty() => fault("is empty", "give it a value"),
+        Some(Ok(value)) if value.len() > MAX_VALUE => {
+            fault(&format!("has more than {MAX_VALUE} octets"), "shorten it")
+        }
+        Some(Ok(value)) => Ok(value),
+    }
+}
+
+/// Puts `!env NAME` in the place of each value of `tree` that comes from a variable.
+pub fn hide(faults: &mut [Fault], tree: &Written) {
+    let mut found = vec![];
+    collect(tree, &mut found);
+    for fault in faults.iter_mut().filter(|_| !found.is_empty()) {
+        for (name, value) in &found {
+            fault.message = hidden(&fault.message, name, value);
+            fault.help = fault.help.as_ref().map(|help| hidden(help, name, value));
+        }
+    }
+}
+
+fn collect<'a>(written: &'a Written, found: &mut Vec<(&'a str, &'a str)>) {
+    match &written.shape {
+        Shape::Text(value) => {
+            found.extend(written.variable.as_ref().map(|name| (name.as_str(), value.as_str())));
+        }
+        Shape::List(items) => items.iter().for_each(|item| collect(item, found)),
+        Shape::Map(map) => map.entries.iter().for_each(|entry| collect(&entry.value, found)),
+    }
+}
+
+fn hidden(text: &str, name: &str, value: &str) -> String {
+    let shown = format!("`!env {name}`");
+    let mut text = text.replace(&quoted(value), &shown).replace(&format!("{value:?}"), &shown);
+    let escaped = value.escape_debug().to_string();
+    for part in [value, &escaped, cut(value), cut(&escaped)] {
+        if part.chars().count() >= SHORT {
+            text = text.replace(part, &shown);
+        }
+    }
+    text
+}
+
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(CUT).map_or(text, |(at, _)| &text[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::fault::Span;
+
+    #[test]
+    fn a_variable_has_a_value_or_a_fault() {
+        assert_eq!(value("A", Some("x y".into())), Ok("x y".into()));
+        let told = |name, found: Option<&str>| value(name, found.map(Into::into)).unwrap_err().0;
+        assert_eq!(told("A", None), "the environment variable A is not set");
+        assert_eq!(told("A", Some("")), "the environment variable A is empty");
+        for name in ["", "A B", "$A", "{A}", "A=B"] {
+            assert!(told(name, Some("x")).ends_with("is no name of an environment variable"));
+        }
+        assert!(told("A", Some(&"x".repeat(MAX_VALUE + 1))).contains("more than"));
+    }
+
+    #[test]
+    fn no_fault_shows_the_value_of_a_variable() {
+        let long = "s3cret-".repeat(20);
+        for value in ["s3cret", "s3\"cret", &long, "x"] {
+            let tree = Written {
+                span: Span::default(),
+                shape: Shape::Text(value.into()),
+                pruned: false,
+                variable: Some("TOKEN".into()),
+            };
+            let cut: String = format!("the text {value:?}").chars().take(60).collect();
+            for message in [format!("{} is none", quoted(value)), cut, format!("is {value:?}")] {
+                let mut faults = [Fault::error("f", None, message).help(quoted(value))];
+                hide(&mut faults, &tree);
+                let told = faults[0].to_string();
+                assert!(told.contains("`!env TOKEN`"), "{told}");
+                assert!(!told.contains("s3") && !told.contains("\"x\""), "{told}");
+            }
+        }
+    }
+}
