@@ -22,6 +22,9 @@
 //! | [`places`] | places for connections, shared out among clients |
 //! | [`cli`] | one file a command: the composition root |
 
+// A closed pipe would end the process by a panic: `cli::output` writes instead.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod cli;
 pub mod clock;
 pub mod cluster;

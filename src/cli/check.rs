@@ -1,4 +1,9 @@
 //! `tiovivo check`: every fault at once, or what each name answers.
+//!
+//! | | exit code |
+//! |---|---|
+//! | no fault; warnings may be, and are counted in the last line | 0 |
+//! | an error; with `--strict` also a warning | 2 |
 
 use std::process::ExitCode;
 
@@ -6,7 +11,7 @@ use clap::Args;
 
 use crate::cli::columns::columns;
 use crate::cli::delegation::{self, RegistryArgs};
-use crate::cli::{ConfigArg, faults};
+use crate::cli::{ConfigArg, faults, output};
 use crate::cluster::families;
 use crate::cluster::pool::{Membership, Pool, PoolId};
 use crate::cluster::selection::{PoolHealth, select};
@@ -15,6 +20,7 @@ use crate::config::{self, Config};
 use crate::zone::idn::BothForms;
 use crate::zone::name::Name;
 use crate::zone::rdata::table::type_name;
+use crate::zone::record::Severity;
 
 /// More addresses than this are counted instead of listed.
 const LISTED: usize = 4;
@@ -25,23 +31,35 @@ pub struct CheckArgs {
     config: ConfigArg,
     #[command(flatten)]
     registry: RegistryArgs,
+    /// Refuse what is only worth a warning
+    #[arg(long, conflicts_with = "delegation")]
+    strict: bool,
 }
 
 pub fn run(args: &CheckArgs) -> ExitCode {
+    let path = match args.config.path() {
+        Ok(path) => path,
+        Err(code) => return code,
+    };
     if args.registry.delegation {
-        return delegation::check(&args.config.config, &args.registry);
+        return delegation::check(&path, &args.registry);
     }
-    match config::load(&args.config.config) {
+    match config::load(&path) {
+        Ok(config::Loaded { mut warnings, .. }) if args.strict && !warnings.is_empty() => {
+            warnings.iter_mut().for_each(|fault| fault.severity = Severity::Error);
+            faults::refuse(&warnings)
+        }
         Ok(loaded) => {
             faults::warn(&loaded.warnings);
-            print!("{}", table(&loaded.config));
-            ExitCode::SUCCESS
+            let count = faults::number(loaded.warnings.len(), "warning");
+            let count = count.map(|count| format!("; {count}")).unwrap_or_default();
+            output::print(&format!("{}{count}\n", table(&loaded.config)), ExitCode::SUCCESS)
         }
         Err(faults) => faults::refuse(&faults),
     }
 }
 
-/// One row for each name and type, static names last.
+/// One row for each name and type, static names last. Its last line has no end yet.
 fn table(config: &Config) -> String {
     let mut rows = vec![["NAME", "TYPE", "ALL UP", "ONE DOWN", "ALL DOWN"].map(String::from)];
     for published in &config.published {
@@ -65,7 +83,7 @@ fn table(config: &Config) -> String {
     }
     let mut text = columns(&rows);
     let nodes = format!(
-        "{} pools, {} nodes, {} zones; TTLs as configured\n",
+        "{} pools, {} nodes, {} zones; TTLs as configured",
         config.pools.len(),
         config.nodes.len(),
         config.zones.len()

@@ -1,11 +1,18 @@
 //! `tiovivo completions` and `tiovivo man`: made from the very definition of the commands.
 
-use std::io::{Write, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{Args, CommandFactory};
 
-use crate::cli::{Cli, failure};
+use crate::cli::{Cli, failure, output};
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write the page, and one for each command, into this folder instead
+    #[arg(long, value_name = "FOLDER")]
+    to: Option<PathBuf>,
+}
 
 pub fn completions(shell: clap_complete::Shell) -> ExitCode {
     let mut script = vec![];
@@ -13,17 +20,22 @@ pub fn completions(shell: clap_complete::Shell) -> ExitCode {
     print(&script)
 }
 
-pub fn man() -> ExitCode {
+pub fn man(args: &ManArgs) -> ExitCode {
+    // Each command has `help` below itself, which needs no page.
+    let command = Cli::command().disable_help_subcommand(true);
+    if let Some(folder) = &args.to {
+        return match clap_mangen::generate_to(command, folder) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(format!("{}: {error}", folder.display())),
+        };
+    }
     let mut page = vec![];
-    match clap_mangen::Man::new(Cli::command()).render(&mut page) {
+    match clap_mangen::Man::new(command).render(&mut page) {
         Ok(()) => print(&page),
         Err(error) => failure(error),
     }
 }
 
-fn print(bytes: &[u8]) -> ExitCode {
-    match stdout().write_all(bytes) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure(error),
-    }
+fn print(script: &[u8]) -> ExitCode {
+    output::print(&String::from_utf8_lossy(script), ExitCode::SUCCESS)
 }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::cli::{EXIT_CONFIG, logging};
+use crate::cli::{EXIT_CONFIG, output};
+use crate::cluster::visible::visible_line;
 use crate::config::fault::{Fault, Spot};
 use crate::zone::record::Severity;
 
@@ -19,7 +20,7 @@ pub fn refuse(faults: &[Fault]) -> ExitCode {
 
 /// Tells them on standard error.
 pub fn warn(faults: &[Fault]) {
-    logging::say(&render(faults, stderr().is_terminal()));
+    output::tell_styled(&render(faults, stderr().is_terminal()));
 }
 
 /// All faults, and a last line with their number. Empty without faults.
@@ -58,7 +59,7 @@ fn group(fault: &Fault) -> Group<'_> {
         (Some(path), None) => format!("{}: {path}: {}", fault.file, with_help(fault)),
         (None, None) => format!("{}: {}", fault.file, with_help(fault)),
     };
-    let mut group = Group::with_title(level.primary_title(title));
+    let mut group = Group::with_title(level.primary_title(visible_line(&title).into_owned()));
     if let Some(spot) = &fault.spot {
         let mut shown = snippet(spot, AnnotationKind::Primary, None);
         if is_whole(spot) {
@@ -86,7 +87,9 @@ fn group(fault: &Fault) -> Group<'_> {
         }
     }
     match &fault.help {
-        Some(help) if fault.spot.is_some() => group.element(Level::HELP.message(help.as_str())),
+        Some(help) if fault.spot.is_some() => {
+            group.element(Level::HELP.message(visible_line(help)))
+        }
         _ => group,
     }
 }
@@ -116,7 +119,7 @@ fn snippet<'a>(
 }
 
 /// `2 errors`; nothing for none.
-fn number(count: usize, what: &str) -> Option<String> {
+pub fn number(count: usize, what: &str) -> Option<String> {
     match count {
         0 => None,
         1 => Some(format!("1 {what}")),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::remote::{exchange, reachable, request};
-use crate::cli::{ConfigArg, EXIT_CONFIG, failure, query};
+use crate::cli::{ConfigArg, failure, output, query, refuse};
 use crate::config::reach;
 use crate::zone::name::Name;
 use crate::zone::rtype;
@@ -33,22 +33,24 @@ pub struct HealthArgs {
 pub fn run(args: &HealthArgs) -> ExitCode {
     let well = match args.at {
         Some(at) => readiness(at),
-        None => match reach::read(&args.config.config) {
-            Ok(read) => read.dashboard.map_or(Ok(()), readiness).and_then(|()| match &read.zone {
-                Some(zone) => answers(read.listen, zone),
-                None => Ok(()),
-            }),
-            Err(told) => {
-                failure(format!("{told}, or write --at"));
-                return ExitCode::from(EXIT_CONFIG);
+        None => {
+            let path = match args.config.path() {
+                Ok(path) => path,
+                Err(code) => return code,
+            };
+            match reach::read(&path) {
+                Ok(read) => {
+                    read.dashboard.map_or(Ok(()), readiness).and_then(|()| match &read.zone {
+                        Some(zone) => answers(read.listen, zone),
+                        None => Ok(()),
+                    })
+                }
+                Err(told) => return refuse(&format!("{told}, or write --at")),
             }
-        },
+        }
     };
     match well {
-        Ok(()) => {
-            println!("well");
-            ExitCode::SUCCESS
-        }
+        Ok(()) => output::print("well\n", ExitCode::SUCCESS),
         Err(error) => failure(error),
     }
 }

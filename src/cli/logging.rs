@@ -60,7 +60,8 @@ pub fn say(text: &str) {
     if QUEUE.lock().has_writer {
         QUEUE.push(text.as_bytes());
     } else {
-        eprint!("{text}");
+        // When nobody can read it, nobody can be told so either.
+        let _ = stderr().lock().write_all(text.as_bytes());
     }
 }
 

@@ -6,6 +6,7 @@
 //! | 1 | it could not be done: an address in use, no answer, a signal from a child |
 //! | 1 | a delegation that a registry would refuse |
 //! | 2 | the configuration or the arguments are at fault; nothing was started |
+//! | 3 | an order is in force, and a member that it takes out is answered all the same |
 
 pub mod check;
 pub mod columns;
@@ -20,6 +21,7 @@ pub mod health;
 pub mod logging;
 mod memory;
 pub mod operate;
+pub mod output;
 pub mod present;
 mod priority;
 pub mod query;
@@ -32,8 +34,9 @@ pub mod serve;
 pub mod server;
 pub mod simulate;
 pub mod supervisor;
+pub mod token;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -42,6 +45,9 @@ use crate::dns::encrypted;
 
 /// What the configuration or the arguments are to blame for.
 pub const EXIT_CONFIG: u8 = 2;
+
+/// An order is in force and does not do what it is for.
+pub const EXIT_WITHOUT_EFFECT: u8 = 3;
 
 /// Authoritative round-robin DNS server that answers with the nodes that are alive.
 #[derive(Debug, Parser)]
@@ -85,18 +91,43 @@ enum Command {
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page
-    Man,
+    Man(complete::ManArgs),
+    /// Make the token that orders need
+    Token(token::TokenArgs),
     /// One node of the demo: a web server that is always well
     #[command(hide = true)]
     DemoNode(demo_node::NodeArgs),
 }
 
+/// Where the configuration is looked for, in this order.
+const CONFIG_FILES: [&str; 2] = ["config.yaml", "/etc/tiovivo/config.yaml"];
+
 /// `--config`, the same for every command.
 #[derive(Debug, Args)]
 pub struct ConfigArg {
-    /// The file that describes the cluster; paths in it are relative to its folder
-    #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
-    pub config: PathBuf,
+    /// The file that describes the cluster; paths in it are relative to its folder.
+    /// ./config.yaml when absent, or else /etc/tiovivo/config.yaml
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigArg {
+    /// The file that is named, or the first of [`CONFIG_FILES`] that is there.
+    pub fn find(&self) -> Option<PathBuf> {
+        // One that is there and may not be looked at is told of by whoever reads it.
+        let is_there = |path: &&Path| path.try_exists().unwrap_or(true);
+        let found = || CONFIG_FILES.iter().map(Path::new).find(is_there).map(Path::to_owned);
+        self.config.clone().or_else(found)
+    }
+
+    /// As [`ConfigArg::find`]; says which were looked for, and returns the exit code, when none is
+    /// there.
+    pub fn path(&self) -> Result<PathBuf, ExitCode> {
+        self.find().ok_or_else(|| {
+            let [here, system] = CONFIG_FILES;
+            refuse(&format!("there is neither {here} here nor {system}; name one by --config"))
+        })
+    }
 }
 
 /// Runs the command that the arguments name.
@@ -109,7 +140,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> ExitCode {
     match command {
-        Command::Serve(args) => serve::run(&args.config),
+        Command::Serve(args) => with_path(&args, serve::run),
         Command::Check(args) => check::run(&args),
         Command::Delegation(args) => delegation::run(&args),
         Command::Query(args) => query::run(&args),
@@ -122,18 +153,26 @@ fn run(command: Command) -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Health(args) => health::run(&args),
-        Command::Schema => match schema::print(&mut std::io::stdout()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failure(error),
-        },
+        Command::Schema => schema::run(),
         Command::Completions { shell } => complete::completions(shell),
-        Command::Man => complete::man(),
+        Command::Man(args) => complete::man(&args),
+        Command::Token(args) => token::run(&args),
         Command::DemoNode(args) => demo_node::run(&args),
     }
 }
 
+fn with_path(args: &ConfigArg, run: impl Fn(&Path) -> ExitCode) -> ExitCode {
+    args.path().map_or_else(|code| code, |path| run(&path))
+}
+
+/// One line on standard error, and the exit code of faulty arguments.
+fn refuse(message: &str) -> ExitCode {
+    failure(message);
+    ExitCode::from(EXIT_CONFIG)
+}
+
 /// One line on standard error, and the exit code of a failure.
 fn failure(message: impl std::fmt::Display) -> ExitCode {
-    logging::say(&format!("tiovivo: {message}\n"));
+    output::tell(&format!("tiovivo: {message}\n"));
     ExitCode::FAILURE
 }

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::cli::columns::columns;
 use crate::cli::remote::{self, Reply};
-use crate::cli::{ConfigArg, EXIT_CONFIG, failure};
+use crate::cli::{ConfigArg, EXIT_CONFIG, EXIT_WITHOUT_EFFECT, failure, output, refuse};
+use crate::cluster::visible::visible_line;
 use crate::config::reach;
 
 const PATH: &str = "/api/v1/operator";
@@ -112,14 +113,16 @@ impl Reached {
     fn no_token(&self) -> ExitCode {
         match &self.token_file {
             None => failure(
-                "there is no token to give orders with; write one into a file that only its owner \
-                 may read, and name it by server.token_file",
+                "there is no token to give orders with: server.token_file names no file; write \
+                 `token_file: token` there, and make it: tiovivo token new",
             ),
-            Some(file) => failure(format!(
-                "there is no {} to give orders with; write a token into it that only its owner may \
-                 read",
-                file.display()
-            )),
+            Some(file) => {
+                let file = file.display();
+                failure(format!(
+                    "the file {file} named by server.token_file does not exist; make it: tiovivo \
+                     token new {file}"
+                ))
+            }
         }
     }
 }
@@ -129,13 +132,16 @@ pub fn reach(args: &ServerArgs) -> Result<Reached, ExitCode> {
     if let (Some(at), Some(file)) = (args.at, &args.token_file) {
         return Ok(Reached { at, token_file: Some(file.clone()), report_token_file: None });
     }
-    let read = match (reach::read(&args.config.config), args.at) {
-        (Ok(read), _) => Some(read),
-        (Err(_), Some(_)) => None,
-        (Err(told), None) => {
-            let help = "or write --at and --token-file";
-            return Err(refuse(&format!("{told}, {help}")));
+    let path = match args.at {
+        Some(_) => args.config.find(),
+        None => Some(args.config.path()?),
+    };
+    let read = match (path.map(|path| reach::read(&path)), args.at) {
+        (Some(Ok(read)), _) => Some(read),
+        (Some(Err(told)), None) => {
+            return Err(refuse(&format!("{told}, or write --at and --token-file")));
         }
+        (Some(Err(_)) | None, _) => None,
     };
     let dashboard = read.as_ref().and_then(|read| read.dashboard);
     let Some(at) = args.at.or(dashboard) else {
@@ -155,11 +161,6 @@ fn token(file: Option<&Path>) -> Result<Option<String>, ExitCode> {
     Ok(token.map(|token| token.as_str().to_owned()))
 }
 
-fn refuse(told: &str) -> ExitCode {
-    failure(told);
-    ExitCode::from(EXIT_CONFIG)
-}
-
 /// `ana@ns1`.
 fn author() -> String {
     let user = std::env::var("USER").unwrap_or_else(|_| format!("uid {}", unistd::getuid()));
@@ -171,12 +172,37 @@ fn author() -> String {
 fn show(answered: Result<Reply, String>) -> ExitCode {
     match answered {
         Ok(Reply { status: 200, body }) => {
-            print!("{}", table(&body));
-            ExitCode::SUCCESS
+            let (told, code) = effect(&body);
+            output::print(&(table(&body) + &told), code)
         }
         Ok(reply) => refused(&reply),
         Err(error) => failure(error),
     }
+}
+
+/// What the order does to each member that it means, and the exit code that follows.
+fn effect(body: &Value) -> (String, ExitCode) {
+    let mut told = String::new();
+    let mut code = ExitCode::SUCCESS;
+    for member in body["members"].as_array().into_iter().flatten() {
+        let [node, pool, state, until, why] =
+            ["node", "pool", "state", "held_until", "why"].map(|key| text(&member[key]));
+        let is_answered = member["in_answers"].as_bool().unwrap_or_default();
+        let line = match (state.as_str(), is_answered) {
+            ("forced up", true) => format!("{node} is answered in pool {pool}"),
+            ("forced up", false) => format!("{node} is not answered in pool {pool}: {why}"),
+            (_, true) => {
+                code = ExitCode::from(EXIT_WITHOUT_EFFECT);
+                format!("{node} is still answered in pool {pool}: {why}")
+            }
+            (_, false) if until.is_empty() => format!("{node} is out of the answers of {pool}"),
+            (_, false) => format!(
+                "{node} is out of the answers of {pool}; resolvers may send clients until {until}"
+            ),
+        };
+        told.push_str(&(line + "\n"));
+    }
+    (told, code)
 }
 
 /// Prints every fault that the server found.
@@ -184,7 +210,7 @@ pub fn refused(Reply { status, body }: &Reply) -> ExitCode {
     for fault in body["faults"].as_array().into_iter().flatten() {
         let [key, what, write] = ["key", "fault", "write"].map(|key| text(&fault[key]));
         let key = if key.is_empty() { key } else { format!("{key}: ") };
-        eprintln!("tiovivo: {key}{what}\n  write {write}");
+        output::tell(&format!("tiovivo: {key}{what}\n  write {write}\n"));
     }
     if *status == 422 { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
 }
@@ -220,13 +246,35 @@ fn table(body: &Value) -> String {
 
 /// Empty for what is no text. A control character would be an order to the terminal.
 fn text(value: &Value) -> String {
-    let text = value.as_str().unwrap_or_default();
-    text.chars().filter(|char| !char.is_control()).collect()
+    visible_line(value.as_str().unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_effect_of_an_order_is_told_and_its_lack_has_an_exit_code() {
+        let member = |in_answers, state, until: Option<&str>| {
+            json!({ "members": [{ "node": "a", "pool": "web", "in_answers": in_answers,
+                "state": state, "held_until": until, "why": "w" }] })
+        };
+        let done = format!("{:?}", ExitCode::SUCCESS);
+        let told = |body| {
+            let (told, code) = effect(&body);
+            (told, format!("{code:?}") == done)
+        };
+        let at = "2026-03-01T10:02:11Z";
+        let until =
+            format!("a is out of the answers of web; resolvers may send clients until {at}\n");
+        assert_eq!(told(member(false, "draining", Some(at))), (until, true));
+        let out = "a is out of the answers of web\n".to_owned();
+        assert_eq!(told(member(false, "forced down", None)), (out, true));
+        let still = "a is still answered in pool web: w\n".to_owned();
+        assert_eq!(told(member(true, "drained", Some(at))), (still, false));
+        assert!(told(member(false, "forced up", None)).1);
+        assert_eq!(told(json!({ "overrides": [] })), (String::new(), true));
+    }
 
     #[test]
     fn orders_stand_in_a_table() {
@@ -237,6 +285,6 @@ mod tests {
         let text = table(&json!({ "overrides": [order] }));
         let cells: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
         let at = "2026-03-01T10:02:11Z";
-        assert_eq!(cells, ["drain", "server-*", "all", "a", at, "released", "ana", "xy"]);
+        assert_eq!(cells, ["drain", "server-*", "all", "a", at, "released", "ana", "x\\u{1b}y"]);
     }
 }

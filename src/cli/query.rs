@@ -2,14 +2,14 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults, present};
+use crate::cli::{ConfigArg, failure, faults, output, present, refuse};
 use crate::cluster::pool::PoolId;
 use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
@@ -40,18 +40,19 @@ pub struct QueryArgs {
     /// Ask a running server instead of the configuration
     #[arg(long, value_name = "ADDR:PORT")]
     at: Option<SocketAddr>,
-    /// Answer as to this client; pools may be restricted to some
-    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    /// Answer as to this client, from the configuration; pools may be restricted to some
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST),
+        conflicts_with = "at")]
     from: IpAddr,
 }
 
 pub fn run(args: &QueryArgs) -> ExitCode {
     let name = match Name::parse(&args.name) {
         Ok(name) => name,
-        Err(fault) => return wrong(&format!("{:?} is no domain name: {fault}", args.name)),
+        Err(fault) => return refuse(&format!("{:?} is no domain name: {fault}", args.name)),
     };
     let Some(rtype) = type_number(&args.rtype.to_ascii_uppercase()) else {
-        return wrong(&format!("{:?} is no RR type; write A, AAAA, MX or TYPE65", args.rtype));
+        return refuse(&format!("{:?} is no RR type; write A, AAAA, MX or TYPE65", args.rtype));
     };
     let query = message(&name, rtype);
     let start = Instant::now();
@@ -60,24 +61,18 @@ pub fn run(args: &QueryArgs) -> ExitCode {
             Ok(reply) => (reply, server.to_string()),
             Err(error) => return failure(format!("no answer from {server}: {error}")),
         },
-        None => match offline(&args.config.config, &query, args.from) {
-            Ok(reply) => (reply, format!("{}, every node up", args.config.config.display())),
+        None => match offline(&args.config, &query, args.from) {
+            Ok((reply, path)) => (reply, format!("{}, every node up", path.display())),
             Err(code) => return code,
         },
     };
     let Some(text) = present::message(&reply) else {
         return failure(format!("what {source} sent is no DNS message"));
     };
-    print!("{text}");
-    println!("\n;; Query time: {} msec", start.elapsed().as_millis());
-    println!(";; SERVER: {source}");
-    println!(";; MSG SIZE  rcvd: {}", reply.len());
-    ExitCode::SUCCESS
-}
-
-fn wrong(message: &str) -> ExitCode {
-    eprintln!("tiovivo: {message}");
-    ExitCode::from(EXIT_CONFIG)
+    let time = start.elapsed().as_millis();
+    let end = format!("\n;; Query time: {time} msec\n;; SERVER: {source}\n");
+    let size = format!(";; MSG SIZE  rcvd: {}\n", reply.len());
+    output::print(&(text + &end + &size), ExitCode::SUCCESS)
 }
 
 /// One question with EDNS.
@@ -92,8 +87,10 @@ pub fn message(name: &Name, rtype: u16) -> Vec<u8> {
     message
 }
 
-fn offline(path: &Path, query: &[u8], from: IpAddr) -> Result<Vec<u8>, ExitCode> {
-    let loaded = config::load(path).map_err(|faults| faults::refuse(&faults))?;
+/// The reply, and the configuration that it follows from.
+fn offline(config: &ConfigArg, query: &[u8], from: IpAddr) -> Result<(Vec<u8>, PathBuf), ExitCode> {
+    let path = config.path()?;
+    let loaded = config::load(&path).map_err(|faults| faults::refuse(&faults))?;
     let snapshot = all_up(&loaded.config).map_err(failure)?;
     let mut room = vec![0; usize::from(u16::MAX)];
     let now = Clock::default().seconds();
@@ -101,7 +98,7 @@ fn offline(path: &Path, query: &[u8], from: IpAddr) -> Result<Vec<u8>, ExitCode>
     match respond(&snapshot, query, &client, fastrand::u64(..), &mut room) {
         Reply::Send { len, .. } => {
             room.truncate(len);
-            Ok(room)
+            Ok((room, path))
         }
         Reply::Drop => Err(failure("the query would be dropped")),
     }

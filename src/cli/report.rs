@@ -5,12 +5,10 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::cli::failure;
 use crate::cli::operate::{self, ServerArgs};
-use crate::cli::remote::{self, Reply};
+use crate::cli::{failure, output, remote};
 
 const PATH: &str = "/api/v1/push";
-const STATUS: &str = "/api/v1/status";
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
@@ -47,45 +45,31 @@ pub fn run(args: &ReportArgs) -> ExitCode {
         Ok(reached) => reached,
         Err(code) => return code,
     };
-    let pools = match &args.pool {
-        Some(pool) => vec![pool.clone()],
-        None => match remote::ask(at, STATUS, None) {
-            Ok(Reply { status: 200, body }) => waiting(&body, &args.node),
-            Ok(reply) => return operate::refused(&reply),
-            Err(error) => return failure(error),
-        },
-    };
-    if pools.is_empty() {
-        return failure(format!(
-            "no pool waits for reports of {}; write `push: {{ expires: 60s }}` as a check of one",
-            args.node
-        ));
-    }
     let healthy = args.state == Reported::Up;
-    let ReportArgs { reason, check, weight, .. } = args;
+    let ReportArgs { node, pool, reason, check, weight, .. } = args;
     let body = json!({ "healthy": healthy, "reason": reason, "check": check, "weight": weight });
-    for pool in pools {
-        let path = format!("{PATH}/{pool}/{}", args.node);
-        match remote::ask(at, &path, Some((&body, &token))) {
-            Ok(reply) if reply.status == 202 => {}
-            Ok(reply) => return operate::refused(&reply),
-            Err(error) => return failure(error),
-        }
+    let path = match pool {
+        Some(pool) => format!("{PATH}/{pool}/{node}"),
+        None => format!("{PATH}/{node}"),
+    };
+    match remote::ask(at, &path, Some((&body, &token))) {
+        Ok(reply) if reply.status == 202 => output::print(&taken(&reply.body), ExitCode::SUCCESS),
+        Ok(reply) => operate::refused(&reply),
+        Err(error) => failure(error),
     }
-    ExitCode::SUCCESS
 }
 
-/// The pools that have the node as a member and wait for its reports, by the server's own status:
-/// it may have loaded another configuration than the file has now.
-fn waiting(status: &Value, node: &str) -> Vec<String> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let is_push = |check: &Value| check["kind"] == "push";
-    let waits = |member: &Value| {
-        let all = || list(&member["checks"]).into_iter();
-        member["node"] == node
-            && (is_push(&member["check"]) || is_push(&member["deep"]) || all().any(|c| is_push(&c)))
+/// Nothing, when all pools that wait for reports of the node took it.
+fn taken(body: &Value) -> String {
+    let names = |key: &str| {
+        let names = body[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.collect::<Vec<_>>().join(", ")
     };
-    let pools = list(&status["pools"]).into_iter();
-    let waiting = pools.filter(|pool| list(&pool["members"]).iter().any(waits));
-    waiting.filter_map(|pool| Some(pool["name"].as_str()?.to_owned())).collect()
+    match names("others") {
+        others if others.is_empty() => String::new(),
+        others => format!(
+            "taken in {}; not in {others}, which has no check of that name\n",
+            names("pools")
+        ),
+    }
 }

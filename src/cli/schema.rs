@@ -1,9 +1,10 @@
 //! `tiovivo schema`: the JSON Schema of config.yaml, for editors.
 
-use std::io::{self, Write};
+use std::process::ExitCode;
 
+use crate::cli::output;
 use crate::config::schema;
 
-pub fn print(out: &mut impl Write) -> io::Result<()> {
-    out.write_all(schema::json().as_bytes())
+pub fn run() -> ExitCode {
+    output::print(&schema::json(), ExitCode::SUCCESS)
 }

@@ -23,3 +23,4 @@ pub mod standing;
 pub mod steadiness;
 pub mod trust;
 pub mod validity;
+pub mod visible;

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::cluster::visible::{is_hidden, visible_line};
 use crate::zone::idn::invisible;
 use crate::zone::record::Severity;
 
@@ -80,9 +81,9 @@ impl fmt::Display for Fault {
         if let Some(path) = &self.key_path {
             write!(f, "{path}: ")?;
         }
-        f.write_str(&self.message)?;
+        f.write_str(&visible_line(&self.message))?;
         match &self.help {
-            Some(help) => write!(f, "; {help}"),
+            Some(help) => write!(f, "; {}", visible_line(help)),
             None => Ok(()),
         }
     }
@@ -132,8 +133,8 @@ impl Spot {
             if at == column + span.length as usize {
                 end = Some(excerpt.len());
             }
-            // A control character would reach the operator's terminal, others could not be seen.
-            let is_safe = (!char.is_control() && invisible(char).is_none()) || char == '\t';
+            // One character for one: the mark under the line stays where it belongs.
+            let is_safe = (!is_hidden(char) && invisible(char).is_none()) || char == '\t';
             excerpt.push(if is_safe { char } else { '\u{fffd}' });
         }
         let start = marked.unwrap_or(excerpt.len());

@@ -3,10 +3,10 @@
 use tokio::sync::oneshot;
 
 use crate::control::loaded::Loaded;
-use crate::control::push::{NotTaken, Push};
+use crate::control::push::{NotTaken, Pools, Push};
 use crate::control::recorder::Recorded;
 use crate::control::request::{Request, RequestFault};
-use crate::control::status::OverrideStatus;
+use crate::control::status::{OrderedStatus, OverrideStatus};
 use crate::health::Observation;
 
 /// Closed: whatever is not here changes nothing.
@@ -31,7 +31,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Report {
     pub push: Push,
-    pub reply: oneshot::Sender<Result<(), NotTaken>>,
+    /// Which pools take it.
+    pub reply: oneshot::Sender<Result<Pools, NotTaken>>,
 }
 
 /// Orders from outside.
@@ -48,6 +49,8 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledged {
     pub overrides: Vec<OverrideStatus>,
+    /// The members that the order means; none of a release.
+    pub members: Vec<OrderedStatus>,
 }
 
 /// Why an order changed nothing.

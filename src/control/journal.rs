@@ -1,10 +1,12 @@
 //! What happened, for the log, the page and the hooks.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::clock::Moment;
 use crate::cluster::hook::Scope;
 use crate::cluster::pool::Pool;
+use crate::cluster::visible::visible_line;
 use crate::control::explain;
 use crate::control::moves::Move;
 use crate::control::status::Change;
@@ -29,8 +31,13 @@ pub struct News {
 }
 
 impl Journal {
-    /// For the log alone.
+    /// For the log alone. What a node says is in it: nothing of that reaches the terminal of whoever
+    /// reads the log as an order.
     pub fn note(&mut self, warning: bool, text: String) {
+        let text = match visible_line(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(escaped) => escaped,
+        };
         self.news.push(News { warning, text });
     }
 
@@ -92,5 +99,18 @@ impl Journal {
 
     pub fn take_turns(&mut self) -> Vec<Turn> {
         std::mem::take(&mut self.turns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_log_is_seen_as_it_is() {
+        let mut journal = Journal::default();
+        journal.note(true, "server-3 \u{202e}pu\u{1b}[2J\nserver-4 is up".into());
+        let text = "server-3 \\u{202e}pu\\u{1b}[2J\\u{a}server-4 is up".to_owned();
+        assert_eq!(journal.take_news(), [News { warning: true, text }]);
     }
 }

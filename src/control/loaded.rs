@@ -37,6 +37,8 @@ pub struct Loaded {
     /// What tells whether this machine is cut off.
     pub controls: Vec<ControlTarget>,
     pub zones: Vec<ZoneStatus>,
+    /// What each zone says but its serial, by its apex as in `zones`.
+    pub digests: HashMap<String, u64>,
     pub statics: Arc<Statics>,
 }
 
@@ -57,9 +59,46 @@ impl Loaded {
             tags: config.nodes.iter().map(|n| (n.name.clone(), n.tags.clone())).collect(),
             controls: config.server.controls.clone(),
             zones: zones(&statics),
+            digests: config
+                .zones
+                .iter()
+                .map(|z| (without_final_dot(&z.apex), z.digest()))
+                .collect(),
             statics: Arc::new(statics),
         })
     }
+}
+
+/// Most zones that are named in a warning about serials.
+const NAMED: usize = 10;
+
+/// What is wrong with the serials after a reload: secondaries, and whoever compares the name
+/// servers, see a change only when the serial rises (RFC 1034 §4.3.5, RFC 1982).
+pub fn serial_warnings(old: &Loaded, new: &Loaded) -> Vec<String> {
+    let before: HashMap<&str, u32> =
+        old.zones.iter().map(|zone| (zone.apex.as_str(), zone.serial)).collect();
+    let mut warnings = vec![];
+    for ZoneStatus { apex, serial, .. } in &new.zones {
+        let Some(&before) = before.get(apex.as_str()) else { continue };
+        let changed = old.digests.get(apex) != new.digests.get(apex);
+        if before == *serial && changed {
+            warnings.push(format!(
+                "zone {apex}: its records changed and its serial {serial} did not; write a higher \
+                 one in the SOA, on every name server"
+            ));
+        } else if before != *serial && serial.wrapping_sub(before) > i32::MAX as u32 {
+            warnings.push(format!(
+                "zone {apex}: its serial went back from {before} to {serial}; write a higher one \
+                 in the SOA, on every name server"
+            ));
+        }
+    }
+    if warnings.len() > NAMED {
+        let more = warnings.len() - NAMED;
+        warnings.truncate(NAMED);
+        warnings.push(format!("the same of {more} more zones"));
+    }
+    warnings
 }
 
 /// What the server says of itself.

@@ -21,7 +21,7 @@ use crate::control::roster::MemberState;
 use crate::control::state::ControlState;
 use crate::control::status::{
     CheckStatus, ConfigStatus, FamiliesStatus, LoadStatus, MemberStatus, NamedCheckStatus,
-    OperatorStatus, OverrideStatus, PoolStatus, Status,
+    OperatorStatus, OrderedStatus, OverrideStatus, PoolStatus, Status,
 };
 use crate::control::watched::Watched;
 use crate::health::probe::describe;
@@ -158,6 +158,31 @@ pub fn override_status(order: &Override, loaded: &Loaded, now: Moment) -> Overri
         until: order.until.map(|at| shown(at, now)),
         nodes: orders::meant(order, loaded),
     }
+}
+
+/// What an order that is in force does to each member that it means; nothing without one.
+pub fn ordered(state: &ControlState, order: Option<&Override>, now: Moment) -> Vec<OrderedStatus> {
+    let mut ordered = vec![];
+    let Some(order) = order else { return ordered };
+    let pools = state.loaded.pools.iter().zip(&state.pools).zip(state.answers());
+    for (index, ((pool, members), PoolInput { selection, .. })) in pools.enumerate() {
+        for (place, (member, health)) in pool.membership.iter().zip(&members.members).enumerate() {
+            let Some(in_force) = health.operator.as_ref().filter(|o| o.by == *order) else {
+                continue;
+            };
+            let in_answers = selection.has(PoolId(index as u32), place);
+            let OperatorStatus { state, held_until, .. } = operator_status(in_force, now);
+            ordered.push(OrderedStatus {
+                pool: pool.name.to_string(),
+                node: member.node.to_string(),
+                state,
+                in_answers,
+                held_until,
+                why: explain::ordered_member(in_force, in_answers, None, now),
+            });
+        }
+    }
+    ordered
 }
 
 /// What decides the rotation, whether it is one check or the verdict of several.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::cluster::operator::{Order, Target};
+use crate::cluster::visible::is_hidden;
 
 /// Octets of a target, a pool's name or an author.
 pub const MAX_NAME: usize = 128;
@@ -60,8 +61,12 @@ pub fn read(body: &Value) -> Result<Request, Vec<RequestFault>> {
     let reason = reader.text("reason", MAX_REASON).unwrap_or_default();
     let author = reader.text("author", MAX_NAME);
     let lasts = reader.lasts();
-    if author.is_none() && !reader.has("author") {
-        reader.fault("author", "is missing", "who orders it: name@machine");
+    let missing = match &author {
+        Some(author) => author.is_empty().then_some("is empty"),
+        None => (!reader.has("author")).then_some("is missing"),
+    };
+    if let Some(missing) = missing {
+        reader.fault("author", missing, "who orders it: name@machine");
     }
     match (order, target, author, reader.faults) {
         (Some(order), Some(target), Some(author), faults) if faults.is_empty() => {
@@ -178,7 +183,8 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A string without control characters; `null` is as good as nothing.
+    /// A string without control characters, those included that reorder a line (U+202E). `null` is
+    /// as good as nothing.
     pub fn text(&mut self, key: &'static str, most: usize) -> Option<String> {
         match self.body.get(key) {
             None | Some(Value::Null) => None,
@@ -186,7 +192,7 @@ impl<'a> Reader<'a> {
                 self.fault(key, format!("has {} octets", text.len()), format!("at most {most}"));
                 None
             }
-            Some(Value::String(text)) if text.chars().any(char::is_control) => {
+            Some(Value::String(text)) if text.chars().any(is_hidden) => {
                 self.fault(key, "has control characters", "one line of text");
                 None
             }
@@ -236,6 +242,13 @@ mod tests {
         assert_eq!(keys, ["", "order", "target", "pool", "reason", "author", "for"]);
         let missing: Vec<&str> = read(&json!({})).unwrap_err().iter().map(|f| f.key).collect();
         assert_eq!(missing, ["order", "target", "author"]);
+        for author in ["", "  "] {
+            let body = json!({"order": "drain", "target": "a", "author": author});
+            let faults = read(&body).unwrap_err();
+            assert_eq!((faults[0].key, faults[0].fault.as_str()), ("author", "is empty"));
+        }
+        let body = json!({"order": "drain", "target": "a", "author": "ana", "reason": "\u{202e}x"});
+        assert_eq!(read(&body).unwrap_err()[0].key, "reason");
         let nulls = json!({"order": null, "target": null, "author": null});
         let missing: Vec<&str> = read(&nulls).unwrap_err().iter().map(|f| f.key).collect();
         assert_eq!(missing, ["order", "target", "author"]);

@@ -22,7 +22,7 @@ use crate::control::common;
 use crate::control::controls::Watch;
 use crate::control::explain;
 use crate::control::journal::{Journal, News};
-use crate::control::loaded::Loaded;
+use crate::control::loaded::{self, Loaded};
 use crate::control::moves::{self, Move};
 use crate::control::orders;
 use crate::control::report;
@@ -205,7 +205,11 @@ impl ControlState {
     pub fn reload(&mut self, loaded: Box<Loaded>, now: Moment) -> Plan {
         self.controls.follow(false, &[], &mut self.numbers, &mut self.errands.plan);
         let old = std::mem::take(&mut self.pools);
-        let old_pools = std::mem::replace(&mut self.loaded, loaded).pools;
+        let old_loaded = std::mem::replace(&mut self.loaded, loaded);
+        for text in loaded::serial_warnings(&old_loaded, &self.loaded) {
+            self.journal.note(true, text);
+        }
+        let old_pools = old_loaded.pools;
         let (pools, plan) =
             roster::next(&self.loaded.pools, &old_pools, old, &mut self.numbers, now);
         self.pools = pools;

@@ -153,6 +153,21 @@ pub struct OverrideStatus {
     pub nodes: Vec<String>,
 }
 
+/// What an order that was just given did to one member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderedStatus {
+    pub pool: String,
+    pub node: String,
+    /// draining, drained, forced up or forced down.
+    pub state: &'static str,
+    /// True also of a drained member, where nobody else is left to be answered.
+    pub in_answers: bool,
+    /// Of a drain: resolvers may hold the address until then.
+    pub held_until: Option<String>,
+    /// One sentence.
+    pub why: String,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct NamedCheckStatus {
     pub name: String,

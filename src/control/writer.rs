@@ -26,7 +26,7 @@ use crate::control::board::Board;
 use crate::control::event::{Command, Event, Report};
 use crate::control::loaded::Loaded;
 use crate::control::pulse::{Pulse, Rounds};
-use crate::control::push::NotTaken;
+use crate::control::push::{Addressees, NotTaken};
 use crate::control::recorder::Recorder;
 use crate::control::report;
 use crate::control::roster::{Errands, Plan};
@@ -320,10 +320,13 @@ impl Writer {
 
     /// Brings it to whoever waits for it, without waiting.
     fn report(&self, Report { push, reply }: Report) {
-        let target = push.find(&self.state.loaded, &self.state.pools).map_err(NotTaken::Faults);
-        let taken = target.and_then(|target| match self.schedule.report(target, push.verdict()) {
-            true => Ok(()),
-            false => Err(NotTaken::Busy),
+        let found = push.find(&self.state.loaded, &self.state.pools).map_err(NotTaken::Faults);
+        let taken = found.and_then(|Addressees { targets, pools }| {
+            let reports = targets.into_iter().map(|target| (target, push.verdict()));
+            match self.schedule.report_all(reports.collect()) {
+                true => Ok(pools),
+                false => Err(NotTaken::Busy),
+            }
         });
         // Whoever reported may be gone.
         let _ = reply.send(taken);

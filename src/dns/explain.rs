@@ -3,7 +3,8 @@
 //! | rcode | because | code |
 //! |---|---|---|
 //! | REFUSED | the name is in none of our zones: a lame delegation | 20 Not Authoritative |
-//! | REFUSED | the client may not ask for this pool, or for a transfer | 18 Prohibited |
+//! | REFUSED | the client may not ask for this pool | 18 Prohibited |
+//! | REFUSED | AXFR and IXFR: nobody may ask for a transfer | 21 Not Supported |
 //! | REFUSED, NOTIMP | a class or a type that nobody has data of | 21 Not Supported |
 //!
 //! NXDOMAIN and NODATA explain themselves. A pool that is short answers as its operator chose
@@ -15,11 +16,13 @@ use crate::dns::query::{CLASS_IN, NOTIMP, Query, REFUSED};
 use crate::snapshot::Snapshot;
 use crate::zone::lookup::Outcome;
 use crate::zone::lower::LowerName;
+use crate::zone::rtype;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     Prohibited,
     NotAuthoritative,
+    NoTransfers,
     NotSupported,
 }
 
@@ -29,7 +32,7 @@ impl Reason {
         match self {
             Reason::Prohibited => 18,
             Reason::NotAuthoritative => 20,
-            Reason::NotSupported => 21,
+            Reason::NoTransfers | Reason::NotSupported => 21,
         }
     }
 
@@ -37,6 +40,7 @@ impl Reason {
     pub fn text(self) -> &'static str {
         match self {
             Reason::Prohibited => "not for this client",
+            Reason::NoTransfers => "zone transfers are not offered",
             Reason::NotAuthoritative | Reason::NotSupported => "",
         }
     }
@@ -70,6 +74,9 @@ fn found(snapshot: &Snapshot, query: &Query<'_>, name: &LowerName, rcode: u8) ->
         | Outcome::Redirect { .. }
         | Outcome::NoData { .. }
         | Outcome::NxDomain { .. }
-        | Outcome::Referral { .. } => Reason::Prohibited,
+        | Outcome::Referral { .. } => match query.qtype {
+            rtype::AXFR | rtype::IXFR => Reason::NoTransfers,
+            _ => Reason::Prohibited,
+        },
     }
 }

@@ -124,7 +124,17 @@ impl Schedule {
 
     /// Whether there was room for it. Nobody waits for that.
     pub fn report(&self, target: TargetId, verdict: Verdict) -> bool {
-        self.reports.get(&target).is_some_and(|reports| reports.try_send(verdict).is_ok())
+        self.report_all(vec![(target, verdict)])
+    }
+
+    /// Whether there was room for all of them; if not, none is taken.
+    pub fn report_all(&self, reports: Vec<(TargetId, Verdict)>) -> bool {
+        let room = reports.iter().map(|(target, _)| self.reports.get(target)?.try_reserve().ok());
+        let Some(room) = room.collect::<Option<Vec<_>>>() else { return false };
+        for (permit, (_, verdict)) in room.into_iter().zip(reports) {
+            permit.send(verdict);
+        }
+        true
     }
 
     /// Asks them now, or as soon as a probe that is in flight is over.

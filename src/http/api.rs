@@ -7,16 +7,17 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
 use serde::Serialize;
 
 use crate::control::status::Status;
 use crate::control::troubles::Trouble;
 use crate::http::auth::Writers;
+use crate::http::json::Json;
 use crate::http::{Shared, operator, push};
 
 pub fn routes(writers: Writers) -> Router<Arc<Shared>> {

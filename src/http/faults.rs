@@ -1,11 +1,11 @@
 //! What is wrong with a request that writes, as JSON: every fault, and what to write instead.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::control::request::{RequestFault, fault};
+use crate::http::json::Json;
 
 #[derive(Debug, Serialize)]
 struct Body<'a> {

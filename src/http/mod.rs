@@ -18,6 +18,7 @@ pub mod api;
 pub mod auth;
 pub mod faults;
 pub mod guard;
+pub mod json;
 pub mod liveness;
 pub mod metrics;
 pub mod operator;

@@ -13,15 +13,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router, middleware, routing};
+use axum::{Router, middleware, routing};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::control::event::{Command, Refusal};
 use crate::control::request;
-use crate::control::status::OverrideStatus;
+use crate::control::status::{OrderedStatus, OverrideStatus};
 use crate::http::auth::{Writers, check_token};
+use crate::http::json::{self, Json};
 use crate::http::{Shared, faults};
 
 /// For an order to be on the disk.
@@ -30,6 +31,9 @@ const RECORDING: Duration = Duration::from_secs(10);
 #[derive(Debug, Serialize)]
 struct Overrides<'a> {
     overrides: &'a [OverrideStatus],
+    /// Of an order that was just given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<&'a [OrderedStatus]>,
 }
 
 pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
@@ -38,11 +42,11 @@ pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
 }
 
 async fn list(State(shared): State<Arc<Shared>>) -> Response {
-    said(&shared.status().overrides)
+    said(&shared.status().overrides, None)
 }
 
 async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let body = match serde_json::from_slice(&body) {
+    let body = match json::read(&body) {
         Ok(body) => body,
         Err(error) => {
             let write = "a JSON object: {\"order\": …, \"target\": …, \"author\": …}";
@@ -59,7 +63,7 @@ async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         answer.await.ok()
     };
     match timeout(RECORDING, carried_out).await {
-        Ok(Some(Ok(acknowledged))) => said(&acknowledged.overrides),
+        Ok(Some(Ok(done))) => said(&done.overrides, Some(&done.members)),
         Ok(Some(Err(Refusal::Faults(found)))) => {
             faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found)
         }
@@ -79,6 +83,6 @@ async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     }
 }
 
-fn said(overrides: &[OverrideStatus]) -> Response {
-    ([(CACHE_CONTROL, "no-store")], Json(Overrides { overrides })).into_response()
+fn said(overrides: &[OverrideStatus], members: Option<&[OrderedStatus]>) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(Overrides { overrides, members })).into_response()
 }

@@ -1,4 +1,5 @@
-//! `POST /api/v1/push/POOL/NODE`: what a node or an outside system says of a member.
+//! `POST /api/v1/push/POOL/NODE`: what a node or an outside system says of a member; and
+//! `POST /api/v1/push/NODE`, of all members that are this node, all at once or none.
 //!
 //! The report is handed to the one writer if there is room for it, and otherwise refused: whoever
 //! reports does so again soon, and nobody waits for it.
@@ -11,14 +12,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router, middleware, routing};
+use axum::{Router, middleware, routing};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::control::event::Report;
-use crate::control::push::{self, NotTaken};
+use crate::control::push::{self, NotTaken, Pools};
 use crate::http::auth::{Writers, check_report};
+use crate::http::json::{self, Json};
 use crate::http::{Shared, faults};
 
 /// For the writer to take a report.
@@ -26,22 +28,36 @@ const TAKING: Duration = Duration::from_secs(2);
 
 pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
     let guard = middleware::from_fn_with_state(writers, check_report);
-    Router::new().route("/push/{pool}/{node}", routing::post(report).layer(guard))
+    Router::new()
+        .route("/push/{pool}/{node}", routing::post(of_member).layer(guard.clone()))
+        .route("/push/{node}", routing::post(of_node).layer(guard))
 }
 
-async fn report(
+async fn of_member(
     State(shared): State<Arc<Shared>>,
     Path((pool, node)): Path<(String, String)>,
     body: Bytes,
 ) -> Response {
-    let body = match serde_json::from_slice(&body) {
+    report(&shared, Some(&pool), &node, &body).await
+}
+
+async fn of_node(
+    State(shared): State<Arc<Shared>>,
+    Path(node): Path<String>,
+    body: Bytes,
+) -> Response {
+    report(&shared, None, &node, &body).await
+}
+
+async fn report(shared: &Shared, pool: Option<&str>, node: &str, body: &[u8]) -> Response {
+    let body = match json::read(body) {
         Ok(body) => body,
         Err(error) => {
             let write = "a JSON object: {\"healthy\": true}";
             return faults::one(StatusCode::BAD_REQUEST, format!("no JSON: {error}"), write);
         }
     };
-    let push = match push::read(&pool, &node, &body) {
+    let push = match push::read(pool, node, &body) {
         Ok(push) => push,
         Err(found) => return faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found),
     };
@@ -50,9 +66,9 @@ async fn report(
         return busy();
     }
     match timeout(TAKING, answer).await {
-        Ok(Ok(Ok(()))) => {
-            let taken = Json(json!({ "taken": true }));
-            (StatusCode::ACCEPTED, [(CACHE_CONTROL, "no-store")], taken).into_response()
+        Ok(Ok(Ok(Pools { taking, others }))) => {
+            let taken = json!({ "taken": true, "pools": taking, "others": others });
+            (StatusCode::ACCEPTED, [(CACHE_CONTROL, "no-store")], Json(&taken)).into_response()
         }
         Ok(Ok(Err(NotTaken::Faults(found)))) => {
             faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found)

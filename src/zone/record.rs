@@ -1,10 +1,14 @@
 //! What a zone file says, record by record.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use rustc_hash::FxHasher;
 
 use crate::zone::index::Index;
 use crate::zone::name::Name;
+use crate::zone::rtype::SOA;
 
 /// A zone as read: checked, duplicates dropped.
 #[derive(Debug, Clone)]
@@ -97,6 +101,20 @@ impl Zone {
 
     pub fn has(&self, name: &Name, rtype: u16) -> bool {
         !self.rrset(name, rtype).is_empty()
+    }
+
+    /// A mark of what the zone says beside its SOA, in whatever order it is written. Zones that say
+    /// the same have the same; it is no proof against somebody who means to deceive.
+    pub fn digest(&self) -> u64 {
+        let of_others = self.records.iter().filter(|record| record.rtype != SOA);
+        let marks = of_others.map(|record| {
+            let mut hasher = FxHasher::default();
+            self.owner(record).hash(&mut hasher);
+            (record.rtype, record.ttl).hash(&mut hasher);
+            self.rdata(record).hash(&mut hasher);
+            hasher.finish()
+        });
+        marks.fold(0, u64::wrapping_add)
     }
 
     pub fn rdata(&self, record: &Record) -> &[u8] {

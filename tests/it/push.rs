@@ -129,7 +129,9 @@ async fn a_report_takes_a_member_out_and_the_next_one_brings_it_back() {
         ("web/server-2", TOKEN, r#"{"healthy": 1}"#, 422),
         ("web/server-2", TOKEN, r#"{"healthy": true, "check": "db"}"#, 422),
         ("web/server-2", TOKEN, "{", 400),
-        ("web", TOKEN, up, 404),
+        // A node of that name.
+        ("web", TOKEN, up, 422),
+        ("", TOKEN, up, 404),
         ("web/server-2", TOKEN, &format!("{up}{}", " ".repeat(16 << 10)), 413),
     ] {
         let (status, said) = post(site.dashboard, path, token, body).await;
@@ -217,7 +219,8 @@ async fn a_report_says_how_much_the_node_can_take() {
 async fn a_full_queue_refuses_at_once() {
     let site = Site::start(vec![pool("web", &[2])]).await;
     let (reports, _waiting) = mpsc::channel(1);
-    let read = tiovivo::control::push::read("web", "a", &serde_json::json!({"healthy": true}));
+    let read =
+        tiovivo::control::push::read(Some("web"), "a", &serde_json::json!({"healthy": true}));
     let (reply, _answer) = tokio::sync::oneshot::channel();
     reports.try_send(Report { push: read.unwrap(), reply }).unwrap();
     let dashboard = serve(&site.handle, reports).await;
@@ -262,4 +265,43 @@ async fn reports_that_nobody_takes_are_bounded_and_those_of_strangers_are_none()
     schedule.stop(TARGET);
     assert!(!schedule.report(TARGET, report()));
     drop(observations);
+}
+
+/// A node in two pools, of which one has the check: the report is taken there, and that is said.
+#[tokio::test]
+async fn a_report_of_a_node_is_taken_whole_or_not_at_all() {
+    let named = |names: &[&str]| {
+        let of = |name: &&str| NamedCheck { name: (*name).to_owned(), check: push(LONG) };
+        Checks::new(names.iter().map(of).collect(), names.len()).unwrap()
+    };
+    let pools = vec![
+        Pool { checks: named(&["agent", "disk"]), ..pool("web", &[2, 3]) },
+        Pool { checks: named(&["disk"]), ..pool("api", &[2]) },
+    ];
+    let mut site = Site::start(pools).await;
+    site.until(|status| status.ready).await;
+    let down =
+        |check: &str| format!(r#"{{"healthy": false, "reason": "ill", "check": "{check}"}}"#);
+    let (code, said) = post(site.dashboard, "server-2", TOKEN, &down("agent")).await;
+    assert_eq!((code, said.as_str()), (202, r#"{"others":["api"],"pools":["web"],"taken":true}"#));
+    let ill = |status: &Status, pool: usize| status.pools[pool].members[0].why.contains("ill");
+    let status = site.until(|status| ill(status, 0)).await;
+    assert!(!ill(&status, 1));
+    let (code, said) = post(site.dashboard, "server-2", TOKEN, &down("disk")).await;
+    assert_eq!((code, said.as_str()), (202, r#"{"others":[],"pools":["web","api"],"taken":true}"#));
+    site.until(|status| ill(status, 1)).await;
+
+    // Of two checks in one of the pools nobody knows which is meant: then no pool takes it.
+    let up = r#"{"healthy": true}"#;
+    let (code, said) = post(site.dashboard, "server-2", TOKEN, up).await;
+    assert!(code == 422 && said.contains("more than one check of pool web"), "{said}");
+    let (code, said) = post(site.dashboard, "server-2", TOKEN, &down("none")).await;
+    assert!(code == 422 && said.contains("one of agent, disk"), "{said}");
+    let (code, said) = post(site.dashboard, "server-9", TOKEN, up).await;
+    assert!(code == 422 && said.contains("one of server-2, server-3"), "{said}");
+    let twice = r#"{"healthy": true, "healthy": false}"#;
+    let (code, said) = post(site.dashboard, "web/server-2", TOKEN, twice).await;
+    assert!(code == 400 && said.contains("stands twice"), "{said}");
+    let status = site.until(|_| true).await;
+    assert!(ill(&status, 0) && ill(&status, 1));
 }

@@ -50,6 +50,12 @@ fn the_demo_does_what_the_pages_say() {
                 assert_eq!(demo.answer(name, "A"), expected, "{command}");
             }
             ["kill", _] => demo.kill_server_3(),
+            ["cargo", "run", "--release", "--", ref order @ .., "--config", _] => {
+                let said = demo.order(order);
+                // All but the moment.
+                let shown = output[0].split(" 20").next().unwrap();
+                assert!(said.lines().any(|line| line.starts_with(shown)), "{command}: {said}");
+            }
             _ => {}
         }
     }
@@ -136,6 +142,7 @@ fn every_command_and_option_is_listed() {
     for command in commands.iter().filter(|command| **command != "help") {
         options.extend(self::options(&help(&[command, "--help"])));
     }
+    options.extend(self::options(&help(&["token", "new", "--help"])));
     let listed: Vec<&str> = cells.iter().flat_map(|row| code(&row[0])).collect();
     let flags = listed.iter().filter(|word| word.starts_with('-'));
     assert_eq!(set(flags.copied()), options);

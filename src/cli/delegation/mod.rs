@@ -33,7 +33,7 @@ use clap::Args;
 
 use crate::cli::delegation::catalogue::{Report, Severity};
 use crate::cli::delegation::plan::Delegation;
-use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults};
+use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults, output};
 use crate::config;
 use crate::zone::name::Name;
 
@@ -67,22 +67,24 @@ pub struct RegistryArgs {
 
 /// `tiovivo delegation APEX`.
 pub fn run(args: &DelegationArgs) -> ExitCode {
-    let planned = match load(&args.config.config) {
+    let config = match args.config.path() {
+        Ok(path) => path,
+        Err(code) => return code,
+    };
+    let planned = match load(&config) {
         Ok((planned, _)) => planned,
         Err(Refused::Config(found)) => return faults::refuse(&found),
         Err(Refused::Other(error)) => return failure(error),
     };
     let apex = Name::parse(&args.apex).ok();
     match planned.iter().find(|planned| Some(&planned.apex) == apex.as_ref()) {
-        Some(planned) => {
-            print!("{}", print::registrar(planned, &args.config.config));
-            ExitCode::SUCCESS
-        }
+        Some(planned) => output::print(&print::registrar(planned, &config), ExitCode::SUCCESS),
         None => {
-            eprintln!("tiovivo: {} is none of the zones; there are:", args.apex);
+            let mut text = format!("tiovivo: {} is none of the zones; there are:\n", args.apex);
             for planned in &planned {
-                eprintln!("  {}", planned.apex.to_string().trim_end_matches('.'));
+                text += &format!("  {}\n", planned.apex.to_string().trim_end_matches('.'));
             }
+            output::tell(&text);
             ExitCode::from(EXIT_CONFIG)
         }
     }
@@ -107,7 +109,7 @@ pub fn check(path: &Path, args: &RegistryArgs) -> ExitCode {
             refused::tell(&found, &mut report);
             if !report.findings.is_empty() {
                 let missing = Some("the other rules wait until the configuration loads");
-                print!("{}", print::report(&report, false, missing));
+                return output::print(&print::report(&report, false, missing), code);
             }
             return code;
         }
@@ -118,7 +120,8 @@ pub fn check(path: &Path, args: &RegistryArgs) -> ExitCode {
     }
     // A slip here would ask somebody else's machine.
     if let Some((stray, _)) = args.via.iter().find(|(from, _)| !has(&planned, *from)) {
-        eprintln!("tiovivo: --via {stray}: no name server of the zones has this address");
+        let text = format!("tiovivo: --via {stray}: no name server of the zones has this address");
+        output::tell(&(text + "\n"));
         return ExitCode::from(EXIT_CONFIG);
     }
     let mut asker = live::Asker::new(args.via.iter().copied().collect());
@@ -130,11 +133,11 @@ pub fn check(path: &Path, args: &RegistryArgs) -> ExitCode {
         }
     }
     let missing = (!args.live).then_some("the name servers were not asked: add --live");
-    print!("{}", print::report(&report, args.verbose, missing));
-    match report.count(Severity::Error) {
+    let code = match report.count(Severity::Error) {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
-    }
+    };
+    output::print(&print::report(&report, args.verbose, missing), code)
 }
 
 fn has(planned: &[Delegation], address: IpAddr) -> bool {

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use crate::cli::demo::nodes::{Nodes, quoted};
 use crate::cli::runtimes::{Beside, Runtimes};
 use crate::cli::server::{self, Running, StartFault};
-use crate::cli::{failure, faults, logging};
+use crate::cli::{failure, faults, logging, output, token};
 use crate::config;
 use crate::control::status::{Change, Status};
 
@@ -64,10 +64,13 @@ async fn demo(args: &DemoArgs, beside: Beside) -> io::Result<()> {
         () = ends.any() => false,
     };
     if is_ready {
-        print!("{}", screen(&running, &nodes, &path));
-        watch_it(&mut nodes, running.status.clone(), &mut ends).await;
+        // Nobody reads the screen any more: that ends the demo as a signal does.
+        let shown = output::write(&screen(&running, &nodes, &path));
+        if shown.is_ok() {
+            let _ = watch_it(&mut nodes, running.status.clone(), &mut ends).await;
+        }
     }
-    println!("ending the demo and everything that it started");
+    let _ = output::write("ending the demo and everything that it started\n");
     running.stop().await;
     Ok(())
 }
@@ -123,6 +126,7 @@ fn write_files(folder: &Path, args: &DemoArgs, node_port: u16) -> io::Result<Pat
     std::fs::create_dir(folder.join("zones"))?;
     std::fs::write(folder.join("zones/midominio.com.zone"), include_str!("midominio.com.zone"))?;
     std::fs::write(&path, config)?;
+    token::write(&folder.join("token"), &token::new()?, false)?;
     Ok(path)
 }
 
@@ -145,6 +149,8 @@ fn screen(running: &Running, nodes: &Nodes, path: &Path) -> String {
         text.push_str(&tried(&kill, "server-3 leaves the answers within 3 s"));
         text.push_str(&tried(&child.again(), "server-3 comes back, after two good probes"));
     }
+    let drain = format!("{} drain server-4 --config {}", nodes::binary(), quoted(path));
+    text.push_str(&tried(&drain, "server-4 leaves the answers, and says when it can be stopped"));
     let edit = format!("${{EDITOR:-vi}} {}", quoted(path));
     text.push_str(&tried(
         &edit,
@@ -166,8 +172,12 @@ fn tried(command: &str, shows: &str) -> String {
     }
 }
 
-/// One line for each change, until a signal ends it.
-async fn watch_it(nodes: &mut Nodes, mut status: watch::Receiver<Arc<Status>>, ends: &mut Ends) {
+/// One line for each change, until a signal ends it or the reader of the lines leaves.
+async fn watch_it(
+    nodes: &mut Nodes,
+    mut status: watch::Receiver<Arc<Status>>,
+    ends: &mut Ends,
+) -> io::Result<()> {
     let mut look = tokio::time::interval(LOOK);
     let newest = |status: &Status| status.changes.last().map(|change| change.at.clone());
     let (mut told, mut loaded) = {
@@ -177,23 +187,25 @@ async fn watch_it(nodes: &mut Nodes, mut status: watch::Receiver<Arc<Status>>, e
     loop {
         tokio::select! {
             biased;
-            () = ends.any() => return,
+            () = ends.any() => return Ok(()),
             _ = look.tick() => {
                 for node in nodes.ended() {
-                    println!("{} ended; start it again with: {}", node.name, node.again());
+                    let (name, again) = (node.name, node.again());
+                    output::write(&format!("{name} ended; start it again with: {again}\n"))?;
                 }
             }
             changed = status.changed() => {
                 if changed.is_err() {
-                    return;
+                    return Ok(());
                 }
                 let status = status.borrow_and_update().clone();
                 if status.config.loaded != loaded {
                     loaded.clone_from(&status.config.loaded);
-                    println!("{loaded}  {} is loaded again", status.config.file);
+                    let file = &status.config.file;
+                    output::write(&format!("{loaded}  {file} is loaded again\n"))?;
                 }
                 for change in status.changes.iter().filter(|c| told.as_ref() < Some(&c.at)) {
-                    println!("{}", line(change));
+                    output::write(&format!("{}\n", line(change)))?;
                 }
                 told = newest(&status).or(told);
             }

@@ -84,8 +84,7 @@ impl Node {
 
     /// What a person types to start it again, in whichever folder.
     pub fn again(&self) -> String {
-        let binary = std::env::current_exe().unwrap_or_else(|_| "tiovivo".into());
-        format!("{} demo-node --name {} --listen {}", quoted(&binary), self.name, self.address)
+        format!("{} demo-node --name {} --listen {}", binary(), self.name, self.address)
     }
 }
 
@@ -96,6 +95,11 @@ impl Drop for Nodes {
             let _ = node.process.wait();
         }
     }
+}
+
+/// This program, as a person types it in whichever folder.
+pub fn binary() -> String {
+    quoted(&std::env::current_exe().unwrap_or_else(|_| "tiovivo".into()))
 }
 
 /// As a shell reads it back.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::{failure, faults};
+use crate::cli::{failure, faults, output};
 use crate::config::simulation;
 use crate::simulation::player::play;
 
@@ -38,13 +38,10 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
         Ok(run) => run,
         Err(too_large) => return failure(too_large),
     };
-    print!("{}", table::table(&run, &title(file)));
+    let table = output::print(&table::table(&run, &title(file)), ExitCode::SUCCESS);
     let plot = args.plot.clone().unwrap_or_else(|| file.with_extension("svg"));
     match write(&plot, &plot::svg(&run, &title(file))) {
-        Ok(()) => {
-            println!("\ndrawn in {}", plot.display());
-            ExitCode::SUCCESS
-        }
+        Ok(()) => output::print(&format!("\ndrawn in {}\n", plot.display()), table),
         Err(error) => failure(format!(
             "{}: cannot be written: {error}; name another file with --plot",
             plot.display()

@@ -3,6 +3,7 @@
 use crate::clock::Moment;
 use crate::control::event::{Acknowledged, Refusal};
 use crate::control::recorder::{Recorded, Reply};
+use crate::control::report;
 use crate::control::request::Request;
 use crate::control::writer::{SET, Writer};
 
@@ -61,8 +62,12 @@ impl Writer {
         let Some((overrides, reply)) = self.recorder.end() else { return };
         let result = match written {
             Ok(()) => {
+                // Of an order it is the newest; a release has none of its own.
+                let newest = overrides.last().filter(|o| !self.state.overrides.contains(o));
+                let newest = newest.cloned();
                 self.put_overrides(overrides, now);
-                Ok(Acknowledged { overrides: self.status.borrow().overrides.clone() })
+                let members = report::ordered(&self.state, newest.as_ref(), now);
+                Ok(Acknowledged { overrides: self.status.borrow().overrides.clone(), members })
             }
             Err(error) => {
                 tracing::warn!("an operator's order is refused, as it cannot be kept: {error}");

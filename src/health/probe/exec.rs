@@ -21,6 +21,7 @@ use tokio::process::Command;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::cluster::check::ExecProbe;
+use crate::cluster::visible::excerpt;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::group::Group;
 use crate::health::probe::{Ask, Said, Subject};
@@ -136,7 +137,7 @@ impl Output {
     fn line(&self) -> String {
         let line = self.first.split(|&octet| octet == b'\n').next().unwrap_or_default();
         let text = String::from_utf8_lossy(line);
-        text.trim().chars().filter(|c| !c.is_control()).take(MAX_LINE).collect()
+        excerpt(text.trim(), MAX_LINE)
     }
 }
 
@@ -159,14 +160,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_is_shown_without_control_characters_and_bounded() {
+    fn the_first_line_is_shown_with_control_characters_escaped_and_bounded() {
         let line = |pieces: &[&[u8]]| {
             let mut output = Output::default();
             pieces.iter().for_each(|piece| output.take(piece).unwrap());
             output.line()
         };
         assert_eq!(line(&[b"disk ", b"full\r\nmore", b"\nlines"]), "disk full");
-        assert_eq!(line(&[b"\x1b[31mred\n"]), "[31mred");
+        assert_eq!(line(&[b"\x1b[31mred\n"]), "\\u{1b}[31mred");
         assert_eq!(line(&[b"\xff\n"]), "\u{fffd}");
         assert_eq!(line(&[]), "");
         assert_eq!(line(&[&[b'x'; 1000]]).len(), MAX_LINE);

@@ -17,6 +17,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cluster::service::MysqlProbe;
+use crate::cluster::visible::excerpt;
 use crate::health::probe::connection::{Connection, Connector, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::{Ask, Said};
@@ -101,8 +102,7 @@ fn message_text(message: &[u8]) -> String {
         [b'#', rest @ ..] => rest.get(5..).unwrap_or_default(),
         text => text,
     };
-    let shown = |c: &char| !c.is_control();
-    String::from_utf8_lossy(text).chars().filter(shown).take(MAX_MESSAGE).collect()
+    excerpt(&String::from_utf8_lossy(text), MAX_MESSAGE)
 }
 
 #[cfg(test)]

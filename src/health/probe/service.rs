@@ -1,6 +1,7 @@
 //! What is wrong with servers that are no web servers.
 
 use crate::cluster::service::Rcode;
+use crate::cluster::visible::excerpt;
 use crate::health::probe::failure::Failure;
 
 /// Characters of a server's own words that are shown.
@@ -43,5 +44,5 @@ impl From<ServiceFailure> for Failure {
 
 /// What can be shown of what a server says.
 pub fn words(said: &str) -> String {
-    said.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
+    excerpt(said, MAX_WORDS)
 }

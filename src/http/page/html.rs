@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use crate::cluster::visible::is_hidden;
+
 #[derive(Debug, Default)]
 pub struct Html(String);
 
@@ -38,6 +40,10 @@ impl Write for Escape<'_> {
                 '>' => self.0.push_str("&gt;"),
                 '"' => self.0.push_str("&quot;"),
                 '\'' => self.0.push_str("&#39;"),
+                // It would turn the line around, or not be seen.
+                hidden if is_hidden(hidden) && hidden != '\n' => {
+                    self.0.extend(hidden.escape_unicode());
+                }
                 other => self.0.push(other),
             }
         }
@@ -53,6 +59,9 @@ mod tests {
     fn text_stays_text() {
         let mut html = Html::default();
         html.raw("<b title=\"").text("\"'>").raw("\">").text(format_args!("<{}>", "&")).raw("</b>");
+        let mut hidden = Html::default();
+        hidden.text("\u{202e}pu\u{1b}");
+        assert_eq!(hidden.done(), "\\u{202e}pu\\u{1b}");
         assert_eq!(html.done(), "<b title=\"&quot;&#39;&gt;\">&lt;&amp;&gt;</b>");
     }
 }

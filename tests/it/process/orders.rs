@@ -140,7 +140,7 @@ fn a_node_reports_from_the_shell() {
     assert_eq!(run(&site, server.dashboard, &["report", "server-3", "up"]).0, Some(0));
     server.until_answering(&["server-2", "server-3"]);
     let (code, said) = run(&site, server.dashboard, &["report", "server-1", "up"]);
-    assert!(code == Some(1) && said.contains("no pool waits for reports of server-1"), "{said}");
+    assert!(code == Some(2) && said.contains("no pool waits for reports of server-1"), "{said}");
     let pool = ["report", "server-9", "up", "--pool", "web"];
     let (code, said) = run(&site, server.dashboard, &pool);
     assert!(code == Some(2) && said.contains("there is no member \"server-9\""), "{said}");

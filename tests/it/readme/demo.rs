@@ -22,6 +22,7 @@ pub struct Demo {
     dns: SocketAddr,
     dashboard: SocketAddr,
     server_3: i32,
+    config: String,
 }
 
 impl Demo {
@@ -46,16 +47,18 @@ impl Demo {
             text.push_str(&line);
             text.push('\n');
         }
-        let after = |mark: &str| {
+        let until = |mark: &str, end: &[char]| {
             let at = text.find(mark).unwrap_or_else(|| panic!("{mark:?} in {text}")) + mark.len();
             let rest = &text[at..];
-            rest[..rest.find([' ', '/', '\n']).unwrap()].to_owned()
+            rest[..rest.find(end).unwrap()].to_owned()
         };
+        let after = |mark: &str| until(mark, &[' ', '/', '\n']);
         let port: u16 = after("dig @127.0.0.1 -p ").parse().unwrap();
         Demo {
             dns: ([127, 0, 0, 1], port).into(),
             dashboard: after("http://").parse().unwrap(),
             server_3: after("\n  kill ").parse().unwrap(),
+            config: until(" drain server-4 --config ", &['\n', ' ']),
             process,
         }
     }
@@ -72,6 +75,15 @@ impl Demo {
 
     pub fn kill_server_3(&self) {
         kill(Pid::from_raw(self.server_3), Signal::SIGTERM).unwrap();
+    }
+
+    /// What `tiovivo` with these words prints, given the demo's configuration.
+    pub fn order(&self, words: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tiovivo"));
+        command.args(words).args(["--config", &self.config]);
+        // Port 0 was asked for: the file does not know which one it became.
+        let output = command.args(["--at", &self.dashboard.to_string()]).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     }
 
     /// Status line, header and body.

@@ -1,0 +1,67 @@
+//! Text from outside, made harmless for people: what nodes say, what an operator or a client wrote.
+//!
+//! | in a text | shown as |
+//! |---|---|
+//! | a control character but tab and line feed | `\u{1b}` |
+//! | a character that reorders the line (bidi: U+202E and its like) | `\u{202e}` |
+//! | U+2028, U+2029, which end a line for some | `\u{2028}` |
+//! | an invisible blank (U+200B, U+2060, U+FEFF) | `\u{feff}` |
+//! | anything else | itself |
+//!
+//! Without this a node could write over the terminal of whoever reads the log, or let `down` read
+//! as `up`.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// `text` with escapes in the place of what would not be seen as it is. Lines stay lines.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escape(text, |char| is_hidden(char) && !matches!(char, '\n' | '\t'))
+}
+
+/// As [`visible`], on one line: line feeds and tabs are escaped as well.
+pub fn visible_line(text: &str) -> Cow<'_, str> {
+    escape(text, is_hidden)
+}
+
+/// The first `most` characters of what a node says, on one line.
+pub fn excerpt(text: &str, most: usize) -> String {
+    let end = text.char_indices().nth(most).map_or(text.len(), |(at, _)| at);
+    visible_line(&text[..end]).into_owned()
+}
+
+/// Whether a character does something to the text around it instead of being seen.
+pub fn is_hidden(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn escape(text: &str, hide: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&hide) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if hide(char) {
+            // A String takes everything.
+            let _ = write!(escaped, "{}", char.escape_unicode());
+        } else {
+            escaped.push(char);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_not_be_seen_is_escaped_and_all_else_stays() {
+        let plain = "niño\t日本 ☂ \"a\"\n";
+        assert!(matches!(visible(plain), Cow::Borrowed(text) if text == plain));
+        assert_eq!(visible("\u{1b}[2Jup\r\u{202e}nwod"), "\\u{1b}[2Jup\\u{d}\\u{202e}nwod");
+        assert_eq!(visible_line("a\nb\u{9b}\u{2066}"), "a\\u{a}b\\u{9b}\\u{2066}");
+    }
+}
