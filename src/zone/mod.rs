@@ -2,6 +2,7 @@
 //!
 //! - [`name`]: domain names in wire form.
 //! - [`idn`]: names that are not ASCII.
+//! - [`mail`]: what receivers of mail read in TXT records.
 //! - [`record`]: what a zone file says, record by record, and its faults.
 //! - [`rdata`]: one table of record types; reading, writing and checking RDATA come from it.
 //! - [`read`]: master files as text → a checked zone, or every fault with its place.
@@ -11,6 +12,7 @@ pub mod idn;
 mod index;
 pub mod lookup;
 pub mod lower;
+pub mod mail;
 pub mod name;
 pub mod rdata;
 pub mod read;

@@ -16,6 +16,7 @@ mod health;
 mod hooks;
 mod http;
 mod kept;
+mod lint;
 mod load;
 mod obeyed;
 mod orders;

@@ -16,6 +16,7 @@
 //! | [`names`] | the names of the pools against the zones |
 //! | [`signed`] | zone files with signatures, which are not served |
 //! | [`records`] | the records of the zones against pools and nodes: the rest of the mother guard |
+//! | [`targets`] | the names that records lead to |
 //!
 //! One fault is told once: what only follows from a fault that is told already is kept back.
 
@@ -36,6 +37,7 @@ pub mod server;
 pub mod signed;
 pub mod spread;
 pub mod steadiness;
+pub mod targets;
 
 use std::path::Path;
 
@@ -61,6 +63,7 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let published = names::check(&raw.pools, &zones, report);
     signed::check(&zones, report);
     records::check(&published, &inventory.nodes, &zones, report);
+    report.faults.extend(targets::check(&published, &zones));
     if report.has_errors() {
         return None;
     }

@@ -9,6 +9,7 @@
 //! | TTLs that differ in an RRset (RFC 2181 §5.2) | warning, the lowest holds |
 //! | an RRset that no message has room for | error |
 //! | the same record twice (RFC 2181 §5) | dropped in silence |
+//! | `@` in the mail address of the SOA (RFC 1035 §3.3.13) | warning |
 //!
 //! What is missing is told only when every line was read: a line with a fault is not absent.
 
@@ -16,9 +17,9 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::zone::rdata::table::type_name;
-use crate::zone::rdata::walk::{EmbeddedName, names};
+use crate::zone::rdata::walk::{EmbeddedName, names, target};
 use crate::zone::read::faults::Faults;
-use crate::zone::read::{START, delegation};
+use crate::zone::read::{START, delegation, mail};
 use crate::zone::record::{Record, Zone, rrset_of};
 use crate::zone::rtype::{A, AAAA, CNAME, DNAME, MX, NS, NSEC, PTR, RRSIG, SOA};
 
@@ -45,12 +46,29 @@ pub fn check(zone: &mut Zone, faults: &mut Faults) {
             let message = format!("an SOA below the apex {} (RFC 1034 §4.2.1)", zone.apex);
             faults.error(soa.place, message, "remove it: a zone has one SOA, at its apex");
         }
+        if let [soa, ..] = rrset_of(run, SOA) {
+            check_mail_address(zone, soa, faults);
+        }
     }
     if all_read {
         check_apex(zone, faults);
     }
     delegation::check(zone, all_read, faults);
+    mail::check(zone, faults);
     changes.apply(zone);
+}
+
+/// RNAME has a dot where a mail address has its `@` (RFC 1035 §8).
+fn check_mail_address(zone: &Zone, soa: &Record, faults: &mut Faults) {
+    let rdata = zone.rdata(soa);
+    let Some(address) = names(SOA, rdata).nth(1).and_then(|name| target(rdata, &name)) else {
+        return;
+    };
+    let Some(label) = address.labels().find(|label| label.contains(&b'@')) else { return };
+    let label = String::from_utf8_lossy(label);
+    let message = format!("the mail address of the SOA has an `@`: `{}`", label.escape_debug());
+    let help = "write a dot in its place: hostmaster.example.com. for hostmaster@example.com";
+    faults.warning(soa.place, message, help);
 }
 
 fn check_apex(zone: &Zone, faults: &mut Faults) {

@@ -8,6 +8,7 @@
 //! | [`directive`] | `$ORIGIN`, `$TTL`, `$INCLUDE` |
 //! | [`checks`] | the rules between records; drops duplicates |
 //! | [`delegation`] | the rules of zone cuts, glue and targets |
+//! | [`mail`] | texts that mail receivers could not read |
 //! | [`faults`] | collects, bounds and sorts faults |
 //!
 //! A file is octets (RFC 1035 §3.3): those above 127 stand in comments and strings as they are, and
@@ -25,6 +26,7 @@ pub mod delegation;
 pub mod directive;
 pub mod faults;
 pub mod lexer;
+pub mod mail;
 pub mod reader;
 
 use std::sync::Arc;

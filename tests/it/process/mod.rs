@@ -28,8 +28,8 @@ mod site;
 mod supervisor;
 mod tcp;
 mod unread;
-mod wall_clock;
 mod variables;
+mod wall_clock;
 mod wildcard;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
