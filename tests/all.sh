@@ -23,14 +23,15 @@ readonly PACKAGES=(
     nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils dnsperf
     zonemaster-cli iproute2 util-linux nginx-light libnginx-mod-mail
     mariadb-server redis-server python3-grpcio openssl socat xinetd
-    valgrind python3
+    valgrind python3 man-db binutils
 )
 # What of a step's output is worth seeing while it runs.
-readonly CLOSING_LINES='^(test result:|     Running|   Doc-tests|PASS |FAIL |-- )'
+readonly CLOSING_LINES='^(test result:|     Running|   Doc-tests|PASS |FAIL |SKIP |-- )'
 readonly FAILED_TAIL=60
 
 all_passed=0
 all_failed=0
+all_skipped=0
 summary=()
 # Root's own shell, with the Rust of the user who asked.
 as_root=()
@@ -58,6 +59,7 @@ main() {
         run fuzz 12 env TIOVIVO_FUZZ_SECONDS=60 cargo test --locked --test fuzz -- --nocapture
         run documentation 10 env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
         run "unit file" 5 tests/unit-file.sh
+        run install 10 tests/install.sh
         run dependencies 12 tests/deny.sh
         run instructions 15 bench/instructions.sh
         run image 20 "${as_root[@]}" tests/image.sh
@@ -67,24 +69,25 @@ main() {
 
 # run NAME MINUTES COMMAND...: with a time limit and without input; shows its closing lines, counts.
 run() {
-    local name=$1 minutes=$2 log=$LOGS/${1// /-}.log began=$SECONDS status passed failed
+    local name=$1 minutes=$2 log=$LOGS/${1// /-}.log began=$SECONDS status passed failed skipped
     shift 2
     printf '\n=== %s\n' "$name"
     timeout --kill-after=60 "${minutes}m" "$@" </dev/null 2>&1 | tee "$log" |
         grep --line-buffered -E "$CLOSING_LINES"
     status=${PIPESTATUS[0]}
-    read -r passed failed < <(count "$log")
+    read -r passed failed skipped < <(count "$log")
     # A step without tests of its own is one test; a step that fails has failed in something.
     if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
     if [ "$status" -eq 0 ] && [ $((passed + failed)) -eq 0 ]; then passed=1; fi
     if [ "$failed" -gt 0 ]; then show_failure "$log" "$status"; fi
     all_passed=$((all_passed + passed))
     all_failed=$((all_failed + failed))
-    summary+=("$(printf '%-14s %5d s %6d passed %4d failed' \
-        "$name" $((SECONDS - began)) "$passed" "$failed")")
+    all_skipped=$((all_skipped + skipped))
+    summary+=("$(printf '%-14s %5d s %6d passed %4d failed%s' "$name" $((SECONDS - began)) \
+        "$passed" "$failed" "$(sed -n 's/^SKIP \([^:]*\).*/, \1/p' "$log" | tr -d '\n')")")
 }
 
-# The tests of a log, passed and failed: cargo's closing lines and the verdicts of shell tests.
+# The tests of a log, passed, failed and skipped: cargo's closing lines and the verdicts of shell tests.
 count() {
     awk '
         /^test result:/ {
@@ -95,7 +98,8 @@ count() {
         }
         /^PASS / { passed++ }
         /^FAIL / { failed++ }
-        END { print passed + 0, failed + 0 }' "$1"
+        /^SKIP / { skipped++ }
+        END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
 show_failure() {
@@ -109,7 +113,9 @@ show_failure() {
 close() {
     printf '\n=== summary, %d s\n' "$SECONDS"
     printf '%s\n' "${summary[@]}"
-    printf '%d passed, %d failed\n' "$all_passed" "$all_failed"
+    local skipped=
+    [ "$all_skipped" -eq 0 ] || skipped=", $all_skipped skipped"
+    printf '%d passed, %d failed%s\n' "$all_passed" "$all_failed" "$skipped"
     [ "$all_failed" -eq 0 ]
     exit
 }

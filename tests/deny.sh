@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # deny.toml against Cargo.lock: licences, banned crates, sources, and known holes.
 #
-# The database of advisories is fetched from github.com; where that cannot be reached, this says so
-# loudly and judges the rest.
+# The database of advisories is fetched from github.com; where that cannot be reached, advisories
+# count as skipped, and the rest is judged.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=tests/lib.sh
@@ -23,7 +23,7 @@ main() {
         check "advisories" deny check --disable-fetch advisories
     else
         tail -n 3 "$check_output"
-        printf -- '-- !!! advisories were NOT checked: their database cannot be fetched from here !!!\n'
+        skip "advisories not checked: their database cannot be fetched from here"
     fi
 }
 

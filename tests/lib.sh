@@ -1,13 +1,16 @@
 # shellcheck shell=bash
 # What the shell tests share: verdicts, waiting with a bound, packages. Sourced, never run.
 #
-# A verdict is a line that begins with PASS or FAIL: tests/all.sh counts them.
+# A verdict is a line that begins with PASS, FAIL or SKIP: tests/all.sh counts them.
 
 passed=0
 failed=0
+skipped=0
 
 pass() { printf 'PASS %s\n' "$1"; passed=$((passed + 1)); }
 fail() { printf 'FAIL %s\n' "$1"; failed=$((failed + 1)); }
+# skip WORDS: what was not looked at. It is no pass, and stands in the summary of tests/all.sh.
+skip() { printf 'SKIP %s\n' "$1"; skipped=$((skipped + 1)); }
 
 # check NAME COMMAND...: passes when the command does; its output is shown when it does not.
 # The command runs in this very shell: what it sets stays set.
@@ -48,7 +51,9 @@ step() {
 # The closing line of a script; its exit status says whether anything failed.
 verdict() {
     rm -f "${check_output:-}"
-    printf -- '-- %s: %d good, %d bad, in %d s\n' "$1" "$passed" "$failed" "$SECONDS"
+    local not=
+    [ "$skipped" -eq 0 ] || not=", $skipped not looked at"
+    printf -- '-- %s: %d good, %d bad%s, in %d s\n' "$1" "$passed" "$failed" "$not" "$SECONDS"
     [ "$failed" -eq 0 ]
 }
 
