@@ -31,8 +31,8 @@ pub struct News {
 }
 
 impl Journal {
-    /// For the log alone. What a node says is in it: nothing of that reaches the terminal of whoever
-    /// reads the log as an order.
+    /// For the log alone. What a node says is in it: nothing of that is an order to the terminal of
+    /// whoever reads the log.
     pub fn note(&mut self, warning: bool, text: String) {
         let text = match visible_line(&text) {
             Cow::Borrowed(_) => text,

@@ -82,7 +82,8 @@ impl Webhook {
     }
 }
 
-/// Looks one name up at a time, on a thread that may hang for as long as the system's resolver does.
+/// Looks one name up at a time, on a thread that may hang for as long as the resolver of the
+/// system does.
 /// An attempt that waits for it is over within the hook's timeout all the same; so of each hook one
 /// thread hangs at most, and files of the state folder find one.
 #[derive(Debug)]

@@ -168,8 +168,8 @@ async fn check(writers: &Writers, write: Write, request: Request, next: Next) ->
             StatusCode::FORBIDDEN,
             format!("this server takes no {what}: there is no token file"),
             format!(
-                "a token into the file that server.{key} names, by `tiovivo token new`; it is loaded \
-                 within seconds"
+                "a token into the file that server.{key} names, by `tiovivo token new`; it is \
+                 loaded within seconds"
             ),
         ),
         Err(Denial::Unknown) => {
