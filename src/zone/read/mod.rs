@@ -39,14 +39,13 @@ use crate::zone::record::{Place, Severity, Zone, ZoneFault};
 /// The zone and its warnings, or its faults: errors first, each kind in the order of the files.
 type Outcome = Result<(Zone, Vec<ZoneFault>), Vec<ZoneFault>>;
 
+/// Gives the octets of the zone file or of an `$INCLUDE` by name, or says in words why not.
+pub type OpenFile<'a> = dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String> + 'a;
+
 /// Reads and checks the zone `apex`, whose text begins in `file`. `include` gives the text of
 /// `file` and of each `$INCLUDE`, or says in words why not; the names that it sees beside `file`
 /// are relative and have no `..` in them.
-pub fn read(
-    apex: &Name,
-    file: &str,
-    include: &mut dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String>,
-) -> Outcome {
+pub fn read(apex: &Name, file: &str, include: &mut OpenFile<'_>) -> Outcome {
     let mut faults = Faults::default();
     let mut reader = Reader::new(apex, include, &mut faults);
     reader.main_file(file);

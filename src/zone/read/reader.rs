@@ -19,6 +19,7 @@ use crate::zone::rdata::codec::period;
 use crate::zone::rdata::parse::{name_fault, parse};
 use crate::zone::rdata::table::{numbered, type_name, type_number_of};
 use crate::zone::rdata::words::{Token, Word, WordFault, Words, shown};
+use crate::zone::read::OpenFile;
 use crate::zone::read::START;
 use crate::zone::read::directive::{self, Directive};
 use crate::zone::read::faults::{Faults, place_at, place_behind, place_of};
@@ -41,7 +42,7 @@ pub const MAX_ZONE_RDATA: usize = 1 << 30;
 #[expect(missing_debug_implementations, reason = "holds the caller's closure")]
 pub struct Reader<'i> {
     zone: Zone,
-    include: &'i mut dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String>,
+    include: &'i mut OpenFile<'i>,
     faults: &'i mut Faults,
     text_read: usize,
     default_ttl: Option<u32>,
@@ -74,11 +75,7 @@ enum LastOwner {
 }
 
 impl<'i> Reader<'i> {
-    pub fn new(
-        apex: &Name,
-        include: &'i mut dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String>,
-        faults: &'i mut Faults,
-    ) -> Reader<'i> {
+    pub fn new(apex: &Name, include: &'i mut OpenFile<'i>, faults: &'i mut Faults) -> Reader<'i> {
         let (owners, records, rdata, files) = (Owners::default(), vec![], vec![], vec![]);
         Reader {
             zone: Zone { apex: apex.clone(), owners, records, rdata, files },
