@@ -44,6 +44,7 @@ fn turn() -> Turn {
     Turn {
         at: jiff::Timestamp::now(),
         scope: Scope::Node,
+        family: None,
         pool: "web".into(),
         node: Some("server-3".into()),
         old: "serving",

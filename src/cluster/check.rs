@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cluster::families::Family;
 use crate::cluster::member::AddressKind;
 use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, RedisProbe};
 use crate::cluster::trust::{Tls, Trust};
@@ -13,12 +14,24 @@ pub struct Check {
     pub probe: Probe,
     /// Which address of the member is probed; `None` is the one that the pool answers.
     pub address: Option<AddressKind>,
+    pub family: CheckedFamily,
     /// From the start of one probe to the start of the next, before jitter. 100 ms to 1 day. Of a
     /// push, when it expires.
     pub every: Duration,
     /// A probe without a verdict after this long has failed. Shorter than `every`; zero of a push.
     pub timeout: Duration,
     pub thresholds: Thresholds,
+}
+
+/// `family:` of a check: where a member is probed that has addresses of both families. One with a
+/// single family is probed in that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CheckedFamily {
+    /// In one, and the verdict counts for both.
+    Only(Family),
+    /// In each, and each verdict counts for its family.
+    #[default]
+    Each,
 }
 
 /// What is asked of the member. The address comes from the member itself.
@@ -64,6 +77,11 @@ impl Probe {
             Probe::Grpc(_) => "grpc",
             Probe::Push(_) => "push",
         }
+    }
+
+    /// Whether it is sent to an address. A command and a report say something of the whole node.
+    pub fn has_a_family(&self) -> bool {
+        !matches!(self, Probe::Exec(_) | Probe::Push(_))
     }
 
     /// Whether the node says how much it can take.

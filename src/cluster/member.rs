@@ -11,6 +11,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::cluster::families::Family;
 use crate::cluster::node::{Node, NodeName, Role};
 
 /// `address:` of a pool: which of a node's addresses is answered and probed.
@@ -49,12 +50,17 @@ impl Addresses {
         self.v6
     }
 
-    /// Where probes go: IPv4 if the node has it.
-    pub fn probed(&self) -> IpAddr {
-        match (self.v4, self.v6) {
-            (Some(v4), _) => IpAddr::V4(v4),
-            (None, Some(v6)) => IpAddr::V6(v6),
-            (None, None) => unreachable!("Addresses::of refuses a node without an address"),
+    pub fn are_of_both_families(&self) -> bool {
+        self.v4.is_some() && self.v6.is_some()
+    }
+
+    /// Where probes go: to the address of that family if there is one, and without a wish to IPv4
+    /// if there is one.
+    pub fn probed(&self, family: Option<Family>) -> IpAddr {
+        match (self.v4, self.v6, family) {
+            (_, Some(v6), Some(Family::V6)) | (None, Some(v6), _) => IpAddr::V6(v6),
+            (Some(v4), _, _) => IpAddr::V4(v4),
+            (None, None, _) => unreachable!("Addresses::of refuses a node without an address"),
         }
     }
 }
@@ -63,17 +69,17 @@ impl Addresses {
 /// answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
-    public: Option<IpAddr>,
-    private: Option<IpAddr>,
+    public: Option<Addresses>,
+    private: Option<Addresses>,
 }
 
 impl Reach {
     pub fn of(node: &Node) -> Reach {
-        let probed = |kind| Addresses::of(node, kind).map(|addresses| addresses.probed());
-        Reach { public: probed(AddressKind::Public), private: probed(AddressKind::Private) }
+        let of = |kind| Addresses::of(node, kind);
+        Reach { public: of(AddressKind::Public), private: of(AddressKind::Private) }
     }
 
-    pub fn get(&self, kind: AddressKind) -> Option<IpAddr> {
+    pub fn get(&self, kind: AddressKind) -> Option<Addresses> {
         match kind {
             AddressKind::Public => self.public,
             AddressKind::Private => self.private,

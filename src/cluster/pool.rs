@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::cluster::check::Check;
+use crate::cluster::check::{Check, CheckedFamily};
 use crate::cluster::checks::Checks;
 use crate::cluster::failover::Tiers;
-use crate::cluster::families::Families;
+use crate::cluster::families::{Families, Family};
 use crate::cluster::member::{Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{NodeName, Role};
@@ -31,8 +31,8 @@ pub struct Pool {
     /// Fewer serving members than this, where tiers are written in each of them, and `when_short`
     /// decides. At least 1.
     pub min_serving: usize,
-    /// The least of each family, where they are counted apart; `min_serving` is the larger one.
-    /// Never of `failover`.
+    /// The least of each family, where it is written; `min_serving` is the larger one then. Never
+    /// of `failover`.
     pub families: Option<Families<usize>>,
     pub when_short: WhenShort,
     /// Decide the rotation.
@@ -49,6 +49,53 @@ impl Pool {
     /// Whether more than one member may be answered at a time, so that they have parts.
     pub fn answers_several(&self) -> bool {
         self.order != Order::Failover || self.tiers.are_written()
+    }
+
+    /// Whether a member that has both families has a verdict for each of them. Then every such
+    /// member has, and each verdict is of one family.
+    pub fn judges_apart(&self) -> bool {
+        self.membership.iter().any(|member| self.has_two_verdicts(&member))
+    }
+
+    pub fn has_two_verdicts(&self, member: &MemberView<'_>) -> bool {
+        self.checks.list().iter().any(|of| member.is_probed_in_each(&of.check))
+    }
+
+    /// For which families it is decided who is answered.
+    pub fn decisions(&self) -> &'static [Option<Family>] {
+        match self.families.is_some() || self.judges_apart() {
+            true => Family::APART,
+            false => Family::TOGETHER,
+        }
+    }
+
+    /// For which families the members have verdicts of their own.
+    pub fn verdicts(&self) -> &'static [Option<Family>] {
+        if self.judges_apart() { Family::APART } else { Family::TOGETHER }
+    }
+
+    /// With fewer serving members `when_short` decides: so many of a family as are written for it,
+    /// or `min_serving`, as far as so many have an address of it.
+    pub fn least(&self, family: Option<Family>) -> usize {
+        match (family, &self.families) {
+            (Some(family), Some(least)) => *least.get(family),
+            (Some(_), None) => self.min_serving.min(self.count(family)),
+            (None, _) => self.min_serving,
+        }
+    }
+
+    /// How many members have an address of the family.
+    pub fn count(&self, family: Option<Family>) -> usize {
+        let Some(family) = family else { return self.membership.len() };
+        self.membership.iter().filter(|member| family.is_of(member.addresses)).count()
+    }
+
+    /// Whether that member has an address of the family.
+    pub fn is_in(&self, member: usize, family: Option<Family>) -> bool {
+        let is_of = |family: Family| {
+            self.membership.get(member).is_some_and(|of| family.is_of(of.addresses))
+        };
+        family.is_none_or(is_of)
     }
 
     /// Those that decide, and the deep one last.
@@ -166,10 +213,31 @@ pub struct MemberView<'a> {
 }
 
 impl MemberView<'_> {
-    /// Where a check of the pool probes it. The configuration knows that it has the address.
-    pub fn probed(&self, check: &Check) -> IpAddr {
-        let asked_for = check.address.and_then(|kind| self.reach.get(kind));
-        asked_for.unwrap_or_else(|| self.addresses.probed())
+    /// Where a check of the pool probes it, for the verdict of a family or of both. The
+    /// configuration knows that it has the address.
+    pub fn probed(&self, check: &Check, family: Option<Family>) -> IpAddr {
+        self.reached(check).probed(match check.family {
+            CheckedFamily::Only(family) => Some(family),
+            CheckedFamily::Each => family.filter(|_| self.is_probed_in_each(check)),
+        })
+    }
+
+    /// Whether that check gives it a verdict for each family: it is answered in both, and reached
+    /// in both.
+    pub fn is_probed_in_each(&self, check: &Check) -> bool {
+        check.family == CheckedFamily::Each
+            && check.probe.has_a_family()
+            && self.addresses.are_of_both_families()
+            && self.reached(check).are_of_both_families()
+    }
+
+    /// The only one, or IPv4.
+    pub fn first_family(&self) -> Family {
+        if self.addresses.v4().is_some() { Family::V4 } else { Family::V6 }
+    }
+
+    fn reached(&self, check: &Check) -> Addresses {
+        check.address.and_then(|kind| self.reach.get(kind)).unwrap_or(*self.addresses)
     }
 }
 

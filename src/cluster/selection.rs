@@ -7,8 +7,16 @@
 //! | `min_serving` or more in a tier | failover with tiers | those of one tier, see [`failover`] |
 //! | fewer | any | what `when_short` says; of that, failover takes the first, or the first tier |
 //!
-//! A pool that counts its address families apart is decided once for each of them, by the members
-//! that have an address of it.
+//! A pool that is decided for each address family (see [`crate::cluster::families`]) is so by the
+//! members that have an address of it, and by their verdicts of that family.
+//!
+//! | of a family nobody serves, but the pool has enough in both together | answered |
+//! |---|---|
+//! | nobody has an address of it, or serves in the other | NODATA: clients take the other |
+//! | some serve in the other family | what `when_short` says, of those |
+//!
+//! Where `min_serving` is written for each family, that alone decides. A fallback pool that has no
+//! address of a family does not stand in for it: all are answered then.
 //!
 //! Of what `all` and `last_known` say, only those are taken that the operator holds back least: a
 //! drained member is answered when nobody else is left, and one that is forced down when not even
@@ -17,7 +25,7 @@
 //! Pure: the same pools and standings give the same selection on every server.
 
 use crate::cluster::failover;
-use crate::cluster::families::{self, Families, Family};
+use crate::cluster::families::{Families, Family};
 use crate::cluster::operator::Withheld;
 use crate::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use crate::cluster::standing::Standing;
@@ -72,7 +80,7 @@ pub enum Cause {
     Short { serving: usize, rule: WhenShort },
 }
 
-/// Standing and memory of one pool.
+/// Standing and memory of one pool, in both address families or in IPv4.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolHealth {
     /// One for each member, in the pool's order.
@@ -86,52 +94,68 @@ pub struct PoolHealth {
     pub last_enough: Families<Vec<usize>>,
     /// The tier that has been answered so far, of a pool that stays with it.
     pub in_charge: Option<usize>,
+    /// That of IPv6, where members have verdicts of their own for it.
+    pub v6: Option<Box<PoolHealth>>,
 }
 
 /// `health` has one entry for each of `pools`.
 pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
-    let apart = pools[id.index()].families.is_some();
-    let family = |family| decide(pools, health, id, family);
-    match apart {
-        false => family(None),
-        true => {
-            let v6 = Some(Box::new(family(Some(Family::V6))));
-            Selection { v6, ..family(Some(Family::V4)) }
-        }
+    let decide = |family| decide(pools, health, id, family);
+    match pools[id.index()].decisions() {
+        [v4, v6] => Selection { v6: Some(Box::new(decide(*v6))), ..decide(*v4) },
+        _ => decide(None),
     }
 }
 
 /// For all members, or for those of a family.
 fn decide(pools: &[Pool], health: &[PoolHealth], id: PoolId, family: Option<Family>) -> Selection {
     let pool = &pools[id.index()];
-    let own = &health[id.index()];
+    let own = health[id.index()].in_family(family);
     let of = |members| match family {
         Some(family) => family.of(pool, members),
         None => members,
     };
     let serving = of(serving(&own.standings));
-    let is_enough = match (family, &pool.families) {
-        (Some(family), Some(least)) => families::is_enough(least, family, &serving),
-        _ => is_enough(pool, &serving),
+    let alive = alive(pool, &health[id.index()], family);
+    let is_enough = match &alive {
+        Some(alive) => serving.len() >= pool.min_serving.min(alive.len()),
+        None => is_enough(pool, family, &serving),
     };
     if is_enough {
-        let members = ordered(pool, serving, own.in_charge);
+        let members = ordered(pool, family, serving, own.in_charge);
         let share = |member: &usize| own.shares.get(*member).copied().unwrap_or(Share::FULL);
         let shares = members.iter().map(share).collect();
         return Selection { pool: id, members, shares, cause: Cause::Enough, v6: None };
     }
     let cause = Cause::Short { serving: serving.len(), rule: pool.when_short };
-    let all = || own.least_withheld(of((0..own.standings.len()).collect()));
+    let everyone = || (0..own.standings.len()).collect();
+    let all = || own.least_withheld(alive.clone().unwrap_or_else(|| of(everyone())));
     let members = match pool.when_short {
         WhenShort::All => all(),
         WhenShort::LastKnown => own.last_known(family).unwrap_or_else(all),
         WhenShort::None => vec![],
         WhenShort::Pool(fallback) => {
-            return select(pools, health, fallback).stand_in(family, cause);
+            let stand_in = select(pools, health, fallback).stand_in(family, cause);
+            if family.is_none() || pools[stand_in.pool.index()].count(family) > 0 {
+                return stand_in;
+            }
+            all()
         }
     };
-    let members = ordered(pool, members, own.in_charge);
+    let members = ordered(pool, family, members, own.in_charge);
     Selection { pool: id, shares: vec![Share::FULL; members.len()], members, cause, v6: None }
+}
+
+/// Of a pool that has enough in both families together: who has an address of this one and serves
+/// in either. `None` where each family is counted by itself, and where all are one.
+fn alive(pool: &Pool, health: &PoolHealth, family: Option<Family>) -> Option<Vec<usize>> {
+    let family = family.filter(|_| pool.families.is_none())?;
+    let mut alive = serving(&health.standings);
+    let v6 = health.v6.as_deref().map(|v6| serving(&v6.standings));
+    alive.extend(v6.into_iter().flatten());
+    alive.sort_unstable();
+    alive.dedup();
+    is_enough(pool, None, &alive).then(|| family.of(pool, alive))
 }
 
 impl Selection {
@@ -158,6 +182,12 @@ impl Selection {
         self.each().any(|selection| selection.pool == pool && is_in(&selection.members))
     }
 
+    /// The same in the answers of one family.
+    pub fn has_in(&self, family: Family, pool: PoolId, member: usize) -> bool {
+        let of = self.of(family);
+        of.pool == pool && of.members.binary_search(&member).is_ok()
+    }
+
     /// Of a fallback pool: all of it, or what a family gets.
     fn stand_in(self, family: Option<Family>, cause: Cause) -> Selection {
         let v6 = self.v6.map(|v6| Selection { cause, ..*v6 });
@@ -169,15 +199,13 @@ impl Selection {
     }
 }
 
-/// Whether so many serve that `when_short` has nothing to say.
-pub fn is_enough(pool: &Pool, serving: &[usize]) -> bool {
-    if let Some(least) = &pool.families {
-        let of = |family: Family| family.of(pool, serving.to_vec());
-        return Family::ALL.iter().all(|&f| families::is_enough(least, f, &of(f)));
-    }
-    match pool.tiers.are_written() {
-        true => failover::tier(pool, serving, None).is_some(),
-        false => serving.len() >= pool.min_serving,
+/// Whether so many serve that `when_short` has nothing to say. Of a family, `serving` are members
+/// that have an address of it.
+pub fn is_enough(pool: &Pool, family: Option<Family>, serving: &[usize]) -> bool {
+    let least = pool.least(family);
+    match pool.tiers.are_written() && least > 0 {
+        true => failover::tier(pool, family, serving, None).is_some(),
+        false => serving.len() >= least,
     }
 }
 
@@ -191,12 +219,18 @@ impl PoolHealth {
             last_enough: Families { v4: all.clone(), v6: all },
             standings,
             in_charge: None,
+            v6: None,
         }
+    }
+
+    fn in_family(&self, family: Option<Family>) -> &PoolHealth {
+        let v6 = self.v6.as_deref().filter(|_| family == Some(Family::V6));
+        v6.unwrap_or(self)
     }
 
     /// Those of the last time that there were enough, and whom nobody holds back.
     fn last_known(&self, family: Option<Family>) -> Option<Vec<usize>> {
-        let last = self.last_enough.get(family.unwrap_or(Family::V4));
+        let last = self.last_enough.of(family);
         let free = |index: &usize| self.withheld(*index) == Withheld::No;
         let known: Vec<usize> = last.iter().copied().filter(free).collect();
         (!known.is_empty()).then_some(known)
@@ -213,20 +247,20 @@ impl PoolHealth {
     }
 }
 
-/// Takes over what is to be remembered of these serving members, for each family that has enough.
-pub fn remember(pool: &Pool, serving: &[usize], last_enough: &mut Families<Vec<usize>>) {
-    let Some(least) = &pool.families else {
-        if is_enough(pool, serving) {
-            *last_enough = Families { v4: serving.to_vec(), v6: serving.to_vec() };
-        }
+/// Takes over what is to be remembered of these serving members, if they are enough. Of a family,
+/// they have an address of it.
+pub fn remember(
+    pool: &Pool,
+    family: Option<Family>,
+    serving: &[usize],
+    last_enough: &mut Families<Vec<usize>>,
+) {
+    if serving.is_empty() || !is_enough(pool, family, serving) {
         return;
-    };
-    let Families { v4, v6 } = last_enough;
-    for (family, last) in [(Family::V4, v4), (Family::V6, v6)] {
-        let serving = family.of(pool, serving.to_vec());
-        if families::is_enough(least, family, &serving) {
-            *last = serving;
-        }
+    }
+    *last_enough.of_mut(family) = serving.to_vec();
+    if family.is_none() {
+        last_enough.v6 = serving.to_vec();
     }
 }
 
@@ -236,9 +270,14 @@ pub fn serving(standings: &[Standing]) -> Vec<usize> {
     standings.iter().enumerate().filter(serves).map(|(index, _)| index).collect()
 }
 
-fn ordered(pool: &Pool, members: Vec<usize>, in_charge: Option<usize>) -> Vec<usize> {
+fn ordered(
+    pool: &Pool,
+    family: Option<Family>,
+    members: Vec<usize>,
+    in_charge: Option<usize>,
+) -> Vec<usize> {
     match pool.order {
         Order::Rotate | Order::Weighted | Order::Sticky => members,
-        Order::Failover => failover::answered(pool, members, in_charge),
+        Order::Failover => failover::answered(pool, family, members, in_charge),
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::clock::Moment;
+use crate::cluster::families::Family;
 use crate::cluster::pool::{Pool, PoolId};
 use crate::cluster::selection::{self, PoolHealth, Selection, Share, select};
 use crate::control::charge::{self, Taken};
 use crate::control::common;
 use crate::control::loaded::Loaded;
-use crate::control::roster::{MemberState, PoolState};
+use crate::control::member::MemberState;
+use crate::control::roster::PoolState;
 use crate::control::slow_start;
 use crate::pace;
 use crate::snapshot::PoolInput;
@@ -58,9 +60,12 @@ impl Answers {
             let (pool, state) = (&loaded.pools[index], &mut states[index]);
             pace::did(state.members.len());
             let step = slow_start::step(pool, state, now);
-            let serving = state.serving();
-            decided.taken.extend(charge::settle(pool, state, &serving).map(|taken| (index, taken)));
-            selection::remember(pool, &serving, &mut state.last_enough);
+            for &family in pool.decisions() {
+                let serving = state.serving(pool, family);
+                let taken = charge::settle(pool, family, state, &serving);
+                decided.taken.extend(taken.map(|taken| (index, taken)));
+                selection::remember(pool, family, &serving, &mut state.last_enough);
+            }
             put(&mut self.dues, index, due(pool, state, step));
             put(&mut self.health, index, health(pool, state));
         }
@@ -101,21 +106,38 @@ fn put<T: PartialEq>(list: &mut Vec<T>, index: usize, new: T) -> bool {
 
 /// `step` is when the part of one of its members grows next.
 fn due(pool: &Pool, state: &PoolState, step: Option<Moment>) -> Option<Moment> {
-    let holds = state.members.iter().filter_map(|member| member.falls.held_until());
-    let doubt = common::rule(pool).and_then(|rule| state.suspicion.due(&rule));
-    holds.chain(doubt).chain(step).min()
+    let verdicts = state.members.iter().flat_map(MemberState::verdicts);
+    let holds = verdicts.filter_map(|(_, verdict)| verdict.falls.held_until());
+    let rule = common::rule(pool);
+    let doubts = pool
+        .verdicts()
+        .iter()
+        .filter_map(|family| rule.as_ref().and_then(|rule| state.suspicion.of(*family).due(rule)));
+    holds.chain(doubts).chain(step).min()
 }
 
-fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
-    let members = || state.members.iter();
-    let shares = match pool.answers_several() {
-        true => members().map(MemberState::share).collect(),
-        // What one takes of the others' part is no news.
-        false => members().map(|_| Share::FULL).collect(),
+/// By what the pool is answered.
+pub fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
+    let of = |family: Option<Family>| {
+        let members = || state.members.iter();
+        let shares = match pool.answers_several() {
+            true => members().map(|member| member.of(family).share()).collect(),
+            // What one takes of the others' part is no news.
+            false => members().map(|_| Share::FULL).collect(),
+        };
+        PoolHealth {
+            standings: state.standings(family),
+            withheld: members().map(MemberState::withheld).collect(),
+            shares,
+            last_enough: state.last_enough.clone(),
+            in_charge: *state.in_charge.of(family),
+            v6: None,
+        }
     };
-    let withheld = members().map(MemberState::withheld).collect();
-    let (last_enough, in_charge) = (state.last_enough.clone(), state.in_charge);
-    PoolHealth { standings: state.standings(), withheld, shares, last_enough, in_charge }
+    match pool.verdicts() {
+        [v4, v6] => PoolHealth { v6: Some(Box::new(of(*v6))), ..of(*v4) },
+        _ => of(None),
+    }
 }
 
 /// Halved while a member of the pool, or of the one that stands in for it, is not settled: an

@@ -4,6 +4,7 @@
 //! the names of its nodes.
 
 use crate::cluster::failover;
+use crate::cluster::families::Family;
 use crate::cluster::pool::Pool;
 use crate::control::explain;
 use crate::control::roster::PoolState;
@@ -19,11 +20,21 @@ pub struct Taken {
 
 /// Lets the tier that is to be answered take charge, when these members serve. That a pool is
 /// answered for the first time is no change.
-pub fn settle(pool: &Pool, state: &mut PoolState, serving: &[usize]) -> Option<Taken> {
-    let before = state.in_charge;
-    state.in_charge = failover::charge(pool, serving, before);
-    let (old, new) = before.zip(state.in_charge).filter(|(old, new)| old != new)?;
-    let what = explain::charge(pool, old, new);
+pub fn settle(
+    pool: &Pool,
+    family: Option<Family>,
+    state: &mut PoolState,
+    serving: &[usize],
+) -> Option<Taken> {
+    let in_charge = state.in_charge.of_mut(family);
+    let before = *in_charge;
+    *in_charge = failover::charge(pool, family, serving, before);
+    let now = *in_charge;
+    if family.is_none() {
+        state.in_charge.v6 = now;
+    }
+    let (old, new) = before.zip(now).filter(|(old, new)| old != new)?;
+    let what = explain::charge(pool, family, old, new);
     Some(Taken { old: rank(old), new: rank(new), what })
 }
 
@@ -32,8 +43,9 @@ fn rank(tier: usize) -> &'static str {
 }
 
 /// The nodes of the tier in charge.
-pub fn nodes(pool: &Pool, state: &PoolState) -> Vec<String> {
-    let members = state.in_charge.map(|tier| pool.tiers.members(tier)).unwrap_or_default();
+pub fn nodes(pool: &Pool, state: &PoolState, family: Option<Family>) -> Vec<String> {
+    let members =
+        state.in_charge.of(family).map(|tier| pool.tiers.members(tier)).unwrap_or_default();
     members.filter_map(|index| Some(pool.membership.get(index)?.node.to_string())).collect()
 }
 

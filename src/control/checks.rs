@@ -108,6 +108,11 @@ impl Checked {
         changed.then_some(standing)
     }
 
+    /// Whether this machine cannot reach the member to ask it: then there is no verdict.
+    pub fn is_blind(&self) -> bool {
+        self.list.iter().any(|check| check.watched.is_blind)
+    }
+
     pub fn state(&self) -> State {
         match &self.list[..] {
             [only] => only.watched.state(),
@@ -227,7 +232,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::cluster::check::{Check, Thresholds};
+    use crate::cluster::check::{Check, CheckedFamily, Thresholds};
     use crate::cluster::checks::NamedCheck;
     use crate::health::probe::failure::Failure;
     use crate::health::probe::{Healthy, Said};
@@ -246,6 +251,7 @@ mod tests {
             check: Check {
                 probe: Probe::Tcp { port: 80 },
                 address: None,
+                family: CheckedFamily::default(),
                 every: Duration::from_secs(5),
                 timeout: Duration::from_secs(2),
                 thresholds: Thresholds { fall, rise: 1, forgive: 9 },

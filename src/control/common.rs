@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use crate::clock::Moment;
+use crate::cluster::families::Family;
+use crate::cluster::operator::InForce;
 use crate::cluster::pool::Pool;
 use crate::cluster::standing::{Standing, State};
 use crate::cluster::steadiness::ControlTarget;
+use crate::control::checks::Checked;
 use crate::control::controls;
 use crate::control::explain::{clock, span};
-use crate::control::roster::{MemberState, PoolState};
-use crate::control::suspicion::{Controls, Rule, Sight, Turn};
+use crate::control::member::{FamilyState, MemberState};
+use crate::control::roster::PoolState;
+use crate::control::suspicion::{Controls, Rule, Sight, Suspicion, Turn};
 use crate::health::{TargetId, beat};
 
 /// An answer that came in time has been observed by then.
@@ -39,23 +43,40 @@ pub fn rule(pool: &Pool) -> Option<Rule> {
     Some(Rule { longest, interval, patience })
 }
 
-/// Of a member whose fall clients would feel.
-pub fn sight(member: &MemberState) -> Option<Sight> {
-    let serves = member.operator.is_none() && member.standing() == Standing::Serving;
+/// Of a member whose fall clients would feel, in a family or in both.
+pub fn sight(verdict: &FamilyState, order: Option<&InForce>) -> Option<Sight> {
+    let serves = order.is_none() && verdict.standing(None) == Standing::Serving;
     serves.then(|| Sight {
-        falls: member.check.state().standing() == Standing::Out,
-        fails: member.check.fails(),
+        falls: verdict.check.state().standing() == Standing::Out,
+        fails: verdict.check.fails(),
     })
 }
 
+/// Of those with an address of the family. A verdict stands for itself here: that of a family which
+/// this machine cannot reach does not change.
+fn sights<'a>(
+    pool: &'a Pool,
+    family: Option<Family>,
+    state: &'a PoolState,
+) -> impl Iterator<Item = (Sight, &'a FamilyState)> {
+    let members = state.members.iter().enumerate();
+    let members = members.filter(move |(index, _)| pool.is_in(*index, family));
+    members.filter_map(move |(_, member)| {
+        let verdict = member.own(family);
+        Some((sight(verdict, member.operator.as_ref())?, verdict))
+    })
+}
+
+/// Looks at the verdicts of a family, or at those of both.
 pub fn judge(
     pool: &Pool,
+    family: Option<Family>,
     state: &mut PoolState,
     (say, targets): (Controls, &[ControlTarget]),
     now: Moment,
 ) -> Option<Told> {
     let Some(rule) = rule(pool) else {
-        let suspicion = std::mem::take(&mut state.suspicion);
+        let suspicion = std::mem::take(state.suspicion.of_mut(family));
         return suspicion.since().map(|_| Told {
             warning: false,
             what: "the last set is kept no longer: common_cause is off".into(),
@@ -64,47 +85,64 @@ pub fn judge(
         });
     };
     // Nearly always: nobody is about to fall, and nothing is to be counted.
-    if state.suspicion.since().is_none() && !state.members.iter().any(is_kept) {
+    let suspicion = state.suspicion.of(family);
+    if suspicion.since().is_none() && !state.members.iter().any(is_kept) {
         return None;
     }
-    let sights: Vec<Sight> = state.members.iter().filter_map(sight).collect();
-    if state.suspicion.is_to_decide(&rule, now) && (say == Controls::Awaited || is_awaited(state)) {
-        state.suspicion.wait(&rule, now);
+    let (was_kept, since) = (suspicion.asks_controls(), suspicion.since());
+    let is_to_decide = suspicion.is_to_decide(&rule, now);
+    if is_to_decide && (say == Controls::Awaited || is_awaited(pool, family, state)) {
+        state.suspicion.of_mut(family).wait(&rule, now);
         return None;
     }
-    let (was_kept, since) = (state.suspicion.asks_controls(), state.suspicion.since());
-    let turn = state.suspicion.judge(&rule, &sights, say, now)?;
-    let is_kept = state.suspicion.asks_controls();
+    let sights: Vec<Sight> = sights(pool, family, state).map(|(sight, _)| sight).collect();
+    let turn = state.suspicion.of_mut(family).judge(&rule, &sights, say, now)?;
+    let is_kept = state.suspicion.of(family).asks_controls();
     let for_long = since.map(|since| now.duration_since(since).as_secs_f64());
     Some(Told {
         warning: is_kept,
-        what: words(turn, &rule, targets, for_long.unwrap_or_default(), state, now),
+        what: {
+            let until = state.suspicion.of(family).until(&rule);
+            of_family(
+                family,
+                &words(turn, &rule, targets, for_long.unwrap_or_default(), until, now),
+            )
+        },
         turn: (was_kept != is_kept).then_some(is_kept),
         asked: match turn {
-            Turn::Kept { .. } | Turn::Again => ask(state),
+            Turn::Kept { .. } | Turn::Again => ask(pool, family, state),
             Turn::CutOff | Turn::Answered | Turn::Believed(_) | Turn::TooLong => vec![],
         },
     })
 }
 
 /// Whether one that fails has not been heard since it was asked: what it said before is no answer.
-fn is_awaited(state: &PoolState) -> bool {
-    let mut failing = state.members.iter().filter(|member| fails(member));
-    failing.any(|member| member.check.is_awaited())
+fn is_awaited(pool: &Pool, family: Option<Family>, state: &PoolState) -> bool {
+    let mut failing = sights(pool, family, state).filter(|(sight, _)| sight.fails);
+    failing.any(|(_, verdict)| verdict.check.is_awaited())
 }
 
 /// Those who fail are to be asked.
-fn ask(state: &mut PoolState) -> Vec<TargetId> {
-    let failing = state.members.iter_mut().filter(|member| fails(member));
-    let asked = failing.flat_map(|member| {
-        member.check.ask();
-        member.check.targets()
-    });
-    asked.collect()
+fn ask(pool: &Pool, family: Option<Family>, state: &mut PoolState) -> Vec<TargetId> {
+    let mut asked = vec![];
+    for (index, member) in state.members.iter_mut().enumerate() {
+        if !pool.is_in(index, family) {
+            continue;
+        }
+        member.each_verdict(|of, verdict, order| {
+            let is_meant = family.is_none() || of.is_none() || of == family;
+            if is_meant && sight(verdict, order).is_some_and(|sight| sight.fails) {
+                verdict.check.ask();
+                asked.extend(verdict.check.targets());
+            }
+        });
+    }
+    asked
 }
 
-fn fails(member: &MemberState) -> bool {
-    sight(member).is_some_and(|sight| sight.fails)
+/// `IPv6: …`
+fn of_family(family: Option<Family>, what: &str) -> String {
+    family.map_or(what.to_owned(), |family| format!("{}: {what}", family.as_str()))
 }
 
 fn words(
@@ -112,7 +150,7 @@ fn words(
     rule: &Rule,
     targets: &[ControlTarget],
     for_long: f64,
-    state: &PoolState,
+    until: Option<Moment>,
     now: Moment,
 ) -> String {
     match turn {
@@ -121,7 +159,7 @@ fn words(
              while they are asked again"
         ),
         Turn::CutOff => {
-            let (none, until) = (controls::words(targets), state.suspicion.until(rule));
+            let none = controls::words(targets);
             let until = until.map(|until| clock(until, now)).unwrap_or_default();
             format!(
                 "they failed again, and no control target answers ({none}): this machine is \
@@ -148,10 +186,18 @@ fn words(
 
 /// Why a set is kept that health would not choose; nothing, while none is.
 pub fn kept(pool: &Pool, state: &PoolState, now: Moment) -> Option<String> {
-    let (rule, since) = (rule(pool)?, state.suspicion.since()?);
-    let until = clock(state.suspicion.until(&rule)?, now);
+    let of = |family: &Option<Family>| {
+        Some(of_family(*family, &kept_of(pool, state.suspicion.of(*family), now)?))
+    };
+    let kept: Vec<String> = pool.verdicts().iter().filter_map(of).collect();
+    (!kept.is_empty()).then(|| kept.join("; "))
+}
+
+fn kept_of(pool: &Pool, suspicion: &Suspicion, now: Moment) -> Option<String> {
+    let (rule, since) = (rule(pool)?, suspicion.since()?);
+    let until = clock(suspicion.until(&rule)?, now);
     let since = clock(since, now);
-    Some(match (state.suspicion.is_cut_off(), state.suspicion.asks_controls()) {
+    Some(match (suspicion.is_cut_off(), suspicion.asks_controls()) {
         (true, _) => format!(
             "no control target answers, this machine is cut off: the last set is kept since \
              {since}, until {until} at most"
@@ -166,11 +212,19 @@ pub fn kept(pool: &Pool, state: &PoolState, now: Moment) -> Option<String> {
 
 /// Whether its health would have it out, and it is in: it is about to fall, or kept.
 pub fn is_kept(member: &MemberState) -> bool {
-    sight(member).is_some_and(|sight| sight.falls)
+    member.verdicts().any(|(_, verdict)| is_kept_in(verdict, member.operator.as_ref()))
 }
 
-pub fn kept_member(member: &MemberState) -> String {
-    let check = &member.check;
+pub fn is_kept_in(verdict: &FamilyState, order: Option<&InForce>) -> bool {
+    sight(verdict, order).is_some_and(|sight| sight.falls)
+}
+
+/// Since when a set is kept, in whichever family.
+pub fn kept_since(pool: &Pool, state: &PoolState) -> Option<Moment> {
+    pool.verdicts().iter().filter_map(|family| state.suspicion.of(*family).since()).min()
+}
+
+pub fn kept_member(check: &Checked) -> String {
     match check.state() {
         State::Rising { count, of } => {
             let healthy = check.answer().unwrap_or_else(|| "healthy".into());

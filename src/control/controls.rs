@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cluster::check::{Check, Thresholds};
+use crate::cluster::check::{Check, CheckedFamily, Thresholds};
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
 use crate::cluster::steadiness::ControlTarget;
@@ -73,6 +73,7 @@ fn target(control: &ControlTarget, number: usize, numbers: &mut Numbers) -> Targ
         check: Check {
             probe: control.probe.clone(),
             address: None,
+            family: CheckedFamily::default(),
             every: EVERY,
             timeout: TIMEOUT,
             thresholds: Thresholds { fall: 1, rise: 1, forgive: 1 },

@@ -15,7 +15,8 @@ use crate::cluster::selection::{Cause, Selection, Share};
 use crate::cluster::standing::{Standing, State};
 use crate::control::checks::Checked;
 use crate::control::damping::Falls;
-use crate::control::roster::{MemberState, PoolState};
+use crate::control::member::FamilyState;
+use crate::control::roster::PoolState;
 use crate::control::watched::Watched;
 
 /// RFC 3339 in UTC, to the millisecond.
@@ -38,32 +39,65 @@ pub fn clock(at: Moment, now: Moment) -> String {
     at.strftime(form).to_string()
 }
 
-/// A member's standing changed.
-pub fn moved(pool: &Pool, standing: Standing, check: &Checked) -> String {
-    let (name, cause) = (&pool.name, check.cause());
+/// A member's standing changed, in a family or in all that it has.
+pub fn moved(pool: &Pool, family: Option<Family>, standing: Standing, cause: &str) -> String {
+    let (name, which) = (&pool.name, which(family));
     match standing {
         // Whether it is answered is another question.
-        Standing::Serving if pool.stay => format!("serves again in {name}: {cause}"),
-        Standing::Serving => format!("back in the answers of {name}: {cause}"),
-        Standing::Out => format!("out of the answers of {name}: {cause}"),
+        Standing::Serving if pool.stay => {
+            let over = family.map(|family| format!(" over {}", family.as_str()));
+            format!("serves again{} in {name}: {cause}", over.unwrap_or_default())
+        }
+        Standing::Serving => back(pool, family, cause),
+        Standing::Out => format!("out of the {which}answers of {name}: {cause}"),
+    }
+}
+
+pub fn back(pool: &Pool, family: Option<Family>, cause: &str) -> String {
+    format!("back in the {}answers of {}: {cause}", which(family), pool.name)
+}
+
+/// `IPv6 `, of `the IPv6 answers`.
+fn which(family: Option<Family>) -> String {
+    family.map(|family| format!("{} ", family.as_str())).unwrap_or_default()
+}
+
+/// `IPv4: connection refused (3/3); IPv6: no answer within 2 s (3/3)`, or what is true of both.
+pub fn of_both(v4: &str, v6: &str) -> String {
+    match v4 == v6 {
+        true => v4.to_owned(),
+        false => format!("{}: {v4}; {}: {v6}", Family::V4.as_str(), Family::V6.as_str()),
     }
 }
 
 /// The same of a member for which the operator's word counts.
-pub fn moved_under(order: &InForce, standing: Standing, check: &Checked) -> String {
+pub fn moved_under(
+    order: &InForce,
+    family: Option<Family>,
+    standing: Standing,
+    check: &Checked,
+) -> String {
     let health = match standing {
         Standing::Serving => "would serve again",
         Standing::Out => "would be out",
     };
-    format!("{health} by its health: {}; it stays {}", check.cause(), order.state())
+    let health = format!("{health} by its {}health", which(family));
+    format!("{health}: {}; it stays {}", check.cause(), order.state())
 }
 
 /// The same of a member that is held out whatever its health says.
-pub fn moved_while_held(standing: Standing, check: &Checked, until: Moment, now: Moment) -> String {
+pub fn moved_while_held(
+    family: Option<Family>,
+    standing: Standing,
+    check: &Checked,
+    until: Moment,
+    now: Moment,
+) -> String {
     let (cause, until) = (check.cause(), clock(until, now));
+    let over = family.map(|family| format!(" over {}", family.as_str())).unwrap_or_default();
     match standing {
-        Standing::Serving => format!("is well again: {cause}; it is held out until {until}"),
-        Standing::Out => format!("is not well again: {cause}; it is held out until {until}"),
+        Standing::Serving => format!("is well again{over}: {cause}; it is held out until {until}"),
+        Standing::Out => format!("is not well again{over}: {cause}; it is held out until {until}"),
     }
 }
 
@@ -75,10 +109,10 @@ pub fn hold(pool: &Pool, falls: &Falls, now: Moment) -> Option<String> {
 }
 
 /// What a member takes that returned.
-fn start(pool: &Pool, member: &MemberState, now: Moment) -> Option<String> {
-    let (since, over) = (member.comeback.since()?, pool.steadiness.slow_start?);
+fn start(pool: &Pool, verdict: &FamilyState, now: Moment) -> Option<String> {
+    let (since, over) = (verdict.comeback.since()?, pool.steadiness.slow_start?);
     let full = clock(since.checked_add(over)?, now);
-    let share = member.comeback.share().get();
+    let share = verdict.comeback.share().get();
     Some(format!("; starts slowly: {share} % of its part, all of it from {full}"))
 }
 
@@ -106,15 +140,16 @@ pub fn deep_moved(standing: Standing, deep: &Watched) -> String {
 
 /// Who is answered for a pool, and why.
 pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &PoolState) -> String {
-    let Some(least) = &pool.families else {
-        return decided(pools, pool, selection, state, (None, pool.min_serving));
-    };
+    let families = pool.decisions().iter().copied().flatten();
     let of_family = |family: Family| {
-        let (selection, least) = (selection.of(family), *least.get(family));
-        let what = decided(pools, pool, selection, state, (Some(family), least));
+        let what = decided(pools, pool, selection.of(family), state, Some(family));
         format!("{}: {what}", family.as_str())
     };
-    Family::ALL.map(of_family).join("; ")
+    let each: Vec<String> = families.map(of_family).collect();
+    match each.is_empty() {
+        true => decided(pools, pool, selection, state, None),
+        false => each.join("; "),
+    }
 }
 
 /// The same of one family, or of all members.
@@ -123,18 +158,18 @@ fn decided(
     pool: &Pool,
     selection: &Selection,
     state: &PoolState,
-    (family, least): (Option<Family>, usize),
+    family: Option<Family>,
 ) -> String {
     let members = (0..state.members.len()).collect();
     let members = match family {
         Some(family) => family.of(pool, members),
         None => members,
     };
-    let of = members.len();
+    let (of, least) = (members.len(), pool.least(family));
     let Cause::Short { serving, rule } = selection.cause else {
-        return enough(pool, selection, state, &members);
+        return enough(pool, family, selection, state, of);
     };
-    let last_enough = state.last_enough.get(family.unwrap_or(Family::V4));
+    let last_enough = state.last_enough.of(family);
     let done = match rule {
         WhenShort::All if pool.order == Order::Failover => first(pool, selection, "all"),
         WhenShort::All => all(state, selection, &members),
@@ -146,6 +181,12 @@ fn decided(
             (when_short: last_known)"
             .to_owned(),
         WhenShort::None => "nobody is answered (when_short: none)".to_owned(),
+        WhenShort::Pool(fallback)
+            if selection.pool != fallback && is_own(pools, pool, selection) =>
+        {
+            let name = pools.get(fallback.index()).map_or("?", |pool| pool.name.as_str());
+            format!("all members are answered, as pool {name} has no such address (when_short)")
+        }
         WhenShort::Pool(_) => {
             let name = pools.get(selection.pool.index()).map_or("?", |pool| pool.name.as_str());
             format!("pool {name} stands in (when_short)")
@@ -174,14 +215,24 @@ fn all(state: &PoolState, selection: &Selection, members: &[usize]) -> String {
     "all members are answered (when_short: all)".to_owned()
 }
 
-fn enough(pool: &Pool, selection: &Selection, state: &PoolState, members: &[usize]) -> String {
+/// Whether a pool answers its own members.
+fn is_own(pools: &[Pool], pool: &Pool, selection: &Selection) -> bool {
+    pools.get(selection.pool.index()).is_some_and(|of| of.name == pool.name)
+}
+
+/// `of` is how many members have an address of the family.
+fn enough(
+    pool: &Pool,
+    family: Option<Family>,
+    selection: &Selection,
+    state: &PoolState,
+    of: usize,
+) -> String {
     if let (Order::Failover, Some(&first)) = (pool.order, selection.members.first()) {
-        return failed_over(pool, first, state);
+        return failed_over(pool, family, first, state);
     }
-    // Both ascend.
-    let is_one = |index: &&usize| members.binary_search(index).is_ok();
-    let serving = state.serving().iter().filter(is_one).count();
-    match members.len() {
+    let serving = state.serving(pool, family).len();
+    match of {
         0 => "no member has an address".into(),
         1 => "its only member serves".into(),
         of if serving == of => format!("all {of} serve"),
@@ -190,10 +241,10 @@ fn enough(pool: &Pool, selection: &Selection, state: &PoolState, members: &[usiz
 }
 
 /// Which tier of a failover pool is answered; `first` is the first member of the answer.
-fn failed_over(pool: &Pool, first: usize, state: &PoolState) -> String {
-    let serving = state.serving();
+fn failed_over(pool: &Pool, family: Option<Family>, first: usize, state: &PoolState) -> String {
+    let serving = state.serving(pool, family);
     let tier = pool.tiers.of_member(first);
-    let returned = failover::tier(pool, &serving, None).filter(|first| *first < tier);
+    let returned = failover::tier(pool, family, &serving, None).filter(|first| *first < tier);
     if let Some(returned) = returned {
         let (one, other) = (name(pool, tier), name(pool, returned));
         return format!("{one} is answered: it stays in charge, though {other} serves again");
@@ -204,14 +255,15 @@ fn failed_over(pool: &Pool, first: usize, state: &PoolState) -> String {
     }
     let members = pool.tiers.members(tier);
     let here = serving.iter().filter(|member| members.contains(member)).count();
-    let of = members.len();
+    let of = members.filter(|member| pool.is_in(*member, family)).count();
     format!("{one} is answered: {here} of {of} serve")
 }
 
 /// Another tier took charge of a pool with `stay`.
-pub fn charge(pool: &Pool, old: usize, new: usize) -> String {
+pub fn charge(pool: &Pool, family: Option<Family>, old: usize, new: usize) -> String {
     let (old, new) = (name(pool, old), name(pool, new));
-    format!("{new} takes charge from {old}, and stays")
+    let of = family.map(|family| format!(" of the {} answers", family.as_str()));
+    format!("{new} takes charge{} from {old}, and stays", of.unwrap_or_default())
 }
 
 /// A tier in the operator's words: its only member, or its number.
@@ -276,8 +328,8 @@ pub fn ordered_member(
 }
 
 /// What a member takes that says how loaded it is.
-fn load(pool: &Pool, member: &MemberState) -> Option<String> {
-    let share = Some(member.load()).filter(|share| *share != Share::FULL)?;
+fn load(pool: &Pool, verdict: &FamilyState) -> Option<String> {
+    let share = Some(verdict.load()).filter(|share| *share != Share::FULL)?;
     pool.answers_several()
         .then(|| format!("; takes {} % of its part, by what it says of its load", share.get()))
 }
@@ -285,24 +337,24 @@ fn load(pool: &Pool, member: &MemberState) -> Option<String> {
 /// Why a member is answered or not. `shortage` is what [`answered`] says, while the pool is short.
 pub fn member(
     pool: &Pool,
-    member: &MemberState,
+    verdict: &FamilyState,
     in_answers: bool,
     shortage: Option<&str>,
     now: Moment,
 ) -> String {
-    let health = match (member.check.standing(), hold(pool, &member.falls, now)) {
-        (_, None) => health(&member.check, now),
-        (Standing::Out, Some(hold)) => format!("{}; {hold}", health(&member.check, now)),
+    let health = match (verdict.check.standing(), hold(pool, &verdict.falls, now)) {
+        (_, None) => health(&verdict.check, now),
+        (Standing::Out, Some(hold)) => format!("{}; {hold}", health(&verdict.check, now)),
         (Standing::Serving, Some(hold)) => {
-            let health = member.check.answer().unwrap_or_else(|| "healthy".into());
+            let health = verdict.check.answer().unwrap_or_else(|| "healthy".into());
             format!("{hold}; its check passes: {health}")
         }
     };
     let health = health
-        + &start(pool, member, now).unwrap_or_default()
-        + &held_up(&member.check, now).unwrap_or_default();
-    match (member.standing(), in_answers, shortage) {
-        (Standing::Serving, true, None) => health + &load(pool, member).unwrap_or_default(),
+        + &start(pool, verdict, now).unwrap_or_default()
+        + &held_up(&verdict.check, now).unwrap_or_default();
+    match (verdict.standing(None), in_answers, shortage) {
+        (Standing::Serving, true, None) => health + &load(pool, verdict).unwrap_or_default(),
         (Standing::Serving, true, Some(_)) | (Standing::Out, false, _) => health,
         (Standing::Serving, false, None) => format!("{health}; in reserve, another is answered"),
         (Standing::Serving, false, Some(shortage)) => format!("{health}; not answered: {shortage}"),

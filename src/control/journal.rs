@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::clock::Moment;
+use crate::cluster::families::Family;
 use crate::cluster::hook::Scope;
 use crate::cluster::pool::Pool;
 use crate::cluster::visible::visible_line;
 use crate::control::explain;
-use crate::control::moves::Move;
+use crate::control::moves::{MemberTurn, Move};
 use crate::control::status::Change;
 use crate::control::turns::Turn;
 
@@ -44,11 +45,12 @@ impl Journal {
     pub fn moved(&mut self, pool: &Pool, moves: Vec<Move>, now: Moment) {
         for Move { node, what, turn } in moves {
             self.note(false, format!("{node} {what}"));
-            self.turns.extend(turn.map(|(standing, cause)| Turn {
+            self.turns.extend(turn.map(|MemberTurn { standing, family, cause }| Turn {
                 at: now.wall(),
                 scope: Scope::Node,
                 pool: pool.name.to_string(),
                 node: Some(node.to_string()),
+                family: family.map(Family::key),
                 old: standing.other().as_str(),
                 new: standing.as_str(),
                 cause,
@@ -78,6 +80,7 @@ impl Journal {
             scope: Scope::Pool,
             pool: pool.name.to_string(),
             node: None,
+            family: None,
             old,
             new,
             cause: what.clone(),

@@ -9,6 +9,7 @@
 //! | [`charge`] | decides: which tier of a pool stays in charge |
 //! | [`watched`] | decides: one target's part of it |
 //! | [`checks`] | decides: one verdict of a member's checks |
+//! | [`member`] | decides: a member's standing, by its verdicts and the operator |
 //! | [`moves`] | decides: which changes of standing clients feel |
 //! | [`damping`] | decides: how long a member that falls often is held out |
 //! | [`slow_start`] | decides: what part of the answers a member has that returned |
@@ -21,7 +22,7 @@
 //! | [`orders`] | decides: what the operator's orders make of the members |
 //! | [`store`] | does: what a restart remembers |
 //! | [`overrides`], [`recorder`] | does: the operator's orders on the disk, before they count |
-//! | [`report`], [`explain`] | decides: what is told, and in which words |
+//! | [`report`], [`member_report`], [`explain`] | decides: what is told, and in which words |
 //! | [`board`] | decides: which part of it is brought up to date, and when |
 //! | [`journal`] | what happened, for log, page and hooks |
 //! | [`turns`] | changes of standing, on their way to the hooks |
@@ -44,6 +45,8 @@ pub mod explain;
 pub mod journal;
 pub mod load;
 pub mod loaded;
+pub mod member;
+pub mod member_report;
 pub mod moves;
 pub mod orders;
 pub mod overrides;

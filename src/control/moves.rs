@@ -8,15 +8,23 @@
 //! | falls, rises | is under an operator's order | nothing | its health |
 //! | falls | serves, but most fail: see [`crate::control::suspicion`] | nothing | of the pool |
 //! | | its hold is over, and it is well | it is back | back |
+//!
+//! A member with a verdict for each address family falls and rises in each. It is one event of the
+//! member when it serves in no family any more, or in one again; everything between is an event of
+//! a family, and names it. Both families that move at once are told in one sentence.
 
 use crate::clock::Moment;
+use crate::cluster::families::Family;
 use crate::cluster::node::NodeName;
+use crate::cluster::operator::InForce;
 use crate::cluster::pool::Pool;
 use crate::cluster::selection::is_enough;
 use crate::cluster::standing::Standing;
 use crate::control::common;
 use crate::control::explain;
-use crate::control::roster::{MemberState, PoolState};
+use crate::control::member::{FamilyState, MemberState};
+use crate::control::roster::PoolState;
+use crate::control::suspicion::Suspicion;
 
 /// What is to be told of one member.
 #[derive(Debug)]
@@ -24,25 +32,33 @@ pub struct Move {
     pub node: NodeName,
     /// One sentence.
     pub what: String,
-    /// The new standing and its cause, for the hooks.
-    pub turn: Option<(Standing, String)>,
+    /// For the hooks.
+    pub turn: Option<MemberTurn>,
+}
+
+/// The new standing of a member, or of it in a family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberTurn {
+    pub standing: Standing,
+    pub family: Option<Family>,
+    pub cause: String,
 }
 
 /// Takes over what the trackers say.
 pub fn take_over(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Move> {
     let mut moves = vec![];
-    let (rule, size) = (common::rule(pool), state.members.len());
     let PoolState { members, suspicion, .. } = state;
+    let is_apart = pool.judges_apart();
     for (member, state) in pool.membership.iter().zip(members) {
-        let changes = state.check.state().standing() != state.check.standing();
-        let sight = if changes { common::sight(state) } else { None };
-        let is_kept = sight.is_some_and(|sight| sight.falls && suspicion.keeps(&sight));
-        if !is_kept && let Some(standing) = state.check.settle() {
-            if let (Some(_), Some(rule), Standing::Out) = (sight, &rule, standing) {
-                suspicion.note_fall(rule, size, now);
+        let (did_serve, mut changes) = (state.is_healthy(), vec![]);
+        state.each_verdict(|family, verdict, order| {
+            let judged_in = is_apart.then(|| family.unwrap_or_else(|| member.first_family()));
+            let suspicion = suspicion.of_mut(judged_in);
+            if let Some(standing) = settle(pool, verdict, order, suspicion, now) {
+                changes.push(moved(pool, family, verdict, order, standing, now));
             }
-            moves.push(moved(pool, member.node, state, standing, now));
-        }
+        });
+        moves.extend(told(pool, member.node, state, did_serve, changes));
         if let Some(deep) = &mut state.deep
             && let Some(standing) = deep.settle()
         {
@@ -53,52 +69,117 @@ pub fn take_over(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Move> {
     moves
 }
 
+/// The new standing of a verdict, unless the suspicion keeps it.
+fn settle(
+    pool: &Pool,
+    verdict: &mut FamilyState,
+    order: Option<&InForce>,
+    suspicion: &mut Suspicion,
+    now: Moment,
+) -> Option<Standing> {
+    let changes = verdict.check.state().standing() != verdict.check.standing();
+    let sight = if changes { common::sight(verdict, order) } else { None };
+    if sight.is_some_and(|sight| sight.falls && suspicion.keeps(&sight)) {
+        return None;
+    }
+    let standing = verdict.check.settle()?;
+    if let (Some(_), Some(rule), Standing::Out) = (sight, common::rule(pool), standing) {
+        suspicion.note_fall(&rule, pool.membership.len(), now);
+    }
+    Some(standing)
+}
+
+/// What became of one verdict.
+struct Change {
+    family: Option<Family>,
+    standing: Standing,
+    what: String,
+    cause: String,
+    /// It counts: no hold is in its way.
+    is_turn: bool,
+}
+
 fn moved(
     pool: &Pool,
-    node: &NodeName,
-    state: &mut MemberState,
+    family: Option<Family>,
+    verdict: &mut FamilyState,
+    order: Option<&InForce>,
     standing: Standing,
     now: Moment,
-) -> Move {
-    let held = state.falls.held_until();
+) -> Change {
+    let held = verdict.falls.held_until();
     if standing == Standing::Out
         && held.is_none()
-        && state.operator.is_none()
+        && order.is_none()
         && let Some(rule) = &pool.steadiness.damping
     {
-        state.falls.fall(rule, now);
+        verdict.falls.fall(rule, now);
     }
-    let (what, cause) = match (&state.operator, held) {
+    let check = &verdict.check;
+    let (what, cause) = match (order, held) {
         (Some(order), _) => {
-            let what = explain::moved_under(order, standing, &state.check);
+            let what = explain::moved_under(order, family, standing, check);
             (what.clone(), what)
         }
         (None, Some(until)) => {
-            let what = explain::moved_while_held(standing, &state.check, until, now);
-            return Move { node: node.clone(), what, turn: None };
+            let what = explain::moved_while_held(family, standing, check, until, now);
+            (what.clone(), what)
         }
         (None, None) => {
-            let hold = explain::hold(pool, &state.falls, now);
-            let hold = hold.map(|hold| format!("; {hold}")).unwrap_or_default();
-            let (what, cause) = (explain::moved(pool, standing, &state.check), state.check.cause());
-            (what + &hold, cause + &hold)
+            let hold = explain::hold(pool, &verdict.falls, now);
+            let cause = check.cause() + &hold.map(|hold| format!("; {hold}")).unwrap_or_default();
+            (explain::moved(pool, family, standing, &cause), cause)
         }
     };
-    Move { node: node.clone(), what, turn: Some((standing, cause)) }
+    Change { family, standing, what, cause, is_turn: order.is_some() || held.is_none() }
+}
+
+/// `did_serve` is whether it was healthy before.
+fn told(
+    pool: &Pool,
+    node: &NodeName,
+    state: &MemberState,
+    did_serve: bool,
+    mut changes: Vec<Change>,
+) -> Vec<Move> {
+    let turned = state.is_healthy() != did_serve;
+    if let ([first, second], true, None) = (&changes[..], turned, &state.operator)
+        && first.is_turn
+        && second.is_turn
+    {
+        let cause = explain::of_both(&first.cause, &second.cause);
+        let what = explain::moved(pool, None, first.standing, &cause);
+        let standing = first.standing;
+        changes = vec![Change { family: None, standing, what, cause, is_turn: true }];
+    }
+    // That of the member is the last one.
+    let last = changes.iter().rposition(|change| change.is_turn).filter(|_| turned);
+    let of = |(index, change): (usize, Change)| {
+        let Change { family, standing, what, cause, is_turn } = change;
+        let family = family.filter(|_| last != Some(index));
+        let turn = is_turn.then_some(MemberTurn { standing, family, cause });
+        Move { node: node.clone(), what, turn }
+    };
+    changes.into_iter().enumerate().map(of).collect()
 }
 
 /// Ends the holds whose time is over, or that the pool does not want any more.
 pub fn end_holds(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Move> {
-    let members = pool.membership.iter().zip(&mut state.members);
-    let over = members.filter_map(|(member, state)| {
-        let is_over = match &pool.steadiness.damping {
-            Some(_) => state.falls.end(now),
-            None => std::mem::take(&mut state.falls).held_until().is_some(),
-        };
-        let is_back = is_over && is_well(state);
-        is_back.then(|| back(pool, member.node, state, "the hold is over"))
-    });
-    over.collect()
+    let mut moves = vec![];
+    for (member, state) in pool.membership.iter().zip(&mut state.members) {
+        let (did_serve, mut changes) = (state.is_healthy(), vec![]);
+        state.each_verdict(|family, verdict, order| {
+            let is_over = match &pool.steadiness.damping {
+                Some(_) => verdict.falls.end(now),
+                None => std::mem::take(&mut verdict.falls).held_until().is_some(),
+            };
+            if is_over && is_well(verdict, order) {
+                changes.push(back(pool, family, verdict, "the hold is over"));
+            }
+        });
+        moves.extend(told(pool, member.node, state, did_serve, changes));
+    }
+    moves
 }
 
 /// A pool is not made short by its damping: while too few serve, the holds of members that are
@@ -106,30 +187,38 @@ pub fn end_holds(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Move> {
 pub fn release_holds(pool: &Pool, state: &mut PoolState) -> Vec<Move> {
     let mut moves = vec![];
     // Nearly always: nobody is held.
-    if state.members.iter().all(|member| member.falls.held_until().is_none()) {
+    if !state.members.iter().any(MemberState::is_held) {
         return moves;
     }
-    loop {
-        if is_enough(pool, &state.serving()) {
-            return moves;
+    for &family in pool.decisions() {
+        while !is_enough(pool, family, &state.serving(pool, family)) {
+            let members = state.members.iter().enumerate();
+            let members = members.filter(|(index, _)| pool.is_in(*index, family));
+            let held = members.filter_map(|(index, state)| {
+                let verdict = state.of(family);
+                let is_well = is_well(verdict, state.operator.as_ref());
+                Some((verdict.falls.held_until().filter(|_| is_well)?, index))
+            });
+            let Some((_, index)) = held.min_by_key(|(until, _)| *until) else { break };
+            let Some(member) = pool.membership.get(index) else { break };
+            let state = &mut state.members[index];
+            let did_serve = state.is_healthy();
+            let (of, verdict) = state.of_mut(family);
+            verdict.falls.release();
+            let change = back(pool, of, verdict, "too few serve to hold it out any longer");
+            moves.extend(told(pool, member.node, state, did_serve, vec![change]));
         }
-        let members = pool.membership.iter().zip(&mut state.members);
-        let held = members.filter(|(_, state)| is_well(state));
-        let held =
-            held.filter_map(|(member, state)| Some((state.falls.held_until()?, member, state)));
-        let Some((_, member, state)) = held.min_by_key(|(until, ..)| *until) else { return moves };
-        state.falls.release();
-        moves.push(back(pool, member.node, state, "too few serve to hold it out any longer"));
     }
+    moves
 }
 
 /// It would serve, were it not for a hold.
-fn is_well(state: &MemberState) -> bool {
-    state.operator.is_none() && state.check.standing() == Standing::Serving
+fn is_well(verdict: &FamilyState, order: Option<&InForce>) -> bool {
+    order.is_none() && verdict.check.standing() == Standing::Serving
 }
 
-fn back(pool: &Pool, node: &NodeName, state: &MemberState, why: &str) -> Move {
-    let cause = format!("{why}; {}", state.check.cause());
-    let what = format!("back in the answers of {}: {cause}", pool.name);
-    Move { node: node.clone(), what, turn: Some((Standing::Serving, cause)) }
+fn back(pool: &Pool, family: Option<Family>, verdict: &FamilyState, why: &str) -> Change {
+    let cause = format!("{why}; {}", verdict.check.cause());
+    let what = explain::back(pool, family, &cause);
+    Change { family, standing: Standing::Serving, what, cause, is_turn: true }
 }

@@ -12,8 +12,9 @@ use crate::cluster::operator::{InForce, Order, Override, Target};
 use crate::cluster::pool::{MemberView, Pool};
 use crate::control::explain;
 use crate::control::loaded::Loaded;
+use crate::control::member::MemberState;
 use crate::control::request::{Request, RequestFault, fault};
-use crate::control::roster::{MemberState, PoolState};
+use crate::control::roster::PoolState;
 use crate::pace;
 
 /// Orders in force at a time.

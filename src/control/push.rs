@@ -149,7 +149,7 @@ impl Push {
     fn waiting<'a>(&self, pool: &'a Pool, state: &'a PoolState) -> Option<Vec<Waiting<'a>>> {
         let mut members = pool.membership.iter();
         let index = members.position(|member| member.node.as_str() == self.node)?;
-        let targets = state.members.get(index)?.targets();
+        let targets = state.members.get(index)?.first_targets();
         let waiting = checks(pool).zip(targets).filter_map(|((name, check), target)| {
             let Probe::Push(push) = &check.probe else { return None };
             Some((name, push, target))

@@ -8,23 +8,25 @@
 //! | new, in a pool where nobody goes on | unknown: it serves until its first probe |
 //!
 //! A deep check goes on when it is the same, and otherwise begins anew.
+//!
+//! A member with a verdict for each address family has two of each check that is probed in each,
+//! and one target of every other check, which counts in both verdicts.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::clock::Moment;
 use crate::cluster::check::Check;
-use crate::cluster::families::Families;
+use crate::cluster::checks::NamedCheck;
+use crate::cluster::families::{Families, Family};
 use crate::cluster::member::Addresses;
-use crate::cluster::operator::{InForce, Withheld};
 use crate::cluster::pool::{MemberView, Pool};
-use crate::cluster::selection::{self, Share};
+use crate::cluster::selection;
 use crate::cluster::standing::Standing;
 use crate::control::charge;
 use crate::control::checks::Checked;
-use crate::control::damping::Falls;
 use crate::control::load::Load;
-use crate::control::slow_start::Comeback;
-use crate::control::store::{KeptMember, KeptPool};
+use crate::control::member::{FamilyState, MemberState};
+use crate::control::store::{KeptMember, KeptPool, KeptVerdict};
 use crate::control::suspicion::Suspicion;
 use crate::control::watched::{Memory, Watched};
 use crate::health::TargetId;
@@ -38,22 +40,10 @@ pub struct PoolState {
     /// Members that served the last time that there were enough.
     pub last_enough: Families<Vec<usize>>,
     /// The tier that is answered, of a pool with `stay`.
-    pub in_charge: Option<usize>,
+    pub in_charge: Families<Option<usize>>,
     /// It was told that fewer than `min_serving` serve.
     pub short: Families<bool>,
-    pub suspicion: Suspicion,
-}
-
-#[derive(Debug)]
-pub struct MemberState {
-    /// Decide the rotation.
-    pub check: Checked,
-    /// Is shown.
-    pub deep: Option<Watched>,
-    /// The order of the operator that counts for it.
-    pub operator: Option<InForce>,
-    pub falls: Falls,
-    pub comeback: Comeback,
+    pub suspicion: Families<Suspicion>,
 }
 
 /// What is to be probed.
@@ -113,18 +103,19 @@ fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> Poo
     // Of several of one name the first counts.
     let members = kept.into_iter().flat_map(|kept| kept.members.iter().rev());
     let members: HashMap<&str, &KeptMember> = members.map(|m| (m.node.as_str(), m)).collect();
-    let of = |node: &str| members.get(node);
-    let memory = |node: &str| {
-        let member = of(node)?;
-        let standing = if member.serving { Standing::Serving } else { Standing::Out };
-        Some(Memory { standing, since: member.since })
-    };
+    let now = maker.now;
     let members = pool.membership.iter().map(|member| {
-        let node = member.node.as_str();
-        let mut state = maker.member(&member, pool, memory(node));
-        if let (Some(rule), Some(kept)) = (&pool.steadiness.damping, of(node)) {
-            state.falls = kept.falls.recalled(rule, maker.now);
-        }
+        let kept = members.get(member.node.as_str());
+        let kept = |family| kept.and_then(|kept| kept.memory(family));
+        let memory = |family| kept(family).map(|(memory, _)| memory);
+        let memory = Families { v4: memory(Family::V4), v6: memory(Family::V6) };
+        let mut state = maker.member(&member, pool, memory);
+        state.each_verdict(|family, state, _| {
+            let kept = kept(family.unwrap_or(Family::V4));
+            if let (Some(rule), Some((_, falls))) = (&pool.steadiness.damping, kept) {
+                state.falls = falls.recalled(rule, now);
+            }
+        });
         state
     });
     let members = members.collect();
@@ -135,13 +126,15 @@ fn recalled(pool: &Pool, kept: Option<&&KeptPool>, maker: &mut Maker<'_>) -> Poo
     };
     let last_enough =
         Families { v4: enough(|kept| &kept.last_enough), v6: enough(|kept| kept.last_enough6()) };
-    let in_charge = kept.and_then(|kept| charge::recall(pool, &kept.in_charge));
+    let in_charge = |of: fn(&KeptPool) -> &Vec<String>| charge::recall(pool, of(kept?));
+    let in_charge =
+        Families { v4: in_charge(|kept| &kept.in_charge), v6: in_charge(KeptPool::in_charge6) };
     PoolState {
         members,
         last_enough,
         in_charge,
         short: Families::default(),
-        suspicion: Suspicion::default(),
+        suspicion: Families::default(),
     }
 }
 
@@ -175,7 +168,8 @@ fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -
     };
     let Families { v4, v6 } = &old.last_enough;
     let last_enough = Families { v4: enough(v4), v6: enough(v6) };
-    let in_charge = charge::recall(pool, &charge::nodes(old_pool, &old));
+    let in_charge = |family| charge::recall(pool, &charge::nodes(old_pool, &old, Some(family)));
+    let in_charge = Families { v4: in_charge(Family::V4), v6: in_charge(Family::V6) };
     let stays = old_pool.membership.iter().zip(old.members);
     let mut stays: HashMap<&str, (MemberView<'_>, MemberState)> =
         stays.map(|pair| (pair.0.node.as_str(), pair)).collect();
@@ -185,13 +179,18 @@ fn follow(pool: &Pool, old_pool: &Pool, old: PoolState, maker: &mut Maker<'_>) -
     stays.retain(|node, (old, _)| new.get(node) == Some(&old.addresses));
     let untried = Memory { standing: Standing::Out, since: maker.now };
     let untried = (!stays.is_empty()).then_some(untried);
+    let untried = Families { v4: untried, v6: untried };
     let members = pool.membership.iter().inspect(|_| pace::did(1));
     let members = members.map(|member| match stays.remove(member.node.as_str()) {
         Some((old, state)) => maker.go_on((&member, pool), (&old, old_pool), state),
         None => maker.member(&member, pool, untried),
     });
     let members = members.collect();
-    PoolState { members, last_enough, in_charge, short: old.short, suspicion: old.suspicion }
+    let mut suspicion = old.suspicion;
+    if !pool.judges_apart() {
+        suspicion.v6 = Suspicion::default();
+    }
+    PoolState { members, last_enough, in_charge, short: old.short, suspicion }
 }
 
 impl Maker<'_> {
@@ -199,53 +198,95 @@ impl Maker<'_> {
         &mut self,
         member: &MemberView<'_>,
         pool: &Pool,
-        memory: Option<Memory>,
+        memory: Families<Option<Memory>>,
     ) -> MemberState {
-        MemberState {
-            check: self.checked(member, pool, memory),
-            deep: pool.deep.as_ref().map(|deep| self.watched(member, pool, deep, None)),
-            operator: None,
-            falls: Falls::default(),
-            comeback: Comeback::default(),
-        }
+        let are_two = pool.has_two_verdicts(member);
+        let mut verdict = |family: Family, first: Option<&Checked>| {
+            let (family, memory) = (are_two.then_some(family), *memory.get(family));
+            let next = Next { member, pool, family, first };
+            FamilyState::new(self.checked(&next, memory, |_| None))
+        };
+        let first = verdict(Family::V4, None);
+        let second = are_two.then(|| verdict(Family::V6, Some(&first.check)));
+        let deep = pool.deep.as_ref().map(|deep| self.watched(member, pool, deep, None, None));
+        MemberState::new(first, second, deep, None)
     }
 
     fn go_on(
         &mut self,
         (member, pool): (&MemberView<'_>, &Pool),
-        (old_member, old_pool): (&MemberView<'_>, &Pool),
+        old_of: (&MemberView<'_>, &Pool),
         old: MemberState,
     ) -> MemberState {
-        let same =
-            |new: &Check, old: &Check| new == old && member.probed(new) == old_member.probed(old);
-        let (memory, since) = (old.check.memory(), old.check.since);
-        let before = old_pool.checks.list().iter();
-        let mut before: Vec<_> = before.zip(old.check.into_list()).collect();
-        let mut watched = vec![];
-        for new in pool.checks.list() {
-            let kept = before
-                .iter()
-                .position(|(old, _)| new.name == old.name && same(&new.check, &old.check));
-            watched.push(match kept {
-                Some(index) => before.swap_remove(index).1.watched,
-                None => self.watched(member, pool, &new.check, memory),
-            });
-        }
-        let mut check = Checked::new(&pool.checks, watched, memory, self.now);
+        let are_two = pool.has_two_verdicts(member);
+        let (old_first, old_second, old_deep, operator) = old.into_parts();
+        let was_of = |family| old_second.as_ref().map(|_| family);
+        let (was4, was6) = (was_of(Family::V4), was_of(Family::V6));
+        // One verdict that was of both families is what is known of either.
+        let known = (old_first.check.memory(), old_first.check.since);
+        let first = Next { member, pool, family: are_two.then_some(Family::V4), first: None };
+        let first = self.go_on_verdict(&first, old_of, was4, known, Some(old_first));
+        let second = are_two.then(|| {
+            let known = old_second.as_ref().map(|old| (old.check.memory(), old.check.since));
+            let known = known.unwrap_or((first.check.memory(), first.check.since));
+            let family = Some(Family::V6);
+            let next = Next { member, pool, family, first: Some(&first.check) };
+            self.go_on_verdict(&next, old_of, was6, known, old_second)
+        });
+        let (old_member, old_pool) = old_of;
+        let deep = pool.deep.as_ref().map(|deep| match (old_deep, &old_pool.deep) {
+            (Some(watched), Some(old))
+                if deep == old && member.probed(deep, None) == old_member.probed(old, None) =>
+            {
+                watched
+            }
+            _ => self.watched(member, pool, deep, None, None),
+        });
+        MemberState::new(first, second, deep, operator)
+    }
+
+    /// `was_of` is the family that `old` was the verdict of; `known` is what it said.
+    fn go_on_verdict(
+        &mut self,
+        next: &Next<'_>,
+        (old_member, old_pool): (&MemberView<'_>, &Pool),
+        was_of: Option<Family>,
+        (memory, since): (Option<Memory>, Moment),
+        old: Option<FamilyState>,
+    ) -> FamilyState {
+        let (old_checks, falls, comeback) = match old {
+            Some(FamilyState { check, falls, comeback }) => (check.into_list(), falls, comeback),
+            None => Default::default(),
+        };
+        let mut before: Vec<_> = old_pool.checks.list().iter().zip(old_checks).collect();
+        let mut check = self.checked(next, memory, |new| {
+            let at = next.member.probed(&new.check, next.family);
+            let same = |old: &NamedCheck| new == old && old_member.probed(&old.check, was_of) == at;
+            let place = before.iter().position(|(old, _)| same(old))?;
+            Some(before.swap_remove(place).1.watched)
+        });
         if check.state().standing() == check.standing() {
             check.since = since;
         }
-        let deep = pool.deep.as_ref().map(|deep| match (old.deep, &old_pool.deep) {
-            (Some(watched), Some(old)) if same(deep, old) => watched,
-            _ => self.watched(member, pool, deep, None),
-        });
-        let falls = old.falls;
-        MemberState { check, deep, operator: old.operator, falls, comeback: old.comeback }
+        FamilyState { check, falls, comeback }
     }
 
-    fn checked(&mut self, member: &MemberView<'_>, pool: &Pool, memory: Option<Memory>) -> Checked {
-        let checks = pool.checks.list().iter();
-        let watched = checks.map(|of| self.watched(member, pool, &of.check, memory)).collect();
+    /// `before` gives what there was of the same check.
+    fn checked(
+        &mut self,
+        next: &Next<'_>,
+        memory: Option<Memory>,
+        mut before: impl FnMut(&NamedCheck) -> Option<Watched>,
+    ) -> Checked {
+        let Next { member, pool, family, .. } = *next;
+        let mut watched = vec![];
+        for (index, of) in pool.checks.list().iter().enumerate() {
+            let known = next.shared(index, &of.check).or_else(|| before(of));
+            watched.push(match known {
+                Some(known) => known,
+                None => self.watched(member, pool, &of.check, family, memory),
+            });
+        }
         Checked::new(&pool.checks, watched, memory, self.now)
     }
 
@@ -254,18 +295,37 @@ impl Maker<'_> {
         member: &MemberView<'_>,
         pool: &Pool,
         check: &Check,
+        family: Option<Family>,
         memory: Option<Memory>,
     ) -> Watched {
         let id = self.numbers.make();
         let subject = Subject {
             node: member.node.clone(),
             pool: pool.name.clone(),
-            address: member.probed(check),
+            address: member.probed(check, family),
         };
         self.start.push(Target { id, subject, check: check.clone() });
         let mut watched = Watched::new(id, check.thresholds, memory, self.now);
         watched.load = check.probe.tells_load().then(Load::default);
+        watched.is_of_two = family.is_some() && member.is_probed_in_each(check);
         watched
+    }
+}
+
+/// A verdict that is to be made.
+struct Next<'a> {
+    member: &'a MemberView<'a>,
+    pool: &'a Pool,
+    family: Option<Family>,
+    /// The one of IPv4, of the same member.
+    first: Option<&'a Checked>,
+}
+
+impl Next<'_> {
+    /// Of a check that is not probed in each family, what the first verdict has of it.
+    fn shared(&self, index: usize, check: &Check) -> Option<Watched> {
+        let of = self.first?.list().get(index)?;
+        (!self.member.is_probed_in_each(check)).then(|| of.watched.clone())
     }
 }
 
@@ -275,14 +335,18 @@ fn targets(pools: &[PoolState]) -> impl Iterator<Item = TargetId> {
 }
 
 impl PoolState {
-    /// What counts for the answers, of each member.
-    pub fn standings(&self) -> Vec<Standing> {
-        self.members.iter().map(MemberState::standing).collect()
+    /// What counts for the answers of a family, of each member.
+    pub fn standings(&self, family: Option<Family>) -> Vec<Standing> {
+        self.members.iter().map(|member| member.standing(family)).collect()
     }
 
-    /// Indices of the members that serve, ascending.
-    pub fn serving(&self) -> Vec<usize> {
-        selection::serving(&self.standings())
+    /// Indices of the members that serve and have an address of the family, ascending.
+    pub fn serving(&self, pool: &Pool, family: Option<Family>) -> Vec<usize> {
+        let serving = selection::serving(&self.standings(family));
+        match family {
+            Some(family) => family.of(pool, serving),
+            None => serving,
+        }
     }
 
     /// What a restart is to remember.
@@ -290,55 +354,22 @@ impl PoolState {
         let node = |index: &usize| Some(pool.membership.get(*index)?.node.to_string());
         let members = pool.membership.iter().zip(&self.members).filter_map(|(member, state)| {
             pace::did(1);
-            let memory = state.check.memory()?;
-            let serving = memory.standing == Standing::Serving;
-            let (node, falls) = (member.node.to_string(), state.falls.clone());
-            Some(KeptMember { node, serving, since: memory.since, falls })
+            let (first, v6) = state.memories();
+            let (node, KeptVerdict { serving, since, falls }) = (member.node.to_string(), first?);
+            Some(KeptMember { node, serving, since, falls, v6 })
         });
         let Families { v4, v6 } = &self.last_enough;
+        let in_charge = |family| charge::nodes(pool, self, Some(family));
+        let (in_charge, in_charge6) = (in_charge(Family::V4), in_charge(Family::V6));
+        let is_other = pool.judges_apart() && in_charge6 != in_charge;
         KeptPool {
             name: pool.name.to_string(),
             last_enough: v4.iter().filter_map(node).collect(),
             last_enough6: (v4 != v6).then(|| v6.iter().filter_map(node).collect()),
-            in_charge: charge::nodes(pool, self),
+            in_charge,
+            in_charge6: is_other.then_some(in_charge6),
             members: members.collect(),
         }
-    }
-}
-
-impl MemberState {
-    /// What counts for the answers: the operator's word, then a hold, then its health.
-    pub fn standing(&self) -> Standing {
-        match &self.operator {
-            Some(order) => order.standing(),
-            None if self.falls.held_until().is_some() => Standing::Out,
-            None => self.check.standing(),
-        }
-    }
-
-    pub fn withheld(&self) -> Withheld {
-        self.operator.as_ref().map(InForce::withheld).unwrap_or_default()
-    }
-
-    /// The part of its first places that it takes.
-    pub fn share(&self) -> Share {
-        self.comeback.share().times(self.load())
-    }
-
-    /// The part of its first places that it takes by what it says of its load.
-    pub fn load(&self) -> Share {
-        self.check.load()
-    }
-
-    /// Whether its next probe changes nothing.
-    pub fn is_settled(&self) -> bool {
-        let is_held = self.operator.is_some() || self.falls.held_until().is_some();
-        is_held || self.check.state().is_settled()
-    }
-
-    /// Of its checks, the deep one last.
-    pub fn targets(&self) -> impl Iterator<Item = TargetId> {
-        self.check.targets().chain(self.deep.as_ref().map(|deep| deep.target))
     }
 }
 

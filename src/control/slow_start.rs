@@ -23,7 +23,7 @@ const STEPS: u32 = 5;
 /// Percent to begin with.
 const FIRST: u32 = 10;
 
-/// What became of one member since it last was out.
+/// What became of one member, or of one of its verdicts, since it last was out.
 #[derive(Debug, Clone, Default)]
 pub struct Comeback {
     is_out: bool,
@@ -60,12 +60,15 @@ impl Comeback {
 /// Whose part rises, and when the next one grows.
 pub fn step(pool: &Pool, state: &mut PoolState, now: Moment) -> Option<Moment> {
     let over = pool.steadiness.slow_start.filter(|_| pool.order != Order::Failover);
-    let members = state.members.iter_mut();
-    let next = members.filter_map(|member| {
-        let standing = member.standing();
-        member.comeback.step(over, standing, now)
-    });
-    next.min()
+    let mut next: Option<Moment> = None;
+    for member in &mut state.members {
+        member.each_verdict(|_, verdict, order| {
+            let standing = verdict.standing(order);
+            let grows = verdict.comeback.step(over, standing, now);
+            next = next.into_iter().chain(grows).min();
+        });
+    }
+    next
 }
 
 /// The part of a member that serves again since `back`, and when it grows.

@@ -23,13 +23,15 @@ use crate::control::controls::Watch;
 use crate::control::explain;
 use crate::control::journal::{Journal, News};
 use crate::control::loaded::{self, Loaded};
+use crate::control::member::MemberState;
 use crate::control::moves::{self, Move};
 use crate::control::orders;
 use crate::control::report;
 use crate::control::request::{Request, RequestFault};
-use crate::control::roster::{self, Errands, MemberState, Numbers, Plan, PoolState};
+use crate::control::roster::{self, Errands, Numbers, Plan, PoolState};
 use crate::control::status::{OverrideStatus, Refused};
 use crate::control::store::KeptPool;
+use crate::control::suspicion::Suspicion;
 use crate::control::turns::Turn;
 use crate::health::probe::failure::Failure;
 use crate::health::{Observation, TargetId};
@@ -83,7 +85,8 @@ impl ControlState {
     pub fn new(loaded: Box<Loaded>, kept: &[KeptPool], now: Moment) -> (ControlState, Plan) {
         let mut numbers = Numbers::default();
         let (pools, plan) = roster::first(&loaded.pools, kept, &mut numbers, now);
-        let unheard = pools.iter().flat_map(|p| &p.members).flat_map(|m| m.check.asked()).collect();
+        let members = pools.iter().flat_map(|pool| &pool.members);
+        let unheard = members.flat_map(MemberState::asked).collect();
         // Without pools there is nothing to wait for.
         let unheard = Some(unheard).filter(|_| !pools.is_empty());
         let mut state = ControlState {
@@ -132,11 +135,15 @@ impl ControlState {
         };
         let members = self.pools.get_mut(pool).map(|pool| &mut pool.members);
         let Some(member) = members.and_then(|members| members.get_mut(member)) else { return };
+        let decided = member.deciders();
         let changed = match (check, &mut member.deep) {
-            (Some(index), _) => member.check.observe(index, verdict, now),
+            (Some(index), _) => member.observe((*target, index), verdict, now),
             (None, Some(deep)) => deep.observe(verdict, now),
             (None, None) => false,
         };
+        if member.deciders() != decided {
+            self.changed.insert(pool);
+        }
         if changed || self.doubtful.contains(&pool) {
             self.unsettled.insert(pool);
         }
@@ -172,17 +179,19 @@ impl ControlState {
         for &index in pools {
             let controls = (self.controls.say(&self.loaded.controls), &self.loaded.controls[..]);
             let (pool, state) = (&self.loaded.pools[index], &mut self.pools[index]);
-            if let Some(told) = common::judge(pool, state, controls, now) {
-                self.errands.hurry.extend(told.asked);
-                let turn = told.turn.map(|kept| match kept {
-                    true => ("judged", "kept"),
-                    false => ("kept", "judged"),
-                });
-                self.journal.pool(pool, told.warning, told.what, turn, now);
-                self.changed.insert(index);
+            for &family in pool.verdicts() {
+                if let Some(told) = common::judge(pool, family, state, controls, now) {
+                    self.errands.hurry.extend(told.asked);
+                    let turn = told.turn.map(|kept| match kept {
+                        true => ("judged", "kept"),
+                        false => ("kept", "judged"),
+                    });
+                    self.journal.pool(pool, told.warning, told.what, turn, now);
+                    self.changed.insert(index);
+                }
             }
             // A doubt may end without a word.
-            let turned = match state.suspicion.since() {
+            let turned = match common::kept_since(pool, state) {
                 Some(_) => self.doubtful.insert(index),
                 None => self.doubtful.remove(&index),
             };
@@ -191,7 +200,10 @@ impl ControlState {
             }
         }
         let mut doubtful = self.doubtful.iter();
-        let wanted = doubtful.any(|&index| self.pools[index].suspicion.asks_controls());
+        let asks = |suspicion: &Families<Suspicion>| {
+            suspicion.v4.asks_controls() || suspicion.v6.asks_controls()
+        };
+        let wanted = doubtful.any(|&index| asks(&self.pools[index].suspicion));
         let (all, plan) = (&self.loaded.controls, &mut self.errands.plan);
         self.controls.follow(wanted, all, &mut self.numbers, plan);
     }
@@ -356,11 +368,14 @@ impl ControlState {
         self.places.clear();
         for (pool, state) in self.pools.iter().enumerate() {
             pace::did(state.members.len());
-            for (member, MemberState { check, deep, .. }) in state.members.iter().enumerate() {
-                for (index, target) in check.targets().enumerate() {
+            for (member, state) in state.members.iter().enumerate() {
+                for (index, target) in state.verdicts().flat_map(|(_, verdict)| {
+                    // Of a check that counts in both it is the same place.
+                    verdict.check.targets().enumerate()
+                }) {
                     self.places.insert(target, Place { pool, member, check: Some(index) });
                 }
-                if let Some(deep) = deep {
+                if let Some(deep) = &state.deep {
                     self.places.insert(deep.target, Place { pool, member, check: None });
                 }
             }

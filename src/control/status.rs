@@ -86,6 +86,8 @@ pub struct PoolStatus {
     pub cut_off: bool,
     /// Nodes in the answers now; those of the fallback pool while that stands in.
     pub answering: Vec<String>,
+    /// The same of each address family, where they are decided apart.
+    pub answering_families: Option<AnsweringStatus>,
     /// One sentence.
     pub why: String,
     pub members: Vec<MemberStatus>,
@@ -95,6 +97,12 @@ pub struct PoolStatus {
 pub struct FamiliesStatus {
     pub v4: usize,
     pub v6: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AnsweringStatus {
+    pub v4: Vec<String>,
+    pub v6: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -109,18 +117,41 @@ pub struct MemberStatus {
     /// One sentence.
     pub why: String,
     /// Percent of its part of the first places: below 100 while it starts slowly or says that it
-    /// is loaded.
+    /// is loaded. The larger one of two families.
     pub share: u8,
-    /// Falls that its damping remembers.
+    /// Falls that its damping remembers; the more of two families.
     pub falls: usize,
-    /// It fell so often that it stays out until then, whatever its health says.
+    /// It fell so often that it stays out until then, whatever its health says; in all of its
+    /// families.
     pub held_until: Option<String>,
-    /// What decides the rotation: the verdict of all of `checks`, where there are several.
+    /// What decides the rotation: the verdict of all of `checks`, where there are several. Of two
+    /// families it is up while one of them is.
     pub check: CheckStatus,
     /// Each of several checks; empty when there is one.
     pub checks: Vec<NamedCheckStatus>,
+    /// Each of two address families that have verdicts of their own; empty otherwise.
+    pub families: Vec<FamilyStatus>,
     /// Shown and alerted only.
     pub deep: Option<CheckStatus>,
+}
+
+/// A member in one address family.
+#[derive(Debug, Clone, Serialize)]
+pub struct FamilyStatus {
+    /// v4 or v6.
+    pub family: &'static str,
+    pub address: String,
+    /// By its health, or the order that counts for it.
+    pub serving: bool,
+    pub in_answers: bool,
+    /// One sentence.
+    pub why: String,
+    pub share: u8,
+    pub falls: usize,
+    pub held_until: Option<String>,
+    pub check: CheckStatus,
+    /// Each of several checks; empty when there is one.
+    pub checks: Vec<NamedCheckStatus>,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -23,12 +23,15 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::{Clock, Moment};
+use crate::cluster::families::Family;
+use crate::cluster::standing::Standing;
 use crate::config::state_file;
 use crate::control::damping::Falls;
 use crate::control::disk;
 use crate::control::troubles::{Subject, Troubles};
 use crate::control::turns::Told;
 use crate::control::versioned;
+use crate::control::watched::Memory;
 use crate::pace;
 
 /// Name of the file in the state folder.
@@ -38,8 +41,9 @@ pub const YOUNG: SignedDuration = SignedDuration::from_mins(10);
 /// Shortest time between two writes.
 const PAUSE: Duration = Duration::from_millis(200);
 const REWRITE: Duration = Duration::from_secs(60);
-/// Of the file's form. A change of it means a new number. 1 knew nobody in charge.
-const VERSION: u32 = 2;
+/// Of the file's form. A change of it means a new number. 1 knew nobody in charge, 2 no verdict of
+/// a family.
+const VERSION: u32 = 3;
 const OLDEST: u32 = 1;
 
 /// How long a write waits for those who pass changes on: they write to the same disk.
@@ -67,6 +71,9 @@ pub struct KeptPool {
     /// Nodes of the tier in charge, of a pool with `stay`.
     #[serde(default)]
     pub in_charge: Vec<String>,
+    /// The same of IPv6, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_charge6: Option<Vec<String>>,
     #[serde(serialize_with = "in_pieces")]
     pub members: Vec<KeptMember>,
 }
@@ -75,6 +82,18 @@ pub struct KeptPool {
 #[serde(deny_unknown_fields)]
 pub struct KeptMember {
     pub node: String,
+    pub serving: bool,
+    pub since: Moment,
+    #[serde(default, skip_serializing_if = "Falls::is_none")]
+    pub falls: Falls,
+    /// The verdict of IPv6, where the other one is of IPv4 alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v6: Option<KeptVerdict>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptVerdict {
     pub serving: bool,
     pub since: Moment,
     #[serde(default, skip_serializing_if = "Falls::is_none")]
@@ -96,7 +115,7 @@ fn in_pieces<S: Serializer>(members: &[KeptMember], to: S) -> Result<S::Ok, S::E
 impl KeptPool {
     /// What time does not change: whoever was in charge still is.
     fn aged(self) -> Option<KeptPool> {
-        let stays = !self.in_charge.is_empty();
+        let stays = !self.in_charge.is_empty() || self.in_charge6.is_some();
         stays.then(|| KeptPool { last_enough: vec![], last_enough6: None, members: vec![], ..self })
     }
 
@@ -105,14 +124,37 @@ impl KeptPool {
         let members = self.members.iter().map(|member| {
             pace::did(1);
             let (since, falls) = (member.since + by, member.falls.moved(by));
-            KeptMember { since, falls, ..member.clone() }
+            let v6 = member.v6.as_ref().map(|v6| KeptVerdict {
+                since: v6.since + by,
+                falls: v6.falls.moved(by),
+                ..*v6
+            });
+            KeptMember { since, falls, v6, ..member.clone() }
         });
         KeptPool { members: members.collect(), ..self.clone() }
     }
 
     /// Of IPv6.
+    pub fn in_charge6(&self) -> &Vec<String> {
+        self.in_charge6.as_ref().unwrap_or(&self.in_charge)
+    }
+
+    /// Of IPv6.
     pub fn last_enough6(&self) -> &Vec<String> {
         self.last_enough6.as_ref().unwrap_or(&self.last_enough)
+    }
+}
+
+impl KeptMember {
+    /// What is remembered of a family.
+    pub fn memory(&self, family: Family) -> Option<(Memory, &Falls)> {
+        let (serving, since, falls) = match (family, &self.v6) {
+            (Family::V4, _) => (self.serving, self.since, &self.falls),
+            (Family::V6, Some(v6)) => (v6.serving, v6.since, &v6.falls),
+            (Family::V6, None) => return None,
+        };
+        let standing = if serving { Standing::Serving } else { Standing::Out };
+        Some((Memory { standing, since }, falls))
     }
 }
 

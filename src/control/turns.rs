@@ -21,6 +21,8 @@ pub struct Turn {
     pub pool: String,
     /// The member; `None` when it is about the pool.
     pub node: Option<String>,
+    /// `v4` or `v6` when it is about the member in that family alone.
+    pub family: Option<&'static str>,
     /// `serving` or `out` of a member; `enough` or `short`, `judged` or `kept` of a pool; `primary`
     /// or `reserve` of one that stays with who is in charge.
     pub old: &'static str,

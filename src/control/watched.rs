@@ -12,7 +12,7 @@ use crate::health::probe::failure::Failure;
 use crate::health::probe::{Healthy, Verdict};
 use crate::health::tracker::Tracker;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Watched {
     pub target: TargetId,
     tracker: Tracker,
@@ -37,6 +37,10 @@ pub struct Watched {
     pub load: Option<Load>,
     /// The newest result that counts was a failure.
     pub fails: bool,
+    /// It is the probe of one family, of a member that has both.
+    pub is_of_two: bool,
+    /// The newest probe could not leave this machine, which has no network of that family.
+    pub is_blind: bool,
     thresholds: Thresholds,
     /// The results that made the change counted on from what was known before.
     counted: bool,
@@ -73,6 +77,8 @@ impl Watched {
             last_failure: None,
             load: None,
             fails: false,
+            is_of_two: false,
+            is_blind: false,
             thresholds,
             counted: true,
         }
@@ -98,7 +104,8 @@ impl Watched {
                 }
             }
         }
-        if verdict.as_ref().is_err_and(Failure::is_ours) {
+        self.is_blind = self.is_of_two && matches!(verdict, Err(Failure::NoNetwork));
+        if self.is_blind || verdict.as_ref().is_err_and(Failure::is_ours) {
             return false;
         }
         self.last_verdict = Some(now);

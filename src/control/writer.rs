@@ -37,6 +37,7 @@ use crate::control::troubles::Troubles;
 use crate::control::turns::{self, Teller, Turns};
 use crate::health::Observation;
 use crate::health::probe::Prober;
+use crate::health::probe::route::Routed;
 use crate::health::schedule::{CONCURRENT, Job, QUEUE, Schedule};
 use crate::snapshot::Snapshot;
 use crate::snapshot::publish::{Publisher, Reader, channel};
@@ -345,6 +346,7 @@ impl Writer {
         }
         self.schedule.start(plan.start.into_iter().filter_map(|target| {
             let ask = Prober::new(&target.subject, &target.check.probe)?;
+            let ask = Routed { address: target.subject.address, ask };
             let Check { every, timeout, .. } = target.check;
             Some(Job { target: target.id, every, timeout, ask })
         }));

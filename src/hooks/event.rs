@@ -26,7 +26,7 @@ pub struct Event {
 
 impl Event {
     pub fn of(id: u64, turn: &Turn, server: Option<Arc<str>>) -> Event {
-        let body = json!({
+        let mut body = json!({
             "id": id,
             "server": server.as_deref(),
             "type": "standing",
@@ -38,6 +38,9 @@ impl Event {
             "new": turn.new,
             "cause": turn.cause,
         });
+        if let Some(family) = turn.family {
+            body["family"] = family.into();
+        }
         Event { id, at: turn.at, missing: 0, server, body: body.to_string().into() }
     }
 
@@ -105,6 +108,7 @@ pub mod tests {
             scope: Scope::Node,
             pool: "web".into(),
             node: Some("server-2".into()),
+            family: None,
             old: "serving",
             new: "out",
             cause,

@@ -235,6 +235,23 @@ fn members(out: &mut Families<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     };
     let help = "1 while the member is in the answers of its pool";
     out.gauge("member_in_answers", help, each(|member| flag(member.in_answers)))?;
+    let families = || {
+        pools.iter().flat_map(|pool| {
+            pool.members.iter().flat_map(move |member| {
+                member.families.iter().map(move |of| {
+                    let mut labels = member_labels(pool, member);
+                    labels.push(("family", of.family));
+                    (labels, of)
+                })
+            })
+        })
+    };
+    let help = "1 while the member is in the answers of the address family";
+    let in_answers = families().map(|(labels, of)| (labels, flag(of.in_answers)));
+    out.gauge("member_family_in_answers", help, in_answers)?;
+    let help = "1 while the member serves in the address family";
+    let serving = families().map(|(labels, of)| (labels, flag(of.serving)));
+    out.gauge("member_family_serving", help, serving)?;
     let help = "Part of its first places that the member takes: less than 1 by slow start or load";
     out.gauge("member_share", help, each(|member| f64::from(member.share) / 100.0))?;
     let help = "1 while the member stays out because it fell often, whatever its health says";

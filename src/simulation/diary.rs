@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use crate::cluster::checks;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::{Membership, PoolId};
 use crate::cluster::standing::State;
@@ -160,7 +161,10 @@ impl Diary {
             members.map(move |(place, member)| (member, selection.has(PoolId(pool as u32), place)))
         });
         for (row, (member, in_answers)) in self.rows.iter_mut().zip(members) {
-            row.check.push(at, Shade::of(member.check.state()));
+            let states: Vec<State> =
+                member.verdicts().map(|(_, verdict)| verdict.check.state()).collect();
+            // Of two families it is up while one of them is.
+            row.check.push(at, Shade::of(checks::state(1, &states)));
             if let (Some(band), Some(deep)) = (&mut row.deep, &member.deep) {
                 band.push(at, Shade::of(deep.state()));
             }

@@ -271,13 +271,14 @@ fn manners(probe: &Probe) -> Manners {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::check::{PushProbe, Thresholds};
+    use crate::cluster::check::{CheckedFamily, PushProbe, Thresholds};
     use crate::cluster::service::MysqlProbe;
 
     fn check(probe: Probe) -> Check {
         Check {
             probe,
             address: None,
+            family: CheckedFamily::default(),
             every: Duration::from_secs(5),
             timeout: Duration::from_secs(2),
             thresholds: Thresholds { fall: 3, rise: 2, forgive: 10 },

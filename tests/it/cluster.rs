@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tiovivo::clock::Moment;
-use tiovivo::cluster::check::{Check, Probe, Thresholds};
+use tiovivo::cluster::check::{Check, CheckedFamily, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::failover::Tiers;
 use tiovivo::cluster::hook::Scope;
@@ -47,6 +47,7 @@ pub fn fall(node: &str) -> Turn {
         scope: Scope::Node,
         pool: "web".into(),
         node: Some(node.into()),
+        family: None,
         old: "serving",
         new: "out",
         cause: "connection refused (3/3)".into(),
@@ -78,6 +79,7 @@ pub fn check(port: u16) -> Check {
     Check {
         probe: Probe::Tcp { port },
         address: None,
+        family: CheckedFamily::Each,
         every: Duration::from_secs(5),
         timeout: Duration::from_secs(2),
         thresholds: Thresholds { fall: 3, rise: 2, forgive: 10 },

@@ -327,8 +327,13 @@ fn only_what_is_known_is_kept() {
     assert_eq!(kept(&run.state)[0].members, []);
     let run = Run::ready(vec![pool("web", &[2])]);
     let since = "2026-03-01T10:02:00Z".parse().unwrap();
-    let member =
-        KeptMember { node: "server-2".into(), serving: true, since, falls: Falls::default() };
+    let member = KeptMember {
+        node: "server-2".into(),
+        serving: true,
+        since,
+        falls: Falls::default(),
+        v6: None,
+    };
     assert_eq!(kept(&run.state)[0].members, [member]);
 }
 
@@ -464,9 +469,9 @@ fn several_checks_are_as_many_counters_and_a_rule() {
             let up = counters.iter().filter(|c| c.state().standing() == Standing::Serving).count();
             let wanted = if up >= least { Standing::Serving } else { Standing::Out };
             let member = &state.pools[0].members[0];
-            assert_eq!(member.check.standing(), wanted, "step {step}, {least} of 4");
+            assert_eq!(member.own(None).check.standing(), wanted, "step {step}, {least} of 4");
             let ttl = state.answers()[0].ttl;
-            assert_eq!(ttl == 30, member.check.state().is_settled(), "step {step}");
+            assert_eq!(ttl == 30, member.own(None).check.state().is_settled(), "step {step}");
         }
     }
 }

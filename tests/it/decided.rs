@@ -9,21 +9,25 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tiovivo::clock::Moment;
 use tiovivo::cluster::families::Families;
-use tiovivo::cluster::pool::{Order, Pool, PoolId, WhenShort};
-use tiovivo::cluster::selection::{PoolHealth, Share, select};
+use tiovivo::cluster::pool::{Order, Pool, PoolId, PoolName, WhenShort};
+use tiovivo::cluster::selection::{PoolHealth, select};
 use tiovivo::cluster::steadiness::{Damping, Steadiness};
+use tiovivo::control::answers::health;
 use tiovivo::control::board::Board;
 use tiovivo::control::common;
+use tiovivo::control::member::MemberState;
 use tiovivo::control::report;
 use tiovivo::control::request;
-use tiovivo::control::roster::{MemberState, Plan};
+use tiovivo::control::roster::Plan;
 use tiovivo::control::state::ControlState;
 use tiovivo::control::status::{MemberStatus, PoolStatus};
+use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
 
 use crate::cluster::{loaded, pool};
 use crate::control::{OK, REFUSED};
+use crate::dual::dual;
 
 /// Every answer is the one that all health of now gives, and nothing becomes due unnoticed. Before
 /// the first round is over health decides nothing.
@@ -32,19 +36,7 @@ pub fn all_are_decided(state: &ControlState) {
         return;
     }
     let pools = &state.loaded.pools;
-    let health = pools.iter().zip(&state.pools).map(|(pool, state)| {
-        let share = |member: &MemberState| match pool.answers_several() {
-            true => member.share(),
-            false => Share::FULL,
-        };
-        PoolHealth {
-            standings: state.standings(),
-            withheld: state.members.iter().map(MemberState::withheld).collect(),
-            shares: state.members.iter().map(share).collect(),
-            last_enough: state.last_enough.clone(),
-            in_charge: state.in_charge,
-        }
-    });
+    let health = pools.iter().zip(&state.pools).map(|(pool, state)| health(pool, state));
     let health: Vec<PoolHealth> = health.collect();
     assert_eq!(state.answers().len(), pools.len());
     for (index, answer) in state.answers().iter().enumerate() {
@@ -60,9 +52,11 @@ pub fn all_are_decided(state: &ControlState) {
         assert_eq!(answer.ttl, ttl, "{}", pools[index].name);
     }
     let dues = pools.iter().zip(&state.pools).flat_map(|(pool, state)| {
-        let holds = state.members.iter().filter_map(|member| member.falls.held_until());
-        let doubt = common::rule(pool).and_then(|rule| state.suspicion.due(&rule));
-        holds.chain(doubt)
+        let verdicts = state.members.iter().flat_map(MemberState::verdicts);
+        let holds = verdicts.filter_map(|(_, verdict)| verdict.falls.held_until());
+        let suspicions = [&state.suspicion.v4, &state.suspicion.v6];
+        let doubts = common::rule(pool).map(|rule| suspicions.map(|of| of.due(&rule)));
+        holds.chain(doubts.into_iter().flatten().flatten()).collect::<Vec<Moment>>()
     });
     let first = dues.chain(state.overrides.iter().filter_map(|order| order.until)).min();
     assert!(first.is_none_or(|first| state.due().is_some_and(|due| due <= first)), "{first:?}");
@@ -97,8 +91,8 @@ const STEPS: u32 = 500;
 const ORDERS: [&str; 4] = ["drain", "force-up", "force-down", "release"];
 const TARGETS: [&str; 4] = ["server-2", "server-3", "server-4", "*"];
 
-/// Pools that fall back on each other in a chain, one that fails over and one that counts its
-/// families apart; after a reload fewer of them, elsewhere in the list.
+/// Pools that fall back on each other in a chain, one that fails over, one that counts its families
+/// apart and two with verdicts of each family; after a reload fewer of them, elsewhere in the list.
 fn pools(are_fewer: bool) -> Vec<Pool> {
     let damping = Damping {
         falls: 2,
@@ -117,10 +111,13 @@ fn pools(are_fewer: bool) -> Vec<Pool> {
     let failover = Pool { order: Order::Failover, stay: true, ..pool("failover", &[2, 3]) };
     let families = Some(Families { v4: 2, v6: 0 });
     let families = Pool { families, min_serving: 2, steadiness, ..pool("families", &[3, 4, 5]) };
+    let dual = Pool { min_serving: 2, steadiness, name: PoolName::new("dual"), ..dual(&[2, 3, 4]) };
+    let stay =
+        Pool { order: Order::Failover, stay: true, name: PoolName::new("stay"), ..dual.clone() };
     let on = |id, pool| Pool { when_short: WhenShort::Pool(PoolId(id)), ..pool };
     match are_fewer {
-        false => vec![failover, on(2, first), on(3, middle), last, families],
-        true => vec![last, on(0, middle), on(1, first)],
+        false => vec![failover, on(2, first), on(3, middle), last, families, dual, on(0, stay)],
+        true => vec![last, on(0, middle), on(1, first), dual],
     }
 }
 
@@ -152,7 +149,11 @@ impl Run {
         match self.luck.u32(..200) {
             0..170 => {
                 let target = self.targets[self.luck.usize(..self.targets.len())];
-                let verdict = if self.luck.f64() < self.fails { REFUSED } else { OK };
+                let verdict = match self.luck.f64() < self.fails {
+                    true if self.luck.u8(..4) == 0 => Err(Failure::NoNetwork),
+                    true => REFUSED,
+                    false => OK,
+                };
                 self.state.observe(&Observation { target, verdict }, self.now);
             }
             170..182 => self.order(),

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use proptest::prelude::*;
-use tiovivo::cluster::families::Families;
+use tiovivo::cluster::check::{Check, CheckedFamily};
+use tiovivo::cluster::checks::Checks;
+use tiovivo::cluster::families::{Families, Family};
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Pool, PoolId, WhenShort};
 use tiovivo::cluster::standing::Standing;
 
-use crate::cluster::{kept, pool};
+use crate::cluster::{check, kept, pool};
 use crate::control::{OK, Run};
 use crate::guard::addresses;
 use crate::world::{Ask, World};
@@ -34,7 +36,10 @@ fn member(host: u8) -> Member<PublicAddresses> {
 fn counted(v4: usize, v6: usize, when_short: WhenShort) -> Pool {
     let membership = Membership::Everyone([2, 3, 4, 5].map(member).into());
     let families = Some(Families { v4, v6 });
-    Pool { membership, families, min_serving: v4.max(v6), when_short, ..pool("web", &[2]) }
+    // One verdict of a member, whatever families it has.
+    let checks = Checks::one(Check { family: CheckedFamily::Only(Family::V4), ..check(80) });
+    let min_serving = v4.max(v6);
+    Pool { membership, families, min_serving, when_short, checks, ..pool("web", &[2]) }
 }
 
 /// Who is answered with IPv4, and with IPv6.
@@ -88,7 +93,8 @@ fn each_family_remembers_its_own_last_set() {
 #[test]
 fn another_pool_stands_in_for_one_family() {
     let web = counted(1, 2, WhenShort::Pool(PoolId(1)));
-    let mut run = Run::ready(vec![web, pool("spare", &[9])]);
+    let membership = Membership::Everyone(vec![member(9)]);
+    let mut run = Run::ready(vec![web, Pool { membership, ..pool("spare", &[9]) }]);
     run.fall(&[4, 5]);
     let selection = &run.state.answers()[0].selection;
     assert_eq!((selection.pool, &selection.members), (PoolId(0), &vec![0, 1]));

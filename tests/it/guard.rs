@@ -212,14 +212,14 @@ fn take(
 }
 
 /// Whom the operator holds back is answered only when nobody is held back less: of the family,
-/// where families are counted apart.
+/// where families are decided apart.
 fn obeys(state: &ControlState) -> bool {
     let obeyed = |selection: &Selection, family: Family| {
         let index = selection.pool.index();
         let (pool, members) = (&state.loaded.pools[index], &state.pools[index].members);
         let withheld = |member: &usize| members[*member].withheld();
         let mut others: Vec<usize> = (0..members.len()).collect();
-        if pool.families.is_some() {
+        if pool.decisions().len() > 1 {
             others = family.of(pool, others);
         }
         let least = others.iter().map(withheld).min();

@@ -67,7 +67,7 @@ fn a_file_that_cannot_be_used_is_set_aside() {
         assert!(!folder.path().join(store::FILE).exists());
     }
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), 3, SignedDuration::ZERO);
+    write(folder.path(), 4, SignedDuration::ZERO);
     assert_eq!(recall(folder.path()), []);
     assert!(set_aside(folder.path()));
 }

@@ -7,6 +7,7 @@ mod control;
 mod counting;
 mod decided;
 mod delegation;
+mod dual;
 mod encrypted;
 mod failover;
 mod fairness;

@@ -98,6 +98,15 @@ impl Server {
         changed
     }
 
+    /// Whether a member of the public pool serves in a family, and has IPv6.
+    fn has_ipv6(&self) -> bool {
+        let web = self.state.loaded.pools.iter().position(|pool| pool.name.as_str() == "web");
+        let (pool, state) =
+            (&self.state.loaded.pools[web.unwrap()], &self.state.pools[web.unwrap()]);
+        let mut members = pool.membership.iter().zip(&state.members);
+        members.any(|(member, state)| member.addresses.v6().is_some() && state.serves())
+    }
+
     fn ask(&mut self, name: &str, rtype: &str) -> Vec<IpAddr> {
         addresses(&self.world.ask(&Ask::new(name, rtype)).unwrap())
     }
@@ -106,7 +115,8 @@ impl Server {
     fn standings(&self) -> HashMap<TargetId, Standing> {
         let members = self.state.pools.iter().flat_map(|pool| &pool.members);
         members
-            .map(|member| (member.check.list()[0].watched.target, member.check.standing()))
+            .flat_map(|member| member.verdicts())
+            .map(|(_, of)| (of.check.list()[0].watched.target, of.check.standing()))
             .collect()
     }
 
@@ -141,7 +151,7 @@ impl Server {
 /// | promise | looked at |
 /// |---|---|
 /// | no address of a guarded node in a public answer | at each change of an answer |
-/// | no empty answer, but with `when_short: none` | at each change of an answer |
+/// | no empty answer in either family, but with `when_short: none` | at each change of an answer |
 /// | time brings nothing twice: what is due is later than now | at each step |
 /// | no set is kept longer than 5 minutes because most members fail | at each step |
 /// | who serves is equally often first | at each careful look |
@@ -166,7 +176,9 @@ fn keep_promises(policy: usize, rule: &str, min_serving: usize, seed: u64) {
         {
             server.see(control, if cut > 0 { &REFUSED } else { &OK });
         }
-        for suspicion in server.state.pools.iter().map(|pool| &pool.suspicion) {
+        for suspicion in
+            server.state.pools.iter().flat_map(|pool| [&pool.suspicion.v4, &pool.suspicion.v6])
+        {
             kept += u32::from(suspicion.since().is_some());
             cut_off += u32::from(suspicion.is_cut_off());
             let since = suspicion.since().unwrap_or(server.now);
@@ -174,12 +186,17 @@ fn keep_promises(policy: usize, rule: &str, min_serving: usize, seed: u64) {
         }
         if server.see(target, if lost { &REFUSED } else { &OK }) {
             changes += 1;
-            for (name, rtype) in [(PUBLIC, "A"), (PUBLIC, "HTTPS"), ("madre.midominio.com", "A")] {
+            for (name, rtype) in
+                [(PUBLIC, "A"), (PUBLIC, "AAAA"), (PUBLIC, "HTTPS"), ("madre.midominio.com", "A")]
+            {
                 let got = server.ask(name, rtype);
                 assert!(got.iter().all(|a| !guarded.contains(a)), "{step}: {name} {got:?}");
                 if (name, rtype) == (PUBLIC, "A") {
                     assert!(rule == "none" || !got.is_empty(), "{step}: {name} is empty");
                     short += u32::from(got.is_empty());
+                }
+                if (name, rtype) == (PUBLIC, "AAAA") {
+                    assert!(rule == "none" || !got.is_empty() || !server.has_ipv6(), "{step}");
                 }
             }
         }

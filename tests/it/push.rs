@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tiovivo::cluster::check::{Check, Probe, PushProbe, Thresholds};
+use tiovivo::cluster::check::{Check, CheckedFamily, Probe, PushProbe, Thresholds};
 use tiovivo::cluster::checks::{Checks, NamedCheck};
 use tiovivo::cluster::pool::Pool;
 use tiovivo::control::event::Report;
@@ -35,6 +35,7 @@ fn push(expires: Duration) -> Check {
     Check {
         probe: Probe::Push(PushProbe { expires, load: false }),
         address: None,
+        family: CheckedFamily::default(),
         every: expires,
         timeout: Duration::ZERO,
         thresholds: Thresholds { fall: 1, rise: 1, forgive: 9 },

@@ -121,9 +121,12 @@ impl World {
                 let is_down = self.down.contains(member.node.as_str());
                 *standing = if is_down { Standing::Out } else { Standing::Serving };
             }
-            let serving = serving(&health.standings);
-            health.in_charge = charge(pool, &serving, health.in_charge);
-            remember(pool, &serving, &mut health.last_enough);
+            for &family in pool.decisions() {
+                let serving = serving(&health.standings);
+                let serving = family.map_or(serving.clone(), |family| family.of(pool, serving));
+                health.in_charge = charge(pool, family, &serving, health.in_charge);
+                remember(pool, family, &serving, &mut health.last_enough);
+            }
         }
         let inputs = inputs(&self.config, &self.health);
         self.snapshot =

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cluster::check::Check;
+use crate::cluster::check::{Check, CheckedFamily};
 use crate::cluster::checks::{Checks, MAX_CHECKS, NamedCheck};
 use crate::cluster::pool::Membership;
 use crate::config::check::members;
@@ -68,6 +68,10 @@ pub fn deep(
 ) -> Option<Check> {
     let path = path.key("deep");
     let check = single(raw, DEEP, context, &path, report)?;
+    if raw.family.is_some_and(|family| family.0 == CheckedFamily::Each) {
+        let help = "write v4 or v6, or take it out";
+        report.error(&path.key("family"), "a deep check is made in one family", help);
+    }
     if check.probe.tells_load() {
         let help = "take it out, or write it at the check that decides";
         report.error(

@@ -64,6 +64,10 @@ fn families(
     if written.v4.is_none() && written.v6.is_none() && !has_items(path, report) {
         report.error(path, "no family is counted", "write a number, or { v4: 2, v6: 1 }");
     }
+    if [&written.v4, &written.v6].iter().all(|least| least.is_some_and(|least| least.0.0 == 0)) {
+        let help = "write 0 for one of them at most";
+        report.error(path, "neither family would ever be short", help);
+    }
     let mut least = |family: Family, written: Option<usize>, key: &str| {
         let Some((membership, _)) = known else { return DEFAULT };
         let members = membership.iter().filter(|member| family.is_of(member.addresses)).count();

@@ -55,15 +55,18 @@ pub enum RawMinServing {
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "min_serving")]
 pub struct RawFamilies {
-    /// Members with an IPv4 address. 1 when absent, if there are such members.
+    /// Members with an IPv4 address. 1 when absent, if there are such members; with 0, A answers
+    /// may have no address although AAAA answers have.
     #[schemars(extend("default" = 1))]
-    pub v4: Option<Scalar<Least>>,
-    /// Members with an IPv6 address. 1 when absent, if there are such members.
+    pub v4: Option<Scalar<LeastOfFamily>>,
+    /// Members with an IPv6 address. 1 when absent, if there are such members; with 0, AAAA answers
+    /// may have no address although A answers have.
     #[schemars(extend("default" = 1))]
-    pub v6: Option<Scalar<Least>>,
+    pub v6: Option<Scalar<LeastOfFamily>>,
 }
 
 type Least = Whole<1, 65_535>;
+type LeastOfFamily = Whole<0, 65_535>;
 
 /// `https:` of a pool.
 #[derive(Debug)]

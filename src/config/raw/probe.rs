@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::cluster::check::{Method, ProxyVersion, StartTls};
+use crate::cluster::check::{CheckedFamily, Method, ProxyVersion, StartTls};
 use crate::cluster::member::AddressKind;
 use crate::config::raw::scalar::{JsonValue, Scalar, Statuses, Switch, Whole};
 use crate::config::raw::service::{RawDnsProbe, RawGrpc, RawMysql, RawPush, RawRedis};
@@ -32,6 +32,11 @@ pub struct RawCheck {
     pub name: Option<String>,
     /// Which address of the member is probed: the one that the pool answers when absent.
     pub address: Option<Scalar<AddressKind>>,
+    /// In which address family a member is probed that has both: in `each`, and each verdict
+    /// decides about the answers of its family; or in `v4` or `v6`, and the verdict decides about
+    /// both.
+    #[schemars(extend("default" = "each"))]
+    pub family: Option<Scalar<CheckedFamily>>,
     /// From probe to probe, 100ms to 1d.
     #[schemars(extend("default" = "5s"))]
     pub every: Option<Scalar<Duration>>,

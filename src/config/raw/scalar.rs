@@ -9,8 +9,9 @@ use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 
-use crate::cluster::check::{Method, ProxyVersion, StartTls};
+use crate::cluster::check::{CheckedFamily, Method, ProxyVersion, StartTls};
 use crate::cluster::checks::MAX_CHECKS;
+use crate::cluster::families::Family;
 use crate::cluster::hook::Scope;
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
@@ -339,6 +340,15 @@ impl Word for AddressKind {
     const WHAT: &'static str = "kind of address";
     const WORDS: &'static [(&'static str, AddressKind)] =
         &[("public", AddressKind::Public), ("private", AddressKind::Private)];
+}
+
+impl Word for CheckedFamily {
+    const WHAT: &'static str = "family";
+    const WORDS: &'static [(&'static str, CheckedFamily)] = &[
+        (Family::V4.key(), CheckedFamily::Only(Family::V4)),
+        (Family::V6.key(), CheckedFamily::Only(Family::V6)),
+        ("each", CheckedFamily::Each),
+    ];
 }
 
 impl Word for Scope {

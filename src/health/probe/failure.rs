@@ -21,6 +21,9 @@ pub enum Failure {
     NoRoute,
     #[error("network unreachable")]
     NetworkUnreachable,
+    /// Known before anything is sent. Of a member with both families it says nothing.
+    #[error("this machine has no IPv6 route to it")]
+    NoNetwork,
     #[error("no answer within {}", duration(*within))]
     NoAnswer { within: Duration },
     #[error("connection reset")]
@@ -114,6 +117,7 @@ impl Failure {
             Failure::Refused
             | Failure::NoRoute
             | Failure::NetworkUnreachable
+            | Failure::NoNetwork
             | Failure::NoAnswer { .. }
             | Failure::Reset
             | Failure::Closed

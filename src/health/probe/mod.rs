@@ -18,6 +18,7 @@ pub mod icmp;
 pub mod mysql;
 pub mod proxy;
 pub mod redis;
+pub mod route;
 pub mod service;
 pub mod start_tls;
 pub mod talk;

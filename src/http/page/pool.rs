@@ -132,6 +132,17 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
     cell(html, "Why").raw("<span>").text(&member.why);
     error(html, check);
     probes(html, check);
+    for family in &member.families {
+        html.raw("<span class=\"named\"><b>").raw(family_name(family.family)).raw("</b> ");
+        state(html, &family.check);
+        html.raw(match family.in_answers {
+            true => " <span class=\"in\">in</span>",
+            false => " <span class=\"out\">out</span>",
+        });
+        error(html, &family.check);
+        probes(html, &family.check);
+        html.raw("</span>");
+    }
     for NamedCheckStatus { name, check } in &member.checks {
         html.raw("<span class=\"named\"><b>").text(name).raw("</b> ");
         state(html, check);
@@ -146,6 +157,11 @@ fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
     html.raw("</td>");
     deep(cell(html, "Deep check"), member.deep.as_ref(), now);
     html.raw("</td></tr>\n");
+}
+
+/// In people's words.
+fn family_name(key: &str) -> &'static str {
+    if key == "v6" { "IPv6" } else { "IPv4" }
 }
 
 fn probes(html: &mut Html, check: &CheckStatus) {

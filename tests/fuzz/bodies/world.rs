@@ -61,9 +61,12 @@ fn snapshot(statics: &Arc<Statics>, pools: &[Pool], serves: fn(usize) -> bool) -
     let standing = |member| if serves(member) { Standing::Serving } else { Standing::Out };
     let health = pools.iter().map(|pool| {
         let standings: Vec<Standing> = (0..pool.membership.len()).map(standing).collect();
-        let serving = serving(&standings);
         let mut last_enough = Families::default();
-        remember(pool, &serving, &mut last_enough);
+        for &family in pool.decisions() {
+            let serving = serving(&standings);
+            let serving = family.map_or(serving.clone(), |family| family.of(pool, serving));
+            remember(pool, family, &serving, &mut last_enough);
+        }
         // Unequal ones, so that these ways of writing are tried too.
         let share = |member: usize| Share::percent(100 - (member % 3) as u8);
         let shares = (0..standings.len()).map(share).collect();

@@ -258,8 +258,8 @@ fn a_check_probes_the_address_that_it_names() {
         let pool = loaded(&with_check(written)).pools.remove(0);
         let member = pool.membership.get(0).unwrap();
         (
-            member.probed(&pool.checks.list()[0].check).to_string(),
-            member.addresses.probed().to_string(),
+            member.probed(&pool.checks.list()[0].check, None).to_string(),
+            member.addresses.probed(None).to_string(),
         )
     };
     let public = "192.0.2.1".to_owned();

@@ -174,6 +174,7 @@ fn web() -> PoolStatus {
         kept: Some(ago(12)),
         cut_off: true,
         answering: vec!["server-2".into(), "server-3".into(), "server-6".into()],
+        answering_families: None,
         why: "3 of 5 members serve; the TTL is halved while server-3, server-4 and server-5 are \
               not settled"
             .into(),
@@ -209,6 +210,7 @@ fn mother() -> PoolStatus {
         kept: None,
         cut_off: false,
         answering: vec!["server-1".into()],
+        answering_families: None,
         why: "server-1 is the first of the list that serves".into(),
         members,
     }
@@ -238,6 +240,7 @@ fn media() -> PoolStatus {
         kept: None,
         cut_off: false,
         answering: vec!["server-7".into()],
+        answering_families: None,
         why: "0 of 1 members serve, 1 are wanted: all are answered (when_short: all)".into(),
         members,
     }
@@ -265,6 +268,7 @@ fn member(
         held_until: None,
         check: check(&probe, state, progress, 7_500),
         checks: vec![],
+        families: vec![],
         deep: None,
     }
 }

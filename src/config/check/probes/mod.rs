@@ -57,7 +57,13 @@ pub fn check(
         forgive: raw.forgive.map_or(FORGIVE, |forgive| forgive.0.0),
     };
     let address = raw.address.map(|address| address.0);
-    Some(Check { probe: probe?, address, every, timeout, thresholds })
+    let family = raw.family.map(|family| family.0).unwrap_or_default();
+    let probe = probe?;
+    if raw.family.is_some() && !probe.has_a_family() {
+        let message = format!("`{}` says something of the node in both families", probe.kind());
+        report.error(&path.key("family"), message, "take it out");
+    }
+    Some(Check { probe, address, family, every, timeout, thresholds })
 }
 
 fn times(raw: &RawCheck, defaults: Times, path: &KeyPath, report: &mut Report<'_>) -> Times {
