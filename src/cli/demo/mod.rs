@@ -5,6 +5,7 @@
 //! and watch it leave the answers.
 
 mod nodes;
+mod screen;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::demo::nodes::{Nodes, quoted};
+use crate::cli::demo::screen::Screen;
 use crate::cli::runtimes::{Beside, Runtimes};
 use crate::cli::server::{self, Running, StartFault};
-use crate::cli::{failure, faults, logging, output, token};
+use crate::cli::{failure, faults, logging, token};
 use crate::config;
 use crate::control::status::{Change, Status};
 
@@ -50,6 +52,7 @@ async fn demo(args: &DemoArgs, beside: Beside) -> io::Result<()> {
     // Before there is anything that would be left behind.
     let mut ends = Ends::new()?;
     let folder = tempfile::Builder::new().prefix("tiovivo-demo-").tempdir()?;
+    let shown = Screen::new()?;
     let mut nodes = Nodes::start()?;
     let path = write_files(folder.path(), args, nodes.port())?;
     let loaded = config::load(&path).map_err(|found| {
@@ -64,14 +67,12 @@ async fn demo(args: &DemoArgs, beside: Beside) -> io::Result<()> {
         () = ends.any() => false,
     };
     if is_ready {
-        // Nobody reads the screen any more: that ends the demo as a signal does.
-        let shown = output::write(&screen(&running, &nodes, &path));
-        if shown.is_ok() {
-            let _ = watch_it(&mut nodes, running.status.clone(), &mut ends).await;
-        }
+        shown.show(screen(&running, &nodes, &path));
+        watch_it(&mut nodes, running.status.clone(), &mut ends, &shown).await;
     }
-    let _ = output::write("ending the demo and everything that it started\n");
+    shown.show("ending the demo and everything that it started\n".into());
     running.stop().await;
+    shown.flush().await;
     Ok(())
 }
 
@@ -177,7 +178,8 @@ async fn watch_it(
     nodes: &mut Nodes,
     mut status: watch::Receiver<Arc<Status>>,
     ends: &mut Ends,
-) -> io::Result<()> {
+    screen: &Screen,
+) {
     let mut look = tokio::time::interval(LOOK);
     let newest = |status: &Status| status.changes.last().map(|change| change.at.clone());
     let (mut told, mut loaded) = {
@@ -187,25 +189,26 @@ async fn watch_it(
     loop {
         tokio::select! {
             biased;
-            () = ends.any() => return Ok(()),
+            () = ends.any() => return,
+            () = screen.closed() => return,
             _ = look.tick() => {
                 for node in nodes.ended() {
                     let (name, again) = (node.name, node.again());
-                    output::write(&format!("{name} ended; start it again with: {again}\n"))?;
+                    screen.show(format!("{name} ended; start it again with: {again}\n"));
                 }
             }
             changed = status.changed() => {
                 if changed.is_err() {
-                    return Ok(());
+                    return;
                 }
                 let status = status.borrow_and_update().clone();
                 if status.config.loaded != loaded {
                     loaded.clone_from(&status.config.loaded);
                     let file = &status.config.file;
-                    output::write(&format!("{loaded}  {file} is loaded again\n"))?;
+                    screen.show(format!("{loaded}  {file} is loaded again\n"));
                 }
                 for change in status.changes.iter().filter(|c| told.as_ref() < Some(&c.at)) {
-                    output::write(&format!("{}\n", line(change)))?;
+                    screen.show(format!("{}\n", line(change)));
                 }
                 told = newest(&status).or(told);
             }

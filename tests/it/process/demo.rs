@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::process::client::{Client, dig, get};
 use crate::process::server::{BINARY, Lines};
+use crate::process::unread::{END, full_pipe};
 use crate::process::{until, within};
 
 /// fall × every + timeout + 0.5 s of the demo's config.yaml.
@@ -186,6 +187,21 @@ fn ctrl_c_while_the_demo_starts_leaves_nothing_behind() {
     until("its folder is there", || (files() > 0).then_some(()));
     demo.end(Signal::SIGINT);
     assert_eq!(fs::read_dir(demo.temporary.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_screen_that_nobody_reads_keeps_neither_the_demo_nor_its_end_waiting() {
+    let (temporary, pipes) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_reader, screen) = full_pipe(pipes.path());
+    let page = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let args = ["--port", "0", "--dashboard-port", &page.port().to_string()];
+    let mut process = demo(&args, temporary.path()).stdout(screen).spawn().unwrap();
+    until("the demo is ready", || (get(page, "/readyz").ok()? == "ready\n").then_some(()));
+    let begun = Instant::now();
+    kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).unwrap();
+    let ended = until("the demo ends", || process.try_wait().unwrap());
+    assert!(ended.success() && begun.elapsed() < END, "{ended}, {:?}", begun.elapsed());
+    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
 
 #[test]

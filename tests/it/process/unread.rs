@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,8 @@ const DNS: u16 = 10053;
 const DASHBOARD: u16 = 18053;
 
 /// A pipe that is full; who keeps the first of the files keeps it from being broken.
-fn full_pipe(site: &Site) -> (File, File) {
-    let path = site.folder.path().join("pipe");
+pub fn full_pipe(folder: &Path) -> (File, File) {
+    let path = folder.join("pipe");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let open = |options: &mut OpenOptions| options.custom_flags(O_NONBLOCK).open(&path).unwrap();
     let reader = open(OpenOptions::new().read(true));
@@ -81,7 +82,7 @@ fn dropped_lines(server: &Server) -> u64 {
 fn a_log_that_nobody_reads_holds_up_no_verdict_no_order_and_no_end() {
     let site = Site::new(2, QUICK);
     write_config(&site, &plan(&site));
-    let (_reader, log) = full_pipe(&site);
+    let (_reader, log) = full_pipe(site.folder.path());
     let server = start(&site, &mut serve(&site), log.into());
     decides(&server, &site);
     let order = r#"{"order": "drain", "target": "server-3", "author": "ana"}"#;
@@ -95,7 +96,7 @@ fn reloads_that_are_refused_again_and_again_hold_up_nothing_while_nobody_reads_w
     let site = Site::new(2, QUICK);
     write_config(&site, &plan(&site));
     let good = std::fs::read_to_string(site.path()).unwrap();
-    let (_reader, log) = full_pipe(&site);
+    let (_reader, log) = full_pipe(site.folder.path());
     let server = start(&site, &mut serve(&site), log.into());
     site.write_config(&good.replace("members: [server-2,", "members: [server-1,"));
     for _ in 0..400 {

@@ -1,0 +1,61 @@
+//! What the demo shows on standard output. Its reader may stop reading: then lines are lost, and
+//! neither the demo nor its end waits.
+
+use std::io;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::output;
+
+/// Texts that wait for the reader. Of more the newest are dropped.
+const MAX_WAITING: usize = 1000;
+/// How long the end waits for what is not written yet.
+const FLUSH: Duration = Duration::from_millis(300);
+
+#[derive(Debug)]
+pub struct Screen {
+    texts: SyncSender<String>,
+    /// The thread that writes has ended.
+    ended: CancellationToken,
+}
+
+impl Screen {
+    pub fn new() -> io::Result<Screen> {
+        let (texts, waiting) = sync_channel::<String>(MAX_WAITING);
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
+        let write = move || {
+            let _end = end;
+            while let Ok(text) = waiting.recv() {
+                if output::write(&text).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("screen".into()).spawn(write)?;
+        Ok(Screen { texts, ended })
+    }
+
+    pub fn show(&self, text: String) {
+        match self.texts.try_send(text) {
+            // `closed` tells of a reader that left.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+
+    /// Returns when the reader has left, which shows at the next text.
+    pub async fn closed(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Waits a bounded time until everything is written.
+    pub async fn flush(self) {
+        let Screen { texts, ended } = self;
+        drop(texts);
+        let _ = timeout(FLUSH, ended.cancelled()).await;
+    }
+}
