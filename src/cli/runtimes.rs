@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::cli::priority;
+use crate::health::probe::start;
 
 /// A probe that reckons (a handshake) does not hold up the writer.
 const DECIDE_THREADS: usize = 2;
@@ -26,8 +27,9 @@ const DECIDE_THREADS: usize = 2;
 const OPERATE_THREADS: usize = 2;
 const STREAM_THREADS: usize = 2;
 const ENCRYPT_THREADS: usize = 2;
-/// Threads for what blocks: files, names of receivers of hooks.
-const DECIDE_BLOCKING: usize = 64;
+/// Threads for what blocks: files, names of receivers of hooks; and starts of programs, which may
+/// hang and leave the others theirs.
+const DECIDE_BLOCKING: usize = 64 + start::AT_ONCE;
 /// Nothing blocks there; tokio wants one.
 const OTHERS_BLOCKING: usize = 1;
 /// For blocking work that is still under way when everything else has ended.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::health::probe::group::Group;
+use crate::health::probe::start::start;
 use crate::hooks::attempt::Failed;
 
 /// Exit code of a program that will never take this event: EX_DATAERR of sysexits(3).
@@ -14,16 +14,11 @@ const REFUSED: i32 = 65;
 
 pub async fn run(words: &[String], body: &str) -> Result<(), Failed> {
     let Some((program, arguments)) = words.split_first() else { return Ok(()) };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let (group, mut child) = start(program, command)
+        .await
         .map_err(|error| Failed::now(format!("{program} cannot be started: {error}")))?;
-    let group = Group::of(&child);
     if let Some(mut input) = child.stdin.take() {
         // A program that does not read its input is not at fault: its exit code counts.
         let _ = input.write_all(body.as_bytes()).await;

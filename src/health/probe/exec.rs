@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! slot ─ start in a group of its own ─ read its output ─ exit status ─ end of the group
-//!                                          └─ the timeout: SIGKILL to the whole group
+//!               │                          └─ the timeout: SIGKILL to the whole group
+//!               └─ the timeout: this machine is to blame, not the node
 //! ```
 //!
 //! There is no shell: the command is a list of arguments. It runs in `/`, without input, and knows
@@ -11,9 +12,11 @@
 //! its group does not outlive it; a process that makes a group or session of its own does, and is
 //! for the command to end.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
@@ -23,7 +26,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::cluster::check::ExecProbe;
 use crate::cluster::visible::excerpt;
 use crate::health::probe::failure::Failure;
-use crate::health::probe::group::Group;
+use crate::health::probe::start::start;
 use crate::health::probe::{Ask, Said, Subject};
 
 /// Commands that run at the same time, over all targets. Others wait before their time begins.
@@ -40,11 +43,17 @@ static SLOTS: Semaphore = Semaphore::const_new(AT_ONCE);
 pub struct ExecProber {
     command: Vec<String>,
     environment: [(&'static str, String); 5],
+    /// It has not come back from the start yet.
+    is_starting: AtomicBool,
 }
 
 impl ExecProber {
     pub fn new(subject: &Subject, probe: &ExecProbe) -> ExecProber {
-        ExecProber { command: probe.command.clone(), environment: environment(subject) }
+        ExecProber {
+            command: probe.command.clone(),
+            environment: environment(subject),
+            is_starting: AtomicBool::new(false),
+        }
     }
 }
 
@@ -63,15 +72,23 @@ impl Ask for ExecProber {
         SLOTS.acquire().await.ok()
     }
 
+    fn silence(&self, within: Duration) -> Failure {
+        match self.is_starting.load(Ordering::Relaxed) {
+            true => Failure::Unstartable("the disk that it is on has not answered"),
+            false => Failure::NoAnswer { within },
+        }
+    }
+
     async fn ask(&self) -> Result<Said, Failure> {
         let (reader, writer) = io::pipe().map_err(|error| unstartable(&error))?;
-        let mut command = self.command(writer).map_err(|error| unstartable(&error))?;
-        let mut child = command.spawn().map_err(|error| unstartable(&error))?;
-        let group = Group::of(&child);
-        // Its ends of the pipe are the child's alone now.
-        drop(command);
         let mut reader =
             Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(|error| unstartable(&error))?;
+        let (program, command) = self.command(writer).map_err(|error| unstartable(&error))?;
+        self.is_starting.store(true, Ordering::Relaxed);
+        // Its ends of the pipe are the child's alone afterwards.
+        let started = start(program, command).await;
+        self.is_starting.store(false, Ordering::Relaxed);
+        let (group, mut child) = started.map_err(|error| unstartable(&error))?;
         let mut output = Output::default();
         let mut piece = [0; 4096];
         let mut is_open = true;
@@ -87,7 +104,10 @@ impl Ask for ExecProber {
         };
         // Right after the leader was waited for, before its number can belong to somebody else.
         drop(group);
-        while let Ok(length @ 1..) = reader.try_read(&mut piece) {
+        // What it said last may be there before the runtime knows.
+        let rest = reader.into_nonblocking_fd().map_err(|error| unstartable(&error))?;
+        let mut rest = io::PipeReader::from(rest);
+        while let Ok(length @ 1..) = rest.read(&mut piece) {
             output.take(&piece[..length])?;
         }
         match status.code() {
@@ -98,7 +118,7 @@ impl Ask for ExecProber {
 }
 
 impl ExecProber {
-    fn command(&self, output: io::PipeWriter) -> io::Result<Command> {
+    fn command(&self, output: io::PipeWriter) -> io::Result<(&str, Command)> {
         let (program, arguments) = self.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command
@@ -108,10 +128,8 @@ impl ExecProber {
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
-            .stderr(output)
-            .process_group(0)
-            .kill_on_drop(true);
-        Ok(command)
+            .stderr(output);
+        Ok((program, command))
     }
 }
 

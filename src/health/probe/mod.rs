@@ -20,6 +20,7 @@ pub mod proxy;
 pub mod redis;
 pub mod route;
 pub mod service;
+pub mod start;
 pub mod start_tls;
 pub mod talk;
 pub mod tcp;
@@ -152,6 +153,11 @@ pub trait Ask: Send + Sync + 'static {
         std::future::ready(None)
     }
 
+    /// What it means that there was no answer `within` its time.
+    fn silence(&self, within: Duration) -> Failure {
+        Failure::NoAnswer { within }
+    }
+
     /// When the certificate ends that the newest handshake showed.
     fn certificate(&self) -> Option<Timestamp> {
         None
@@ -181,7 +187,7 @@ pub async fn judge_beside(member: &impl Ask, within: Duration, heart: &Arc<Heart
         answer = timeout_at(end, ask.as_mut()).await;
         held_up = flight.held_up().max(held_up + late(end));
     }
-    match answer.unwrap_or(Err(Failure::NoAnswer { within })) {
+    match answer.unwrap_or_else(|_| Err(member.silence(within))) {
         Ok(said) => {
             let rtt = started.elapsed().saturating_sub(held_up);
             Ok(Healthy { said, rtt, certificate: member.certificate() })
@@ -263,6 +269,13 @@ impl Prober {
 }
 
 impl Ask for Prober {
+    fn silence(&self, within: Duration) -> Failure {
+        match self {
+            Prober::Exec(prober) => prober.silence(within),
+            _ => Failure::NoAnswer { within },
+        }
+    }
+
     fn certificate(&self) -> Option<Timestamp> {
         match self {
             Prober::Http(prober) => prober.connector.certificate(),

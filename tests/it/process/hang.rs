@@ -3,6 +3,7 @@
 //! whoever waits for the disk is told within a bound, and the end comes.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -134,6 +135,52 @@ fn a_start_does_without_a_state_folder_that_does_not_answer() {
     within(Duration::from_secs(20), "orders are taken again", || {
         (post(server.dashboard, Some(TOKEN), DRAIN).unwrap().0 == 200).then_some(())
     });
+    ends(server, Signal::SIGTERM);
+}
+
+/// The thread that starts a program waits until the kernel has read it.
+#[test]
+fn programs_whose_disk_does_not_answer_hold_up_nothing_and_count_against_no_node() {
+    let site = Site::new(2, QUICK);
+    write_config(&site, &plan(&site));
+    let program = site.folder.path().join("far-program");
+    let told = site.folder.path().join("told");
+    fs::write(&program, format!("#!/bin/sh\ncat >> {} ||:\n", told.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let (program, text) = (program.display(), fs::read_to_string(site.path()).unwrap());
+    let pool = format!(
+        "  far:
+    names: [far.midominio.com]
+    members: [server-2, server-3]
+    check: {{ exec: {{ command: [{program}] }}, every: 300ms, timeout: 250ms, fall: 2, rise: 1 }}
+nodes:\n"
+    );
+    let hook =
+        "\nhooks: [{ name: far, command: [PROGRAM], on: [node], pools: [web], timeout: 1s }]\n";
+    let hook = hook.replace("PROGRAM", &program.to_string());
+    site.write_config(&(text.replace("nodes:\n", &pool) + &hook));
+    let gate = Gate::of(&site);
+    let server = start(&site, &mut gate.serve(&site, "far-program"), Stdio::null());
+    let far = |status: &Value| {
+        let mut pools = status["pools"].as_array()?.iter();
+        pools.find(|pool| pool["name"] == "far").cloned()
+    };
+    let answering = |status: &Value| far(status)?["answering"].as_array().map(Vec::len);
+    server.until("both are up", |status| (answering(status) == Some(2)).then_some(()));
+    gate.shut();
+    let blames = |status: &Value| far(status)?.to_string().contains("that it is on").then_some(());
+    server.until("it is shown", blames);
+    decides(&server, &site);
+    assert_eq!(answering(&server.status()), Some(2), "{}", server.status());
+    let is_told = || {
+        let told = fs::read_to_string(&told).unwrap_or_default();
+        told.contains("\"new\":\"out\"").then_some(())
+    };
+    assert_eq!(is_told(), None);
+    gate.open();
+    within(Duration::from_secs(20), "the hook is told", is_told);
+    gate.shut();
+    std::thread::sleep(Duration::from_secs(1));
     ends(server, Signal::SIGTERM);
 }
 

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,18 @@ int statx(int at, const char *path, int flags, unsigned mask, struct statx *out)
         real = (int (*)(int, const char *, int, unsigned, struct statx *))dlsym(RTLD_NEXT, "statx");
     wait_for(path);
     return real(at, path, flags, mask, out);
+}
+
+int posix_spawnp(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const words[], char *const variables[]) {
+    static int (*real)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+                       const posix_spawnattr_t *, char *const[], char *const[]);
+    if (!real)
+        real = (int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+                        const posix_spawnattr_t *, char *const[], char *const[]))
+            dlsym(RTLD_NEXT, "posix_spawnp");
+    wait_for(path);
+    return real(pid, path, actions, attributes, words, variables);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
