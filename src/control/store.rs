@@ -41,6 +41,8 @@ pub const YOUNG: SignedDuration = SignedDuration::from_mins(10);
 /// Shortest time between two writes.
 const PAUSE: Duration = Duration::from_millis(200);
 const REWRITE: Duration = Duration::from_secs(60);
+/// From a write that failed to the next.
+const RETRY: Duration = Duration::from_secs(1);
 /// Of the file's form. A change of it means a new number. 1 knew nobody in charge, 2 no verdict of
 /// a family.
 const VERSION: u32 = 3;
@@ -211,8 +213,9 @@ pub async fn keep(
     troubles: Troubles,
 ) {
     let file = Arc::new(folder.join(FILE));
+    let mut pause = REWRITE;
     loop {
-        let ended = timeout(REWRITE, kept.changed()).await.is_ok_and(|changed| changed.is_err());
+        let ended = timeout(pause, kept.changed()).await.is_ok_and(|changed| changed.is_err());
         let now = kept.borrow_and_update().clone();
         if let Some(ToKeep { pools, told }) = now {
             if let Some(mut told) = told {
@@ -220,7 +223,8 @@ pub async fn keep(
             }
             let (file, now) = (Arc::clone(&file), clock());
             let write = move || write(&file, &pools, now);
-            let _ = disk::ask(&troubles, Subject::Standings, write).await;
+            let written = disk::ask(&troubles, Subject::Standings, write).await;
+            pause = if written.is_ok() { REWRITE } else { RETRY };
         }
         if ended {
             return;

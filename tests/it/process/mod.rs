@@ -13,6 +13,7 @@ mod descriptors;
 mod effect;
 mod failover;
 mod files;
+mod full;
 mod hang;
 mod held_up;
 mod hooks;
