@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::process::client;
 use crate::process::orders::{TOKEN, post, write_config};
 use crate::process::server::{BINARY, Server, serve};
-use crate::process::site::{Plan, QUICK, Site};
+use crate::process::site::{Plan, QUICK, Site, zone};
 use crate::process::unread::{decides, ends, plan, start};
 use crate::process::until;
 
@@ -139,5 +139,71 @@ fn a_pipe_in_the_place_of_a_file_is_neither_waited_for_at_the_start_nor_at_a_rel
     let refused = serve(&site).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(begun.elapsed() < Duration::from_secs(5));
+    ends(server, Signal::SIGTERM);
+}
+
+/// Files that are named by config.yaml or by a zone, and the words of the fault that names each.
+const NAMED: [(&str, &str); 5] = [
+    ("chain.pem", "chain"),
+    ("key.pem", "key"),
+    ("ca.pem", "ca_file"),
+    ("cookies", "cookie_secret_file"),
+    ("zones/more.zone", "more.zone"),
+];
+
+fn write_named(site: &Site) {
+    let folder = site.folder.path();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let parameters = rcgen::CertificateParams::new(vec!["ns1.midominio.com".into()]).unwrap();
+    let certificate = parameters.self_signed(&key).unwrap().pem();
+    for (file, content) in [
+        ("chain.pem", certificate.as_str()),
+        ("key.pem", &key.serialize_pem()),
+        ("ca.pem", &certificate),
+        ("cookies", "000102030405060708090a0b0c0d0e0f\n"),
+        ("zones/more.zone", "more IN TXT \"more\"\n"),
+    ] {
+        let path = folder.join(file);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    }
+    site.write_zone(&(zone(1) + "$INCLUDE more.zone\n"));
+    let keys = "state: state, tls: { listen: [\"127.0.0.1:0\"] }, cookie_secret_file: cookies, \
+                certificate: { chain: chain.pem, key: key.pem },";
+    let hook = "\nhooks: [{ name: far, on: [pool], \
+                webhook: { url: \"https://127.0.0.1:9/\", ca_file: ca.pem } }]\n";
+    let config = fs::read_to_string(site.path()).unwrap().replace("state: state,", keys);
+    site.write_config(&(config + hook));
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_that_is_named_is_refused_at_once_and_by_name() {
+    let site = Site::new(1, QUICK);
+    write_config(&site, &plan(&site));
+    write_named(&site);
+    let config = site.path();
+    let config = config.to_str().unwrap();
+    let (code, told) = run(&["check", "--config", config]);
+    assert_eq!(code, Some(0), "{told}");
+    let server = start(&site, &mut serve(&site), Stdio::null());
+    for (file, words) in NAMED {
+        let path = site.folder.path().join(file);
+        let aside = site.folder.path().join("aside");
+        fs::rename(&path, &aside).unwrap();
+        pipe(&path);
+        let begun = Instant::now();
+        let (code, told) = run(&["check", "--config", config]);
+        assert_eq!(code, Some(2), "{file}: {told}");
+        assert!(told.contains("is no regular file") && told.contains(words), "{file}: {told}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{file}: {:?}", begun.elapsed());
+        server.signal(Signal::SIGHUP);
+        server.until(&format!("{file} is refused"), |status| {
+            let faults = status["config"]["refused"]["faults"].to_string();
+            (faults.contains("is no regular file") && faults.contains(words)).then_some(())
+        });
+        fs::rename(&aside, &path).unwrap();
+        server.signal(Signal::SIGHUP);
+        server.until("it is mended", |status| status["config"]["refused"].is_null().then_some(()));
+    }
     ends(server, Signal::SIGTERM);
 }
