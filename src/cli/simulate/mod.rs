@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::cli::{failure, faults, output};
-use crate::config::simulation;
+use crate::config::{read, simulation};
 use crate::simulation::player::play;
 
 #[derive(Debug, Args)]
@@ -51,8 +51,8 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
 
 /// A plot that stays the same is not touched: who reads it meanwhile never sees half of it.
 fn write(plot: &Path, svg: &str) -> io::Result<()> {
-    match std::fs::read(plot) {
-        Ok(kept) if kept == svg.as_bytes() => Ok(()),
+    match read::text(plot, svg.len() as u64) {
+        Ok(kept) if kept == svg => Ok(()),
         _ => std::fs::write(plot, svg),
     }
 }

@@ -1,19 +1,22 @@
 //! `icmp:` of a check, and whether this process may ping.
 
-use std::fs;
+use std::path::Path;
 
 use crate::cluster::check::Probe;
 use crate::config::check::report::Report;
 use crate::config::raw::probe::RawIcmp;
+use crate::config::read;
 use crate::config::written::KeyPath;
 
 const SIZE: usize = 56;
 /// First and last group that may, of both families; `1 0` is nobody, root neither.
 const RANGE: &str = "/proc/sys/net/ipv4/ping_group_range";
 const PROCESS: &str = "/proc/self/status";
+/// Octets of either that are read.
+const MAX_LENGTH: u64 = 64 << 10;
 
 pub fn check(raw: &RawIcmp, path: &KeyPath, report: &mut Report<'_>) -> Probe {
-    let read = |file| fs::read_to_string(file).ok();
+    let read = |file: &str| read::text(Path::new(file), MAX_LENGTH).ok();
     if let (Some(range), Some(process)) = (read(RANGE), read(PROCESS))
         && !may_ping(&range, &process)
     {
