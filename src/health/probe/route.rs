@@ -5,7 +5,9 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, UdpSocket};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
 
 use crate::health::probe::failure::Failure;
@@ -24,6 +26,14 @@ pub struct Routed<A> {
 impl<A: Ask> Ask for Routed<A> {
     fn turn(&self) -> impl Future<Output = Option<SemaphorePermit<'static>>> + Send {
         self.ask.turn()
+    }
+
+    fn silence(&self, within: Duration) -> Failure {
+        self.ask.silence(within)
+    }
+
+    fn certificate(&self) -> Option<Timestamp> {
+        self.ask.certificate()
     }
 
     async fn ask(&self) -> Result<Said, Failure> {
@@ -54,5 +64,28 @@ mod tests {
     fn this_machine_reaches_itself() {
         assert!(!is_missing(Ipv6Addr::LOCALHOST.into()));
         assert!(!is_missing([192, 0, 2, 1].into()), "IPv4 is never asked about");
+    }
+
+    struct Certified;
+
+    impl Ask for Certified {
+        async fn ask(&self) -> Result<Said, Failure> {
+            Ok(Said::Accepted)
+        }
+
+        fn silence(&self, _: Duration) -> Failure {
+            Failure::Closed
+        }
+
+        fn certificate(&self) -> Option<Timestamp> {
+            Some(Timestamp::UNIX_EPOCH)
+        }
+    }
+
+    #[test]
+    fn what_a_probe_says_of_itself_is_passed_on() {
+        let routed = Routed { address: Ipv6Addr::LOCALHOST.into(), ask: Certified };
+        assert_eq!(routed.certificate(), Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(routed.silence(Duration::ZERO), Failure::Closed);
     }
 }
