@@ -1,34 +1,13 @@
 //! The octets of a stream as messages, each behind its length (RFC 1035 §4.2.2). The stream itself
 //! is elsewhere.
 
-/// Messages, and pieces that are read, until a connection gives way: some tens of microseconds.
-const TURN_MESSAGES: usize = 32;
-/// The same in octets that came and go.
-const TURN_OCTETS: usize = 16 * 1024;
+use crate::dns::turns::Turn;
+
 /// Messages without a reply that a connection may send: empty ones, such without a whole header,
 /// responses.
 pub const UNANSWERED: usize = 8;
 /// Octets of input that every connection has room for.
 pub const READ_ROOM: usize = 512;
-
-/// What a connection did since it last gave way.
-#[derive(Debug, Default)]
-pub struct Turn {
-    messages: usize,
-    octets: usize,
-}
-
-impl Turn {
-    pub fn is_over(&self) -> bool {
-        self.messages >= TURN_MESSAGES || self.octets >= TURN_OCTETS
-    }
-
-    /// A message with its reply, or a piece that is read.
-    pub fn count(&mut self, octets: usize) {
-        self.messages += 1;
-        self.octets += octets;
-    }
-}
 
 /// Answers the whole messages of `input` in order: until the turn is over, or too many of the
 /// connection are unanswered. `reply` appends to `output`, and says whether there is a reply.
@@ -80,6 +59,7 @@ pub fn make_room(input: &mut Vec<u8>, wanted: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dns::turns::TURN_MESSAGES;
 
     /// Replies of 100 octets to what is not empty.
     fn reply(query: &[u8], output: &mut Vec<u8>) -> bool {
@@ -91,11 +71,11 @@ mod tests {
 
     #[test]
     fn a_turn_ends_after_so_many_messages_and_so_many_octets() {
-        let (mut turn, mut output, mut unanswered) = (Turn::default(), vec![], 0);
+        let (mut turn, mut output, mut unanswered) = (Turn::first(), vec![], 0);
         let short = [0, 1, 9].repeat(100);
         let used = answer_frames(&short, &mut output, &mut turn, &mut unanswered, reply);
         assert_eq!((used, output.len()), (3 * TURN_MESSAGES, 100 * TURN_MESSAGES));
-        let (mut turn, mut output) = (Turn::default(), vec![]);
+        let (mut turn, mut output) = (Turn::first(), vec![]);
         let long = [&[0x10, 0][..], &[9; 4096]].concat().repeat(10);
         let used = answer_frames(&long, &mut output, &mut turn, &mut unanswered, reply);
         assert_eq!(used, 4 * (2 + 4096));
@@ -104,7 +84,7 @@ mod tests {
 
     #[test]
     fn what_comes_behind_too_many_unanswered_messages_is_not_read() {
-        let (mut turn, mut output, mut unanswered) = (Turn::default(), vec![], 0);
+        let (mut turn, mut output, mut unanswered) = (Turn::first(), vec![], 0);
         let input = [[0, 0].repeat(UNANSWERED + 1), vec![0, 1, 9]].concat();
         let used = answer_frames(&input, &mut output, &mut turn, &mut unanswered, reply);
         assert_eq!((used, unanswered, output.len()), (2 * UNANSWERED + 2, UNANSWERED + 1, 0));

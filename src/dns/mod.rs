@@ -19,4 +19,5 @@ pub mod respond;
 pub mod sockets;
 pub mod stream;
 mod tally;
+pub mod turns;
 pub mod udp;

@@ -8,7 +8,7 @@
 //! | [`Limits::write`] for a reply to be taken | closed: a slow reader holds memory |
 //! | [`Limits::total`] since it was accepted | closed |
 //! | [`Limits::memory`] for long messages of all connections | closed |
-//! | a [`Turn`], of some messages and octets | it gives way to the others, then goes on |
+//! | a [`Turn`], of some messages and octets | it gives way, in a queue ([`Turns`]) |
 //! | [`UNANSWERED`] messages that get no reply | closed |
 //! | out of file descriptors | the idlest of the heaviest client makes room, and accepting pauses |
 //!
@@ -32,10 +32,11 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 use crate::counters::Counters;
-use crate::dns::frames::{READ_ROOM, Turn, UNANSWERED, answer_frames, make_room, wanted};
+use crate::dns::frames::{READ_ROOM, UNANSWERED, answer_frames, make_room, wanted};
 use crate::dns::reply::Transport;
 use crate::dns::respond::{Client, Reply, respond};
 use crate::dns::tally::tally_by;
+use crate::dns::turns::{Turn, Turns};
 use crate::dns::udp::Shared;
 use crate::places::{Bounds, Place, Places};
 
@@ -81,6 +82,7 @@ const PIECE: usize = 1024;
 pub struct Connections {
     places: Places,
     memory: Arc<Semaphore>,
+    turns: Arc<Turns>,
     limits: Limits,
 }
 
@@ -187,13 +189,16 @@ where
     let mut deadline = session.deadline();
     let mut input: Vec<u8> = Vec::with_capacity(READ_ROOM);
     let mut output: Vec<u8> = vec![];
-    let mut turn = Turn::default();
+    let mut turn = Turn::first();
+    let mut permit = None;
     let mut unanswered = 0;
     // Of a message that is longer than most.
     let mut memory = None;
     loop {
         let reply = |query: &[u8], output: &mut Vec<u8>| session.frame(query, output);
         let used = answer_frames(&input, &mut output, &mut turn, &mut unanswered, reply);
+        // Whoever waits for its socket holds up nobody.
+        drop(permit.take());
         if used != 0 {
             input.drain(..used);
             memory = None;
@@ -208,8 +213,11 @@ where
             return Ok(());
         }
         if turn.is_over() {
-            turn = Turn::default();
-            give_way().await;
+            let queue = session.connections.turns.next(&turn);
+            let Ok((held, waited)) = timeout_at(session.end, queue).await else { return Ok(()) };
+            (permit, turn) = (held, Turn::first());
+            // While it waits for us it is not idle.
+            deadline = session.end.min(deadline + waited);
             if Instant::now() < deadline {
                 continue;
             }
@@ -228,12 +236,6 @@ where
             Ok(Err(error)) => return Err(error),
         }
     }
-}
-
-/// To whoever waits for this thread, and for its core.
-async fn give_way() {
-    tokio::task::yield_now().await;
-    std::thread::yield_now();
 }
 
 thread_local! {
@@ -376,8 +378,14 @@ impl Connections {
         Connections {
             places: Places::new(Bounds { total, per_client, per_site }),
             memory: Arc::new(Semaphore::new(memory.div_ceil(PIECE))),
+            turns: Arc::default(),
             limits,
         }
+    }
+
+    /// For another runtime: the same bounds, and a queue that does not wait for the first one.
+    pub fn with_own_turns(&self) -> Connections {
+        Connections { turns: Arc::default(), ..self.clone() }
     }
 
     pub fn limits(&self) -> Limits {

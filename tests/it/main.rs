@@ -33,6 +33,7 @@ mod spread;
 mod steadiness;
 mod stream;
 mod tidy;
+mod turns;
 mod world;
 mod zone_properties;
 mod zones;
