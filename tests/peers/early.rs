@@ -34,6 +34,9 @@ async fn socat_answers_at_once() {
     let script = folder.path().join("check");
     fs::write(&script, format!("printf '{ANSWER}'\n")).expect("a script");
     let mut command = Command::new(program("socat"));
+    // It only answers: were it to hand on the request, it could end at the write to a script that
+    // has ended, before it has sent what the script said.
+    command.arg("-U");
     command.arg(format!("TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"));
     command.arg(format!("SYSTEM:sh {}", script.display()));
     let _socat = Service::start(&mut command, port);
