@@ -24,10 +24,15 @@ pub fn visible_line(text: &str) -> Cow<'_, str> {
     escape(text, is_hidden)
 }
 
-/// The first `most` characters of what a node says, on one line.
+/// The beginning of what a node says, on one line: at most `most` characters as they are shown, an
+/// escape being several.
 pub fn excerpt(text: &str, most: usize) -> String {
-    let end = text.char_indices().nth(most).map_or(text.len(), |(at, _)| at);
-    visible_line(&text[..end]).into_owned()
+    let mut shown = 0;
+    let end = text.char_indices().find(|&(_, char)| {
+        shown += if is_hidden(char) { char.escape_unicode().len() } else { 1 };
+        shown > most
+    });
+    visible_line(&text[..end.map_or(text.len(), |(at, _)| at)]).into_owned()
 }
 
 /// Whether a character does something to the text around it instead of being seen.
@@ -63,5 +68,14 @@ mod tests {
         assert!(matches!(visible(plain), Cow::Borrowed(text) if text == plain));
         assert_eq!(visible("\u{1b}[2Jup\r\u{202e}nwod"), "\\u{1b}[2Jup\\u{d}\\u{202e}nwod");
         assert_eq!(visible_line("a\nb\u{9b}\u{2066}"), "a\\u{a}b\\u{9b}\\u{2066}");
+    }
+
+    #[test]
+    fn an_excerpt_is_no_longer_for_its_escapes() {
+        assert_eq!(excerpt("niño", 4), "niño");
+        assert_eq!(excerpt("niño", 3), "niñ");
+        assert_eq!(excerpt("a\0b", 6), "a\\u{0}");
+        assert_eq!(excerpt("a\0b", 5), "a");
+        assert_eq!(excerpt(&"\0".repeat(1000), 200).len(), 200);
     }
 }
