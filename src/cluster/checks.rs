@@ -20,6 +20,14 @@ pub struct NamedCheck {
     pub check: Check,
 }
 
+/// The checks of a pool as one member has them, whose node has some of their keys of its own. They
+/// have the names, kinds and times of the pool's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnChecks {
+    pub checks: Checks,
+    pub deep: Option<Check>,
+}
+
 impl Checks {
     /// `None` when the list is empty, or `least` is not from 1 to its length.
     pub fn new(list: Vec<NamedCheck>, least: usize) -> Option<Checks> {
@@ -33,6 +41,10 @@ impl Checks {
 
     pub fn list(&self) -> &[NamedCheck] {
         &self.list
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut NamedCheck> {
+        self.list.iter_mut()
     }
 
     /// So many must pass.

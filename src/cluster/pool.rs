@@ -1,11 +1,12 @@
 //! A pool: a set of members that are answered under the same names, by one policy.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cluster::check::{Check, CheckedFamily};
-use crate::cluster::checks::Checks;
+use crate::cluster::checks::{Checks, OwnChecks};
 use crate::cluster::failover::Tiers;
 use crate::cluster::families::{Families, Family};
 use crate::cluster::member::{Addresses, Member, PublicAddresses, Reach};
@@ -39,6 +40,8 @@ pub struct Pool {
     pub checks: Checks,
     /// Shown and alerted, never decides the rotation.
     pub deep: Option<Check>,
+    /// Instead of these, of the members whose nodes have keys of their own.
+    pub own: HashMap<NodeName, OwnChecks>,
     /// What the members speak on port 443, the best first: published beside their addresses. Not
     /// published when `None`; otherwise never empty.
     pub https: Option<Vec<Alpn>>,
@@ -96,6 +99,15 @@ impl Pool {
             self.membership.get(member).is_some_and(|of| family.is_of(of.addresses))
         };
         family.is_none_or(is_of)
+    }
+
+    /// What decides about that member.
+    pub fn checks_of(&self, member: &MemberView<'_>) -> &Checks {
+        self.own.get(member.node).map_or(&self.checks, |own| &own.checks)
+    }
+
+    pub fn deep_of(&self, member: &MemberView<'_>) -> Option<&Check> {
+        self.own.get(member.node).map_or(&self.deep, |own| &own.deep).as_ref()
     }
 
     /// Those that decide, and the deep one last.

@@ -50,13 +50,13 @@ impl Context<'_> {
         let (check, checks) = match &families[..] {
             [v4, v6] => together(health, v4, v6),
             _ => (
-                rotation(member, &self.pool.checks, None, &first.check, self.now),
-                each(member, &self.pool.checks, None, &first.check, self.now),
+                rotation(member, self.pool.checks_of(member), None, &first.check, self.now),
+                each(member, self.pool.checks_of(member), None, &first.check, self.now),
             ),
         };
         let held = health.verdicts().map(|(_, verdict)| verdict.falls.held_until());
         let held: Option<Vec<Moment>> = held.collect();
-        let deep = self.pool.deep.as_ref().zip(health.deep.as_ref());
+        let deep = self.pool.deep_of(member).zip(health.deep.as_ref());
         MemberStatus {
             node: member.node.to_string(),
             role: member.role.as_str(),
@@ -100,8 +100,14 @@ impl Context<'_> {
             share: own.share().get(),
             falls: self.falls(own),
             held_until: own.falls.held_until().map(|at| shown(at, self.now)),
-            check: rotation(member, &self.pool.checks, Some(family), &own.check, self.now),
-            checks: each(member, &self.pool.checks, Some(family), &own.check, self.now),
+            check: rotation(
+                member,
+                self.pool.checks_of(member),
+                Some(family),
+                &own.check,
+                self.now,
+            ),
+            checks: each(member, self.pool.checks_of(member), Some(family), &own.check, self.now),
         }
     }
 

@@ -208,7 +208,8 @@ impl Maker<'_> {
         };
         let first = verdict(Family::V4, None);
         let second = are_two.then(|| verdict(Family::V6, Some(&first.check)));
-        let deep = pool.deep.as_ref().map(|deep| self.watched(member, pool, deep, None, None));
+        let deep = pool.deep_of(member);
+        let deep = deep.map(|deep| self.watched(member, pool, deep, None, None));
         MemberState::new(first, second, deep, None)
     }
 
@@ -234,14 +235,15 @@ impl Maker<'_> {
             self.go_on_verdict(&next, old_of, was6, known, old_second)
         });
         let (old_member, old_pool) = old_of;
-        let deep = pool.deep.as_ref().map(|deep| match (old_deep, &old_pool.deep) {
-            (Some(watched), Some(old))
-                if deep == old && member.probed(deep, None) == old_member.probed(old, None) =>
-            {
-                watched
-            }
-            _ => self.watched(member, pool, deep, None, None),
-        });
+        let deep =
+            pool.deep_of(member).map(|deep| match (old_deep, old_pool.deep_of(old_member)) {
+                (Some(watched), Some(old))
+                    if deep == old && member.probed(deep, None) == old_member.probed(old, None) =>
+                {
+                    watched
+                }
+                _ => self.watched(member, pool, deep, None, None),
+            });
         MemberState::new(first, second, deep, operator)
     }
 
@@ -258,7 +260,8 @@ impl Maker<'_> {
             Some(FamilyState { check, falls, comeback }) => (check.into_list(), falls, comeback),
             None => Default::default(),
         };
-        let mut before: Vec<_> = old_pool.checks.list().iter().zip(old_checks).collect();
+        let list = old_pool.checks_of(old_member).list();
+        let mut before: Vec<_> = list.iter().zip(old_checks).collect();
         let mut check = self.checked(next, memory, |new| {
             let at = next.member.probed(&new.check, next.family);
             let same = |old: &NamedCheck| new == old && old_member.probed(&old.check, was_of) == at;
@@ -280,14 +283,15 @@ impl Maker<'_> {
     ) -> Checked {
         let Next { member, pool, family, .. } = *next;
         let mut watched = vec![];
-        for (index, of) in pool.checks.list().iter().enumerate() {
+        let checks = pool.checks_of(member);
+        for (index, of) in checks.list().iter().enumerate() {
             let known = next.shared(index, &of.check).or_else(|| before(of));
             watched.push(match known {
                 Some(known) => known,
                 None => self.watched(member, pool, &of.check, family, memory),
             });
         }
-        Checked::new(&pool.checks, watched, memory, self.now)
+        Checked::new(checks, watched, memory, self.now)
     }
 
     fn watched(

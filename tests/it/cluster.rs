@@ -70,6 +70,7 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
         when_short: WhenShort::All,
         checks: Checks::one(check(80)),
         deep: None,
+        own: Default::default(),
         https: None,
         steadiness: Steadiness::default(),
     }

@@ -3,6 +3,7 @@
 //! `tests/configs/broken/NAME/` holds a configuration and `expected.txt`, what the operator sees
 //! of it. `UPDATE_EXPECTED=1 cargo test --test it config::` writes the files anew.
 
+mod own;
 mod probes;
 
 use std::fs;
@@ -300,7 +301,7 @@ fn every_key_of_the_schema_is_read() {
         assert!(root.contains(&key.as_str()) && told.contains(key.as_str()), "{key}");
     }
     let all = "server: { x: 1, controls: [{ x: 1 }], tls: { x: 1 }, https: { x: 1 }, quic: { x: 1 }, \
-               certificate: { x: 1 } }\nzones: [{ x: 1 }]\nhooks: [{ x: 1, webhook: { x: 1 } }]\nnodes: { n: { x: 1 } }\npools: { p: { x: 1, \
+               certificate: { x: 1 } }\nzones: [{ x: 1 }]\nhooks: [{ x: 1, webhook: { x: 1 } }]\nnodes: { n: { x: 1, check: { http: { x: 1 } } } }\npools: { p: { x: 1, \
                members: { x: 1 }, https: { x: 1 }, when_short: { x: 1 }, min_serving: { x: 1 }, damping: { x: 1 }, check: { x: 1, \
                http: { x: 1, json: [{ x: 1 }] }, https: { x: 1 }, tcp: { x: 1 }, tls: { x: 1 }, icmp: { x: 1 }, exec: { x: 1 }, mysql: { x: 1 }, \
                redis: { x: 1, tls: { x: 1 } }, dns: { x: 1 }, grpc: { x: 1 }, push: { x: 1 } } } }\n";

@@ -16,7 +16,8 @@ use crate::config::raw::scalar::{Need, quoted};
 use crate::config::written::KeyPath;
 
 /// What metrics call the verdict of all checks together, and the deep one.
-const TAKEN: [&str; 2] = ["rotation", "deep"];
+const TAKEN: [&str; 2] = ["rotation", DEEP_NAME];
+pub const DEEP_NAME: &str = "deep";
 
 /// What the pool's checks are read beside.
 #[derive(Debug)]

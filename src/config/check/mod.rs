@@ -9,6 +9,7 @@
 //! | [`least`] | `min_serving:` of a pool |
 //! | [`spread`] | `spread_by:` of a pool |
 //! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
+//! | [`own`] | `check:` of a node, for the pools that it is a member of |
 //! | [`steadiness`] | `server.controls`; `damping`, `slow_start`, `common_cause` of a pool |
 //! | [`hooks`] | `hooks:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
@@ -29,6 +30,7 @@ pub mod least;
 pub mod members;
 pub mod names;
 pub mod nodes;
+pub mod own;
 pub mod pools;
 pub mod probes;
 pub mod records;
@@ -56,7 +58,8 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     let controls = KeyPath::root().key("server").key("controls");
     let nodes = &inventory.nodes;
     server.controls = steadiness::controls(&raw.server.controls, nodes, folder, &controls, report);
-    let pools = pools::check(&raw.pools, &inventory, folder, report);
+    let mut pools = pools::check(&raw.pools, &inventory, folder, report);
+    own::apply(raw, &inventory, &mut pools, report);
     fallbacks::check(&raw.pools, report);
     let (hooks, hook_files) = hooks::check(&raw.hooks, &raw.pools, folder, report);
     let zones = zones::read(&raw.zones, folder, report);

@@ -85,6 +85,7 @@ fn pool(
             Some(deep) => Some(deep?),
             None => None,
         },
+        own: HashMap::new(),
         https,
         steadiness: steadiness::check(raw, path, report),
     };

@@ -24,7 +24,7 @@ use crate::cluster::node::Role;
 use crate::cluster::pool::Order;
 use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawMinServing, RawWhenShort};
 use crate::config::raw::hook::RawHook;
-use crate::config::raw::probe::RawCheck;
+use crate::config::raw::probe::{RawCheck, RawNodeCheck};
 use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
 use crate::config::raw::steadiness::{RawControl, RawDamping, Spell};
 use crate::config::raw::table::Table;
@@ -240,4 +240,7 @@ pub struct RawNode {
     /// Share in the answers of a `weighted` or `sticky` pool.
     #[schemars(extend("default" = 1))]
     pub weight: Option<Count>,
+    /// What this node has of its own of the checks of its pools, by their names: the kind of the
+    /// probe, or the `name:` of one in a list, or `deep`.
+    pub check: Table<RawNodeCheck>,
 }

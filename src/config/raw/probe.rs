@@ -54,6 +54,19 @@ pub struct RawCheck {
     pub forgive: Option<Scalar<Whole<1, 1000>>>,
 }
 
+/// Of a check of the node's pools what is another at this node.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "the keys `port`, `path` and `host`")]
+#[schemars(rename = "node_check")]
+pub struct RawNodeCheck {
+    pub port: Option<Port>,
+    /// Path and query, of `http` and `https`.
+    #[schemars(regex(pattern = "^/"))]
+    pub path: Option<String>,
+    /// The `Host` header, of `http` and `https`.
+    pub host: Option<String>,
+}
+
 impl RawCheck {
     /// The kinds of probe in the order of the manual, and which of them are written.
     pub fn kinds(&self) -> [(&'static str, bool); 11] {

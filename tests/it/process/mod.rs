@@ -19,6 +19,7 @@ mod held_up;
 mod hooks;
 mod idle;
 mod orders;
+mod own_port;
 mod pipes;
 mod precedence;
 mod reload;

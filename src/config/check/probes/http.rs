@@ -101,15 +101,8 @@ fn probe(
 ) -> Option<HttpProbe> {
     let url_path = raw.path.unwrap_or(PATH);
     let before = report.faults.len();
-    if let Some(fault) = fault_of_path(url_path) {
-        let message = format!("{} {fault}", quoted(url_path));
-        report.error(&path.key("path"), message, "write a path such as /health");
-    }
-    if let Some(host) = raw.host.filter(|host| !is_host_name(host)) {
-        let message = format!("{} is no host name", quoted(host));
-        let help = "write a name such as www.example.com, without scheme and port";
-        report.error(&path.key("host"), message, help);
-    }
+    check_path(url_path, &path.key("path"), report);
+    check_host(raw.host, &path.key("host"), report);
     let expect = match raw.expect {
         None => vec![OK],
         Some(statuses) => statuses.iter().map(|&Scalar(Statuses(a, b))| (a, b)).collect(),
@@ -135,6 +128,21 @@ fn probe(
         load: raw.load,
         proxy: raw.proxy,
     })
+}
+
+pub fn check_path(written: &str, path: &KeyPath, report: &mut Report<'_>) {
+    if let Some(fault) = fault_of_path(written) {
+        let message = format!("{} {fault}", quoted(written));
+        report.error(path, message, "write a path such as /health");
+    }
+}
+
+pub fn check_host(written: Option<&str>, path: &KeyPath, report: &mut Report<'_>) {
+    if let Some(host) = written.filter(|host| !is_host_name(host)) {
+        let message = format!("{} is no host name", quoted(host));
+        let help = "write a name such as www.example.com, without scheme and port";
+        report.error(path, message, help);
+    }
 }
 
 fn check_headers(headers: &Table<String>, path: &KeyPath, report: &mut Report<'_>) {

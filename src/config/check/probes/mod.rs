@@ -148,7 +148,7 @@ fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>)
     raw.grpc.as_ref().and_then(|raw| service::grpc(raw, folder, &path, report))
 }
 
-fn port(written: Option<Port>, default: u16) -> u16 {
+pub fn port(written: Option<Port>, default: u16) -> u16 {
     written.map_or(default, |port| port.0.0 as u16)
 }
 
