@@ -25,6 +25,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Octets of a node that says all again and again: far more than any probe listens to.
 const ENDLESS: usize = 2 << 20;
+/// Octets that a node says at once at least, when it says all again and again.
+const LEAST: usize = 1000;
 /// Each gives one piece at least.
 const MAX_POLLS: usize = 64 << 10;
 /// Characters of a reason.
@@ -124,10 +126,10 @@ impl Node {
         let is_endless = manner & 0x40 != 0 && !says.is_empty();
         let piece = PIECES[usize::from(manner & 7)];
         Node {
-            says: says.to_vec(),
+            says: if is_endless { says.repeat(LEAST.div_ceil(says.len())) } else { says.to_vec() },
             said: 0,
             all: if is_endless { ENDLESS } else { says.len() },
-            piece: if is_endless { piece.max(1000) } else { piece },
+            piece: if is_endless { piece.max(LEAST) } else { piece },
             pauses: manner & 0x08 != 0,
             is_pausing: false,
             is_deaf: manner & 0x10 != 0,
