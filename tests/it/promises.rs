@@ -49,6 +49,8 @@ struct Server {
     targets: Vec<TargetId>,
     /// Control targets that it probes now.
     controls: Vec<TargetId>,
+    /// To be probed next: whom the state wants to hear at once, as a prober does it.
+    hurry: VecDeque<TargetId>,
     now: Moment,
 }
 
@@ -59,7 +61,8 @@ impl Server {
         let control = ControlTarget { address: CONTROL.into(), probe: Probe::Tcp { port: 53 } };
         loaded.controls = vec![control];
         let (state, plan) = ControlState::new(Box::new(loaded), kept, now);
-        let mut server = Server { world, state, targets: vec![], controls: vec![], now };
+        let mut server =
+            Server { world, state, targets: vec![], controls: vec![], hurry: VecDeque::new(), now };
         server.follow(plan);
         server.publish();
         server
@@ -88,7 +91,8 @@ impl Server {
         changed |= self.state.settle(self.now);
         let due = self.state.due();
         assert!(due.is_none_or(|due| due > self.now), "{due:?} is over at {}", self.now);
-        let Errands { plan, .. } = self.state.take_errands();
+        let Errands { plan, hurry } = self.state.take_errands();
+        self.hurry.extend(hurry);
         self.controls.retain(|target| !plan.stop.contains(target));
         self.controls.extend(plan.start.into_iter().map(|target| target.id));
         all_are_decided(&self.state);
@@ -166,7 +170,8 @@ fn keep_promises(policy: usize, rule: &str, min_serving: usize, seed: u64) {
     let (mut cut, mut kept, mut cut_off) = (0, 0, 0);
     for step in 0..STEPS {
         cut = if luck.u32(..2000) == 0 { 600 } else { cut - u32::from(cut > 0) };
-        let target = server.targets[luck.usize(..server.targets.len())];
+        let anyone = server.targets[luck.usize(..server.targets.len())];
+        let target = server.hurry.pop_front().unwrap_or(anyone);
         if luck.u32(..50) == 0 {
             weather.insert(target, WEATHER[luck.usize(..WEATHER.len())]);
         }
