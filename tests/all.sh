@@ -55,13 +55,13 @@ main() {
     if [ "${1:-}" != --quick ]; then
         run shellcheck 2 sh -c 'find . -path ./target -prune -o -name "*.sh" -print |
             xargs shellcheck --external-sources .ci/run'
-        run "slow tests" 10 cargo test --locked --test it -- --ignored
+        run "slow tests" 15 cargo test --locked --test it -- --ignored
         run fuzz 12 env TIOVIVO_FUZZ_SECONDS=60 cargo test --locked --test fuzz -- --nocapture
         run documentation 10 env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
         run "unit file" 5 tests/unit-file.sh
         run install 10 tests/install.sh
         run dependencies 12 tests/deny.sh
-        run instructions 15 bench/instructions.sh
+        run instructions 25 bench/instructions.sh
         run image 20 "${as_root[@]}" tests/image.sh
     fi
     close

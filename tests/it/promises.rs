@@ -275,7 +275,7 @@ fn one_is_answered_and_stays_although_others_come_back() {
 
 #[test]
 fn a_tier_is_answered_and_stays_although_others_come_back() {
-    keep_promises(3, "all", 1, 6);
+    keep_promises(3, "all", 1, 1);
 }
 
 #[test]
