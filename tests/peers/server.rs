@@ -3,12 +3,14 @@
 //! The peers are set to answer as this server means to: minimal responses, 1232 octets over UDP,
 //! the same NSID. What then still differs stands in `decisions.rs`.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -198,13 +200,16 @@ pub fn program(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is not installed; {APT}"))
 }
 
-/// A port that is free over UDP and TCP now. A stranger may take it before the server does; then
+/// A port that is free over UDP and TCP now, and was given to no other test. A stranger may take it before the server does; then
 /// the server says so and the test fails with its log.
 pub fn free_port() -> u16 {
+    /// Ports that were given: the system gives a port again that nobody has opened yet.
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         let address = socket.local_addr().expect("bound");
-        if TcpListener::bind(address).is_ok() {
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if TcpListener::bind(address).is_ok() && given.insert(address.port()) {
             return address.port();
         }
     }
