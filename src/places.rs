@@ -11,7 +11,7 @@
 //! | has none | one is free: an eighth of them ([`KEPT_FOR_NEW`]) is kept for such clients |
 //! | comes when none is free for it | the idlest of the heaviest site's heaviest client goes |
 //!
-//! So nobody is ever turned away. What takes a place costs a look at one site, and at [`LOOKS`]
+//! So nobody is ever turned away. What takes a place costs a look at one site, and at `LOOKS`
 //! connections at most when all sites weigh the same. What happens on a connection takes no lock.
 
 use std::cmp::Reverse;

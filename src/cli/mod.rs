@@ -112,7 +112,7 @@ pub struct ConfigArg {
 }
 
 impl ConfigArg {
-    /// The file that is named, or the first of [`CONFIG_FILES`] that is there.
+    /// The file that is named, or the first of `CONFIG_FILES` that is there.
     pub fn find(&self) -> Option<PathBuf> {
         // One that is there and may not be looked at is told of by whoever reads it.
         let is_there = |path: &&Path| path.try_exists().unwrap_or(true);

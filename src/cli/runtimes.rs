@@ -11,7 +11,7 @@
 //! when an answer over UDP was cut: those who keep encryption busy do not keep them waiting.
 //!
 //! Each has threads of its own, those for blocking work too. What the kernel makes of them when
-//! cores are short is in [`priority`].
+//! cores are short is in `priority`.
 
 use std::io;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! | the disk | an order |
 //! |---|---|
 //! | is free | is written |
-//! | is busy | waits, behind at most [`WAITING`] others |
+//! | is busy | waits, behind at most `WAITING` others |
 //! | has not answered for [`disk::PATIENCE`] | is refused, and so are those that wait |
 
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 //! | a connection | is answered |
 //! |---|---|
 //! | that is new, or quiet | at once: no lock, no queue |
-//! | that used up a turn within [`QUIET`] | when its turn comes, first come, first served |
+//! | that used up a turn within `QUIET` | when its turn comes, first come, first served |
 //!
 //! So who asks one question waits for some turns, and not for one of each busy connection.
 //!

@@ -13,7 +13,7 @@
 //! | bound, beside those of TCP | what happens there |
 //! |---|---|
 //! | [`MAX_STREAMS`] requests at a time | more wait (HTTP/2 says so to the client) |
-//! | [`MAX_HEADERS`] octets of header fields | that request is refused by `h2` |
+//! | `MAX_HEADERS` octets of header fields | that request is refused by `h2` |
 //! | the idle limit for a request's body, the write limit for its reply | that request is reset |
 //! | [`super::memory::MAX_HELD`] octets of all requests | the oldest is reset |
 //! | [`MAX_RESETS`] requests that nobody wanted to know the end of | the connection ends |

@@ -2,16 +2,16 @@
 //!
 //! `quinn` carries it: hickory-server 0.26 takes one handshake after another, 5 seconds each, so
 //! one datagram without a second stopped everybody. What its API offers around that loop (sockets,
-//! TLS, a handler) does not reach into it. It has the messages ([`message`]).
+//! TLS, a handler) does not reach into it. It has the messages (`message`).
 //!
 //! | bound | what happens there |
 //! |---|---|
 //! | [`UNPROVEN`] handshakes of addresses that may be forged | the next must prove theirs (Retry) |
 //! | [`HANDSHAKE`] for a handshake | given up |
 //! | those of TCP, shared with it: connections, a client's own, idle, in all | as there |
-//! | [`MAX_STREAMS`] queries of a connection at a time | more wait (QUIC says so to the client) |
-//! | [`STREAM_WINDOW`], [`CONNECTION_WINDOW`] octets that we have not read | the client waits |
-//! | [`SEND_WINDOW`] octets that the client has not acknowledged | we wait, for the write limit |
+//! | `MAX_STREAMS` queries of a connection at a time | more wait (QUIC says so to the client) |
+//! | `STREAM_WINDOW`, `CONNECTION_WINDOW` octets that we have not read | the client waits |
+//! | `SEND_WINDOW` octets that the client has not acknowledged | we wait, for the write limit |
 //! | [`super::memory::MAX_HELD`] octets of all requests | the oldest is reset |
 //!
 //! A handshake has a task of its own, so whoever stops in the middle of one delays nobody. With
