@@ -8,7 +8,9 @@
 //! | [`clock`] | what time it is: a line that only goes on, and the wall clock |
 //! | [`cluster`] | the checked inventory: nodes, pools, members, checks, standings |
 //! | [`zone`] | RFC 1035 data: master files, look-up |
-//! | [`config`] | the only opener of files: YAML as written → checked types |
+//! | [`regular_file`] | the only opener of files: regular files, never a pipe or a device |
+//! | [`state_dir`] | the only reader and writer of the state folder |
+//! | [`config`] | the only reader of what the operator wrote: YAML as written → checked types |
 //! | [`health`] | probes, the counting of their results, timers |
 //! | [`snapshot`] | immutable answers, built aside and swapped in whole |
 //! | [`control`] | the one writer: events → state → snapshot; status out |
@@ -38,6 +40,8 @@ pub mod http;
 pub mod log_limit;
 pub mod pace;
 pub mod places;
+pub mod regular_file;
 pub mod simulation;
 pub mod snapshot;
+pub mod state_dir;
 pub mod zone;

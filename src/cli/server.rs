@@ -23,10 +23,8 @@ use crate::cli::runtimes::Beside;
 use crate::cli::supervisor::Life;
 use crate::cli::{descriptors, memory};
 use crate::clock;
-use crate::config::state_file::{self, Lock, LockFault};
 use crate::config::token::Token;
 use crate::config::{Config, Encrypted};
-use crate::control::disk;
 use crate::control::loaded::Loaded;
 use crate::control::status::Status;
 use crate::control::writer::{Control, Handle};
@@ -39,6 +37,8 @@ use crate::dns::udp::{self, Shared};
 use crate::hooks;
 use crate::http::auth::Writers;
 use crate::http::{self, Dashboard};
+use crate::state_dir::disk;
+use crate::state_dir::lock::{self, Lock, LockFault};
 
 /// How long streams and the dashboard may take to finish.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
@@ -192,7 +192,7 @@ pub async fn start(
 /// nodes' health and the answers do not depend on it. The inner error says why.
 fn lock(folder: &Path) -> Result<Result<Lock, String>, LockFault> {
     let its = folder.to_owned();
-    match disk::at_start(move || state_file::lock(&its)) {
+    match disk::run_at_start(move || lock::lock(&its)) {
         Some(Ok(lock)) => Ok(Ok(lock)),
         Some(Err(fault @ LockFault::InUse { .. })) => Err(fault),
         Some(Err(fault)) => Ok(Err(fault.to_string())),

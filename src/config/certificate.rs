@@ -24,7 +24,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::cluster::trust::Authorities;
 use crate::cluster::validity::{self, Validity};
-use crate::config::read;
+use crate::regular_file;
 
 /// Octets of one of the files.
 const MAX_FILE: u64 = 1 << 20;
@@ -186,8 +186,8 @@ fn read_key(
 /// What is in the file, and its mode.
 fn open(file: &Path) -> Result<(Vec<u8>, u32), CertificateFault> {
     let read = || {
-        let (opened, metadata) = read::open(file)?;
-        let mut text = read::content(&opened, MAX_FILE)?;
+        let (opened, metadata) = regular_file::open(file)?;
+        let mut text = regular_file::read_up_to(&opened, MAX_FILE)?;
         if text.starts_with(BYTE_ORDER_MARK) {
             text.drain(..BYTE_ORDER_MARK.len());
         }

@@ -1,4 +1,4 @@
-//! The only opener of files: config.yaml as written → checked types.
+//! The only reader of what the operator wrote: config.yaml as written → checked types.
 //!
 //! ```text
 //! read ─ text ─→ positions ─ tree ─→ raw ─ types that mirror the file ─→ check ─→ Config
@@ -24,8 +24,6 @@ pub mod token;
 pub mod words;
 pub mod written;
 pub mod zones;
-
-pub mod state_file;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

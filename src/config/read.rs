@@ -1,96 +1,29 @@
-//! The only way to open a file for reading; and files as text: bounded in size, UTF-8, and every
-//! refusal in words. Zone files are octets, and their reader says which may stand where.
+//! Reads files that the operator wrote: bounded in size, as UTF-8, with every refusal in words.
 //!
-//! To open a pipe waits for its writer, and a device might never end: so only a regular file is
-//! opened, and nothing that takes its place in between can make the opening wait.
+//! Zone files are read as octets: their reader says which octets may stand where.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use crate::regular_file::{self, IS_FOLDER, NOT_REGULAR};
 
 /// Largest config.yaml. Ten thousand nodes need about 1 MiB.
 pub const MAX_CONFIG: u64 = 8 << 20;
 /// Largest zone file, and largest file that it includes.
 pub const MAX_ZONE_FILE: u64 = 256 << 20;
-/// Octets of one system call. While the kernel copies, nobody else has the core: 20 MB at once kept
-/// a thread that answers waiting for 5 ms.
-const PIECE: u64 = 256 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Opens a regular file, and nothing else.
-pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    plain(fs::metadata(path)?)?;
-    // What has taken its place since then is opened without waiting, and not read.
-    let file = OpenOptions::new().read(true).custom_flags(flags()).open(path)?;
-    let metadata = plain(file.metadata()?)?;
-    Ok((file, metadata))
-}
-
-/// A regular file to be locked and written, made when it is missing.
-pub fn open_to_write(path: &Path) -> io::Result<File> {
-    match fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        found => {
-            plain(found?)?;
-        }
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).custom_flags(flags());
-    let file = options.open(path)?;
-    plain(file.metadata()?)?;
-    Ok(file)
-}
-
-/// To bring its names to the disk.
-pub fn open_folder(path: &Path) -> io::Result<File> {
-    let flags = flags() | OFlags::DIRECTORY.bits() as i32;
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
-
-/// Never waits for the other end of a pipe, nor takes a terminal.
-fn flags() -> i32 {
-    (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32
-}
-
-fn plain(metadata: Metadata) -> io::Result<Metadata> {
-    if metadata.is_file() {
-        return Ok(metadata);
-    }
-    Err(match metadata.is_dir() {
-        true => io::Error::new(ErrorKind::IsADirectory, FOLDER),
-        false => io::Error::new(ErrorKind::InvalidInput, NOT_PLAIN),
-    })
-}
-
-const FOLDER: &str = "is a folder; name the file in it";
-const NOT_PLAIN: &str = "is no regular file; write its content into one";
-
-/// At most `max` octets, and one more of a file that is longer.
-pub fn content(file: &File, max: u64) -> io::Result<Vec<u8>> {
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut bytes = Vec::with_capacity(length.min(max) as usize + 1);
-    while bytes.len() as u64 <= max {
-        let room = (max + 1 - bytes.len() as u64).min(PIECE);
-        if file.take(room).read_to_end(&mut bytes)? == 0 {
-            break;
-        }
-    }
-    Ok(bytes)
-}
 
 /// The text of a regular file of at most `max` octets. A byte order mark at its start is dropped:
 /// some editors write one, and it changes nothing that the file says.
 pub fn text(path: &Path, max: u64) -> Result<String, String> {
-    let (file, _) = open(path).map_err(|error| opening(&error))?;
+    let (file, _) = regular_file::open(path).map_err(|error| opening(&error))?;
     text_of(&file, max)
 }
 
 /// As [`text`], in whatever encoding it is that has ASCII in it.
 pub fn octets(path: &Path, max: u64) -> Result<Vec<u8>, String> {
-    let (file, _) = open(path).map_err(|error| opening(&error))?;
+    let (file, _) = regular_file::open(path).map_err(|error| opening(&error))?;
     octets_of(&file, max)
 }
 
@@ -100,7 +33,7 @@ pub fn text_of(file: &File, max: u64) -> Result<String, String> {
 }
 
 fn octets_of(file: &File, max: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = content(file, max).map_err(|error| opening(&error))?;
+    let mut bytes = regular_file::read_up_to(file, max).map_err(|error| opening(&error))?;
     if bytes.len() as u64 > max {
         return Err(format!("is larger than {} MiB; split it or make it shorter", max >> 20));
     }
@@ -127,14 +60,16 @@ pub fn opening(error: &io::Error) -> String {
         ErrorKind::PermissionDenied => {
             "may not be read by this user; mend its owner or mode".into()
         }
-        ErrorKind::IsADirectory => FOLDER.into(),
-        ErrorKind::InvalidInput => NOT_PLAIN.into(),
+        ErrorKind::IsADirectory => IS_FOLDER.into(),
+        ErrorKind::InvalidInput => NOT_REGULAR.into(),
         _ => format!("cannot be read: {error}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -154,15 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_neither_opened_nor_waited_for() {
+    fn a_pipe_is_refused_in_words() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        assert_eq!(text(&pipe, 9), Err(NOT_PLAIN.into()));
-        assert!(open_to_write(&pipe).is_err());
-        // Also one that takes the place of the file after it was looked at.
-        let opened = OpenOptions::new().read(true).custom_flags(flags()).open(&pipe).unwrap();
-        assert!(plain(opened.metadata().unwrap()).is_err());
+        assert_eq!(text(&pipe, 9), Err(NOT_REGULAR.into()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::config::read;
+use crate::regular_file;
 
 /// Largest token file, or other file with a secret.
 pub const MAX_TOKEN: u64 = 4096;
@@ -49,7 +50,7 @@ pub fn read(path: &Path) -> Result<Option<Token>, Refused> {
 
 /// The text of a file that nobody but its owner may read or write; `None` when there is none.
 pub fn owners_text(path: &Path) -> Result<Option<String>, Refused> {
-    let (file, metadata) = match read::open(path) {
+    let (file, metadata) = match regular_file::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(in_parts(&read::opening(&error))),
         Ok(opened) => opened,

@@ -28,8 +28,6 @@
 //! | [`turns`] | changes of standing, on their way to the hooks |
 //! | [`pulse`] | whether verdicts are made |
 //! | [`troubles`] | what is wrong with the server's own files |
-//! | [`disk`] | does: work on a disk that may not answer |
-//! | [`versioned`] | does: reads and writes the files of the state folder |
 //! | [`loaded`] | a configuration made ready to serve |
 
 pub mod answers;
@@ -39,7 +37,6 @@ pub mod checks;
 pub mod common;
 pub mod controls;
 pub mod damping;
-pub mod disk;
 pub mod event;
 pub mod explain;
 pub mod journal;
@@ -63,6 +60,5 @@ pub mod store;
 pub mod suspicion;
 pub mod troubles;
 pub mod turns;
-pub mod versioned;
 pub mod watched;
 pub mod writer;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
 use crate::cluster::operator::{Order, Override, Target};
-use crate::control::versioned;
+use crate::state_dir::document;
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "overrides.json";
@@ -52,7 +52,7 @@ struct Kept {
 /// read. Blocks.
 pub fn recall(folder: &Path, now: Moment) -> Result<Vec<Override>, String> {
     let consequence = "so no operator's order is known";
-    let recalled = versioned::recalled(&folder.join(FILE), now.wall(), consequence, |content| {
+    let recalled = document::read_with(&folder.join(FILE), now.wall(), consequence, |content| {
         parse(content, now)
     })?;
     let in_force = |order: &Override| !order.is_over(now);
@@ -65,7 +65,7 @@ pub fn write(folder: &Path, overrides: &[Override], now: Moment) -> Result<(), S
     let overrides = overrides.iter().map(|order| kept(order, now)).collect();
     let content = Content { version: VERSION, written: Some(now.wall()), overrides };
     let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
-    versioned::write(&file, &content)
+    document::write(&file, &content)
 }
 
 fn parse(content: &[u8], now: Moment) -> Result<Vec<Override>, String> {
@@ -75,7 +75,7 @@ fn parse(content: &[u8], now: Moment) -> Result<Vec<Override>, String> {
         return Err(format!("has version {version}"));
     }
     let written = written.or_else(|| overrides.iter().map(|order| order.since).max());
-    let by = written.map(|written| versioned::onto_line(written, now)).unwrap_or_default();
+    let by = written.map(|written| document::shift_to_this_run(written, now)).unwrap_or_default();
     let read =
         |kept: Kept| recalled(kept, by).ok_or_else(|| "has an order of no known kind".into());
     overrides.into_iter().map(read).collect()

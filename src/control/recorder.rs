@@ -17,11 +17,11 @@ use tokio::time::Instant;
 
 use crate::clock::Moment;
 use crate::cluster::operator::Override;
-use crate::control::disk;
 use crate::control::event::{Acknowledged, Refusal};
 use crate::control::overrides;
 use crate::control::request::Request;
 use crate::control::troubles::{Subject, Troubles};
+use crate::state_dir::disk;
 
 /// Orders that wait for the one under way.
 const WAITING: usize = 16;
@@ -53,7 +53,7 @@ impl Recorder {
     /// And the orders of earlier runs. Blocks, for a bounded time.
     pub fn new(folder: PathBuf, troubles: Troubles, now: Moment) -> (Recorder, Vec<Override>) {
         let from = folder.clone();
-        let recalled = disk::at_start(move || overrides::recall(&from, now));
+        let recalled = disk::run_at_start(move || overrides::recall(&from, now));
         let late = || Err("the state folder does not answer, so its orders cannot be read".into());
         let recalled = recalled.unwrap_or_else(late);
         let unread = recalled.as_ref().err().cloned();
@@ -98,7 +98,7 @@ impl Recorder {
     /// An order that comes while it is busy.
     pub fn wait(&mut self, request: Request, reply: Reply) {
         if self.is_late() {
-            refuse(reply, disk::late(Subject::Orders));
+            refuse(reply, Subject::Orders.no_answer());
         } else if self.waiting.len() == WAITING {
             refuse(reply, format!("{WAITING} orders wait for the disk"));
         } else {
@@ -118,9 +118,9 @@ impl Recorder {
     /// be read before is tried again.
     pub fn look(&mut self, now: Moment) {
         if self.is_late() {
-            self.troubles.begin(Subject::Orders, disk::late(Subject::Orders));
+            self.troubles.begin(Subject::Orders, Subject::Orders.no_answer());
             for (_, reply) in self.waiting.drain(..) {
-                refuse(reply, disk::late(Subject::Orders));
+                refuse(reply, Subject::Orders.no_answer());
             }
         }
         if self.unread.is_some() && !self.is_busy() {

@@ -25,24 +25,18 @@ use tokio::time::{sleep, timeout};
 use crate::clock::{Clock, Moment};
 use crate::cluster::families::Family;
 use crate::cluster::standing::Standing;
-use crate::config::state_file;
 use crate::control::damping::Falls;
-use crate::control::disk;
 use crate::control::troubles::{Subject, Troubles};
 use crate::control::turns::Told;
-use crate::control::versioned;
 use crate::control::watched::Memory;
 use crate::pace;
+use crate::state_dir::{RETRY, WRITE_INTERVAL, disk, document, file};
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "health.json";
 /// Older standings say nothing of the nodes any more.
 pub const YOUNG: SignedDuration = SignedDuration::from_mins(10);
-/// Shortest time between two writes.
-const PAUSE: Duration = Duration::from_millis(200);
 const REWRITE: Duration = Duration::from_secs(60);
-/// From a write that failed to the next.
-const RETRY: Duration = Duration::from_secs(1);
 /// Of the file's form. A change of it means a new number. 1 knew nobody in charge, 2 no verdict of
 /// a family.
 const VERSION: u32 = 3;
@@ -165,10 +159,10 @@ pub fn recall_within(folder: &Path, now: Moment) -> Vec<KeptPool> {
     let from = folder.to_owned();
     let work = move || {
         let kept = recall(&from, now);
-        state_file::sweep(&from);
+        file::remove_unfinished(&from);
         kept
     };
-    disk::at_start(work).unwrap_or_else(|| {
+    disk::run_at_start(work).unwrap_or_else(|| {
         let shown = folder.display();
         tracing::warn!("{shown} does not answer, so nothing is remembered");
         vec![]
@@ -178,7 +172,7 @@ pub fn recall_within(folder: &Path, now: Moment) -> Vec<KeptPool> {
 /// The same for as long as it takes.
 pub fn recall(folder: &Path, now: Moment) -> Vec<KeptPool> {
     let file = folder.join(FILE);
-    let content = match versioned::recalled(&file, now.wall(), "so nothing is remembered", parse) {
+    let content = match document::read_with(&file, now.wall(), "so nothing is remembered", parse) {
         Ok(Some(content)) => content,
         Ok(None) => return vec![],
         Err(error) => {
@@ -192,7 +186,7 @@ pub fn recall(folder: &Path, now: Moment) -> Vec<KeptPool> {
         tracing::info!("{shown} is from {written:.0}, so no standing is remembered");
         return content.pools.into_iter().filter_map(KeptPool::aged).collect();
     }
-    let by = versioned::onto_line(content.written, now);
+    let by = document::shift_to_this_run(content.written, now);
     content.pools.into_iter().map(|pool| pool.moved(by)).collect()
 }
 
@@ -223,13 +217,13 @@ pub async fn keep(
             }
             let (file, now) = (Arc::clone(&file), clock());
             let write = move || write(&file, &pools, now);
-            let written = disk::ask(&troubles, Subject::Standings, write).await;
+            let written = disk::run(&troubles.reporter(Subject::Standings), write).await;
             pause = if written.is_ok() { REWRITE } else { RETRY };
         }
         if ended {
             return;
         }
-        sleep(PAUSE).await;
+        sleep(WRITE_INTERVAL).await;
     }
 }
 
@@ -238,5 +232,5 @@ fn write(file: &Path, pools: &[Arc<KeptPool>], now: Moment) -> Result<(), String
     let pools: Vec<KeptPool> = pools.iter().map(|pool| pool.moved(now.set())).collect();
     let content = Content { version: VERSION, written: now.wall(), pools };
     let content = serde_json::to_vec(&content).map_err(|error| error.to_string())?;
-    versioned::write(file, &content)
+    document::write(file, &content)
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::clock::{Wall, wall};
 use crate::control::explain::time;
+use crate::state_dir::disk;
 
 /// What the trouble is with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -50,6 +51,24 @@ impl Subject {
             Subject::TokenFile => "token_file",
             Subject::ReportTokenFile => "report_token_file",
         }
+    }
+
+    /// The sentence about a failure of this subject.
+    pub fn sentence(self, why: &str) -> String {
+        match self {
+            Subject::Standings => format!("the state is not kept: {why}"),
+            Subject::Hooks => format!("what waits for hooks is not kept: {why}"),
+            Subject::Orders => format!("no operator's order can be kept: {why}"),
+            Subject::Configuration
+            | Subject::StateFolder
+            | Subject::TokenFile
+            | Subject::ReportTokenFile => why.to_owned(),
+        }
+    }
+
+    /// The sentence about a disk that does not answer.
+    pub fn no_answer(self) -> String {
+        self.sentence(&disk::no_answer())
     }
 
     /// What is logged when it is over.
@@ -107,8 +126,30 @@ impl Troubles {
         self.troubles().values().cloned().collect()
     }
 
+    /// The reporter of work on the disk that concerns `subject`.
+    pub fn reporter(&self, subject: Subject) -> Reporter<'_> {
+        Reporter { troubles: self, subject }
+    }
+
     fn troubles(&self) -> MutexGuard<'_, BTreeMap<Subject, Trouble>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Begins and ends the trouble with one subject as work on the disk fails and succeeds.
+#[derive(Debug)]
+pub struct Reporter<'a> {
+    troubles: &'a Troubles,
+    subject: Subject,
+}
+
+impl disk::Report for Reporter<'_> {
+    fn fails(&self, why: &str) {
+        self.troubles.begin(self.subject, self.subject.sentence(why));
+    }
+
+    fn succeeds(&self) {
+        self.troubles.end(self.subject);
     }
 }
 

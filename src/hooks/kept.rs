@@ -1,13 +1,12 @@
 //! What a restart delivers: the events that wait, in `hooks.json` of the state folder.
 //!
-//! The file follows the queues within `PAUSE` and the time that the disk takes. After a crash in
+//! The file follows the queues within `WRITE_INTERVAL` and the time that the disk takes. After a crash in
 //! between, the events that were delivered in that time come again, with the same id; the changes
 //! of that time are not on the disk as standings either, and so are found and told anew. Nothing
 //! waits for the disk but the file of the standings: neither a delivery nor the writer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -18,15 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Wall, wall};
 use crate::control::troubles::{Subject, Troubles};
-use crate::control::{disk, versioned};
 use crate::hooks::event::Event;
+use crate::state_dir::{RETRY, WRITE_INTERVAL, disk, document};
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "hooks.json";
-/// Shortest time between two writes.
-const PAUSE: Duration = Duration::from_millis(200);
-/// From a read or a write that failed to the next attempt.
-const RETRY: Duration = Duration::from_secs(1);
 /// Of the file's form. A change of it means a new number.
 const VERSION: u32 = 1;
 
@@ -70,7 +65,7 @@ impl TryFrom<Value> for Body {
 /// What an earlier run kept. The error says why it cannot be read. Blocks.
 pub fn recall(folder: &Path, now: Timestamp) -> Result<Kept, String> {
     let consequence = "so what an earlier run had not told the hooks is not told";
-    let content = versioned::recall(&folder.join(FILE), VERSION, consequence, now)?;
+    let content = document::read(&folder.join(FILE), VERSION, consequence, now)?;
     let kept = content.map(|content: Content| Kept {
         last_id: content.last_id,
         hooks: content.hooks.into_iter().map(KeptHook::events).collect(),
@@ -136,7 +131,7 @@ impl<K: Keepable> Keeper<K> {
             if is_last {
                 return;
             }
-            let _ = timeout(PAUSE, self.ended.cancelled()).await;
+            let _ = timeout(WRITE_INTERVAL, self.ended.cancelled()).await;
         }
     }
 
@@ -144,7 +139,7 @@ impl<K: Keepable> Keeper<K> {
         if self.on_disk.is_none() {
             let folder = self.folder.clone();
             let read = move || recall(&folder, wall(Wall::Kept));
-            let kept = disk::ask(&self.troubles, Subject::Hooks, read).await?;
+            let kept = disk::run(&self.troubles.reporter(Subject::Hooks), read).await?;
             self.on_disk = Some(kept.clone());
             self.of.put_first(kept);
         }
@@ -152,8 +147,8 @@ impl<K: Keepable> Keeper<K> {
         let now = self.of.waiting();
         if self.on_disk.as_ref() != Some(&now) {
             let (file, content) = (self.folder.join(FILE), now.content());
-            let write = move || versioned::write(&file, &content);
-            disk::ask(&self.troubles, Subject::Hooks, write).await?;
+            let write = move || document::write(&file, &content);
+            disk::run(&self.troubles.reporter(Subject::Hooks), write).await?;
             self.on_disk = Some(now);
         }
         self.heeded.send_replace(passed_on);
@@ -169,7 +164,7 @@ mod tests {
 
     fn there_and_back(kept: &Kept) -> Kept {
         let folder = tempfile::tempdir().unwrap();
-        versioned::write(&folder.path().join(FILE), &kept.content()).unwrap();
+        document::write(&folder.path().join(FILE), &kept.content()).unwrap();
         recall(folder.path(), wall(Wall::Kept)).unwrap()
     }
 

@@ -32,13 +32,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Wall, wall};
 use crate::cluster::hook::Hook;
-use crate::control::disk;
 use crate::control::troubles::{Subject, Troubles};
 use crate::control::turns::{Turn, Turns};
 use crate::hooks::event::{Event, next_id};
 use crate::hooks::kept::{Keepable, Keeper, Kept};
 use crate::hooks::line::{Inner, Line};
 use crate::hooks::status::HookStatus;
+use crate::state_dir::disk;
 
 /// How long a stop waits for what is not delivered yet.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
@@ -81,8 +81,8 @@ pub fn start(
 ) -> Handle {
     let handle = Handle { server: server.map(Arc::from), ..Handle::default() };
     let from = folder.to_owned();
-    let recalled = disk::at_start(move || kept::recall(&from, wall(Wall::Kept)));
-    let recalled = recalled.unwrap_or_else(|| Err(disk::late(Subject::Hooks)));
+    let recalled = disk::run_at_start(move || kept::recall(&from, wall(Wall::Kept)));
+    let recalled = recalled.unwrap_or_else(|| Err(Subject::Hooks.no_answer()));
     if let Err(error) = &recalled {
         let until = "until it can, what waits for hooks is not kept";
         troubles.begin(Subject::Hooks, format!("{error}; {until}"));

@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tiovivo::clock::{self, Moment};
 use tiovivo::cluster::operator::Override;
-use tiovivo::config::state_file;
 use tiovivo::control::event::{Command, Refusal};
 use tiovivo::control::overrides;
 use tiovivo::control::report;
@@ -18,6 +17,7 @@ use tiovivo::control::request::{self, RequestFault};
 use tiovivo::control::state::ControlState;
 use tiovivo::control::status::{MemberStatus, Status};
 use tiovivo::control::writer::Control;
+use tiovivo::state_dir::file::MAX_LENGTH;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -255,7 +255,7 @@ async fn a_file_of_orders_that_cannot_be_read_is_not_written_over() {
     run.order(json!({"order": "drain", "target": "server-3", "reason": "kernel"})).unwrap();
     overrides::write(folder.path(), &run.state.overrides, run.now).unwrap();
     let whole = fs::read(&file).unwrap();
-    File::options().write(true).open(&file).unwrap().set_len(state_file::MAX_LENGTH + 1).unwrap();
+    File::options().write(true).open(&file).unwrap().set_len(MAX_LENGTH + 1).unwrap();
 
     let (control, reader) = Control::new(loaded(vec![pool("web", &[2, 3])]), folder.path().into());
     let mut handle = control.start();

@@ -8,20 +8,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may name whom. The table of ARCHITECTURE.md, and closed: a module that is not here fails.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("clock", &[]),
     ("counters", &[]),
     ("log_limit", &[]),
     ("pace", &[]),
     ("places", &[]),
+    ("regular_file", &[]),
+    ("state_dir", &["clock", "regular_file"]),
     ("cluster", &["clock"]),
     ("zone", &[]),
-    ("config", &["clock", "cluster", "zone"]),
+    ("config", &["clock", "cluster", "zone", "regular_file"]),
     ("health", &["clock", "cluster"]),
     ("snapshot", &["cluster", "zone", "pace"]),
-    ("control", &["clock", "config", "cluster", "zone", "health", "snapshot", "pace"]),
+    ("control", &["clock", "config", "cluster", "zone", "health", "snapshot", "pace", "state_dir"]),
     ("dns", &["clock", "snapshot", "counters", "zone", "places", "log_limit"]),
-    ("hooks", &["clock", "cluster", "health", "control"]),
+    ("hooks", &["clock", "cluster", "health", "control", "state_dir"]),
     ("http", &["clock", "cluster", "control", "snapshot", "counters", "hooks", "places"]),
     ("simulation", &["clock", "config", "cluster", "zone", "health", "snapshot", "control", "dns"]),
     (
@@ -39,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "hooks",
             "http",
             "simulation",
+            "state_dir",
         ],
     ),
 ];
@@ -63,15 +66,16 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["http/"]),
     ("subtle", &["http/"]),
     ("nix", &["dns/", "cli/", "health/probe", "health/heart.rs"]),
-    ("rustix", &["dns/udp", "cli/priority.rs", "config/read.rs"]),
+    ("rustix", &["dns/udp", "cli/priority.rs", "regular_file.rs"]),
 ];
 
 /// Modules that compute from their arguments and wait for nothing.
 const WITHOUT_TOKIO: &[&str] =
     &["cluster/", "zone/", "snapshot/", "dns/respond.rs", "dns/chain.rs", "dns/plain.rs"];
 
-/// Files are opened here and by the composition root; everyone else is given what they say.
-const OPENERS: [&str; 2] = ["config/", "cli/"];
+/// Files are read, written and renamed here and by the composition root; other modules are given
+/// their content.
+const OPENERS: [&str; 4] = ["regular_file.rs", "config/", "state_dir/", "cli/"];
 
 /// Where the calls are that open a file. A pipe in its place would wait for the other end, and a disk
 /// that does not answer for ever, so there is one place, which opens plain files alone.
@@ -84,7 +88,7 @@ const OPENING: [&str; 7] = [
     "fs::read_to_string(",
     "fs::write(",
 ];
-const OPENS: &str = "config/read.rs";
+const OPENS: &str = "regular_file.rs";
 /// What is written by a command that one waits for, and by nothing that serves.
 const WRITES: [(&str, &str); 2] = [
     ("cli/demo/mod.rs", "the demo's own folder, made for it a moment before"),

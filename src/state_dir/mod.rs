@@ -1,0 +1,23 @@
+//! The one place that reads and writes the state folder, `server.state`.
+//!
+//! | file | does |
+//! |---|---|
+//! | [`file`] | replaces a file as a whole: a reader, or a start after a crash, sees the old or the new |
+//! | [`document`] | JSON with a version; a file that is of no use is renamed aside |
+//! | [`lock`] | gives the folder to one server at a time |
+//! | [`disk`] | runs this work on threads of its own, as the disk may not answer |
+//!
+//! What the files say belongs to their owners: standings and overrides to `control`, events that
+//! wait to `hooks`. All calls here but those of [`disk`] block.
+
+pub mod disk;
+pub mod document;
+pub mod file;
+pub mod lock;
+
+use std::time::Duration;
+
+/// Shortest time between two writes of one file.
+pub const WRITE_INTERVAL: Duration = Duration::from_millis(200);
+/// From a read or a write that failed to the next attempt.
+pub const RETRY: Duration = Duration::from_secs(1);
