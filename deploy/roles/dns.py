@@ -1,0 +1,7 @@
+"""The role dns."""
+
+from tiovivo_deploy.job import Job
+
+
+def install(job: Job) -> None:
+    pass
