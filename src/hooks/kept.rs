@@ -1,9 +1,9 @@
 //! What a restart delivers: the events that wait, in `hooks.json` of the state folder.
 //!
-//! The file follows the queues within `WRITE_INTERVAL` and the time that the disk takes. After a crash in
-//! between, the events that were delivered in that time come again, with the same id; the changes
-//! of that time are not on the disk as standings either, and so are found and told anew. Nothing
-//! waits for the disk but the file of the standings: neither a delivery nor the writer.
+//! The file follows the queues within `WRITE_INTERVAL` and the time that the disk takes. After a
+//! crash in between, the events that were delivered in that time come again, with the same id; the
+//! changes of that time are not on the disk as standings either, and so are found and told anew.
+//! Only the file of the standings waits for this one: neither a delivery nor the writer does.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
