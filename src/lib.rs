@@ -22,6 +22,7 @@
 //! | [`log_limit`] | lines of the log that strangers can cause: one a minute, with a count |
 //! | [`pace`] | long work in short pieces, so that answers need not wait for it |
 //! | [`places`] | places for connections, shared out among clients |
+//! | [`rcode`] | response codes of DNS messages |
 //! | [`cli`] | one file a command: the composition root |
 
 // A closed pipe would end the process by a panic: `cli::output` writes instead.
@@ -40,6 +41,7 @@ pub mod http;
 pub mod log_limit;
 pub mod pace;
 pub mod places;
+pub mod rcode;
 pub mod regular_file;
 pub mod simulation;
 pub mod snapshot;

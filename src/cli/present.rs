@@ -8,23 +8,10 @@ use hickory_proto::rr::Record;
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::serialize::binary::{BinDecodable, BinEncodable};
 
+use crate::rcode::Rcode;
 use crate::snapshot::message::has_compressible_names;
 use crate::zone::rdata::present::Presented;
 use crate::zone::rdata::table::type_name;
-
-/// Rcodes by number (RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6891 §9).
-const RCODES: [(u16, &str); 10] = [
-    (0, "NOERROR"),
-    (1, "FORMERR"),
-    (2, "SERVFAIL"),
-    (3, "NXDOMAIN"),
-    (4, "NOTIMP"),
-    (5, "REFUSED"),
-    (6, "YXDOMAIN"),
-    (9, "NOTAUTH"),
-    (16, "BADVERS"),
-    (23, "BADCOOKIE"),
-];
 
 /// Extended errors that this server sends (RFC 8914 §5.2).
 const EXTENDED_ERRORS: [(u16, &str); 3] =
@@ -96,8 +83,8 @@ pub fn rcode(message: &Message) -> u16 {
 
 /// `RCODE11` for what has no name here.
 pub fn rcode_name(number: u16) -> String {
-    let found = RCODES.iter().find(|(code, _)| *code == number);
-    found.map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).into())
+    let mnemonic = Rcode(number).mnemonic();
+    mnemonic.map_or_else(|| format!("RCODE{number}"), str::to_owned)
 }
 
 fn opt(edns: &Edns) -> String {

@@ -1,8 +1,7 @@
 //! Probes of servers that are no web servers: what is asked of a database, a cache, a name server.
 
-use std::fmt;
-
 use crate::cluster::trust::Tls;
+use crate::rcode::Rcode;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MysqlProbe {
@@ -26,7 +25,7 @@ pub struct DnsProbe {
     pub tcp: bool,
     /// Whether the query asks for recursion (RD).
     pub recursion: bool,
-    /// Of the reply, 0 to 15.
+    /// The rcode that a healthy server sends, 0 to 15.
     pub expect: Rcode,
 }
 
@@ -37,31 +36,6 @@ pub struct Question {
     pub wire: Box<[u8]>,
     /// Name and type, as written.
     pub text: String,
-}
-
-/// An rcode of the header (RFC 1035 §4.1.1, RFC 2136 §2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rcode(pub u8);
-
-impl Rcode {
-    pub const NAMED: &'static [(&'static str, Rcode)] = &[
-        ("NOERROR", Rcode(0)),
-        ("FORMERR", Rcode(1)),
-        ("SERVFAIL", Rcode(2)),
-        ("NXDOMAIN", Rcode(3)),
-        ("NOTIMP", Rcode(4)),
-        ("REFUSED", Rcode(5)),
-        ("NOTAUTH", Rcode(9)),
-    ];
-}
-
-impl fmt::Display for Rcode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Rcode::NAMED.iter().find(|(_, rcode)| rcode == self) {
-            Some((name, _)) => f.write_str(name),
-            None => write!(f, "rcode {}", self.0),
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,9 +9,10 @@
 //! | nothing | the SOA of the zone that says so; its rcode (RFC 2308 §2.1) | ends |
 //! | not ours, a loop, too many steps | | ends with what there is |
 
-use crate::dns::query::{Query, REFUSED};
-use crate::dns::reply::{Body, NXDOMAIN, YXDOMAIN};
-use crate::dns::respond::Client;
+use crate::dns::exchange::Client;
+use crate::dns::query::Query;
+use crate::dns::records::Sections;
+use crate::rcode::Rcode;
 use crate::snapshot::Snapshot;
 use crate::snapshot::message::{Full, Writer};
 use crate::snapshot::statics::POOL_NEGATIVE_TTL;
@@ -27,7 +28,7 @@ const MAX_STEPS: usize = 16;
 struct Chain<'s, 'm> {
     snapshot: &'s Snapshot,
     writer: Writer<'m>,
-    body: Body,
+    sections: Sections,
     /// The name of the step, lower case.
     name: LowerName,
     /// Hashes of the names gone through.
@@ -47,24 +48,24 @@ pub fn follow(
     client: &Client,
     turn: u64,
     out: &mut [u8],
-) -> Body {
+) -> Sections {
     let start = query.head.len();
     let mut current = LowerName::default();
     let _ = current.set(name.as_slice());
     let mut chain = Chain {
         snapshot,
         writer: Writer::new(out, start),
-        body: Body { len: start, authoritative: true, ..Body::default() },
+        sections: Sections { len: start, authoritative: true, ..Sections::default() },
         name: current,
         seen: [0; MAX_STEPS],
         steps: 0,
         applied: [None; MAX_STEPS],
     };
     if chain.run(first, query.qtype, client, turn).is_err() {
-        chain.body.truncated = true;
+        chain.sections.truncated = true;
     }
-    chain.body.len = chain.writer.len();
-    chain.body
+    chain.sections.len = chain.writer.len();
+    chain.sections
 }
 
 impl<'s> Chain<'s, '_> {
@@ -86,7 +87,7 @@ impl<'s> Chain<'s, '_> {
                 }
                 Outcome::Redirect { owner, rrset, target } => {
                     if self.is_first(owner) {
-                        self.body.answer += self.writer.rrset(owner, &rrset, None)?;
+                        self.sections.answer += self.writer.rrset(owner, &rrset, None)?;
                     }
                     let goes_on = self.redirect(owner.len(), &rrset, target)?;
                     // The CNAME is what was asked for, or as much as ANY gets.
@@ -104,7 +105,7 @@ impl<'s> Chain<'s, '_> {
                     return self.negative(zone, is_slot.then_some(POOL_NEGATIVE_TTL));
                 }
                 Outcome::NxDomain { zone } => {
-                    self.body.rcode = NXDOMAIN;
+                    self.sections.rcode = Rcode::NXDOMAIN;
                     return self.negative(zone, None);
                 }
                 Outcome::NotOurs => return Ok(()),
@@ -142,7 +143,7 @@ impl<'s> Chain<'s, '_> {
     }
 
     fn answer(&mut self, rrset: &RrsetView<'_>) -> Result<(), Full> {
-        self.body.answer += self.writer.rrset(self.name.as_slice(), rrset, None)?;
+        self.sections.answer += self.writer.rrset(self.name.as_slice(), rrset, None)?;
         Ok(())
     }
 
@@ -158,14 +159,14 @@ impl<'s> Chain<'s, '_> {
         let kept = name.get(..name.len().saturating_sub(owner_len)).unwrap_or_default();
         let mut joined = [0; MAX_NAME];
         let Some(room) = joined.get_mut(..kept.len() + target.len()) else {
-            self.body.rcode = YXDOMAIN;
+            self.sections.rcode = Rcode::YXDOMAIN;
             return Ok(false);
         };
         let (head, tail) = room.split_at_mut(kept.len());
         head.copy_from_slice(kept);
         tail.copy_from_slice(target);
         self.writer.record(self.name.as_slice(), rtype::CNAME, rrset.ttl(), room)?;
-        self.body.answer += 1;
+        self.sections.answer += 1;
         Ok(self.name.set(room).is_some())
     }
 
@@ -180,7 +181,7 @@ impl<'s> Chain<'s, '_> {
         let Some(pool) =
             self.snapshot.pool(slot).filter(|pool| !pool.refuses(client.address, qtype))
         else {
-            self.body.rcode = REFUSED;
+            self.sections.rcode = Rcode::REFUSED;
             return Ok(());
         };
         match self.writer.rows(self.name.as_slice(), |room| {
@@ -188,7 +189,7 @@ impl<'s> Chain<'s, '_> {
         })? {
             0 => self.negative(zone, Some(POOL_NEGATIVE_TTL)),
             count => {
-                self.body.answer += count;
+                self.sections.answer += count;
                 Ok(())
             }
         }
@@ -199,7 +200,7 @@ impl<'s> Chain<'s, '_> {
         let ttl = statics.negative(zone).ttl();
         let ttl = ttl_cap.map_or(ttl, |cap| ttl.min(cap));
         let apex = statics.zones.apex(zone).as_wire();
-        self.body.authority += self.writer.rrset(apex, &statics.zones.soa(zone), Some(ttl))?;
+        self.sections.authority += self.writer.rrset(apex, &statics.zones.soa(zone), Some(ttl))?;
         Ok(())
     }
 
@@ -210,9 +211,9 @@ impl<'s> Chain<'s, '_> {
         let owner = zones.name_of(cut);
         let Some(ns) = zones.rrset(cut, rtype::NS) else { return Ok(()) };
         if self.steps == 1 {
-            self.body.authoritative = false;
+            self.sections.authoritative = false;
         }
-        self.body.authority += self.writer.rrset(owner, &ns, None)?;
+        self.sections.authority += self.writer.rrset(owner, &ns, None)?;
         for needed in [true, false] {
             for target in ns.rdatas() {
                 let mut name = LowerName::default();
@@ -225,7 +226,7 @@ impl<'s> Chain<'s, '_> {
                 for rtype in [rtype::A, rtype::AAAA] {
                     let Some(glue) = zones.rrset(node, rtype) else { continue };
                     match self.writer.rrset(name.as_slice(), &glue, None) {
-                        Ok(count) => self.body.additional += count,
+                        Ok(count) => self.sections.additional += count,
                         Err(Full) if needed => return Err(Full),
                         Err(Full) => {}
                     }

@@ -7,30 +7,31 @@
 //! | CH | any other; or one of these, but nothing configured or another type | REFUSED |
 //! | neither IN nor CH | | REFUSED |
 //!
-//! NSID (RFC 5001) tells the same name with the answer itself: behind a load balancer only that is
-//! sure to come from the server that answered.
+//! NSID (RFC 5001) carries the same name inside an answer. Behind a load balancer only NSID is
+//! certain to name the server that answered.
 
-use crate::dns::query::{Query, REFUSED};
-use crate::dns::reply::Body;
+use crate::dns::query::Query;
+use crate::dns::records::Sections;
+use crate::rcode::Rcode;
 use crate::snapshot::identity::Identity;
 use crate::zone::lower::LowerName;
 use crate::zone::rtype;
 
 const CLASS_CH: u16 = 3;
-/// Owner as a pointer to the question, type, class, TTL 0 (RFC 4892 §2), RDLENGTH, length of the
-/// one string.
+/// Octets of owner (a pointer to the question), type, class, TTL 0 (RFC 4892 §2), RDLENGTH and
+/// the length of the one string.
 const RECORD_HEAD: usize = 13;
 
-/// What is written behind the question of another class than IN.
+/// Writes the answer to a question of a class other than IN.
 #[cold]
 pub fn answer(
     identity: &Identity,
     query: &Query<'_>,
     name: &LowerName,
     out: &mut [u8],
-) -> Option<Body> {
+) -> Option<Sections> {
     let start = query.head.len();
-    let refused = Body { len: start, rcode: REFUSED, ..Body::default() };
+    let refused = Sections { len: start, rcode: Rcode::REFUSED, ..Sections::default() };
     if query.qclass != CLASS_CH || query.qtype != rtype::TXT {
         return Some(refused);
     }
@@ -51,5 +52,5 @@ pub fn answer(
     let (before, room) = out.get_mut(start..len)?.split_at_mut_checked(RECORD_HEAD)?;
     before.copy_from_slice(&head);
     room.copy_from_slice(text);
-    Some(Body { len, answer: 1, authoritative: true, ..Body::default() })
+    Some(Sections { len, answer: 1, authoritative: true, ..Sections::default() })
 }

@@ -12,7 +12,8 @@
 //! the name; the page and the metrics show it. There is no code for a server that has not probed
 //! yet (14 Not Ready): it answers.
 
-use crate::dns::query::{CLASS_IN, NOTIMP, Query, REFUSED};
+use crate::dns::query::{CLASS_IN, Query};
+use crate::rcode::Rcode;
 use crate::snapshot::Snapshot;
 use crate::zone::lookup::Outcome;
 use crate::zone::lower::LowerName;
@@ -52,18 +53,20 @@ pub fn reason(
     snapshot: &Snapshot,
     query: &Query<'_>,
     name: &LowerName,
-    rcode: u8,
+    rcode: Rcode,
 ) -> Option<Reason> {
     match rcode {
-        REFUSED | NOTIMP if query.edns.is_some() => Some(found(snapshot, query, name, rcode)),
+        Rcode::REFUSED | Rcode::NOTIMP if query.edns.is_some() => {
+            Some(found(snapshot, query, name, rcode))
+        }
         _ => None,
     }
 }
 
 /// The look-up once more, rather than to carry a reason along with every answer.
 #[cold]
-fn found(snapshot: &Snapshot, query: &Query<'_>, name: &LowerName, rcode: u8) -> Reason {
-    if rcode == NOTIMP || query.qclass != CLASS_IN {
+fn found(snapshot: &Snapshot, query: &Query<'_>, name: &LowerName, rcode: Rcode) -> Reason {
+    if rcode == Rcode::NOTIMP || query.qclass != CLASS_IN {
         return Reason::NotSupported;
     }
     match snapshot.statics.zones.look_up(name.as_slice(), query.qtype) {

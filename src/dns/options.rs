@@ -15,10 +15,9 @@
 //! Nothing here is called for a query without EDNS or without options, but for extended errors.
 
 use crate::dns::cookie::{self, CLIENT_LEN, Cookie, SERVER_LEN};
+use crate::dns::exchange::{Client, Transport};
 use crate::dns::explain::Reason;
 use crate::dns::query::{Query, options};
-use crate::dns::reply::Transport;
-use crate::dns::respond::Client;
 use crate::snapshot::identity::Identity;
 use crate::zone::lower::LowerName;
 
@@ -34,37 +33,37 @@ const BLOCK: usize = 468;
 
 /// The options that we know; the first of each kind counts (RFC 7873 §5.2).
 #[derive(Debug, Clone, Copy, Default)]
-struct Asked<'q> {
+struct RequestedOptions<'q> {
     cookie: Option<&'q [u8]>,
     keep_alive: Option<&'q [u8]>,
     nsid: bool,
     padding: bool,
 }
 
-impl<'q> Asked<'q> {
-    fn read(rdata: &'q [u8], client: &Client) -> Asked<'q> {
-        let mut asked = Asked::default();
+impl<'q> RequestedOptions<'q> {
+    fn read(rdata: &'q [u8], client: &Client) -> RequestedOptions<'q> {
+        let mut requested = RequestedOptions::default();
         for (code, value) in options(rdata).flatten() {
             match code {
-                COOKIE => asked.cookie = asked.cookie.or(Some(value)),
+                COOKIE => requested.cookie = requested.cookie.or(Some(value)),
                 TCP_KEEPALIVE if client.idle.is_some() => {
-                    asked.keep_alive = asked.keep_alive.or(Some(value));
+                    requested.keep_alive = requested.keep_alive.or(Some(value));
                 }
-                NSID => asked.nsid = true,
-                PADDING => asked.padding = client.transport == Transport::Encrypted,
+                NSID => requested.nsid = true,
+                PADDING => requested.padding = client.transport == Transport::Encrypted,
                 _ => {}
             }
         }
-        asked
+        requested
     }
 }
 
 /// A query with such options is answered by FORMERR.
 #[cold]
 pub fn is_malformed(rdata: &[u8], client: &Client) -> bool {
-    let asked = Asked::read(rdata, client);
-    asked.cookie.is_some_and(|value| Cookie::read(value).is_none())
-        || asked.keep_alive.is_some_and(|value| !value.is_empty())
+    let requested = RequestedOptions::read(rdata, client);
+    requested.cookie.is_some_and(|value| Cookie::read(value).is_none())
+        || requested.keep_alive.is_some_and(|value| !value.is_empty())
 }
 
 /// Whether the query has the option edns-tcp-keepalive, which QUIC forbids (RFC 9250 §5.5.2).
@@ -77,21 +76,21 @@ pub fn asks_keep_alive(message: &[u8]) -> bool {
 
 /// The query's cookie, when it is well-formed.
 pub fn cookie<'q>(rdata: &'q [u8], client: &Client) -> Option<Cookie<'q>> {
-    Asked::read(rdata, client).cookie.and_then(Cookie::read)
+    RequestedOptions::read(rdata, client).cookie.and_then(Cookie::read)
 }
 
 /// Octets that the options of the reply take.
 #[cold]
 pub fn len(rdata: &[u8], identity: &Identity, client: &Client) -> usize {
-    let asked = Asked::read(rdata, client);
+    let requested = RequestedOptions::read(rdata, client);
     let mut len = 0;
-    if asked.cookie.is_some() && identity.cookies.first().is_some() {
+    if requested.cookie.is_some() && identity.cookies.first().is_some() {
         len += OPTION_HEAD + CLIENT_LEN + SERVER_LEN;
     }
-    if asked.keep_alive.is_some() {
+    if requested.keep_alive.is_some() {
         len += OPTION_HEAD + 2;
     }
-    if asked.nsid && !identity.nsid.is_empty() {
+    if requested.nsid && !identity.nsid.is_empty() {
         len += OPTION_HEAD + identity.nsid.len();
     }
     len
@@ -108,24 +107,24 @@ pub fn write(
     client: &Client,
     reason: Option<Reason>,
 ) -> usize {
-    let asked = Asked::read(rdata, client);
+    let requested = RequestedOptions::read(rdata, client);
     let mut writer = Writer { out, start: at, end: at };
-    if let Some(cookie) = asked.cookie.and_then(Cookie::read)
+    if let Some(cookie) = requested.cookie.and_then(Cookie::read)
         && let Some(secret) = identity.cookies.first()
     {
         let server = cookie::make(secret, cookie.client, client.address, client.now);
         writer.option(COOKIE, cookie.client, &server);
     }
-    if let (Some([]), Some(idle)) = (asked.keep_alive, client.idle) {
+    if let (Some([]), Some(idle)) = (requested.keep_alive, client.idle) {
         writer.option(TCP_KEEPALIVE, &idle.to_be_bytes(), &[]);
     }
-    if asked.nsid && !identity.nsid.is_empty() {
+    if requested.nsid && !identity.nsid.is_empty() {
         writer.option(NSID, &identity.nsid, &[]);
     }
     if let Some(reason) = reason {
         writer.option(EXTENDED_ERROR, &reason.code().to_be_bytes(), reason.text().as_bytes());
     }
-    if asked.padding {
+    if requested.padding {
         let octets = padding(writer.end, writer.out.len());
         writer.option(PADDING, octets, &[]);
     }

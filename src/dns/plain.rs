@@ -1,29 +1,31 @@
-//! The short way of nearly every query: a plain question for a name that is there.
+//! The fast path of nearly every query: a plain question for a name that is there.
 //!
-//! | plain | otherwise `respond::whole` |
+//! | plain | otherwise `respond::respond_fully` |
 //! |---|---|
 //! | opcode QUERY, one question, class IN, a data type below 128 | anything else |
-//! | behind it nothing, or OPT of version 0 without options | cookies, NSID, other records |
+//! | then nothing, or OPT of version 0 without options | cookies, NSID, other records |
 //! | a name that has a node of its own | others; wildcards, NXDOMAIN |
-//! | an outcome of one step that is no refusal | aliases, referrals, a client that may not ask |
+//! | an outcome of one step, without an error | aliases, referrals, a client that may not ask |
 //!
-//! What it buys: where the name ends follows from the length of the message, so its labels need no
-//! walk. A name that is octet by octet one of ours is well-formed, and so is the message around it.
-//! Both ways write the same octets; the fuzzed messages are answered by both.
+//! What this buys: the length of the message tells where the name ends, so the labels need no walk.
+//! A name that equals one of ours octet by octet is well-formed, and so is the message around it.
+//! Both paths write the same octets; a fuzz test compares them.
 
 use std::ops::RangeInclusive;
 
+use crate::dns::exchange::{Client, Reply};
 use crate::dns::query::{Edns, ONE_QUESTION, OPT_LEN, WITH_ADDITIONAL};
+use crate::dns::records::{QuestionSpan, write_records};
 use crate::dns::reply;
-use crate::dns::respond::{Asked, Client, Reply, records};
+use crate::rcode::Rcode;
 use crate::snapshot::Snapshot;
 use crate::snapshot::message::HEADER;
 use crate::zone::rtype;
 
-/// Types that a zone can have data of (RFC 6895 §3.1); there are more above 256.
+/// Types of zone data (RFC 6895 §3.1). There are more above 256.
 const DATA_TYPES: RangeInclusive<u16> = 1..=127;
 
-/// `None`, and nothing of use in `out`, when the query is not plain.
+/// `None` when the query is not plain; `out` then holds nothing of use.
 #[inline(always)]
 pub fn respond(
     snapshot: &Snapshot,
@@ -52,12 +54,13 @@ pub fn respond(
     let opt_len = if edns.is_some() { OPT_LEN } else { 0 };
     let limit =
         reply::limit(client.transport, edns.as_ref()).min(out.len()).checked_sub(opt_len)?;
-    let asked = Asked { end: head.len(), qtype };
+    let question = QuestionSpan { end: head.len(), qtype };
     out.get_mut(..head.len())?.copy_from_slice(head);
-    let body = records(snapshot, outcome, asked, client, turn, out.get_mut(..limit)?).ok()?;
-    if body.rcode != reply::NOERROR {
+    let out_records = out.get_mut(..limit)?;
+    let sections = write_records(snapshot, outcome, question, client, turn, out_records).ok()?;
+    if sections.rcode != Rcode::NOERROR {
         return None;
     }
-    let len = reply::plain_frame(out, flags, &body, edns.as_ref())?;
+    let len = reply::write_plain_frame(out, flags, &sections, edns.as_ref())?;
     Some(Reply::Send { len, qtype })
 }

@@ -9,6 +9,7 @@
 //! | two OPT records, or an OPT not at the root (RFC 6891 §6.1.1) | FORMERR |
 //! | cut off, or octets behind the last record | FORMERR |
 
+use crate::rcode::Rcode;
 use crate::snapshot::message::HEADER;
 use crate::zone::lower::LowerName;
 use crate::zone::name::{MAX_LABEL, MAX_NAME};
@@ -50,18 +51,18 @@ impl Edns<'static> {
 
 /// Why there is no query to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unanswerable {
+pub enum QueryFault {
     Drop,
-    /// A reply with this rcode and what [`remains`].
-    Rcode(u8),
+    /// A reply with this rcode and the [`ReadablePart`].
+    Rcode(Rcode),
 }
 
 impl<'q> Query<'q> {
     /// Reads `message` and puts the name of its question into `name`. What nearly every query looks
     /// like is read here, everything else by `other_sections`.
     #[inline]
-    pub fn parse(message: &'q [u8], name: &mut LowerName) -> Result<Query<'q>, Unanswerable> {
-        let header: &[u8; HEADER] = message.first_chunk().ok_or(Unanswerable::Drop)?;
+    pub fn parse(message: &'q [u8], name: &mut LowerName) -> Result<Query<'q>, QueryFault> {
+        let header: &[u8; HEADER] = message.first_chunk().ok_or(QueryFault::Drop)?;
         let [_, _, flags, _, counts @ ..] = *header;
         let counts = u64::from_be_bytes(counts);
         if flags & 0xf8 != 0 || counts >> 48 != 1 {
@@ -86,12 +87,12 @@ impl<'q> Query<'q> {
     }
 
     #[cold]
-    fn not_a_query(flags: u8) -> Unanswerable {
+    fn not_a_query(flags: u8) -> QueryFault {
         match (flags & 0x80, flags >> 3 & 15) {
             (0, 0) => FORMAT,
-            (0, OPCODE_NOTIFY) => Unanswerable::Rcode(REFUSED),
-            (0, _) => Unanswerable::Rcode(NOTIMP),
-            _ => Unanswerable::Drop,
+            (0, OPCODE_NOTIFY) => QueryFault::Rcode(Rcode::REFUSED),
+            (0, _) => QueryFault::Rcode(Rcode::NOTIMP),
+            _ => QueryFault::Drop,
         }
     }
 
@@ -108,10 +109,7 @@ pub const ONE_QUESTION: u64 = 1 << 48;
 pub const WITH_ADDITIONAL: u64 = 1 << 48 | 1;
 const OPCODE_NOTIFY: u8 = 4;
 pub const CLASS_IN: u16 = 1;
-pub const FORMERR: u8 = 1;
-pub const NOTIMP: u8 = 4;
-pub const REFUSED: u8 = 5;
-const FORMAT: Unanswerable = Unanswerable::Rcode(FORMERR);
+const FORMAT: QueryFault = QueryFault::Rcode(Rcode::FORMERR);
 
 /// Where the question's name ends. A pointer there has nothing to point to.
 #[inline]
@@ -135,7 +133,7 @@ fn other_sections(
     mut rest: &[u8],
     counts: u64,
     qtype: u16,
-) -> Result<Option<Edns<'_>>, Unanswerable> {
+) -> Result<Option<Edns<'_>>, QueryFault> {
     let [answer, authority, additional] = [counts >> 32, counts >> 16, counts].map(|c| c as u16);
     if answer != 0 || (authority != 0 && qtype != rtype::IXFR) {
         return Err(FORMAT);
@@ -171,7 +169,7 @@ pub fn without_question(message: &[u8]) -> Option<Edns<'_>> {
 
 /// What a reply can repeat of a message that is no query.
 #[derive(Debug)]
-pub struct Remains<'q> {
+pub struct ReadablePart<'q> {
     /// Header and question, or the header alone where there is not exactly one whole question.
     pub head: &'q [u8],
     /// Of the one OPT record in the additional section, whatever else is wrong.
@@ -180,7 +178,7 @@ pub struct Remains<'q> {
 
 /// RFC 6891 §7: who sent an OPT gets one, with an error, too. `None` for less than a header.
 #[cold]
-pub fn remains(message: &[u8]) -> Option<Remains<'_>> {
+pub fn readable_part(message: &[u8]) -> Option<ReadablePart<'_>> {
     let (header, _) = message.split_first_chunk::<HEADER>()?;
     let [_, _, _, _, counts @ ..] = *header;
     let counts = u64::from_be_bytes(counts);
@@ -190,9 +188,9 @@ pub fn remains(message: &[u8]) -> Option<Remains<'_>> {
         _ => None,
     };
     let Some((head, rest)) = end.and_then(|end| message.split_at_checked(end)) else {
-        return Some(Remains { head: header, edns: None });
+        return Some(ReadablePart { head: header, edns: None });
     };
-    Some(Remains { head, edns: only_opt(rest, counts) })
+    Some(ReadablePart { head, edns: only_opt(rest, counts) })
 }
 
 fn only_opt(mut rest: &[u8], counts: u64) -> Option<Edns<'_>> {
@@ -290,7 +288,7 @@ mod tests {
         [&[7, 7, 1, 0, 0, qd, 0, an, 0, ns, 0, ar], behind_header].concat()
     }
 
-    fn parse(message: &[u8]) -> Result<(Query<'_>, Vec<u8>), Unanswerable> {
+    fn parse(message: &[u8]) -> Result<(Query<'_>, Vec<u8>), QueryFault> {
         let mut name = LowerName::default();
         let query = Query::parse(message, &mut name)?;
         Ok((query, name.as_slice().to_vec()))
@@ -335,29 +333,29 @@ mod tests {
 
     #[test]
     fn opt_and_question_remain_of_what_is_no_query() {
-        let remains = |counts, behind: &[&[u8]]| {
+        let readable = |counts, behind: &[&[u8]]| {
             let message = query(counts, &behind.concat());
-            let remains = remains(&message).unwrap();
-            (remains.head.len(), remains.edns.map(|edns| edns.size))
+            let part = readable_part(&message).unwrap();
+            (part.head.len(), part.edns.map(|edns| edns.size))
         };
         let whole = HEADER + QUESTION.len();
         let other: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x01z";
-        assert_eq!(remains([1, 0, 0, 1], &[QUESTION, OPT]), (whole, Some(4096)));
-        assert_eq!(remains([1, 1, 1, 1], &[QUESTION, other, other, OPT]), (whole, Some(4096)));
-        assert_eq!(remains([0, 0, 0, 1], &[OPT]), (HEADER, Some(4096)));
-        assert_eq!(remains([1, 0, 0, 1], &[QUESTION, OPT, b"x"]), (whole, Some(4096)));
-        assert_eq!(remains([1, 0, 0, 2], &[QUESTION, OPT, OPT]), (whole, None));
-        assert_eq!(remains([1, 1, 0, 0], &[QUESTION, OPT]), (whole, None));
-        assert_eq!(remains([1, 0, 0, 1], &[QUESTION, &OPT[..9]]), (whole, None));
-        assert_eq!(remains([2, 0, 0, 1], &[QUESTION, QUESTION, OPT]), (HEADER, None));
-        assert_eq!(remains([1, 0, 0, 1], &[&QUESTION[..9]]), (HEADER, None));
+        assert_eq!(readable([1, 0, 0, 1], &[QUESTION, OPT]), (whole, Some(4096)));
+        assert_eq!(readable([1, 1, 1, 1], &[QUESTION, other, other, OPT]), (whole, Some(4096)));
+        assert_eq!(readable([0, 0, 0, 1], &[OPT]), (HEADER, Some(4096)));
+        assert_eq!(readable([1, 0, 0, 1], &[QUESTION, OPT, b"x"]), (whole, Some(4096)));
+        assert_eq!(readable([1, 0, 0, 2], &[QUESTION, OPT, OPT]), (whole, None));
+        assert_eq!(readable([1, 1, 0, 0], &[QUESTION, OPT]), (whole, None));
+        assert_eq!(readable([1, 0, 0, 1], &[QUESTION, &OPT[..9]]), (whole, None));
+        assert_eq!(readable([2, 0, 0, 1], &[QUESTION, QUESTION, OPT]), (HEADER, None));
+        assert_eq!(readable([1, 0, 0, 1], &[&QUESTION[..9]]), (HEADER, None));
     }
 
     #[test]
     fn what_could_loop_is_dropped() {
-        assert_eq!(parse(&[0; 11]).err(), Some(Unanswerable::Drop));
+        assert_eq!(parse(&[0; 11]).err(), Some(QueryFault::Drop));
         let mut response = query([1, 0, 0, 0], QUESTION);
         response[2] |= 0x80;
-        assert_eq!(parse(&response).err(), Some(Unanswerable::Drop));
+        assert_eq!(parse(&response).err(), Some(QueryFault::Drop));
     }
 }

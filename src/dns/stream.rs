@@ -32,9 +32,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 use crate::counters::Counters;
+use crate::dns::exchange::{Client, Reply, Transport};
 use crate::dns::frames::{READ_ROOM, UNANSWERED, answer_frames, make_room, wanted};
-use crate::dns::reply::Transport;
-use crate::dns::respond::{Client, Reply, respond};
+use crate::dns::respond::respond;
 use crate::dns::tally::tally_by;
 use crate::dns::turns::{Turn, Turns};
 use crate::dns::udp::Shared;

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use crate::counters::{Block, QTYPES, RCODES, bump};
-use crate::dns::respond::Reply;
+use crate::dns::exchange::Reply;
 
 /// For a block with this thread as its only writer. `out` is the buffer with the reply.
 #[inline]

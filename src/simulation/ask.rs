@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::dns::query::{CLASS_IN, REFUSED};
-use crate::dns::reply::Transport;
-use crate::dns::respond::{Client, Reply, respond};
+use crate::dns::exchange::{Client, Reply, Transport};
+use crate::dns::query::CLASS_IN;
+use crate::dns::respond::respond;
+use crate::rcode::Rcode;
 use crate::snapshot::Snapshot;
 use crate::zone::name::Name;
 use crate::zone::rtype;
@@ -110,7 +111,7 @@ fn query(name: &Name, rtype: u16) -> Vec<u8> {
 fn read(reply: &[u8], start: usize) -> Option<Answer> {
     debug_assert!(start >= HEADER + 1 + QUESTION_TAIL, "a query has a question");
     let count = u16::from_be_bytes([*reply.get(6)?, *reply.get(7)?]);
-    let is_refused = reply.get(3)? & 15 == REFUSED;
+    let is_refused = Rcode::from_header(*reply.get(3)?) == Rcode::REFUSED;
     let mut answer = Answer { is_refused, ..Answer::default() };
     let mut at = start;
     for _ in 0..count {

@@ -30,12 +30,12 @@ use std::time::Duration;
 
 use crate::cluster::check::{Check, Probe};
 use crate::cluster::node::NodeName;
-use crate::cluster::service::Rcode;
 use crate::config::simulation::{Does, Line, What};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::http::ranges;
 use crate::health::probe::service::ServiceFailure;
 use crate::health::probe::{Healthy, Said, Verdict};
+use crate::rcode::Rcode;
 
 /// A healthy answer takes 1 ms to 3 ms.
 const RTT: Duration = Duration::from_millis(1);
@@ -45,7 +45,6 @@ const TOO_MANY_CONNECTIONS: u16 = 1040;
 const SERVER_ERROR: u16 = 500;
 /// Of every certificate.
 const DAYS_LEFT: i64 = 90;
-const SERVFAIL: Rcode = Rcode(2);
 const OK: u16 = 200;
 
 /// What happened so far.
@@ -237,7 +236,9 @@ fn manners(probe: &Probe) -> Manners {
         Probe::Dns(dns) => Manners {
             well: Said::Rcode(dns.expect),
             hung: None,
-            failing: Err(ServiceFailure::Rcode { got: SERVFAIL, expected: dns.expect }.into()),
+            failing: Err(
+                ServiceFailure::Rcode { got: Rcode::SERVFAIL, expected: dns.expect }.into()
+            ),
             closed: Err(Failure::Refused),
         },
         Probe::Grpc(_) => Manners {

@@ -12,7 +12,7 @@ use std::thread;
 
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
-use tiovivo::dns::reply::Transport;
+use tiovivo::dns::exchange::Transport;
 
 use crate::delegation::servers::{Server, is_foreign, made_up, qtype, sockets, spoiled, well};
 use crate::world::World;

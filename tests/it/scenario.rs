@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use tiovivo::cli::present;
 use tiovivo::cluster::standing::Standing;
-use tiovivo::dns::reply::Transport;
+use tiovivo::dns::exchange::Transport;
 
 use crate::world::{Ask, World};
 

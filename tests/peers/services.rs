@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode, RedisProbe};
+use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, RedisProbe};
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::config::certificate;
 use tiovivo::health::probe::{Prober, Said, Subject, judge};
+use tiovivo::rcode::Rcode;
 
 use crate::nginx;
 use crate::server::{free_port, program};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::cluster::service::Rcode;
 use crate::config::raw::Port;
 use crate::config::raw::scalar::{Scalar, Switch, Word};
+use crate::rcode::Rcode;
 
 /// Up when the server greets as a MySQL or MariaDB server does. No login, no query.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -83,7 +83,15 @@ pub struct RawDnsProbe {
 
 impl Word for Rcode {
     const WHAT: &'static str = "rcode";
-    const WORDS: &'static [(&'static str, Rcode)] = Rcode::NAMED;
+    const WORDS: &'static [(&'static str, Rcode)] = &[
+        ("NOERROR", Rcode::NOERROR),
+        ("FORMERR", Rcode::FORMERR),
+        ("SERVFAIL", Rcode::SERVFAIL),
+        ("NXDOMAIN", Rcode::NXDOMAIN),
+        ("NOTIMP", Rcode::NOTIMP),
+        ("REFUSED", Rcode::REFUSED),
+        ("NOTAUTH", Rcode::NOTAUTH),
+    ];
 }
 
 /// Up when `grpc.health.v1.Health` says SERVING, over HTTP/2.

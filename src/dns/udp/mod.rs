@@ -36,8 +36,9 @@ use nix::unistd::Pid;
 
 use crate::counters::{Block, Counters, bump};
 use crate::dns::clock::Clock;
-use crate::dns::reply::{Transport, UDP_LIMIT};
-use crate::dns::respond::{Client, Reply, respond};
+use crate::dns::exchange::{Client, Reply, Transport};
+use crate::dns::reply::UDP_LIMIT;
+use crate::dns::respond::respond;
 use crate::dns::sockets::is_wildcard;
 use crate::dns::tally::tally;
 use crate::dns::udp::batch::Batch;

@@ -9,11 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::UdpSocket;
 
-use crate::cluster::service::{DnsProbe, Rcode};
+use crate::cluster::service::DnsProbe;
 use crate::health::probe::connection::{Connection, Connector, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::service::ServiceFailure;
 use crate::health::probe::{Ask, Said};
+use crate::rcode::Rcode;
 
 const HEADER: usize = 12;
 /// Of a message without EDNS over UDP; the kernel cuts off what is longer.
@@ -119,10 +120,10 @@ fn read(reply: &[u8], query: &[u8]) -> Reply {
     if !is_reply || opcode != 0 {
         return Reply::None;
     }
-    let rcode = Rcode(header[3] & 0x0f);
+    let rcode = Rcode::from_header(header[3]);
     let asked = &query[HEADER..];
     let same_question = match [header[4], header[5]] {
-        [0, 0] => rcode != Rcode(0),
+        [0, 0] => rcode != Rcode::NOERROR,
         [0, 1] => rest.get(..asked.len()).is_some_and(|got| got.eq_ignore_ascii_case(asked)),
         _ => false,
     };
@@ -139,7 +140,7 @@ mod tests {
 
     fn asked() -> Vec<u8> {
         let question = Question { wire: b"\x01a\0\0\x01\0\x01"[..].into(), text: "a A".into() };
-        let expect = Rcode(0);
+        let expect = Rcode::NOERROR;
         let probe = DnsProbe { port: 53, question, tcp: false, recursion: false, expect };
         query(&probe, 0x1234)
     }
@@ -150,9 +151,9 @@ mod tests {
         assert_eq!(read(&query, &query), Reply::None, "a query is no reply");
         let mut reply = query.clone();
         (reply[2], reply[3]) = (0x84, 3);
-        assert_eq!(read(&reply, &query), Reply::Rcode(Rcode(3)));
+        assert_eq!(read(&reply, &query), Reply::Rcode(Rcode::NXDOMAIN));
         reply[HEADER + 1] = b'A';
-        assert_eq!(read(&reply, &query), Reply::Rcode(Rcode(3)));
+        assert_eq!(read(&reply, &query), Reply::Rcode(Rcode::NXDOMAIN));
         reply[HEADER + 1] = b'b';
         assert_eq!(read(&reply, &query), Reply::OfAnother);
         reply[HEADER + 1] = b'a';
@@ -166,7 +167,7 @@ mod tests {
     fn an_error_may_come_without_the_question() {
         let query = asked();
         let refused = [0x12, 0x34, 0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(read(&refused, &query), Reply::Rcode(Rcode(5)));
+        assert_eq!(read(&refused, &query), Reply::Rcode(Rcode::REFUSED));
         let empty = [0x12, 0x34, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(read(&empty, &query), Reply::OfAnother);
     }

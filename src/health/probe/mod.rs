@@ -41,7 +41,6 @@ use tokio::time::{Instant, timeout_at};
 use crate::cluster::check::Probe;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
-use crate::cluster::service::Rcode;
 use crate::health::heart::{Heart, late};
 use crate::health::probe::connection::Connection;
 use crate::health::probe::dns::DnsProber;
@@ -55,6 +54,7 @@ use crate::health::probe::redis::RedisProber;
 use crate::health::probe::talk::TalkProber;
 use crate::health::probe::tcp::TcpProber;
 use crate::health::probe::tls::TlsProber;
+use crate::rcode::Rcode;
 
 pub type Verdict = Result<Healthy, Failure>;
 

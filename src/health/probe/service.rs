@@ -1,8 +1,8 @@
 //! What is wrong with servers that are no web servers.
 
-use crate::cluster::service::Rcode;
 use crate::cluster::visible::excerpt;
 use crate::health::probe::failure::Failure;
+use crate::rcode::Rcode;
 
 /// Characters of a server's own words that are shown.
 const MAX_WORDS: usize = 200;

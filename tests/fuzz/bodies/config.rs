@@ -7,8 +7,7 @@ use std::sync::LazyLock;
 use tiovivo::cli::faults;
 use tiovivo::config::fault::Fault;
 use tiovivo::config::{self, MAX_FAULTS};
-use tiovivo::dns::reply::Transport;
-use tiovivo::dns::respond::Client;
+use tiovivo::dns::exchange::{Client, Transport};
 use tiovivo::zone::record::Severity;
 
 use super::reply::{self, STREAM_ROOM};

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use tiovivo::config;
-use tiovivo::dns::reply::{Transport, UDP_LIMIT};
-use tiovivo::dns::respond::Client;
+use tiovivo::dns::exchange::{Client, Transport};
+use tiovivo::dns::reply::UDP_LIMIT;
 
 use super::reply::{self, STREAM_ROOM};
 use super::wire::TC;

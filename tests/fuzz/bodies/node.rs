@@ -18,9 +18,10 @@ use std::task::{Context, Poll, Waker};
 use tiovivo::cluster::check::{HttpProbe, JsonMatch, Probe, StartTls, TalkProbe, TlsProbe};
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode, RedisProbe};
+use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, RedisProbe};
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::health::probe::{Prober, Subject};
+use tiovivo::rcode::Rcode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Octets of a node that says all again and again: far more than any probe listens to.
@@ -58,7 +59,7 @@ fn probes() -> Vec<Probe> {
     };
     let question = Question { wire: b"\x01a\0\0\x06\0\x01"[..].into(), text: "a SOA".into() };
     let (send, expect) = (Some("ruok".into()), "imok".into());
-    let dns = DnsProbe { port: 53, question, tcp: true, recursion: false, expect: Rcode(0) };
+    let dns = DnsProbe { port: 53, question, tcp: true, recursion: false, expect: Rcode::NOERROR };
     vec![
         Probe::Http(HttpProbe { tls: Some(tls(Trust::Anyone)), ..http.clone() }),
         Probe::Http(http),

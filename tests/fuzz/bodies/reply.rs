@@ -5,9 +5,11 @@ use std::net::IpAddr;
 
 use hickory_proto::op::Message;
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
-use tiovivo::dns::query::{Query, Unanswerable};
-use tiovivo::dns::reply::{SERVFAIL, Transport, UDP_LIMIT, opt_len};
-use tiovivo::dns::respond::{Client, Reply as Sent, respond, whole};
+use tiovivo::dns::exchange::{Client, Reply as Sent, Transport};
+use tiovivo::dns::query::{Query, QueryFault};
+use tiovivo::dns::reply::{UDP_LIMIT, opt_len};
+use tiovivo::dns::respond::{respond, respond_fully};
+use tiovivo::rcode::Rcode;
 use tiovivo::snapshot::Snapshot;
 use tiovivo::zone::lookup::Outcome;
 use tiovivo::zone::lower::LowerName;
@@ -53,7 +55,7 @@ pub fn ask(
     let (len, qtype) = match respond(snapshot, query, client, turn, &mut out) {
         Sent::Send { len, qtype } => (len, qtype),
         Sent::Drop => {
-            let is_answerable = !matches!(parsed, Err(Unanswerable::Drop));
+            let is_answerable = !matches!(parsed, Err(QueryFault::Drop));
             assert!(!is_answerable || room < HEADER, "an answerable query was dropped");
             return None;
         }
@@ -68,22 +70,22 @@ pub fn ask(
     let mut used = used(octets, turn, room);
     let again = respond(snapshot, query, client, turn, &mut used);
     assert_eq!((again, &used[..len]), (Sent::Send { len, qtype }, octets), "in a used buffer");
-    let again = whole(snapshot, query, client, turn, &mut used);
-    assert_eq!((again, &used[..len]), (Sent::Send { len, qtype }, octets), "by the whole way");
+    let again = respond_fully(snapshot, query, client, turn, &mut used);
+    assert_eq!((again, &used[..len]), (Sent::Send { len, qtype }, octets), "by the full path");
     let again = respond(snapshot, octets, client, turn, &mut used);
     assert_eq!(again, Sent::Drop, "a reply is answered: servers could keep each other busy");
     match parsed {
-        Err(Unanswerable::Drop) => panic!("a message that must be dropped is answered"),
-        Err(Unanswerable::Rcode(rcode)) => {
+        Err(QueryFault::Drop) => panic!("a message that must be dropped is answered"),
+        Err(QueryFault::Rcode(rcode)) => {
             assert_eq!(qtype, 0);
-            refused(query, u16::from(rcode), &reply);
+            refused(query, rcode.0, &reply);
         }
         Ok(parsed) if len == HEADER => {
             let identity = &snapshot.statics.identity;
             let chaos = if parsed.qclass == CLASS_CH { CHAOS_RECORD } else { 0 };
             let needed = parsed.head.len() + opt_len(&parsed, identity, client) + chaos;
             assert!(room < needed, "no question in a reply with room for it");
-            assert_eq!(octets[3], SERVFAIL);
+            assert_eq!(octets[3], Rcode::SERVFAIL.header_bits());
         }
         Ok(parsed) => {
             assert_eq!(qtype, parsed.qtype);

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tiovivo::dns::reply::{Transport, UDP_LIMIT};
-use tiovivo::dns::respond::Client;
+use tiovivo::dns::exchange::{Client, Transport};
+use tiovivo::dns::reply::UDP_LIMIT;
 use tiovivo::snapshot::Snapshot;
 use tiovivo::snapshot::identity::Identity;
 use tiovivo::snapshot::statics::Statics;

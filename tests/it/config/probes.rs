@@ -3,8 +3,9 @@
 use tiovivo::cluster::check::{
     Check, JsonMatch, Method, ProxyVersion, PushProbe, StartTls, TalkProbe,
 };
-use tiovivo::cluster::service::{Rcode, RedisProbe};
+use tiovivo::cluster::service::RedisProbe;
 use tiovivo::cluster::trust::{Tls, Trust};
+use tiovivo::rcode::Rcode;
 
 use super::*;
 
@@ -219,7 +220,7 @@ fn services_and_what_holds_when_little_is_written() {
         unreachable!()
     };
     assert_eq!(*dns.question.wire, *b"\x01a\x01b\0\0\x1c\0\x01");
-    assert_eq!((dns.port, dns.tcp, dns.recursion, dns.expect), (53, true, false, Rcode(5)));
+    assert_eq!((dns.port, dns.tcp, dns.recursion, dns.expect), (53, true, false, Rcode::REFUSED));
     let Probe::Grpc(grpc) = check("grpc: { port: 50051, service: shop.Basket }").probe else {
         unreachable!()
     };

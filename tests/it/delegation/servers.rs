@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tempfile::TempDir;
-use tiovivo::dns::reply::Transport;
+use tiovivo::dns::exchange::Transport;
 
 use super::{CONFIG, PROGRAM, ZONE, folder};
 use crate::world::World;

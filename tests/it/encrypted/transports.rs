@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use tiovivo::dns::reply::Transport;
-use tiovivo::dns::respond::{Client, Reply, respond};
+use tiovivo::dns::exchange::{Client, Reply, Transport};
+use tiovivo::dns::respond::respond;
 use tiovivo::zone::name::Name;
 
 use super::client::{Doh, Doq, Dot};

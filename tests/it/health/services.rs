@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode, RedisProbe};
+use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, RedisProbe};
+use tiovivo::rcode::Rcode;
 use tokio::net::UdpSocket;
 
 use super::*;
@@ -18,7 +19,7 @@ fn redis(port: u16) -> Probe {
 fn dns(port: u16, tcp: bool) -> Probe {
     let wire = b"\x09midominio\x03com\0\0\x06\0\x01";
     let question = Question { wire: wire[..].into(), text: "midominio.com SOA".into() };
-    Probe::Dns(DnsProbe { port, question, tcp, recursion: false, expect: Rcode(0) })
+    Probe::Dns(DnsProbe { port, question, tcp, recursion: false, expect: Rcode::NOERROR })
 }
 
 fn grpc(port: u16) -> Probe {
@@ -139,7 +140,7 @@ fn another(query: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn a_name_server_is_up_by_its_rcode() {
     let port = name_server(|query| vec![replied(query, 0)]).await;
-    assert_eq!(said(dns(port, false)).await, Said::Rcode(Rcode(0)));
+    assert_eq!(said(dns(port, false)).await, Said::Rcode(Rcode::NOERROR));
     let port = name_server(|query| vec![replied(query, 2)]).await;
     assert_eq!(reason(dns(port, false), LONG).await, "SERVFAIL, expected NOERROR");
     let told = "DNS query midominio.com SOA over UDP to 127.0.0.1:53";
@@ -149,7 +150,7 @@ async fn a_name_server_is_up_by_its_rcode() {
 #[tokio::test]
 async fn replies_to_other_queries_are_read_past_but_not_for_ever() {
     let port = name_server(|query| vec![another(query), replied(query, 0)]).await;
-    assert_eq!(said(dns(port, false)).await, Said::Rcode(Rcode(0)));
+    assert_eq!(said(dns(port, false)).await, Said::Rcode(Rcode::NOERROR));
     let port = name_server(|query| vec![another(query); 100]).await;
     assert_eq!(reason(dns(port, false), LONG).await, "none of many replies was to this query");
     let port = name_server(|_| vec![b"HTTP/1.1 400 Bad Request\r\n".to_vec()]).await;
@@ -174,7 +175,7 @@ async fn a_name_server_over_tcp() {
         stream.write_all(&reply).await.unwrap();
     })
     .await;
-    assert_eq!(said(dns(port, true)).await, Said::Rcode(Rcode(0)));
+    assert_eq!(said(dns(port, true)).await, Said::Rcode(Rcode::NOERROR));
 }
 
 /// How the gRPC server of a test answers.

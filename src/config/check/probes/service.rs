@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use crate::cluster::check::Probe;
-use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, Rcode, RedisProbe};
+use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, RedisProbe};
 use crate::cluster::trust::Tls;
 use crate::config::check::probes::{port, required_port, tls};
 use crate::config::check::report::Report;
 use crate::config::raw::scalar::quoted;
 use crate::config::raw::service::{Counts, RawDnsProbe, RawGrpc, RawMysql, RawRedis, RawTlsKeys};
 use crate::config::written::KeyPath;
+use crate::rcode::Rcode;
 use crate::zone::name::Name;
 use crate::zone::rdata::table;
 
@@ -54,7 +55,7 @@ pub fn dns(raw: &RawDnsProbe, path: &KeyPath, report: &mut Report<'_>) -> Option
         question,
         tcp: raw.tcp.is_some_and(|tcp| tcp.0.0),
         recursion: raw.recursion.is_some_and(|recursion| recursion.0.0),
-        expect: raw.expect.map_or(Rcode(0), |rcode| rcode.0),
+        expect: raw.expect.map_or(Rcode::NOERROR, |rcode| rcode.0),
     }))
 }
 
