@@ -11,7 +11,7 @@ use std::time::Duration;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tiovivo::clock;
 use tiovivo::config;
-use tiovivo::control::loaded::Loaded;
+use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::writer::Control;
 use tiovivo::counters::Counters;
 use tiovivo::dns::clock::Clock;
@@ -138,7 +138,7 @@ fn reader(folder: &std::path::Path) -> Reader {
     let config = config::load(&file).unwrap_or_else(|faults| {
         panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     });
-    let loaded = Loaded::build(&config.config, &file, clock::now()).unwrap();
+    let loaded = ServedConfig::build(&config.config, &file, clock::now()).unwrap();
     Control::new(Box::new(loaded), folder.join("state")).1
 }
 

@@ -14,7 +14,7 @@ use crate::cluster::pool::PoolId;
 use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
 use crate::config::{self, Config};
-use crate::control::loaded::identity;
+use crate::control::served_config::identity;
 use crate::dns::clock::Clock;
 use crate::dns::exchange::{Client, Reply, Transport};
 use crate::dns::respond::respond;

@@ -24,7 +24,7 @@ use crate::config::certificate::Certificate;
 use crate::config::token::{self, Token};
 use crate::config::{self, Config, Server};
 use crate::control::event::Command;
-use crate::control::loaded::Loaded;
+use crate::control::served_config::ServedConfig;
 use crate::control::troubles::{Subject, Troubles};
 use crate::dns::encrypted;
 use crate::hooks;
@@ -48,7 +48,7 @@ const SLOW: &str = "loading the configuration again has taken 30 s and is not ov
 pub struct Followers {
     pub commands: mpsc::Sender<Command>,
     pub encrypted: Option<encrypted::Handle>,
-    pub hooks: hooks::Handle,
+    pub hooks: hooks::HooksHandle,
     pub writers: Writers,
     pub troubles: Troubles,
 }
@@ -246,7 +246,7 @@ fn mark(file: &Path) -> Option<Mark> {
 
 /// What a load brings.
 struct Fresh {
-    loaded: Box<Loaded>,
+    loaded: Box<ServedConfig>,
     /// To be looked at from now on.
     files: Vec<PathBuf>,
     certificate: Option<Certificate>,
@@ -298,7 +298,7 @@ fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
         tracing::warn!("{warning}");
     }
     tell_of_restart(server, &config.server);
-    let loaded = Loaded::build(&config, path, clock::now())
+    let loaded = ServedConfig::build(&config, path, clock::now())
         .map_err(|error| vec![format!("{}: {error}", path.display())])?;
     let Config { server, files, certificate, hooks, zones, .. } = config;
     drop(zones);

@@ -25,9 +25,9 @@ use crate::cli::{descriptors, memory};
 use crate::clock;
 use crate::config::token::Token;
 use crate::config::{Config, Encrypted};
-use crate::control::loaded::Loaded;
+use crate::control::served_config::ServedConfig;
 use crate::control::status::Status;
-use crate::control::writer::{Control, Handle};
+use crate::control::writer::{Control, ControlHandle};
 use crate::counters::Counters;
 use crate::dns::clock::Clock;
 use crate::dns::encrypted::{self, Listeners};
@@ -70,8 +70,8 @@ pub struct Running {
     stop_workers: Arc<AtomicBool>,
     stop: CancellationToken,
     tasks: TaskTracker,
-    control: Handle,
-    hooks: hooks::Handle,
+    control: ControlHandle,
+    hooks: hooks::HooksHandle,
     /// Of the state folder, to the end.
     _lock: Option<Lock>,
 }
@@ -84,7 +84,7 @@ pub async fn start(
     hangup: Signal,
     beside: &Beside,
 ) -> Result<Running, StartFault> {
-    let loaded = Loaded::build(&config, path, clock::now())?;
+    let loaded = ServedConfig::build(&config, path, clock::now())?;
     let lock = lock(&config.server.state)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.server.workers.unwrap_or(cores);
@@ -138,8 +138,8 @@ pub async fn start(
         (threads, encrypted)
     };
     let nsid = config.server.nsid.as_deref();
-    let (turns, troubles) = (control.turns(), control.troubles());
-    let hooks = hooks::start(&config.hooks, turns, &config.server.state, nsid, troubles);
+    let (changes, troubles) = (control.changes(), control.troubles());
+    let hooks = hooks::start(&config.hooks, changes, &config.server.state, nsid, troubles);
     let control = control.start();
     let dashboard_address = dashboard.as_ref().map(|(address, _)| *address);
     if let Some((_, listener)) = dashboard {

@@ -72,7 +72,7 @@ pub fn standing(least: usize, checks: impl Iterator<Item = Standing>) -> Standin
 /// | either | it rests upon checks that nobody has seen | unknown |
 /// | serving, out | | up, down |
 ///
-/// With one check this is the state of that check. As [`State::is_settled`] goes by the state, a
+/// With one check this is the state of that check. As [`State::is_stable`] goes by the state, a
 /// falling check that could not change the verdict shortens no TTL.
 pub fn state(least: usize, checks: &[State]) -> State {
     let of = |standing: Standing| checks.iter().filter(move |s| s.standing() == standing);
@@ -224,7 +224,7 @@ mod tests {
             });
             let serves = now.standing() == Standing::Serving;
             prop_assert_eq!(
-                serves && now.is_settled(),
+                serves && now.is_stable(),
                 standing(least, moved) == Standing::Serving
             );
         }

@@ -65,12 +65,12 @@ impl Tiers {
 }
 
 /// The tier that is to be answered when these members can be, ascending; `None` when none
-/// suffices. `in_charge` is the one that has been answered so far, of a pool that stays with it.
+/// suffices. `active_tier` is the one that has been answered so far, of a pool that stays with it.
 pub fn tier(
     pool: &Pool,
     family: Option<Family>,
     members: &[usize],
-    in_charge: Option<usize>,
+    active_tier: Option<usize>,
 ) -> Option<usize> {
     let of = |member: &usize| pool.tiers.of_member(*member);
     let suffices = |tier: usize, serving: usize| serving >= least(pool, family, tier);
@@ -80,7 +80,7 @@ pub fn tier(
         let tier = |members: &[usize]| members.first().map(of);
         tiers.find_map(|members| tier(members).filter(|tier| suffices(*tier, members.len())))
     };
-    in_charge.filter(|_| pool.stay).filter(stays).or_else(first)
+    active_tier.filter(|_| pool.stay).filter(stays).or_else(first)
 }
 
 /// So many of a tier suffice; at least 1.
@@ -94,7 +94,7 @@ fn least(pool: &Pool, family: Option<Family>, tier: usize) -> usize {
 }
 
 /// The tier in charge when these members serve; while none suffices, the one that was.
-pub fn charge(
+pub fn active_tier(
     pool: &Pool,
     family: Option<Family>,
     serving: &[usize],
@@ -109,10 +109,10 @@ pub fn answered(
     pool: &Pool,
     family: Option<Family>,
     mut members: Vec<usize>,
-    in_charge: Option<usize>,
+    active_tier: Option<usize>,
 ) -> Vec<usize> {
     let first = || members.first().map(|member| pool.tiers.of_member(*member));
-    let tier = tier(pool, family, &members, in_charge).or_else(first);
+    let tier = tier(pool, family, &members, active_tier).or_else(first);
     members.retain(|member| Some(pool.tiers.of_member(*member)) == tier);
     members
 }

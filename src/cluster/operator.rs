@@ -3,9 +3,9 @@
 //! | the newest order for a member | its standing | withheld |
 //! |---|---|---|
 //! | none | that of its health | no |
-//! | drain: draining until resolvers forgot it, then drained | out | [`Withheld::Drained`] |
+//! | drain: draining until resolvers forgot it, then drained | out | [`Withholding::Drained`] |
 //! | force up | serving | no |
-//! | force down | out | [`Withheld::Down`] |
+//! | force down | out | [`Withholding::Down`] |
 //!
 //! An order moves members in and out of the pools that they belong to, and never a node into a
 //! pool: so nothing here can bring the address of a mother into a public answer.
@@ -19,7 +19,7 @@ use crate::cluster::standing::Standing;
 
 /// What is to be done with the members that are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum OverrideKind {
     Drain,
     ForceUp,
     ForceDown,
@@ -27,7 +27,7 @@ pub enum Order {
 
 /// How much a member is held back. A pool that is short takes those that are held back least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Withheld {
+pub enum Withholding {
     #[default]
     No,
     Drained,
@@ -36,7 +36,7 @@ pub enum Withheld {
 
 /// Whom an order means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum Selector {
     /// A node's name, or with `*` and `?` all the names that look like it.
     Name(String),
     Tag(String),
@@ -46,10 +46,10 @@ pub enum Target {
 /// An order that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    pub target: Target,
+    pub target: Selector,
     /// Only as members of this pool.
     pub pool: Option<String>,
-    pub order: Order,
+    pub order: OverrideKind,
     pub reason: String,
     pub author: String,
     pub since: Moment,
@@ -59,7 +59,7 @@ pub struct Override {
 
 /// What an order says of one member now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InForce {
+pub struct ActiveOverride {
     pub by: Override,
     /// Of a drain: resolvers may hold the member's address until then.
     pub held_until: Option<Moment>,
@@ -67,22 +67,23 @@ pub struct InForce {
     pub drained: bool,
 }
 
-impl Order {
-    pub const ALL: [Order; 3] = [Order::Drain, Order::ForceUp, Order::ForceDown];
+impl OverrideKind {
+    pub const ALL: [OverrideKind; 3] =
+        [OverrideKind::Drain, OverrideKind::ForceUp, OverrideKind::ForceDown];
 
     /// As it is written in a request and in the state folder.
     pub fn as_str(self) -> &'static str {
         match self {
-            Order::Drain => "drain",
-            Order::ForceUp => "force-up",
-            Order::ForceDown => "force-down",
+            OverrideKind::Drain => "drain",
+            OverrideKind::ForceUp => "force-up",
+            OverrideKind::ForceDown => "force-down",
         }
     }
 }
 
-impl Target {
+impl Selector {
     /// `server-3`, `server-*`, `tag:rack-a` or `role:child`. Of a fault, what to write instead.
-    pub fn parse(text: &str) -> Result<Target, String> {
+    pub fn parse(text: &str) -> Result<Selector, String> {
         let (kind, name) = text.split_once(':').unwrap_or(("", text));
         let is_glob = |byte: u8| kind.is_empty() && b"*?".contains(&byte);
         let allowed =
@@ -90,9 +91,9 @@ impl Target {
         let named = !name.is_empty() && name.bytes().all(allowed);
         let role = || Role::ALL.into_iter().find(|role| role.as_str() == name);
         match kind {
-            "" if named => Ok(Target::Name(name.into())),
-            "tag" if named => Ok(Target::Tag(name.into())),
-            "role" => role().map(Target::Role).ok_or_else(|| {
+            "" if named => Ok(Selector::Name(name.into())),
+            "tag" if named => Ok(Selector::Tag(name.into())),
+            "role" => role().map(Selector::Role).ok_or_else(|| {
                 format!("one of {}", Role::ALL.map(|role| format!("role:{role}")).join(", "))
             }),
             _ => Err("a node such as `server-3`, several such as `server-*`, a tag such as \
@@ -104,19 +105,19 @@ impl Target {
     /// Whether it means that node.
     pub fn means(&self, node: &NodeName, role: Role, tags: Option<&BTreeSet<String>>) -> bool {
         match self {
-            Target::Name(pattern) => fits(pattern, node.as_str()),
-            Target::Tag(tag) => tags.is_some_and(|tags| tags.contains(tag)),
-            Target::Role(meant) => *meant == role,
+            Selector::Name(pattern) => fits(pattern, node.as_str()),
+            Selector::Tag(tag) => tags.is_some_and(|tags| tags.contains(tag)),
+            Selector::Role(meant) => *meant == role,
         }
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Name(name) => f.write_str(name),
-            Target::Tag(tag) => write!(f, "tag:{tag}"),
-            Target::Role(role) => write!(f, "role:{role}"),
+            Selector::Name(name) => f.write_str(name),
+            Selector::Tag(tag) => write!(f, "tag:{tag}"),
+            Selector::Role(role) => write!(f, "role:{role}"),
         }
     }
 }
@@ -153,29 +154,29 @@ impl Override {
     }
 }
 
-impl InForce {
+impl ActiveOverride {
     /// draining, drained, forced up or forced down.
     pub fn state(&self) -> &'static str {
         match self.by.order {
-            Order::Drain if self.drained => "drained",
-            Order::Drain => "draining",
-            Order::ForceUp => "forced up",
-            Order::ForceDown => "forced down",
+            OverrideKind::Drain if self.drained => "drained",
+            OverrideKind::Drain => "draining",
+            OverrideKind::ForceUp => "forced up",
+            OverrideKind::ForceDown => "forced down",
         }
     }
 
     pub fn standing(&self) -> Standing {
         match self.by.order {
-            Order::ForceUp => Standing::Serving,
-            Order::Drain | Order::ForceDown => Standing::Out,
+            OverrideKind::ForceUp => Standing::Serving,
+            OverrideKind::Drain | OverrideKind::ForceDown => Standing::Out,
         }
     }
 
-    pub fn withheld(&self) -> Withheld {
+    pub fn withheld(&self) -> Withholding {
         match self.by.order {
-            Order::ForceUp => Withheld::No,
-            Order::Drain => Withheld::Drained,
-            Order::ForceDown => Withheld::Down,
+            OverrideKind::ForceUp => Withholding::No,
+            OverrideKind::Drain => Withholding::Drained,
+            OverrideKind::ForceDown => Withholding::Down,
         }
     }
 }
@@ -187,17 +188,17 @@ mod tests {
     #[test]
     fn a_target_is_written_as_it_is_read() {
         for text in ["server-3", "server-*", "*", "s?rver.1", "tag:rack-a", "role:mother"] {
-            assert_eq!(Target::parse(text).unwrap().to_string(), text);
+            assert_eq!(Selector::parse(text).unwrap().to_string(), text);
         }
         for text in ["", "tag:", "tag:rack-*", "role:", "role:queen", "pool:web", "a b", "é"] {
-            assert!(Target::parse(text).is_err(), "{text:?}");
+            assert!(Selector::parse(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn a_pattern_means_the_names_that_look_like_it() {
         let means = |pattern: &str, name: &str| {
-            Target::parse(pattern).unwrap().means(&NodeName::new(name), Role::Child, None)
+            Selector::parse(pattern).unwrap().means(&NodeName::new(name), Role::Child, None)
         };
         for (pattern, name) in [
             ("server-3", "server-3"),
@@ -223,7 +224,7 @@ mod tests {
     fn a_tag_and_a_role_mean_who_has_them() {
         let tags = BTreeSet::from(["rack-a".to_owned()]);
         let means = |target: &str, tags| {
-            Target::parse(target).unwrap().means(&NodeName::new("server-2"), Role::Child, tags)
+            Selector::parse(target).unwrap().means(&NodeName::new("server-2"), Role::Child, tags)
         };
         assert!(means("tag:rack-a", Some(&tags)) && !means("tag:rack-b", Some(&tags)));
         assert!(!means("tag:rack-a", None));

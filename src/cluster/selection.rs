@@ -26,7 +26,7 @@
 
 use crate::cluster::failover;
 use crate::cluster::families::{Families, Family};
-use crate::cluster::operator::Withheld;
+use crate::cluster::operator::Withholding;
 use crate::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use crate::cluster::standing::Standing;
 
@@ -86,14 +86,14 @@ pub struct PoolHealth {
     /// One for each member, in the pool's order.
     pub standings: Vec<Standing>,
     /// What the operator holds back, in the pool's order; empty when nothing is.
-    pub withheld: Vec<Withheld>,
+    pub withheld: Vec<Withholding>,
     /// One for each member, in the pool's order.
     pub shares: Vec<Share>,
     /// The serving members of the last time that there were enough; the same for both families,
     /// unless they are counted apart.
     pub last_enough: Families<Vec<usize>>,
     /// The tier that has been answered so far, of a pool that stays with it.
-    pub in_charge: Option<usize>,
+    pub active_tier: Option<usize>,
     /// That of IPv6, where members have verdicts of their own for it.
     pub v6: Option<Box<PoolHealth>>,
 }
@@ -122,7 +122,7 @@ fn decide(pools: &[Pool], health: &[PoolHealth], id: PoolId, family: Option<Fami
         None => is_enough(pool, family, &serving),
     };
     if is_enough {
-        let members = ordered(pool, family, serving, own.in_charge);
+        let members = ordered(pool, family, serving, own.active_tier);
         let share = |member: &usize| own.shares.get(*member).copied().unwrap_or(Share::FULL);
         let shares = members.iter().map(share).collect();
         return Selection { pool: id, members, shares, cause: Cause::Enough, v6: None };
@@ -142,7 +142,7 @@ fn decide(pools: &[Pool], health: &[PoolHealth], id: PoolId, family: Option<Fami
             all()
         }
     };
-    let members = ordered(pool, family, members, own.in_charge);
+    let members = ordered(pool, family, members, own.active_tier);
     Selection { pool: id, shares: vec![Share::FULL; members.len()], members, cause, v6: None }
 }
 
@@ -218,7 +218,7 @@ impl PoolHealth {
             shares: vec![Share::FULL; standings.len()],
             last_enough: Families { v4: all.clone(), v6: all },
             standings,
-            in_charge: None,
+            active_tier: None,
             v6: None,
         }
     }
@@ -231,7 +231,7 @@ impl PoolHealth {
     /// Those of the last time that there were enough, and whom nobody holds back.
     fn last_known(&self, family: Option<Family>) -> Option<Vec<usize>> {
         let last = self.last_enough.of(family);
-        let free = |index: &usize| self.withheld(*index) == Withheld::No;
+        let free = |index: &usize| self.withheld(*index) == Withholding::No;
         let known: Vec<usize> = last.iter().copied().filter(free).collect();
         (!known.is_empty()).then_some(known)
     }
@@ -242,7 +242,7 @@ impl PoolHealth {
         members
     }
 
-    fn withheld(&self, index: usize) -> Withheld {
+    fn withheld(&self, index: usize) -> Withholding {
         self.withheld.get(index).copied().unwrap_or_default()
     }
 }
@@ -274,10 +274,10 @@ fn ordered(
     pool: &Pool,
     family: Option<Family>,
     members: Vec<usize>,
-    in_charge: Option<usize>,
+    active_tier: Option<usize>,
 ) -> Vec<usize> {
     match pool.order {
         Order::Rotate | Order::Weighted | Order::Sticky => members,
-        Order::Failover => failover::answered(pool, family, members, in_charge),
+        Order::Failover => failover::answered(pool, family, members, active_tier),
     }
 }

@@ -55,7 +55,7 @@ impl State {
     }
 
     /// Whether the answer may have to change at the next probe; then its TTL is shortened.
-    pub fn is_settled(self) -> bool {
+    pub fn is_stable(self) -> bool {
         match self {
             State::Up | State::Unknown { .. } => true,
             State::Falling { .. } | State::Down | State::Rising { .. } => false,

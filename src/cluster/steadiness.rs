@@ -21,7 +21,7 @@ pub const MAX_CONTROLS: usize = 8;
 
 /// Something that answers unless this machine is cut off: it has nothing to do with the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ControlTarget {
+pub struct ReferenceTarget {
     pub address: IpAddr,
     pub probe: Probe,
 }

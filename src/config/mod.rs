@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use crate::cluster::hook::Hook;
 use crate::cluster::node::Node;
 use crate::cluster::pool::{Pool, PoolId};
-use crate::cluster::steadiness::ControlTarget;
+use crate::cluster::steadiness::ReferenceTarget;
 use crate::config::certificate::Certificate;
 use crate::config::check::report::Report;
 use crate::config::cookie::Secret;
@@ -173,7 +173,7 @@ pub struct Server {
     pub cookie_secrets: Vec<Secret>,
     pub encrypted: Encrypted,
     /// What has nothing to do with the cluster, and answers unless this machine is cut off.
-    pub controls: Vec<ControlTarget>,
+    pub controls: Vec<ReferenceTarget>,
 }
 
 /// Addresses of the encrypted transports; none is off.

@@ -6,12 +6,11 @@ use crate::clock::Moment;
 use crate::cluster::families::Family;
 use crate::cluster::pool::{Pool, PoolId};
 use crate::cluster::selection::{self, PoolHealth, Selection, Share, select};
-use crate::control::charge::{self, Taken};
-use crate::control::common;
-use crate::control::loaded::Loaded;
+use crate::control::active_tier::{self, TierChange};
 use crate::control::member::MemberState;
-use crate::control::roster::PoolState;
-use crate::control::slow_start;
+use crate::control::outage::evidence;
+use crate::control::pool::PoolState;
+use crate::control::served_config::ServedConfig;
 use crate::pace;
 use crate::snapshot::PoolInput;
 
@@ -19,7 +18,7 @@ use crate::snapshot::PoolInput;
 const TTL_FLOOR: u32 = 5;
 
 /// Some of the pools, by their indices.
-pub type Pools = BTreeSet<usize>;
+pub type PoolSet = BTreeSet<usize>;
 
 /// Of all pools, in their order.
 #[derive(Debug, Default)]
@@ -32,12 +31,12 @@ pub struct Answers {
 
 /// What became of the answers.
 #[derive(Debug, Default)]
-pub struct Decided {
+pub struct AnswerChanges {
     /// Those that may have changed.
-    pub affected: Pools,
-    pub changed: Pools,
-    /// Pools where another tier took charge.
-    pub taken: Vec<(usize, Taken)>,
+    pub affected: PoolSet,
+    pub changed: PoolSet,
+    /// PoolSet where another tier took charge.
+    pub taken: Vec<(usize, TierChange)>,
 }
 
 impl Answers {
@@ -49,20 +48,20 @@ impl Answers {
     /// all of them.
     pub fn decide(
         &mut self,
-        pools: &Pools,
-        loaded: &Loaded,
+        pools: &PoolSet,
+        loaded: &ServedConfig,
         states: &mut [PoolState],
         now: Moment,
-    ) -> Decided {
+    ) -> AnswerChanges {
         let affected = loaded.fallbacks.answered_from(pools.iter().copied());
-        let mut decided = Decided { affected, ..Decided::default() };
+        let mut decided = AnswerChanges { affected, ..AnswerChanges::default() };
         for &index in pools {
             let (pool, state) = (&loaded.pools[index], &mut states[index]);
             pace::did(state.members.len());
-            let step = slow_start::step(pool, state, now);
+            let step = state.step_slow_start(pool, now);
             for &family in pool.decisions() {
                 let serving = state.serving(pool, family);
-                let taken = charge::settle(pool, family, state, &serving);
+                let taken = active_tier::commit(pool, family, &mut state.active_tier, &serving);
                 decided.taken.extend(taken.map(|taken| (index, taken)));
                 selection::remember(pool, family, &serving, &mut state.last_enough);
             }
@@ -87,7 +86,7 @@ impl Answers {
     }
 
     /// Those in which it has.
-    pub fn overdue(&self, now: Moment) -> Pools {
+    pub fn overdue(&self, now: Moment) -> PoolSet {
         let dues = self.dues.iter().enumerate();
         let over = dues.filter(|(_, at)| at.is_some_and(|at| at <= now));
         over.map(|(index, _)| index).collect()
@@ -108,11 +107,11 @@ fn put<T: PartialEq>(list: &mut Vec<T>, index: usize, new: T) -> bool {
 fn due(pool: &Pool, state: &PoolState, step: Option<Moment>) -> Option<Moment> {
     let verdicts = state.members.iter().flat_map(MemberState::verdicts);
     let holds = verdicts.filter_map(|(_, verdict)| verdict.falls.held_until());
-    let rule = common::rule(pool);
+    let rule = evidence::rule(pool);
     let doubts = pool
         .verdicts()
         .iter()
-        .filter_map(|family| rule.as_ref().and_then(|rule| state.suspicion.of(*family).due(rule)));
+        .filter_map(|family| rule.as_ref().and_then(|rule| state.outage.of(*family).due(rule)));
     holds.chain(doubts).chain(step).min()
 }
 
@@ -130,7 +129,7 @@ pub fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
             withheld: members().map(MemberState::withheld).collect(),
             shares,
             last_enough: state.last_enough.clone(),
-            in_charge: *state.in_charge.of(family),
+            active_tier: *state.active_tier.of(family),
             v6: None,
         }
     };
@@ -143,7 +142,7 @@ pub fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
 /// Halved while a member of the pool, or of the one that stands in for it, is not settled: an
 /// answer should not outlive the next possible change.
 fn ttl(id: PoolId, selection: &Selection, configured: u32, states: &[PoolState]) -> u32 {
-    let settled = |id: PoolId| states[id.index()].members.iter().all(MemberState::is_settled);
+    let settled = |id: PoolId| states[id.index()].members.iter().all(MemberState::is_stable);
     let mut others = selection.each().map(|all| all.pool).filter(|pool| *pool != id);
     if settled(id) && others.all(settled) {
         configured

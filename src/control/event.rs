@@ -2,11 +2,10 @@
 
 use tokio::sync::oneshot;
 
-use crate::control::loaded::Loaded;
-use crate::control::push::{NotTaken, Pools, Push};
-use crate::control::recorder::Recorded;
-use crate::control::request::{Request, RequestFault};
-use crate::control::status::{OrderedStatus, OverrideStatus};
+use crate::control::health_report::{HealthReport, ReportPools, ReportRefusal};
+use crate::control::overrides::request::{Acknowledgement, OverrideRequest, Refusal};
+use crate::control::overrides::writer::OverrideFileResult;
+use crate::control::served_config::ServedConfig;
 use crate::health::Observation;
 
 /// Closed: whatever is not here changes nothing.
@@ -14,11 +13,11 @@ use crate::health::Observation;
 pub enum Event {
     Observation(Observation),
     Command(Command),
-    Report(Report),
+    Report(ReportRequest),
     /// The bound of the first round of probes has passed.
     RoundOver,
     /// The operator's orders are on the disk, or could not be written; or could be read at last.
-    Recorded(Recorded),
+    OverrideFile(OverrideFileResult),
     /// Time alone changes something now.
     Due,
     /// It is time to tell what observations alone have changed.
@@ -29,10 +28,10 @@ pub enum Event {
 
 /// What somebody says of a member. Answered when it is on its way to be observed.
 #[derive(Debug)]
-pub struct Report {
-    pub push: Push,
+pub struct ReportRequest {
+    pub push: HealthReport,
     /// Which pools take it.
-    pub reply: oneshot::Sender<Result<Pools, NotTaken>>,
+    pub reply: oneshot::Sender<Result<ReportPools, ReportRefusal>>,
 }
 
 /// Orders from outside.
@@ -40,23 +39,7 @@ pub struct Report {
 pub enum Command {
     /// The operator's word on some members. Answered when it is on the disk and in the answers, or
     /// refused.
-    Operate(Request, oneshot::Sender<Result<Acknowledged, Refusal>>),
+    Operate(OverrideRequest, oneshot::Sender<Result<Acknowledgement, Refusal>>),
     /// A new configuration, or every fault that speaks against it.
-    Reload(Result<Box<Loaded>, Vec<String>>),
-}
-
-/// What is in force after an order. It was on the disk before this was said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acknowledged {
-    pub overrides: Vec<OverrideStatus>,
-    /// The members that the order means; none of a release.
-    pub members: Vec<OrderedStatus>,
-}
-
-/// Why an order changed nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    Faults(Vec<RequestFault>),
-    /// The disk would not take it, or does not let earlier orders be read.
-    NotKept(String),
+    Reload(Result<Box<ServedConfig>, Vec<String>>),
 }

@@ -8,10 +8,10 @@ use crate::cluster::families::Family;
 use crate::cluster::hook::Scope;
 use crate::cluster::pool::Pool;
 use crate::cluster::visible::visible_line;
+use crate::control::change_feed::Change;
 use crate::control::explain;
-use crate::control::moves::{MemberTurn, Move};
-use crate::control::status::Change;
-use crate::control::turns::Turn;
+use crate::control::status::ChangeStatus;
+use crate::control::transitions::{StandingChange, Transition};
 
 /// Changes that are remembered for the page.
 const MAX_CHANGES: usize = 100;
@@ -19,14 +19,14 @@ const MAX_CHANGES: usize = 100;
 #[derive(Debug, Default)]
 pub struct Journal {
     /// The newest last.
-    pub changes: VecDeque<Change>,
-    news: Vec<News>,
-    turns: Vec<Turn>,
+    pub changes: VecDeque<ChangeStatus>,
+    news: Vec<LogLine>,
+    turns: Vec<Change>,
 }
 
 /// A line for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
+pub struct LogLine {
     pub warning: bool,
     pub text: String,
 }
@@ -39,13 +39,13 @@ impl Journal {
             Cow::Borrowed(_) => text,
             Cow::Owned(escaped) => escaped,
         };
-        self.news.push(News { warning, text });
+        self.news.push(LogLine { warning, text });
     }
 
-    pub fn moved(&mut self, pool: &Pool, moves: Vec<Move>, now: Moment) {
-        for Move { node, what, turn } in moves {
+    pub fn moved(&mut self, pool: &Pool, moves: Vec<Transition>, now: Moment) {
+        for Transition { node, what, turn } in moves {
             self.note(false, format!("{node} {what}"));
-            self.turns.extend(turn.map(|MemberTurn { standing, family, cause }| Turn {
+            self.turns.extend(turn.map(|StandingChange { standing, family, cause }| Change {
                 at: now.wall(),
                 scope: Scope::Node,
                 pool: pool.name.to_string(),
@@ -75,7 +75,7 @@ impl Journal {
         now: Moment,
     ) {
         self.note(warning, format!("pool {}: {what}", pool.name));
-        self.turns.extend(turn.map(|(old, new)| Turn {
+        self.turns.extend(turn.map(|(old, new)| Change {
             at: now.wall(),
             scope: Scope::Pool,
             pool: pool.name.to_string(),
@@ -93,14 +93,14 @@ impl Journal {
             self.changes.pop_front();
         }
         let (at, pool, node) = (explain::time(now.wall()), pool.name.to_string(), node.to_owned());
-        self.changes.push_back(Change { at, pool, node, what });
+        self.changes.push_back(ChangeStatus { at, pool, node, what });
     }
 
-    pub fn take_news(&mut self) -> Vec<News> {
+    pub fn take_log_lines(&mut self) -> Vec<LogLine> {
         std::mem::take(&mut self.news)
     }
 
-    pub fn take_turns(&mut self) -> Vec<Turn> {
+    pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.turns)
     }
 }
@@ -114,6 +114,6 @@ mod tests {
         let mut journal = Journal::default();
         journal.note(true, "server-3 \u{202e}pu\u{1b}[2J\nserver-4 is up".into());
         let text = "server-3 \\u{202e}pu\\u{1b}[2J\\u{a}server-4 is up".to_owned();
-        assert_eq!(journal.take_news(), [News { warning: true, text }]);
+        assert_eq!(journal.take_log_lines(), [LogLine { warning: true, text }]);
     }
 }

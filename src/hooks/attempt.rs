@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::cluster::hook::{Action, Hook};
 use crate::hooks::command;
-use crate::hooks::event::Event;
+use crate::hooks::event::HookEvent;
 use crate::hooks::webhook::Webhook;
 
 /// Refusals of one event after which it is given up, so that the next ones get their turn. With a
@@ -19,51 +19,53 @@ use crate::hooks::webhook::Webhook;
 pub const MAX_REFUSALS: u32 = 10;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
+pub struct DeliveryError {
     /// In the operator's words.
     pub told: String,
     /// The receiver looked at this event and does not want it.
     pub refused: bool,
 }
 
-impl Failed {
-    pub fn now(told: String) -> Failed {
-        Failed { told, refused: false }
+impl DeliveryError {
+    pub fn now(told: String) -> DeliveryError {
+        DeliveryError { told, refused: false }
     }
 
-    pub fn for_good(told: String) -> Failed {
-        Failed { told, refused: true }
+    pub fn for_good(told: String) -> DeliveryError {
+        DeliveryError { told, refused: true }
     }
 }
 
 /// How a hook is told.
 #[derive(Debug)]
-pub enum Way<'a> {
+pub enum Deliverer<'a> {
     Post(Option<Webhook>),
     Run(&'a [String]),
 }
 
-impl Way<'_> {
-    pub fn of(action: &Action) -> Way<'_> {
+impl Deliverer<'_> {
+    pub fn of(action: &Action) -> Deliverer<'_> {
         match action {
             Action::Webhook { url, secret, trust } => {
-                Way::Post(Webhook::new(url, secret.as_ref(), trust))
+                Deliverer::Post(Webhook::new(url, secret.as_ref(), trust))
             }
-            Action::Command(words) => Way::Run(words),
+            Action::Command(words) => Deliverer::Run(words),
         }
     }
 
     /// Within the hook's timeout.
-    pub async fn tell(&self, hook: &Hook, event: &Event) -> Result<(), Failed> {
+    pub async fn tell(&self, hook: &Hook, event: &HookEvent) -> Result<(), DeliveryError> {
         let attempt = async {
             match self {
-                Way::Post(Some(webhook)) => webhook.post(event).await,
-                Way::Post(None) => Err(Failed::now("no TLS client can be made".into())),
-                Way::Run(words) => command::run(words, event.body()).await,
+                Deliverer::Post(Some(webhook)) => webhook.post(event).await,
+                Deliverer::Post(None) => {
+                    Err(DeliveryError::now("no TLS client can be made".into()))
+                }
+                Deliverer::Run(words) => command::run(words, event.body()).await,
             }
         };
         let limit = hook.timeout;
-        let late = |_| Err(Failed::now(format!("not done within {limit:?}")));
+        let late = |_| Err(DeliveryError::now(format!("not done within {limit:?}")));
         timeout(limit, attempt).await.unwrap_or_else(late)
     }
 }

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
+use crate::control::change_feed::Change;
 use crate::control::explain::time;
-use crate::control::turns::Turn;
 
 /// Cheap to copy: hooks share the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct HookEvent {
     /// Grows from event to event of this server, also over a restart.
     pub id: u64,
     pub at: Timestamp,
@@ -24,8 +24,8 @@ pub struct Event {
     body: Arc<str>,
 }
 
-impl Event {
-    pub fn of(id: u64, turn: &Turn, server: Option<Arc<str>>) -> Event {
+impl HookEvent {
+    pub fn of(id: u64, turn: &Change, server: Option<Arc<str>>) -> HookEvent {
         let mut body = json!({
             "id": id,
             "server": server.as_deref(),
@@ -41,11 +41,11 @@ impl Event {
         if let Some(family) = turn.family {
             body["family"] = family.into();
         }
-        Event { id, at: turn.at, missing: 0, server, body: body.to_string().into() }
+        HookEvent { id, at: turn.at, missing: 0, server, body: body.to_string().into() }
     }
 
     /// Stands where `missing` events were.
-    pub fn dropped(id: u64, at: Timestamp, missing: u64, server: Option<Arc<str>>) -> Event {
+    pub fn dropped(id: u64, at: Timestamp, missing: u64, server: Option<Arc<str>>) -> HookEvent {
         let body = json!({
             "id": id,
             "server": server.as_deref(),
@@ -53,11 +53,11 @@ impl Event {
             "time": time(at),
             "count": missing,
         });
-        Event { id, at, missing, server, body: body.to_string().into() }
+        HookEvent { id, at, missing, server, body: body.to_string().into() }
     }
 
     /// Of a body that an earlier run made; `None` when it is none.
-    pub fn recalled(body: &Value) -> Option<Event> {
+    pub fn recalled(body: &Value) -> Option<HookEvent> {
         let id = body.get("id")?.as_u64()?;
         let at = body.get("time")?.as_str()?.parse().ok()?;
         let server = body.get("server").and_then(Value::as_str).map(Arc::from);
@@ -66,7 +66,7 @@ impl Event {
             "dropped" => body.get("count")?.as_u64().filter(|count| *count > 0)?,
             _ => return None,
         };
-        Some(Event { id, at, missing, server, body: body.to_string().into() })
+        Some(HookEvent { id, at, missing, server, body: body.to_string().into() })
     }
 
     /// What a receiver knows a repetition by: other name servers may tell it of events with the
@@ -93,17 +93,17 @@ pub mod tests {
     use super::*;
     use crate::cluster::hook::Scope;
 
-    pub fn event(id: u64) -> Event {
+    pub fn event(id: u64) -> HookEvent {
         with_cause(id, "\"ä\\\u{1}\u{2028}\" is not expected (3/3)".into())
     }
 
-    pub fn long_event(id: u64, cause: usize) -> Event {
+    pub fn long_event(id: u64, cause: usize) -> HookEvent {
         with_cause(id, "x".repeat(cause))
     }
 
-    fn with_cause(id: u64, cause: String) -> Event {
+    fn with_cause(id: u64, cause: String) -> HookEvent {
         let at = Timestamp::UNIX_EPOCH;
-        let turn = Turn {
+        let turn = Change {
             at,
             scope: Scope::Node,
             pool: "web".into(),
@@ -113,23 +113,23 @@ pub mod tests {
             new: "out",
             cause,
         };
-        Event::of(id, &turn, Some("ns1".into()))
+        HookEvent::of(id, &turn, Some("ns1".into()))
     }
 
     #[test]
     fn the_same_event_of_another_server_is_another_message() {
         let event = event(7);
         assert_eq!(event.message_id().len(), "7-".len() + 8);
-        let here = Event::dropped(7, event.at, 1, Some("ns1".into()));
-        let there = Event::dropped(7, event.at, 1, Some("ns2".into()));
+        let here = HookEvent::dropped(7, event.at, 1, Some("ns1".into()));
+        let there = HookEvent::dropped(7, event.at, 1, Some("ns2".into()));
         assert_ne!(here.message_id(), there.message_id());
     }
 
     #[test]
     fn an_event_is_recalled_octet_by_octet() {
-        for event in [event(u64::MAX), Event::dropped(7, Timestamp::UNIX_EPOCH, 12, None)] {
+        for event in [event(u64::MAX), HookEvent::dropped(7, Timestamp::UNIX_EPOCH, 12, None)] {
             let body: Value = serde_json::from_str(event.body()).unwrap();
-            assert_eq!(Event::recalled(&body), Some(event));
+            assert_eq!(HookEvent::recalled(&body), Some(event));
         }
         let time = "2026-03-01T10:02:11.500Z";
         for none in [
@@ -139,7 +139,7 @@ pub mod tests {
             json!({ "id": 1, "type": "other", "time": time }),
             json!({ "id": 1, "type": "dropped", "time": time, "count": 0 }),
         ] {
-            assert_eq!(Event::recalled(&none), None, "{none}");
+            assert_eq!(HookEvent::recalled(&none), None, "{none}");
         }
     }
 

@@ -13,11 +13,11 @@
 pub mod attempt;
 pub mod command;
 pub mod event;
-pub mod kept;
-pub mod line;
 pub mod queue;
+pub mod queue_file;
 pub mod status;
 pub mod webhook;
+pub mod worker;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,12 +32,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Wall, wall};
 use crate::cluster::hook::Hook;
+use crate::control::change_feed::{Change, ChangeReceiver};
 use crate::control::troubles::{Subject, Troubles};
-use crate::control::turns::{Turn, Turns};
-use crate::hooks::event::{Event, next_id};
-use crate::hooks::kept::{Keepable, Keeper, Kept};
-use crate::hooks::line::{Inner, Line};
+use crate::hooks::event::{HookEvent, next_id};
+use crate::hooks::queue_file::{QueueSource, QueueWriter, SavedQueues};
 use crate::hooks::status::HookStatus;
+use crate::hooks::worker::{HookWorker, WorkerState};
 use crate::state_dir::disk;
 
 /// How long a stop waits for what is not delivered yet.
@@ -49,10 +49,10 @@ const KEEPING: Duration = Duration::from_secs(1);
 
 /// The running hooks, from the outside.
 #[derive(Debug, Clone, Default)]
-pub struct Handle {
-    running: Arc<Mutex<Vec<Running>>>,
+pub struct HooksHandle {
+    running: Arc<Mutex<Vec<RunningHook>>>,
     last_id: Arc<AtomicU64>,
-    /// Turns that are in the queues of those who want them.
+    /// ChangeReceiver that are in the queues of those who want them.
     passed_on: Arc<AtomicU64>,
     /// Its NSID.
     server: Option<Arc<str>>,
@@ -64,8 +64,8 @@ pub struct Handle {
 }
 
 #[derive(Debug)]
-struct Running {
-    line: Arc<Line>,
+struct RunningHook {
+    line: Arc<HookWorker>,
     stop: CancellationToken,
 }
 
@@ -74,14 +74,14 @@ struct Running {
 /// bounded time.
 pub fn start(
     hooks: &[Hook],
-    turns: Turns,
+    turns: ChangeReceiver,
     folder: &Path,
     server: Option<&str>,
     troubles: Troubles,
-) -> Handle {
-    let handle = Handle { server: server.map(Arc::from), ..Handle::default() };
+) -> HooksHandle {
+    let handle = HooksHandle { server: server.map(Arc::from), ..HooksHandle::default() };
     let from = folder.to_owned();
-    let recalled = disk::run_at_start(move || kept::recall(&from, wall(Wall::Kept)));
+    let recalled = disk::run_at_start(move || queue_file::recall(&from, wall(Wall::Kept)));
     let recalled = recalled.unwrap_or_else(|| Err(Subject::Hooks.no_answer()));
     if let Err(error) = &recalled {
         let until = "until it can, what waits for hooks is not kept";
@@ -91,18 +91,20 @@ pub fn start(
     handle.take_over(hooks, on_disk.clone().unwrap_or_default());
     let (folder, of) = (folder.to_owned(), handle.clone());
     let (changed, ended) = (handle.changed.clone(), handle.ended.clone());
-    let heeded = turns.heed();
-    handle.keeper.spawn(Keeper { folder, of, changed, ended, heeded, on_disk, troubles }.keep());
+    let persisted = turns.persisted_sender();
+    handle
+        .keeper
+        .spawn(QueueWriter { folder, of, changed, ended, persisted, on_disk, troubles }.keep());
     handle.deliveries.spawn(pass_on(handle.clone(), turns));
     handle
 }
 
-async fn pass_on(handle: Handle, mut turns: Turns) {
+async fn pass_on(handle: HooksHandle, mut turns: ChangeReceiver) {
     while let Some((turn, lost)) = turns.next().await {
         let at = turn.at;
         if lost > 0 {
             tracing::warn!("{lost} changes of standing came too fast for the hooks");
-            let dropped = Event::dropped(handle.next_id(at), at, lost, handle.server.clone());
+            let dropped = HookEvent::dropped(handle.next_id(at), at, lost, handle.server.clone());
             handle.each(|running| running.line.push(&dropped));
         }
         handle.push(&turn);
@@ -112,15 +114,15 @@ async fn pass_on(handle: Handle, mut turns: Turns) {
     handle.each(|running| running.line.close());
 }
 
-impl Handle {
+impl HooksHandle {
     /// Takes another configuration over. A hook that did not change goes on; one that did keeps
     /// what waits for it.
     pub fn follow(&self, hooks: &[Hook]) {
-        self.take_over(hooks, Kept::default());
+        self.take_over(hooks, SavedQueues::default());
     }
 
     /// `kept` is what waits for hooks that are not running yet.
-    fn take_over(&self, hooks: &[Hook], kept: Kept) {
+    fn take_over(&self, hooks: &[Hook], kept: SavedQueues) {
         self.last_id.fetch_max(kept.last_id, Ordering::Relaxed);
         let mut kept = kept.hooks;
         let mut running = self.running();
@@ -137,7 +139,7 @@ impl Handle {
                 None => {
                     let place = kept.iter().position(|(name, _)| *name == hook.name);
                     let events = place.map(|place| kept.swap_remove(place).1);
-                    self.run(hook, Inner::of(events.unwrap_or_default()))
+                    self.run(hook, WorkerState::of(events.unwrap_or_default()))
                 }
             });
         }
@@ -149,12 +151,12 @@ impl Handle {
         self.changed.notify_one();
     }
 
-    fn run(&self, hook: &Hook, inner: Inner) -> Running {
-        let line = Arc::new(Line::new(hook.clone(), inner, self.changed.clone()));
+    fn run(&self, hook: &Hook, inner: WorkerState) -> RunningHook {
+        let line = Arc::new(HookWorker::new(hook.clone(), inner, self.changed.clone()));
         let stop = CancellationToken::new();
         let (its, stopped) = (Arc::clone(&line), stop.clone());
         self.deliveries.spawn(async move { stopped.run_until_cancelled(its.deliver()).await });
-        Running { line, stop }
+        RunningHook { line, stop }
     }
 
     fn next_id(&self, at: Timestamp) -> u64 {
@@ -165,22 +167,22 @@ impl Handle {
     }
 
     /// To those who asked for it.
-    fn push(&self, turn: &Turn) {
+    fn push(&self, turn: &Change) {
         let running = self.running();
-        let wants = |running: &&Running| running.line.hook.wants(turn.scope, &turn.pool);
+        let wants = |running: &&RunningHook| running.line.hook.wants(turn.scope, &turn.pool);
         let mut those = running.iter().filter(wants).peekable();
         // An id that nobody gets need not be kept.
         if those.peek().is_some() {
-            let event = Event::of(self.next_id(turn.at), turn, self.server.clone());
+            let event = HookEvent::of(self.next_id(turn.at), turn, self.server.clone());
             those.for_each(|running| running.line.push(&event));
         }
     }
 
-    fn each(&self, order: impl Fn(&Running)) {
+    fn each(&self, order: impl Fn(&RunningHook)) {
         self.running().iter().for_each(order);
     }
 
-    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+    fn running(&self) -> MutexGuard<'_, Vec<RunningHook>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -207,19 +209,19 @@ impl Handle {
     }
 }
 
-impl Keepable for Handle {
+impl QueueSource for HooksHandle {
     fn passed_on(&self) -> u64 {
         self.passed_on.load(Ordering::Acquire)
     }
 
-    fn waiting(&self) -> Kept {
+    fn waiting(&self) -> SavedQueues {
         let running = self.running();
-        let waits = |running: &Running| (running.line.name().to_owned(), running.line.events());
+        let waits = |running: &RunningHook| (running.line.name().to_owned(), running.line.events());
         let hooks = running.iter().map(waits).filter(|(_, events)| !events.is_empty());
-        Kept { last_id: self.last_id.load(Ordering::Relaxed), hooks: hooks.collect() }
+        SavedQueues { last_id: self.last_id.load(Ordering::Relaxed), hooks: hooks.collect() }
     }
 
-    fn put_first(&self, kept: Kept) {
+    fn put_first(&self, kept: SavedQueues) {
         self.last_id.fetch_max(kept.last_id, Ordering::Relaxed);
         let running = self.running();
         for (name, events) in kept.hooks {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::hooks::event::Event;
+use crate::hooks::event::HookEvent;
 
 /// Events that wait for a hook.
 pub const MAX_WAITING: usize = 1024;
@@ -14,15 +14,15 @@ const TOLD: usize = 144 + 6 * 255;
 #[derive(Debug, Default)]
 pub struct Queue {
     /// Being delivered; it is not dropped.
-    in_hand: Option<Event>,
-    waiting: VecDeque<Event>,
+    in_hand: Option<HookEvent>,
+    waiting: VecDeque<HookEvent>,
     /// Of what is waiting.
     octets: usize,
 }
 
 impl Queue {
     /// As [`Queue::events`] said it.
-    pub fn recalled(events: Vec<Event>) -> Queue {
+    pub fn recalled(events: Vec<HookEvent>) -> Queue {
         let mut events = events.into_iter();
         let mut queue = Queue { in_hand: events.next(), ..Queue::default() };
         for event in events {
@@ -32,14 +32,14 @@ impl Queue {
     }
 
     /// Before what waits, behind what is in hand. How many were dropped for it.
-    pub fn put_first(&mut self, events: Vec<Event>) -> u64 {
+    pub fn put_first(&mut self, events: Vec<HookEvent>) -> u64 {
         let later = std::mem::take(&mut self.waiting);
         self.octets = 0;
         events.into_iter().chain(later).map(|event| self.push(event)).sum()
     }
 
     /// How many were dropped for it. In their place stands an event that says how many.
-    pub fn push(&mut self, event: Event) -> u64 {
+    pub fn push(&mut self, event: HookEvent) -> u64 {
         let octets = event.body().len();
         let (mut dropped, mut missing, mut newest) = (0, 0, None);
         while !self.has_room(octets, missing > 0) {
@@ -49,7 +49,7 @@ impl Queue {
             newest = Some((old.id, old.at, old.server));
         }
         if let Some((id, at, server)) = newest {
-            let told = Event::dropped(id, at, missing, server);
+            let told = HookEvent::dropped(id, at, missing, server);
             self.octets += told.body().len();
             self.waiting.push_front(told);
         }
@@ -64,14 +64,14 @@ impl Queue {
         self.waiting.len() + more <= MAX_WAITING && self.octets + octets + told <= MAX_OCTETS
     }
 
-    fn pop(&mut self) -> Option<Event> {
+    fn pop(&mut self) -> Option<HookEvent> {
         let event = self.waiting.pop_front()?;
         self.octets -= event.body().len();
         Some(event)
     }
 
     /// The oldest, which stays in hand until [`Queue::done`].
-    pub fn take(&mut self) -> Option<Event> {
+    pub fn take(&mut self) -> Option<HookEvent> {
         if self.in_hand.is_none() {
             self.in_hand = self.pop();
         }
@@ -83,7 +83,7 @@ impl Queue {
     }
 
     /// Oldest first, the one in hand included.
-    pub fn events(&self) -> impl Iterator<Item = &Event> {
+    pub fn events(&self) -> impl Iterator<Item = &HookEvent> {
         self.in_hand.iter().chain(&self.waiting)
     }
 
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(queue.take(), Some(event(0)), "what is in hand stays");
         queue.done();
         let first = queue.take().unwrap();
-        let told = Event::dropped(11, Timestamp::UNIX_EPOCH, 11, Some("ns1".into()));
+        let told = HookEvent::dropped(11, Timestamp::UNIX_EPOCH, 11, Some("ns1".into()));
         assert_eq!(first, told);
         queue.done();
         for id in 12..=total {
@@ -159,7 +159,7 @@ mod tests {
         queue.done();
         assert_eq!(queue.take().unwrap().id, 2);
         let server = Some("\u{1}".repeat(255).into());
-        let longest = Event::dropped(u64::MAX, Timestamp::MAX, u64::MAX, server);
+        let longest = HookEvent::dropped(u64::MAX, Timestamp::MAX, u64::MAX, server);
         assert!(longest.body().len() <= TOLD);
     }
 }

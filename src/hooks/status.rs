@@ -37,15 +37,15 @@ pub struct LastFailure {
 }
 
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct FailureRecord {
     pub at: Moment,
     pub error: String,
 }
 
 /// What went wrong, and whether it still does.
 #[derive(Debug, Default)]
-pub struct Trouble {
-    pub newest: Option<Failure>,
+pub struct FailureStreak {
+    pub newest: Option<FailureRecord>,
     /// Attempts that failed since the last success. 0: all is well.
     pub in_a_row: u32,
     /// The next attempt, when the newest failed and its event is not given up.
@@ -54,7 +54,7 @@ pub struct Trouble {
 
 /// Since the start of the server, or of a hook of that name.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Counts {
+pub struct EventCounts {
     /// Events.
     pub delivered: u64,
     /// Attempts.
@@ -69,11 +69,11 @@ impl HookStatus {
     pub fn of(
         hook: &Hook,
         waiting: usize,
-        counts: Counts,
-        trouble: &Trouble,
+        counts: EventCounts,
+        trouble: &FailureStreak,
         now: Moment,
     ) -> HookStatus {
-        let Counts { delivered, failed, dropped, refused } = counts;
+        let EventCounts { delivered, failed, dropped, refused } = counts;
         let (kind, target) = match &hook.action {
             Action::Webhook { url, .. } => ("webhook", origin(url)),
             Action::Command(words) => ("command", words.first().cloned().unwrap_or_default()),
@@ -107,7 +107,7 @@ fn origin(url: &str) -> String {
     format!("{scheme}://{host}")
 }
 
-fn why(waiting: usize, delivered: u64, trouble: &Trouble, now: Moment) -> String {
+fn why(waiting: usize, delivered: u64, trouble: &FailureStreak, now: Moment) -> String {
     let events = match waiting {
         0 => "no event waits".to_owned(),
         1 => "1 event waits".to_owned(),
@@ -147,12 +147,12 @@ mod tests {
     #[test]
     fn one_sentence_says_how_it_stands() {
         let at: Moment = "2026-03-01T10:02:11Z".parse().unwrap();
-        let mut trouble = Trouble::default();
+        let mut trouble = FailureStreak::default();
         assert_eq!(why(0, 0, &trouble, at), "nothing was to be told yet");
         assert_eq!(why(0, 3, &trouble, at), "every event is delivered");
         assert_eq!(why(1, 3, &trouble, at), "1 event waits for the receiver to take it");
-        let newest = Some(Failure { at, error: "connection refused".into() });
-        trouble = Trouble { newest, in_a_row: 2, next: Some(at) };
+        let newest = Some(FailureRecord { at, error: "connection refused".into() });
+        trouble = FailureStreak { newest, in_a_row: 2, next: Some(at) };
         assert_eq!(
             why(5, 3, &trouble, at),
             "the newest 2 attempts failed: connection refused; 5 events wait; the next is at \

@@ -24,8 +24,8 @@ use crate::cluster::hook::Secret;
 use crate::cluster::trust::Trust;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::trust;
-use crate::hooks::attempt::Failed;
-use crate::hooks::event::Event;
+use crate::hooks::attempt::DeliveryError;
+use crate::hooks::event::HookEvent;
 
 /// Of the 4xx, those that ask for patience.
 const LATER: [StatusCode; 3] =
@@ -64,7 +64,7 @@ impl Webhook {
         Some(Webhook { client, url: url.to_owned(), key })
     }
 
-    pub async fn post(&self, event: &Event) -> Result<(), Failed> {
+    pub async fn post(&self, event: &HookEvent) -> Result<(), DeliveryError> {
         let time = wall(Wall::Signature).as_second();
         let (id, body) = (event.message_id(), event.body());
         let mut request = self
@@ -110,12 +110,12 @@ impl Resolve for Lookup {
     }
 }
 
-fn judge(status: StatusCode) -> Result<(), Failed> {
+fn judge(status: StatusCode) -> Result<(), DeliveryError> {
     if status.is_success() {
         return Ok(());
     }
     let refused = status.is_client_error() && !LATER.contains(&status);
-    Err(Failed { told: format!("HTTP {}, expected 2xx", status.as_u16()), refused })
+    Err(DeliveryError { told: format!("HTTP {}, expected 2xx", status.as_u16()), refused })
 }
 
 fn signature(key: &hmac::Key, id: &str, time: i64, body: &str) -> String {
@@ -129,22 +129,24 @@ fn signature(key: &hmac::Key, id: &str, time: i64, body: &str) -> String {
 /// | an answer that ends before its head | closed without an answer | no |
 /// | an answer that cannot be read | not an HTTP answer, or one without an end | yes |
 /// | anything else | the innermost cause, as the URL may hold a secret | no |
-fn failed(error: &reqwest::Error) -> Failed {
+fn failed(error: &reqwest::Error) -> DeliveryError {
     let whole: &(dyn Error + 'static) = error;
     let chain = || std::iter::successors(Some(whole), |&error| error.source());
     if let Some(error) = chain().find_map(|error| error.downcast_ref::<io::Error>()) {
         return match Failure::from(error) {
-            Failure::Other(_) => Failed::now(innermost(error)),
-            failure => Failed::now(failure.to_string()),
+            Failure::Other(_) => DeliveryError::now(innermost(error)),
+            failure => DeliveryError::now(failure.to_string()),
         };
     }
     match chain().find_map(|error| error.downcast_ref::<hyper::Error>()) {
-        Some(error) if error.is_incomplete_message() => Failed::now(Failure::Closed.to_string()),
-        Some(error) if error.is_parse_too_large() => {
-            Failed::for_good(Failure::EndlessHeaders.to_string())
+        Some(error) if error.is_incomplete_message() => {
+            DeliveryError::now(Failure::Closed.to_string())
         }
-        Some(error) if error.is_parse() => Failed::for_good(Failure::NotHttp.to_string()),
-        _ => Failed::now(innermost(error)),
+        Some(error) if error.is_parse_too_large() => {
+            DeliveryError::for_good(Failure::EndlessHeaders.to_string())
+        }
+        Some(error) if error.is_parse() => DeliveryError::for_good(Failure::NotHttp.to_string()),
+        _ => DeliveryError::now(innermost(error)),
     }
 }
 

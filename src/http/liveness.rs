@@ -9,7 +9,7 @@
 //! Neither asks how the members are: dead nodes are this server's business, not a reason to
 //! restart it or to take it out of service.
 //!
-//! [`pulse`]: crate::control::pulse
+//! [`pulse`]: crate::control::liveness
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use crate::control::status::{CheckStatus, MemberStatus, PoolStatus, Status};
 use crate::control::troubles::{Subject, Troubles};
 use crate::counters::{Block, Counters, LOG_LINES_DROPPED, QTYPES, RCODES};
-use crate::hooks::Handle;
+use crate::hooks::HooksHandle;
 use crate::hooks::status::HookStatus;
 use crate::http::{Dashboard, Shared};
 
@@ -70,7 +70,7 @@ pub fn registry(dashboard: &Dashboard) -> Registry {
 struct Exposition {
     status: watch::Receiver<Arc<Status>>,
     counters: Arc<Counters>,
-    hooks: Handle,
+    hooks: HooksHandle,
     troubles: Troubles,
 }
 

@@ -38,8 +38,8 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::control::event::{Command, Report};
-use crate::control::pulse::Pulse;
+use crate::control::event::{Command, ReportRequest};
+use crate::control::liveness::Liveness;
 use crate::control::status::Status;
 use crate::control::troubles::{Trouble, Troubles};
 use crate::counters::Counters;
@@ -55,12 +55,12 @@ const MAX_BODY: usize = 16 * 1024;
 pub struct Dashboard {
     pub status: watch::Receiver<Arc<Status>>,
     pub counters: Arc<Counters>,
-    pub hooks: hooks::Handle,
+    pub hooks: hooks::HooksHandle,
     pub limits: Limits,
     pub commands: mpsc::Sender<Command>,
-    pub reports: mpsc::Sender<Report>,
+    pub reports: mpsc::Sender<ReportRequest>,
     pub writers: Writers,
-    pub pulse: Pulse,
+    pub pulse: Liveness,
     pub troubles: Troubles,
 }
 
@@ -68,11 +68,11 @@ pub struct Dashboard {
 #[derive(Debug)]
 pub struct Shared {
     status: watch::Receiver<Arc<Status>>,
-    hooks: hooks::Handle,
+    hooks: hooks::HooksHandle,
     registry: Registry,
     commands: mpsc::Sender<Command>,
-    reports: mpsc::Sender<Report>,
-    pulse: Pulse,
+    reports: mpsc::Sender<ReportRequest>,
+    pulse: Liveness,
     troubles: Troubles,
 }
 

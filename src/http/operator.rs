@@ -18,9 +18,9 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::control::event::{Command, Refusal};
-use crate::control::request;
-use crate::control::status::{OrderedStatus, OverrideStatus};
+use crate::control::event::Command;
+use crate::control::overrides::request::{self, Refusal};
+use crate::control::status::{OverrideEffect, OverrideStatus};
 use crate::http::auth::{Writers, check_token};
 use crate::http::json::{self, Json};
 use crate::http::{Shared, faults};
@@ -33,7 +33,7 @@ struct Overrides<'a> {
     overrides: &'a [OverrideStatus],
     /// Of an order that was just given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    members: Option<&'a [OrderedStatus]>,
+    members: Option<&'a [OverrideEffect]>,
 }
 
 pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
@@ -67,7 +67,7 @@ async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         Ok(Some(Err(Refusal::Faults(found)))) => {
             faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found)
         }
-        Ok(Some(Err(Refusal::NotKept(error)))) => faults::one(
+        Ok(Some(Err(Refusal::NotPersisted(error)))) => faults::one(
             StatusCode::INSUFFICIENT_STORAGE,
             format!("nothing changed, as the order cannot be kept: {error}"),
             "the same again when the state folder can be read and written",
@@ -83,6 +83,6 @@ async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     }
 }
 
-fn said(overrides: &[OverrideStatus], members: Option<&[OrderedStatus]>) -> Response {
+fn said(overrides: &[OverrideStatus], members: Option<&[OverrideEffect]>) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(Overrides { overrides, members })).into_response()
 }

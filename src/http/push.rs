@@ -17,8 +17,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::control::event::Report;
-use crate::control::push::{self, NotTaken, Pools};
+use crate::control::event::ReportRequest;
+use crate::control::health_report::{self, ReportPools, ReportRefusal};
 use crate::http::auth::{Writers, check_report};
 use crate::http::json::{self, Json};
 use crate::http::{Shared, faults};
@@ -57,23 +57,23 @@ async fn report(shared: &Shared, pool: Option<&str>, node: &str, body: &[u8]) ->
             return faults::one(StatusCode::BAD_REQUEST, format!("no JSON: {error}"), write);
         }
     };
-    let push = match push::read(pool, node, &body) {
+    let push = match health_report::read(pool, node, &body) {
         Ok(push) => push,
         Err(found) => return faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found),
     };
     let (reply, answer) = oneshot::channel();
-    if shared.reports.try_send(Report { push, reply }).is_err() {
+    if shared.reports.try_send(ReportRequest { push, reply }).is_err() {
         return busy();
     }
     match timeout(TAKING, answer).await {
-        Ok(Ok(Ok(Pools { taking, others }))) => {
+        Ok(Ok(Ok(ReportPools { taking, others }))) => {
             let taken = json!({ "taken": true, "pools": taking, "others": others });
             (StatusCode::ACCEPTED, [(CACHE_CONTROL, "no-store")], Json(&taken)).into_response()
         }
-        Ok(Ok(Err(NotTaken::Faults(found)))) => {
+        Ok(Ok(Err(ReportRefusal::Faults(found)))) => {
             faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found)
         }
-        Ok(Ok(Err(NotTaken::Busy)) | Err(_)) | Err(_) => busy(),
+        Ok(Ok(Err(ReportRefusal::Busy)) | Err(_)) | Err(_) => busy(),
     }
 }
 

@@ -14,14 +14,15 @@ use jiff::Timestamp;
 use crate::clock::Moment;
 use crate::cluster::check::{Check, Probe};
 use crate::cluster::node::{NodeName, Role};
-use crate::cluster::operator::{Order, Target};
+use crate::cluster::operator::{OverrideKind, Selector};
 use crate::cluster::pool::Membership;
 use crate::config::simulation::{AsksMother, Simulation, What};
-use crate::control::loaded::Loaded;
-use crate::control::report;
-use crate::control::request::{Request, RequestFault};
-use crate::control::roster::{self, Errands, Plan};
+use crate::control::overrides::request::OverrideRequest;
+use crate::control::probes::{ProbeChanges, ProbeTarget};
+use crate::control::request::RequestFault;
+use crate::control::served_config::ServedConfig;
 use crate::control::state::ControlState;
+use crate::control::status::build;
 use crate::health::beat::{self, Beat};
 use crate::health::probe::Verdict;
 use crate::health::{Observation, TargetId};
@@ -42,7 +43,7 @@ const AUTHOR: &str = "timeline";
 
 /// Plays it to its end. `file` is shown as the configuration's name.
 pub fn play(simulation: &Simulation, file: &Path, seed: u64) -> Result<Run, TooLarge> {
-    let loaded = Loaded::build(&simulation.config, file, START)?;
+    let loaded = ServedConfig::build(&simulation.config, file, START)?;
     let (state, plan) = ControlState::new(Box::new(loaded), &[], START);
     let mut player = Player::new(simulation, state, seed);
     player.follow(plan);
@@ -52,7 +53,7 @@ pub fn play(simulation: &Simulation, file: &Path, seed: u64) -> Result<Run, TooL
         player.serve(&mut population, now);
         player.now = now;
         player.happen();
-        player.settle();
+        player.commit();
     }
     player.serve(&mut population, simulation.until);
     Ok(player.diary.end(simulation, population, seed))
@@ -180,8 +181,8 @@ impl<'a> Player<'a> {
     }
 
     /// An order that counts at once; one that is refused changes nothing, and says why.
-    fn operate(&mut self, order: Option<Order>, target: &Target) {
-        let request = Request {
+    fn operate(&mut self, order: Option<OverrideKind>, target: &Selector) {
+        let request = OverrideRequest {
             order,
             target: target.clone(),
             pool: None,
@@ -191,7 +192,7 @@ impl<'a> Player<'a> {
         };
         match self.state.decide(&request, at(self.now)) {
             Ok(overrides) => {
-                self.is_changed |= self.state.put_overrides(overrides, at(self.now));
+                self.is_changed |= self.state.set_overrides(overrides, at(self.now));
             }
             Err(faults) => {
                 for RequestFault { fault, write, .. } in faults {
@@ -203,16 +204,16 @@ impl<'a> Player<'a> {
     }
 
     /// Starts and stops probing.
-    fn follow(&mut self, plan: Plan) {
+    fn follow(&mut self, plan: ProbeChanges) {
         for target in plan.stop {
             self.targets.remove(&target);
         }
         let count = plan.start.len();
         for (index, target) in plan.start.into_iter().enumerate() {
-            let roster::Target { id, subject, check } = target;
+            let ProbeTarget { id, subject, check } = target;
             let deep = self.state.pools.iter().flat_map(|pool| &pool.members);
             let mut deep = deep.filter_map(|member| member.deep.as_ref());
-            let is_deep = deep.any(|watched| watched.target == id);
+            let is_deep = deep.any(|target| target.id == id);
             let luck = luck(self.seed, id.0);
             let node = subject.node;
             let (beat, is_beside, is_hurried, is_late) = Default::default();
@@ -303,15 +304,16 @@ impl<'a> Player<'a> {
     }
 
     /// Lets what happened count, and writes down what that changed.
-    fn settle(&mut self) {
+    fn commit(&mut self) {
         let now = at(self.now);
         let mut changed = std::mem::take(&mut self.is_changed);
         changed |= self.state.pass(now);
-        changed |= self.state.settle(now);
-        let Errands { plan, hurry } = self.state.take_errands();
-        self.follow(plan);
-        for (index, target) in hurry.iter().enumerate() {
-            self.queue(self.now + beat::delay(index, hurry.len()), Due::Hurry(*target));
+        changed |= self.state.commit(now);
+        let mut probes = self.state.take_probe_changes();
+        let at_once = std::mem::take(&mut probes.at_once);
+        self.follow(probes);
+        for (index, target) in at_once.iter().enumerate() {
+            self.queue(self.now + beat::delay(index, at_once.len()), Due::Hurry(*target));
         }
         if changed {
             self.snapshot = snapshot(&self.state, Some(&self.snapshot));
@@ -321,12 +323,12 @@ impl<'a> Player<'a> {
 
     fn write(&mut self, changed: bool) {
         let now = self.now;
-        for news in self.state.take_news() {
+        for news in self.state.take_log_lines() {
             self.diary.news(now, news.text);
         }
         self.diary.members(now, &self.state, |node| self.network.condition(node));
         if changed {
-            let status = report::status(&self.state, at(now));
+            let status = build::status(&self.state, at(now));
             self.diary.answers(now, &self.state, &status, &self.snapshot, &mut self.asker);
         }
     }

@@ -11,8 +11,9 @@ use tiovivo::clock::{self, Clock, Moment};
 use tiovivo::cluster::operator::Override;
 use tiovivo::cluster::steadiness::Damping;
 use tiovivo::control::event::Command;
-use tiovivo::control::writer::{Control, Handle};
-use tiovivo::control::{overrides, request, store};
+use tiovivo::control::health_file;
+use tiovivo::control::overrides::{file, request};
+use tiovivo::control::writer::{Control, ControlHandle};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
@@ -42,7 +43,7 @@ fn clock() -> (Clock, Arc<Mutex<SignedDuration>>) {
     (Arc::new(now), set)
 }
 
-async fn drain(handle: &Handle) {
+async fn drain(handle: &ControlHandle) {
     let (reply, answer) = oneshot::channel();
     let body = json!({"order": "drain", "target": "server-3", "author": "ana", "for": "300s"});
     let command = Command::Operate(request::read(&body).unwrap(), reply);
@@ -51,7 +52,7 @@ async fn drain(handle: &Handle) {
 }
 
 /// When the only order ends, as the status shows it.
-fn shown(handle: &Handle) -> Timestamp {
+fn shown(handle: &ControlHandle) -> Timestamp {
     handle.status.borrow().overrides[0].until.clone().unwrap().parse().unwrap()
 }
 
@@ -86,7 +87,7 @@ async fn an_order_ends_when_it_was_promised_though_the_wall_clock_is_set() {
 }
 
 fn recall(folder: &Path, now: Moment) -> Vec<Override> {
-    overrides::recall(folder, now).unwrap()
+    file::recall(folder, now).unwrap()
 }
 
 /// | the wall clock at the start | left |
@@ -102,7 +103,7 @@ fn a_wall_clock_that_is_behind_lengthens_nothing_that_was_kept() {
     let (state, _) = tiovivo::control::state::ControlState::new(web, &[], start);
     let orders = state.decide(&request, start).unwrap();
     let written = start + Duration::from_secs(100);
-    overrides::write(folder.path(), &orders, written).unwrap();
+    file::write(folder.path(), &orders, written).unwrap();
     for (behind, left) in [
         (0, Some(200)),
         (-60, Some(140)),
@@ -124,7 +125,7 @@ fn an_order_of_an_older_file_lasts_no_longer_than_it_was_given_for() {
     let folder = tempfile::tempdir().unwrap();
     let old = r#"{"version":1,"overrides":[{"target":"a","pool":null,"order":"drain","reason":"",
         "author":"","since":"2026-03-01T10:00:00Z","until":"2026-03-01T10:05:00Z"}]}"#;
-    fs::write(folder.path().join(overrides::FILE), old).unwrap();
+    fs::write(folder.path().join(file::FILE), old).unwrap();
     for (wall, left) in [("2026-03-01T10:01:00Z", 240), ("2026-02-01T10:01:00Z", 300)] {
         let now: Moment = wall.parse().unwrap();
         let kept = recall(folder.path(), now);
@@ -141,10 +142,10 @@ fn a_hold_is_kept_with_what_was_left_of_it() {
         "members":[{{"node":"server-2","serving":true,"since":"2026-03-01T09:00:00Z","falls":
         {{"times":["2026-03-01T09:59:00Z"],"held_until":"2026-03-01T10:05:00Z"}}}}]}}]}}"#
     );
-    fs::write(folder.path().join(store::FILE), content).unwrap();
+    fs::write(folder.path().join(health_file::FILE), content).unwrap();
     for (ahead, left) in [(0, 300), (100, 200), (-60, 300), (-7200, 300), (400, 0)] {
         let now = clock::now().with_wall(written + SignedDuration::from_secs(ahead));
-        let kept = store::recall(folder.path(), now);
+        let kept = health_file::recall(folder.path(), now);
         let until = kept[0].members[0].falls.held_until().unwrap();
         assert_eq!(now.until(until).as_secs(), left, "{ahead} s ahead");
         let rule = Damping { most: Duration::from_secs(120), ..Damping::DEFAULT };
@@ -152,5 +153,5 @@ fn a_hold_is_kept_with_what_was_left_of_it() {
         assert_eq!(now.until(bound).as_secs(), left.min(120), "no longer than the rule says");
     }
     let far = clock::now().with_wall(written + SignedDuration::from_hours(24));
-    assert_eq!(store::recall(folder.path(), far), []);
+    assert_eq!(health_file::recall(folder.path(), far), []);
 }

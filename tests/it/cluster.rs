@@ -16,10 +16,10 @@ use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
 use tiovivo::cluster::steadiness::Steadiness;
 use tiovivo::config::{Config, Encrypted, Published, Server};
-use tiovivo::control::loaded::Loaded;
+use tiovivo::control::change_feed::Change;
+use tiovivo::control::health_file::SavedPool;
+use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
-use tiovivo::control::store::KeptPool;
-use tiovivo::control::turns::Turn;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::read::read;
 use tiovivo::zone::record::Zone;
@@ -41,8 +41,8 @@ pub fn child(host: u8) -> Member<PublicAddresses> {
 }
 
 /// It falls now, in the pool `web`.
-pub fn fall(node: &str) -> Turn {
-    Turn {
+pub fn fall(node: &str) -> Change {
+    Change {
         at: Timestamp::now(),
         scope: Scope::Node,
         pool: "web".into(),
@@ -88,13 +88,13 @@ pub fn check(port: u16) -> Check {
 }
 
 /// What a restart is to remember.
-pub fn kept(state: &ControlState) -> Vec<KeptPool> {
+pub fn kept(state: &ControlState) -> Vec<SavedPool> {
     let pools = state.pools.iter().zip(&state.loaded.pools);
-    pools.map(|(state, pool)| state.kept(pool)).collect()
+    pools.map(|(state, pool)| state.to_saved(pool)).collect()
 }
 
 /// Each pool is published under its own name in midominio.com.
-pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
+pub fn loaded(pools: Vec<Pool>) -> Box<ServedConfig> {
     let owner = |(pool, id)| Published { owner: name(&format!("{pool}.midominio.com")), pool: id };
     let ids = (0..).map(PoolId);
     let config = Config {
@@ -123,7 +123,7 @@ pub fn loaded(pools: Vec<Pool>) -> Box<Loaded> {
         hooks: vec![],
         files: vec![],
     };
-    Box::new(Loaded::build(&config, Path::new("config.yaml"), Moment::UNIX_EPOCH).unwrap())
+    Box::new(ServedConfig::build(&config, Path::new("config.yaml"), Moment::UNIX_EPOCH).unwrap())
 }
 
 fn name(text: &str) -> Name {

@@ -11,12 +11,12 @@ use tiovivo::cluster::check::{Check, Thresholds};
 use tiovivo::cluster::checks::{Checks, NamedCheck};
 use tiovivo::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use tiovivo::cluster::standing::Standing;
-use tiovivo::control::damping::Falls;
-use tiovivo::control::report;
-use tiovivo::control::roster::Plan;
+use tiovivo::control::health_file::{SavedMember, SavedPool};
+use tiovivo::control::member::damping::Falls;
+use tiovivo::control::probes::ProbeChanges;
 use tiovivo::control::state::ControlState;
+use tiovivo::control::status::build;
 use tiovivo::control::status::{MemberStatus, PoolStatus, Status};
-use tiovivo::control::store::{KeptMember, KeptPool};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::tracker::Tracker;
@@ -38,7 +38,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new(pools: Vec<Pool>, kept: &[KeptPool]) -> Run {
+    pub fn new(pools: Vec<Pool>, kept: &[SavedPool]) -> Run {
         let now = "2026-03-01T10:02:00Z".parse().unwrap();
         let (state, plan) = ControlState::new(loaded(pools), kept, now);
         let mut run = Run { state, targets: HashMap::new(), now, stopped: 0 };
@@ -55,7 +55,7 @@ impl Run {
         run
     }
 
-    pub fn follow(&mut self, plan: Plan) -> usize {
+    pub fn follow(&mut self, plan: ProbeChanges) -> usize {
         self.stopped += plan.stop.len();
         let started = plan.start.len();
         for target in plan.start {
@@ -80,7 +80,7 @@ impl Run {
         self.now += SignedDuration::from_secs(1);
         let observation = Observation { target: self.targets[&host], verdict: verdict.clone() };
         self.state.observe(&observation, self.now);
-        self.state.settle(self.now)
+        self.state.commit(self.now)
     }
 
     pub fn fall(&mut self, hosts: &[u8]) {
@@ -92,7 +92,7 @@ impl Run {
     }
 
     pub fn status(&self) -> Status {
-        report::status(&self.state, self.now)
+        build::status(&self.state, self.now)
     }
 
     pub fn pool(&self) -> PoolStatus {
@@ -159,7 +159,7 @@ fn a_first_round_that_does_not_end_is_ended() {
     assert_eq!(run.state.first_round(), Duration::from_secs(3));
     run.see(2, &REFUSED);
     run.state.end_first_round();
-    assert!(run.state.settle(run.now));
+    assert!(run.state.commit(run.now));
     assert_eq!(run.pool().answering, ["server-3"]);
     assert_eq!(run.member(1).why, "serving until it is probed");
 }
@@ -184,7 +184,7 @@ fn a_restart_trusts_what_was_kept_until_probes_say_otherwise() {
 #[test]
 fn a_pool_that_nobody_serves_answers_all_and_says_so() {
     let mut run = Run::ready(vec![pool("web", &[2, 3])]);
-    run.state.take_news();
+    run.state.take_log_lines();
     run.fall(&[2, 3]);
     let pool = run.pool();
     let why = "0 of 2 serve, at least 1 must: all members are answered (when_short: all)";
@@ -195,7 +195,7 @@ fn a_pool_that_nobody_serves_answers_all_and_says_so() {
         format!("out since 10:02:07 UTC: connection refused; answered all the same: {why}")
     );
     let warnings: Vec<String> =
-        run.state.take_news().into_iter().filter(|n| n.warning).map(|n| n.text).collect();
+        run.state.take_log_lines().into_iter().filter(|n| n.warning).map(|n| n.text).collect();
     assert_eq!(warnings, [format!("pool web: {why}")]);
 
     run.see(2, &OK);
@@ -327,7 +327,7 @@ fn only_what_is_known_is_kept() {
     assert_eq!(kept(&run.state)[0].members, []);
     let run = Run::ready(vec![pool("web", &[2])]);
     let since = "2026-03-01T10:02:00Z".parse().unwrap();
-    let member = KeptMember {
+    let member = SavedMember {
         node: "server-2".into(),
         serving: true,
         since,
@@ -405,7 +405,7 @@ fn a_reload_goes_on_with_the_checks_that_stay() {
     let (http, tls) = (run.targets[&2], run.targets[&52]);
     let started = run.reload(vec![two(1, &[2, 3])]);
     assert_eq!((started, run.targets[&2], run.targets[&52]), (0, http, tls));
-    assert!(run.state.settle(run.now), "the rule is another one");
+    assert!(run.state.commit(run.now), "the rule is another one");
     assert_eq!(run.pool().answering, ["server-2", "server-3"]);
 
     let one = Pool { checks: Checks::one(check(443)), ..pool("web", &[2, 3]) };
@@ -456,7 +456,7 @@ fn several_checks_are_as_many_counters_and_a_rule() {
         for counter in &mut counters {
             counter.observe(true);
         }
-        state.settle(now);
+        state.commit(now);
         for step in 0..STEPS / falls.len() {
             now += SignedDuration::from_secs(1);
             let index = luck.usize(..falls.len());
@@ -465,13 +465,13 @@ fn several_checks_are_as_many_counters_and_a_rule() {
             let verdict = if passes { OK } else { REFUSED };
             state.observe(&Observation { target: targets[index], verdict }, now);
             counters[index].observe(passes);
-            state.settle(now);
+            state.commit(now);
             let up = counters.iter().filter(|c| c.state().standing() == Standing::Serving).count();
             let wanted = if up >= least { Standing::Serving } else { Standing::Out };
             let member = &state.pools[0].members[0];
             assert_eq!(member.own(None).check.standing(), wanted, "step {step}, {least} of 4");
             let ttl = state.answers()[0].ttl;
-            assert_eq!(ttl == 30, member.own(None).check.state().is_settled(), "step {step}");
+            assert_eq!(ttl == 30, member.own(None).check.state().is_stable(), "step {step}");
         }
     }
 }

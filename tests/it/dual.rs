@@ -12,9 +12,9 @@ use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, WhenShort};
 use tiovivo::cluster::steadiness::{Damping, Steadiness};
+use tiovivo::control::change_feed::Change;
+use tiovivo::control::health_file::{self, SavedPool};
 use tiovivo::control::status::{FamilyStatus, Status};
-use tiovivo::control::store::{self, KeptPool};
-use tiovivo::control::turns::Turn;
 use tiovivo::control::writer::Control;
 use tiovivo::health::probe::Verdict;
 use tiovivo::health::probe::failure::Failure;
@@ -59,9 +59,9 @@ fn answered(run: &Run) -> [Vec<usize>; 2] {
     Family::ALL.map(|family| selection.of(family).members.clone())
 }
 
-fn turns(run: &mut Run) -> Vec<(String, Option<&'static str>, &'static str)> {
-    let turns = run.state.take_turns().into_iter();
-    turns.filter_map(|Turn { node, family, new, .. }| Some((node?, family, new))).collect()
+fn changes(run: &mut Run) -> Vec<(String, Option<&'static str>, &'static str)> {
+    let changes = run.state.take_changes().into_iter();
+    changes.filter_map(|Change { node, family, new, .. }| Some((node?, family, new))).collect()
 }
 
 #[test]
@@ -69,13 +69,13 @@ fn a_member_whose_ipv6_is_dead_stays_in_a_and_leaves_aaaa() {
     let mut run = Run::ready(vec![dual(&[2, 3])]);
     assert_eq!(answered(&run), [vec![0, 1], vec![0, 1]]);
     assert_eq!(run.member(0).why, "serving: 200 in 1.3 ms");
-    run.state.take_turns();
+    run.state.take_changes();
 
     run.fall(&[12]);
     assert_eq!(answered(&run), [vec![0, 1], vec![1]]);
     let told = "server-2 out of the IPv6 answers of web: connection refused (3/3)";
     assert_eq!(run.changes(), [told]);
-    assert_eq!(turns(&mut run), [("server-2".into(), Some("v6"), "out")]);
+    assert_eq!(changes(&mut run), [("server-2".into(), Some("v6"), "out")]);
 
     let (pool, member) = (run.pool(), run.member(0));
     assert_eq!(pool.why, "IPv4: all 2 serve; IPv6: 1 of 2 serve");
@@ -102,18 +102,18 @@ fn a_member_whose_ipv6_is_dead_stays_in_a_and_leaves_aaaa() {
     run.see(12, &OK);
     run.see(12, &OK);
     assert_eq!(answered(&run), [vec![0, 1], vec![0, 1]]);
-    assert_eq!(turns(&mut run), [("server-2".into(), Some("v6"), "serving")]);
+    assert_eq!(changes(&mut run), [("server-2".into(), Some("v6"), "serving")]);
 }
 
 #[test]
 fn a_member_is_out_when_it_is_out_in_all_of_its_families() {
     let mut run = Run::ready(vec![dual(&[2, 3])]);
-    run.state.take_turns();
+    run.state.take_changes();
     run.fall(&[12]);
     run.fall(&[2]);
     assert_eq!(answered(&run), [vec![1], vec![1]]);
     assert_eq!(
-        turns(&mut run),
+        changes(&mut run),
         [("server-2".into(), Some("v6"), "out"), ("server-2".into(), None, "out")]
     );
     assert_eq!((run.pool().serving, run.member(0).check.state), (1, "down"));
@@ -123,7 +123,7 @@ fn a_member_is_out_when_it_is_out_in_all_of_its_families() {
         run.see(host, &OK);
     }
     assert_eq!(
-        turns(&mut run),
+        changes(&mut run),
         [("server-2".into(), None, "serving"), ("server-2".into(), Some("v6"), "serving")]
     );
 }
@@ -138,7 +138,7 @@ fn the_first_round_tells_of_both_families_in_one_sentence() {
         run.see(host, &OK);
     }
     assert_eq!(run.changes(), ["server-2 out of the answers of web: connection refused"]);
-    assert_eq!(turns(&mut run), [("server-2".into(), None, "out")]);
+    assert_eq!(changes(&mut run), [("server-2".into(), None, "out")]);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn most_of_one_family_that_fail_at_once_are_kept_and_the_other_goes_on() {
     let pool = run.pool();
     assert!(pool.why.contains("; IPv6: most members fail at once"), "{}", pool.why);
     assert!(pool.kept.is_some());
-    let hurried = run.state.take_errands().hurry;
+    let hurried = run.state.take_probe_changes().at_once;
     assert!(hurried.len() >= 3, "{hurried:?}");
 }
 
@@ -386,7 +386,7 @@ fn what_is_said_of_the_whole_node_counts_in_both_families() {
         run.now += SignedDuration::from_secs(1);
         let observation = tiovivo::health::Observation { target: push, verdict };
         run.state.observe(&observation, run.now);
-        run.state.settle(run.now);
+        run.state.commit(run.now);
     };
     for _ in 0..3 {
         report(&mut run, REFUSED);
@@ -437,8 +437,8 @@ fn a_file_of_an_older_version_says_nothing_of_ipv6() {
         "last_enough6":null,"in_charge":[],
         "members":[{{"node":"server-2","serving":false,"since":"{written}"}}]}}]}}"#
     );
-    std::fs::write(folder.path().join(store::FILE), content).unwrap();
-    let kept: Vec<KeptPool> = store::recall(folder.path(), tiovivo::clock::now());
+    std::fs::write(folder.path().join(health_file::FILE), content).unwrap();
+    let kept: Vec<SavedPool> = health_file::recall(folder.path(), tiovivo::clock::now());
     let run = Run::new(vec![dual(&[2, 3])], &kept);
     assert_eq!(answered(&run), [vec![1], vec![0, 1]]);
 }
@@ -465,7 +465,7 @@ async fn a_real_node_is_answered_in_the_family_that_listens() {
     let (control, reader) = Control::new(loaded(vec![pool]), folder.path().into());
     let mut handle = control.start();
     let counts = || [1, 28].map(|rtype| reader.load().pool(0).unwrap().count(rtype));
-    let until = async |handle: &mut tiovivo::control::writer::Handle, wanted: [bool; 2]| {
+    let until = async |handle: &mut tiovivo::control::writer::ControlHandle, wanted: [bool; 2]| {
         let is = |status: &Status| {
             let families = &status.pools[0].members[0].families;
             families.iter().map(|of| of.in_answers).eq(wanted) && status.ready

@@ -9,8 +9,8 @@ use tiovivo::clock;
 use tiovivo::cluster::failover::Tiers;
 use tiovivo::cluster::hook::Scope;
 use tiovivo::cluster::pool::{Order, Pool, WhenShort};
-use tiovivo::control::request;
-use tiovivo::control::store::{self, KeptPool};
+use tiovivo::control::health_file::{self, SavedPool};
+use tiovivo::control::overrides::request;
 
 use crate::cluster::{kept, pool};
 use crate::control::{OK, REFUSED, Run};
@@ -36,7 +36,7 @@ impl Run {
     fn order(&mut self, order: &str, target: &str) {
         let body = json!({"order": order, "target": target, "author": "ana@ns1"});
         let overrides = self.state.decide(&request::read(&body).unwrap(), self.now).unwrap();
-        self.state.put_overrides(overrides, self.now);
+        self.state.set_overrides(overrides, self.now);
     }
 
     fn answering(&self) -> Vec<String> {
@@ -84,16 +84,16 @@ fn a_tier_with_too_few_is_passed_over_and_none_is_short() {
 fn who_recovers_does_not_take_back_from_who_stays() {
     let mut run = Run::ready(vec![stays(&[2, 3, 4])]);
     assert_eq!(run.pool().in_charge.unwrap(), ["server-2"]);
-    run.state.take_news();
+    run.state.take_log_lines();
     run.fall(&[2]);
     assert_eq!(run.answering(), ["server-3"]);
     let what = "server-3 takes charge from server-2, and stays";
     assert_eq!(run.changes().last().unwrap(), &format!(" {what}"));
-    let news = run.state.take_news();
+    let news = run.state.take_log_lines();
     assert!(news.iter().any(|news| news.warning && news.text == format!("pool db: {what}")));
-    let turns = run.state.take_turns();
-    let turn = turns.iter().find(|turn| turn.scope == Scope::Pool).unwrap();
-    assert_eq!((turn.old, turn.new, turn.cause.as_str()), ("primary", "reserve", what));
+    let changes = run.state.take_changes();
+    let change = changes.iter().find(|change| change.scope == Scope::Pool).unwrap();
+    assert_eq!((change.old, change.new, change.cause.as_str()), ("primary", "reserve", what));
 
     run.rise(&[2]);
     assert_eq!(run.answering(), ["server-3"]);
@@ -176,16 +176,16 @@ fn write(folder: &std::path::Path, version: u32, age: SignedDuration, in_charge:
         {in_charge}"members":[{{"node":"server-2","serving":true,"since":"2026-03-01T10:02:11Z"}}
         ]}}]}}"#
     );
-    fs::write(folder.join(store::FILE), content).unwrap();
+    fs::write(folder.join(health_file::FILE), content).unwrap();
 }
 
 /// An hour away makes standings stale, and changes nothing of who has the newest data.
 #[test]
 fn who_is_in_charge_has_no_age_and_the_file_before_it_still_loads() {
     let folder = tempfile::tempdir().unwrap();
-    let recall = |version, age, in_charge| -> Vec<KeptPool> {
+    let recall = |version, age, in_charge| -> Vec<SavedPool> {
         write(folder.path(), version, age, in_charge);
-        store::recall(folder.path(), clock::now())
+        health_file::recall(folder.path(), clock::now())
     };
     let (young, old) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
     let three = r#""in_charge":["server-3"],"#;

@@ -53,7 +53,7 @@ fn a_family_that_is_short_is_filled_up_and_the_other_is_not() {
     let mut run = Run::ready(vec![counted(2, 2, WhenShort::All)]);
     assert_eq!(answered(&run), [vec![0, 1, 2], vec![1, 2, 3]]);
     assert_eq!(run.pool().why, "IPv4: all 3 serve; IPv6: all 3 serve");
-    run.state.take_news();
+    run.state.take_log_lines();
     run.fall(&[4, 5]);
     assert_eq!(answered(&run), [vec![0, 1], vec![1, 2, 3]]);
     let why = "IPv4: 2 of 3 serve; IPv6: 1 of 3 serve, at least 2 must: all members are answered \
@@ -62,15 +62,20 @@ fn a_family_that_is_short_is_filled_up_and_the_other_is_not() {
     assert_eq!((pool.short, pool.why.as_str()), (true, why));
     assert_eq!(pool.answering, ["server-2", "server-3", "server-4", "server-5"]);
     assert!(
-        run.state.take_news().iter().any(|n| n.warning && n.text == format!("pool web: {why}"))
+        run.state
+            .take_log_lines()
+            .iter()
+            .any(|n| n.warning && n.text == format!("pool web: {why}"))
     );
 
     // The other family follows: told, but no second change of the pool.
-    run.state.take_turns();
+    run.state.take_changes();
     run.fall(&[2]);
     assert_eq!(answered(&run), [vec![0, 1, 2], vec![1, 2, 3]]);
-    assert!(run.state.take_news().iter().any(|n| n.warning && n.text.contains("IPv4: 1 of 3")));
-    assert!(run.state.take_turns().iter().all(|turn| turn.node.is_some()));
+    assert!(
+        run.state.take_log_lines().iter().any(|n| n.warning && n.text.contains("IPv4: 1 of 3"))
+    );
+    assert!(run.state.take_changes().iter().all(|change| change.node.is_some()));
 }
 
 #[test]

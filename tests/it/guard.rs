@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use tiovivo::cluster::standing::Standing;
 
 use tiovivo::cluster::families::Family;
-use tiovivo::cluster::operator::Withheld;
+use tiovivo::cluster::operator::Withholding;
 use tiovivo::cluster::selection::Selection;
-use tiovivo::control::loaded::Loaded;
-use tiovivo::control::request;
+use tiovivo::control::overrides::request;
+use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Healthy, Said, Verdict};
@@ -200,13 +200,13 @@ fn take(
             });
             // Refused ones mean nobody of that pool, or release what is not in force.
             if let Ok(overrides) = state.decide(&request::read(&body).unwrap(), *now) {
-                state.put_overrides(overrides, *now);
+                state.set_overrides(overrides, *now);
             }
         }
         Step::Wait(seconds) => *now += jiff::SignedDuration::from_secs(*seconds),
     }
     state.pass(*now);
-    state.settle(*now);
+    state.commit(*now);
     // Whoever sleeps until then sleeps.
     assert!(state.due().is_none_or(|due| due > *now), "{:?} at {now}", state.due());
 }
@@ -224,7 +224,7 @@ fn obeys(state: &ControlState) -> bool {
         }
         let least = others.iter().map(withheld).min();
         let mut answered = selection.members.iter().map(withheld);
-        answered.all(|withheld| withheld == Withheld::No || Some(withheld) == least)
+        answered.all(|withheld| withheld == Withholding::No || Some(withheld) == least)
     };
     let answers = state.answers().iter().map(|answer| &answer.selection);
     let mut of_families =
@@ -247,7 +247,7 @@ proptest! {
         let min_serving = if policy == TIERS { 1 } else { min_serving };
         let mut world = world_by(POLICIES[policy], RULES[rule], min_serving);
         let mut now = tiovivo::clock::Moment::UNIX_EPOCH;
-        let loaded = Loaded::build(&world.config, "config.yaml".as_ref(), now).unwrap();
+        let loaded = ServedConfig::build(&world.config, "config.yaml".as_ref(), now).unwrap();
         let (mut state, plan) = ControlState::new(Box::new(loaded), &[], now);
         let targets: Vec<TargetId> = plan.start.iter().map(|target| target.id).collect();
         state.end_first_round();

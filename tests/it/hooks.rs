@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tiovivo::cluster::hook::{Action, Hook, Scope, Secret};
 use tiovivo::cluster::trust::Trust;
+use tiovivo::control::change_feed::{self, ChangeSender};
 use tiovivo::control::troubles::Troubles;
-use tiovivo::control::turns::{self, Teller};
 use tiovivo::hooks::attempt::MAX_REFUSALS;
-use tiovivo::hooks::kept::FILE;
+use tiovivo::hooks::queue_file::FILE;
 use tiovivo::hooks::status::HookStatus;
-use tiovivo::hooks::{self, Handle};
+use tiovivo::hooks::{self, HooksHandle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
@@ -31,20 +31,23 @@ const BOUND: Duration = Duration::from_secs(20);
 
 /// Hooks without a server around them.
 struct Run {
-    teller: Teller,
-    handle: Handle,
+    sender: ChangeSender,
+    handle: HooksHandle,
 }
 
 impl Run {
     fn start(folder: &Path, hooks: &[Hook]) -> Run {
-        let (teller, turns) = turns::channel();
-        Run { teller, handle: hooks::start(hooks, turns, folder, Some("ns1"), Troubles::default()) }
+        let (sender, changes) = change_feed::channel();
+        Run {
+            sender,
+            handle: hooks::start(hooks, changes, folder, Some("ns1"), Troubles::default()),
+        }
     }
 
     /// One change for each number.
     fn tell(&mut self, numbers: std::ops::Range<u32>) {
         for number in numbers {
-            self.teller.tell(fall(&format!("server-{number}")));
+            self.sender.send(fall(&format!("server-{number}")));
         }
     }
 
@@ -59,7 +62,7 @@ impl Run {
 
     async fn stop(self) -> Duration {
         let begin = Instant::now();
-        drop(self.teller);
+        drop(self.sender);
         self.handle.stop().await;
         begin.elapsed()
     }
@@ -158,16 +161,16 @@ async fn changes_are_heeded_when_a_crash_would_not_lose_them() {
     let (_receiver, address) = Receiver::start(Manner::Hangs);
     let mut run = Run::start(folder.path(), &[webhook("pager", address)]);
     run.tell(0..3);
-    run.teller.told().heeded().await;
+    run.sender.backlog().persisted().await;
     let kept = content(folder.path());
     assert!((0..3).all(|number| kept.contains(&format!("\"server-{number}\""))), "{kept}");
     run.handle.follow(&[]);
     run.tell(3..5);
-    run.teller.told().heeded().await;
+    run.sender.backlog().persisted().await;
     assert!(!content(folder.path()).contains("server-4"), "nobody wants it");
-    let mut told = run.teller.told();
+    let mut backlog = run.sender.backlog();
     run.stop().await;
-    told.heeded().await;
+    backlog.persisted().await;
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tiovivo::cluster::hook::{Action, Hook, Scope, Secret};
 use tiovivo::cluster::trust::Trust;
-use tiovivo::control::pulse::Pulse;
+use tiovivo::control::change_feed;
+use tiovivo::control::liveness::Liveness;
 use tiovivo::control::status::Status;
 use tiovivo::control::troubles::Troubles;
-use tiovivo::control::turns;
 use tiovivo::counters::Counters;
 use tiovivo::hooks;
 use tiovivo::http::Dashboard;
@@ -43,10 +43,10 @@ struct Running {
 }
 
 async fn start(status: Status, limits: Limits) -> Running {
-    start_with(status, limits, hooks::Handle::default()).await
+    start_with(status, limits, hooks::HooksHandle::default()).await
 }
 
-async fn start_with(status: Status, limits: Limits, hooks: hooks::Handle) -> Running {
+async fn start_with(status: Status, limits: Limits, hooks: hooks::HooksHandle) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (publisher, status) = watch::channel(Arc::new(status));
@@ -65,7 +65,7 @@ async fn start_with(status: Status, limits: Limits, hooks: hooks::Handle) -> Run
         commands,
         reports,
         writers,
-        pulse: Pulse::default(),
+        pulse: Liveness::default(),
         troubles: Troubles::default(),
     };
     let stopped = stop.clone().cancelled_owned();
@@ -218,11 +218,11 @@ async fn page_api_and_metrics_say_how_the_hooks_stand() {
         webhook("chat", format!("http://{well}/T0/B1")),
         webhook("pager", format!("http://ana:s3cr3t@{gone}/T0/B1?key=s3cr3t")),
     ];
-    let (mut teller, turns) = turns::channel();
-    let hooks = hooks::start(&configured, turns, folder.path(), None, Troubles::default());
+    let (mut sender, changes) = change_feed::channel();
+    let hooks = hooks::start(&configured, changes, folder.path(), None, Troubles::default());
     let server = start_with(sample::status(), Limits::default(), hooks.clone()).await;
     for _ in 0..2 {
-        teller.tell(fall("server-2"));
+        sender.send(fall("server-2"));
     }
     let told = timeout(SOON, async {
         loop {
@@ -267,7 +267,7 @@ async fn page_api_and_metrics_say_how_the_hooks_stand() {
     }
     assert!(!start_sample().await.get("/").await.body.contains("Hooks</h2>"), "without hooks");
     hooks.follow(&[]);
-    drop(teller);
+    drop(sender);
     hooks.stop().await;
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use tiovivo::control::loaded::{Loaded, serial_warnings};
+use tiovivo::control::served_config::{ServedConfig, serial_warnings};
 
 const HEAD: &str = "$TTL 1h\n@ SOA ns1 hostmaster 1 4h 1h 2w 5m\n@ NS ns1\nns1 A 192.0.2.53\n";
 /// Of the other zone that is served here.
@@ -159,7 +159,7 @@ fn after_reload(before: &str, after: &str) -> Vec<String> {
         fs::write(folder.path().join("zone"), zone).unwrap();
         let path = folder.path().join("config.yaml");
         let config = tiovivo::config::load(&path).unwrap().config;
-        Loaded::build(&config, &path, tiovivo::clock::now()).unwrap()
+        ServedConfig::build(&config, &path, tiovivo::clock::now()).unwrap()
     };
     serial_warnings(&load(before), &load(after))
 }

@@ -122,7 +122,7 @@ impl Run {
         let verdict = Ok(Healthy { said, rtt: Duration::from_millis(1), certificate: None });
         let observation = Observation { target: self.targets[member], verdict };
         self.state.observe(&observation, self.now);
-        self.state.settle(self.now)
+        self.state.commit(self.now)
     }
 
     /// Whole answers of many turns.

@@ -10,11 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tiovivo::clock::{self, Moment};
 use tiovivo::cluster::operator::Override;
-use tiovivo::control::event::{Command, Refusal};
-use tiovivo::control::overrides;
-use tiovivo::control::report;
-use tiovivo::control::request::{self, RequestFault};
+use tiovivo::control::event::Command;
+use tiovivo::control::overrides::file;
+use tiovivo::control::overrides::request;
+use tiovivo::control::overrides::request::Refusal;
+use tiovivo::control::request::RequestFault;
 use tiovivo::control::state::ControlState;
+use tiovivo::control::status::build;
 use tiovivo::control::status::{MemberStatus, Status};
 use tiovivo::control::writer::Control;
 use tiovivo::state_dir::file::MAX_LENGTH;
@@ -36,7 +38,7 @@ fn run() -> Run {
     let pools = vec![pool("web", &[2, 3, 4]), pool("img", &[4])];
     let (mut state, _) = ControlState::new(loaded(pools), &[], now);
     state.end_first_round();
-    state.settle(now);
+    state.commit(now);
     Run { state, now }
 }
 
@@ -45,7 +47,7 @@ impl Run {
         let mut body = body;
         body["author"] = json!("ana@ns1");
         let overrides = self.state.decide(&request::read(&body)?, self.now)?;
-        self.state.put_overrides(overrides, self.now);
+        self.state.set_overrides(overrides, self.now);
         Ok(())
     }
 
@@ -55,7 +57,7 @@ impl Run {
     }
 
     fn status(&self) -> Status {
-        report::status(&self.state, self.now)
+        build::status(&self.state, self.now)
     }
 
     fn answering(&self, pool: usize) -> Vec<String> {
@@ -147,9 +149,9 @@ fn a_mistyped_order_is_refused_with_what_to_write() {
 fn a_reload_keeps_orders_also_for_nodes_that_are_gone() {
     let mut run = run();
     run.order(json!({"order": "drain", "target": "server-3"})).unwrap();
-    run.state.take_news();
+    run.state.take_log_lines();
     run.state.reload(loaded(vec![pool("web", &[2, 4])]), run.now);
-    let news = run.state.take_news();
+    let news = run.state.take_log_lines();
     assert!(news.iter().any(|news| news.warning && news.text.contains("means no member now")));
     assert!(run.status().overrides[0].nodes.is_empty());
     run.state.reload(loaded(vec![pool("web", &[2, 3, 4])]), run.now);
@@ -158,7 +160,7 @@ fn a_reload_keeps_orders_also_for_nodes_that_are_gone() {
 }
 
 fn recall(folder: &Path) -> Vec<Override> {
-    overrides::recall(folder, clock::now()).unwrap()
+    file::recall(folder, clock::now()).unwrap()
 }
 
 #[test]
@@ -167,7 +169,7 @@ fn a_file_of_orders_that_is_broken_is_set_aside() {
         "reason":"","author":"","since":"2026-03-01T10:02:11Z","until":null}]}"#;
     for broken in ["", "{", r#"{"version":3,"overrides":[]}"#, kind, "\0\0"] {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(overrides::FILE), broken).unwrap();
+        fs::write(folder.path().join(file::FILE), broken).unwrap();
         assert_eq!(recall(folder.path()), []);
         let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
         let name = names[0].as_ref().unwrap().file_name();
@@ -181,10 +183,10 @@ fn orders_are_kept_without_age_until_their_end() {
     let mut run = run();
     run.order(json!({"order": "drain", "target": "server-3", "reason": "ä\"x"})).unwrap();
     run.order(json!({"order": "force-up", "target": "role:child", "for": "1h"})).unwrap();
-    overrides::write(folder.path(), &run.state.overrides, run.now).unwrap();
-    assert_eq!(overrides::recall(folder.path(), run.now).unwrap(), run.state.overrides);
+    file::write(folder.path(), &run.state.overrides, run.now).unwrap();
+    assert_eq!(file::recall(folder.path(), run.now).unwrap(), run.state.overrides);
     let later = run.now + SignedDuration::from_hours(24 * 300);
-    assert_eq!(overrides::recall(folder.path(), later).unwrap(), run.state.overrides[..1]);
+    assert_eq!(file::recall(folder.path(), later).unwrap(), run.state.overrides[..1]);
 }
 
 #[tokio::test]
@@ -211,7 +213,7 @@ async fn an_order_is_acknowledged_when_it_is_on_the_disk_and_answered() {
     // A folder that is no folder any more takes no order, and nothing changes.
     fs::rename(&state, folder.path().join("moved")).unwrap();
     fs::write(&state, "").unwrap();
-    assert!(matches!(ask(request("server-2")).await, Err(Refusal::NotKept(_))));
+    assert!(matches!(ask(request("server-2")).await, Err(Refusal::NotPersisted(_))));
     assert_eq!(reader.load().pool(0).unwrap().count(1), 1);
     assert_eq!(handle.status.borrow().overrides.len(), 1);
     fs::remove_file(&state).unwrap();
@@ -250,10 +252,10 @@ async fn a_drain_ends_on_its_millisecond() {
 #[tokio::test]
 async fn a_file_of_orders_that_cannot_be_read_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join(overrides::FILE);
+    let file = folder.path().join(file::FILE);
     let mut run = run();
     run.order(json!({"order": "drain", "target": "server-3", "reason": "kernel"})).unwrap();
-    overrides::write(folder.path(), &run.state.overrides, run.now).unwrap();
+    file::write(folder.path(), &run.state.overrides, run.now).unwrap();
     let whole = fs::read(&file).unwrap();
     File::options().write(true).open(&file).unwrap().set_len(MAX_LENGTH + 1).unwrap();
 
@@ -263,7 +265,7 @@ async fn a_file_of_orders_that_cannot_be_read_is_not_written_over() {
     let (reply, answer) = oneshot::channel();
     let command = Command::Operate(request::read(&body).unwrap(), reply);
     handle.commands.send(command).await.unwrap();
-    let Err(Refusal::NotKept(why)) = answer.await.unwrap() else { panic!("it was taken") };
+    let Err(Refusal::NotPersisted(why)) = answer.await.unwrap() else { panic!("it was taken") };
     assert!(why.contains("overrides.json cannot be read: longer than 16 MiB"), "{why}");
     assert_eq!(reader.load().pool(0).unwrap().count(1), 2, "and nothing changed");
     let mut start = vec![0; whole.len()];

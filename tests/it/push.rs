@@ -7,9 +7,9 @@ use std::time::Duration;
 use tiovivo::cluster::check::{Check, CheckedFamily, Probe, PushProbe, Thresholds};
 use tiovivo::cluster::checks::{Checks, NamedCheck};
 use tiovivo::cluster::pool::Pool;
-use tiovivo::control::event::Report;
+use tiovivo::control::event::ReportRequest;
 use tiovivo::control::status::{MemberStatus, Status};
-use tiovivo::control::writer::{Control, Handle};
+use tiovivo::control::writer::{Control, ControlHandle};
 use tiovivo::counters::Counters;
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Healthy, Said};
@@ -43,7 +43,7 @@ fn push(expires: Duration) -> Check {
 }
 
 struct Site {
-    handle: Handle,
+    handle: ControlHandle,
     dashboard: SocketAddr,
     _folder: tempfile::TempDir,
 }
@@ -70,7 +70,7 @@ impl Site {
 }
 
 /// A dashboard before a writer, or before nobody.
-async fn serve(handle: &Handle, reports: mpsc::Sender<Report>) -> SocketAddr {
+async fn serve(handle: &ControlHandle, reports: mpsc::Sender<ReportRequest>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let writers = Writers::new(Some(TOKEN));
@@ -220,10 +220,13 @@ async fn a_report_says_how_much_the_node_can_take() {
 async fn a_full_queue_refuses_at_once() {
     let site = Site::start(vec![pool("web", &[2])]).await;
     let (reports, _waiting) = mpsc::channel(1);
-    let read =
-        tiovivo::control::push::read(Some("web"), "a", &serde_json::json!({"healthy": true}));
+    let read = tiovivo::control::health_report::read(
+        Some("web"),
+        "a",
+        &serde_json::json!({"healthy": true}),
+    );
     let (reply, _answer) = tokio::sync::oneshot::channel();
-    reports.try_send(Report { push: read.unwrap(), reply }).unwrap();
+    reports.try_send(ReportRequest { push: read.unwrap(), reply }).unwrap();
     let dashboard = serve(&site.handle, reports).await;
     let before = Instant::now();
     let (status, said) = post(dashboard, "web/a", TOKEN, r#"{"healthy": true}"#).await;

@@ -11,10 +11,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tiovivo::clock::Moment;
 use tiovivo::cluster::pool::Pool;
-use tiovivo::control::report;
+use tiovivo::control::health_file::SavedPool;
 use tiovivo::control::state::ControlState;
+use tiovivo::control::status::build;
 use tiovivo::control::status::{MemberStatus, PoolStatus};
-use tiovivo::control::store::KeptPool;
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::{Observation, TargetId};
@@ -33,7 +33,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(pool: Pool, kept: &[KeptPool]) -> Run {
+    fn new(pool: Pool, kept: &[SavedPool]) -> Run {
         let now = "2026-03-01T10:00:00Z".parse().unwrap();
         let (state, plan) = ControlState::new(loaded(vec![pool]), kept, now);
         let targets = plan.start.iter().map(|target| target.id).collect();
@@ -41,7 +41,7 @@ impl Run {
         for member in 0..run.targets.len() {
             run.see(member, &OK, 1);
         }
-        run.state.take_turns();
+        run.state.take_changes();
         run
     }
 
@@ -51,7 +51,7 @@ impl Run {
             let observation =
                 Observation { target: self.targets[member], verdict: verdict.clone() };
             self.state.observe(&observation, self.now);
-            self.state.settle(self.now);
+            self.state.commit(self.now);
         }
     }
 
@@ -66,7 +66,7 @@ impl Run {
     }
 
     fn pool(&self) -> PoolStatus {
-        Arc::unwrap_or_clone(report::status(&self.state, self.now).pools.swap_remove(0))
+        Arc::unwrap_or_clone(build::status(&self.state, self.now).pools.swap_remove(0))
     }
 
     fn member(&self, index: usize) -> MemberStatus {
@@ -75,7 +75,7 @@ impl Run {
 
     /// What the hooks were told since the last call.
     fn told(&mut self) -> Vec<String> {
-        let turns = self.state.take_turns().into_iter();
-        turns.map(|t| format!("{} {}: {}", t.node.unwrap(), t.new, t.cause)).collect()
+        let changes = self.state.take_changes().into_iter();
+        changes.map(|t| format!("{} {}: {}", t.node.unwrap(), t.new, t.cause)).collect()
     }
 }

@@ -8,12 +8,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tiovivo::cluster::failover::charge;
+use tiovivo::cluster::failover::active_tier;
 use tiovivo::cluster::pool::{Pool, PoolId};
 use tiovivo::cluster::selection::{PoolHealth, remember, select, serving};
 use tiovivo::cluster::standing::Standing;
 use tiovivo::config::{self, Config};
-use tiovivo::control::loaded::identity;
+use tiovivo::control::served_config::identity;
 use tiovivo::dns::exchange::{Client, Reply, Transport};
 use tiovivo::dns::respond::respond;
 use tiovivo::snapshot::statics::Statics;
@@ -124,7 +124,7 @@ impl World {
             for &family in pool.decisions() {
                 let serving = serving(&health.standings);
                 let serving = family.map_or(serving.clone(), |family| family.of(pool, serving));
-                health.in_charge = charge(pool, family, &serving, health.in_charge);
+                health.active_tier = active_tier(pool, family, &serving, health.active_tier);
                 remember(pool, family, &serving, &mut health.last_enough);
             }
         }

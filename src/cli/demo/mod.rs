@@ -23,7 +23,7 @@ use crate::cli::runtimes::{Beside, Runtimes};
 use crate::cli::server::{self, Running, StartFault};
 use crate::cli::{failure, faults, logging, token};
 use crate::config;
-use crate::control::status::{Change, Status};
+use crate::control::status::{ChangeStatus, Status};
 
 /// How often the nodes are looked at for one that ended.
 const LOOK: Duration = Duration::from_millis(200);
@@ -217,8 +217,8 @@ async fn watch_it(
 }
 
 /// A change of a whole pool has no node.
-fn line(change: &Change) -> String {
-    let Change { at, pool, node, what } = change;
+fn line(change: &ChangeStatus) -> String {
+    let ChangeStatus { at, pool, node, what } = change;
     match node.as_str() {
         "" => format!("{at}  pool {pool}: {what}"),
         node => format!("{at}  {node}: {what}"),

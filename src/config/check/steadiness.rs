@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cluster::node::Node;
-use crate::cluster::steadiness::{ControlTarget, Damping, MAX_CONTROLS, Steadiness};
+use crate::cluster::steadiness::{Damping, MAX_CONTROLS, ReferenceTarget, Steadiness};
 use crate::config::check::probes::{icmp, service, tcp, written};
 use crate::config::check::report::Report;
 use crate::config::raw::RawPool;
@@ -82,7 +82,7 @@ pub fn controls(
     folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> Vec<ControlTarget> {
+) -> Vec<ReferenceTarget> {
     if raw.len() > MAX_CONTROLS {
         let message = format!("{} control targets", raw.len());
         report.error(path, message, format!("write at most {MAX_CONTROLS}"));
@@ -99,7 +99,7 @@ fn control(
     folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> Option<ControlTarget> {
+) -> Option<ReferenceTarget> {
     const HELP: &str =
         "write `address` and one of icmp, tcp or dns: { address: 192.0.2.1, icmp: {} }";
     if raw.address.is_none() {
@@ -127,5 +127,5 @@ fn control(
             None
         }
     };
-    Some(ControlTarget { address: address?, probe: probe? })
+    Some(ReferenceTarget { address: address?, probe: probe? })
 }

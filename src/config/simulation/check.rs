@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::node::NodeName;
-use crate::cluster::operator::Target;
+use crate::cluster::operator::Selector;
 use crate::cluster::pool::Membership;
 use crate::config::Config;
 use crate::config::check::report::Report;
@@ -192,7 +192,7 @@ fn known_node(node: &str, cluster: Option<&Config>, path: &KeyPath, report: &mut
 }
 
 fn known_target(
-    target: &Target,
+    target: &Selector,
     cluster: Option<&Config>,
     path: &KeyPath,
     report: &mut Report<'_>,

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cluster::node::NodeName;
-use crate::cluster::operator::{Order, Target};
+use crate::cluster::operator::{OverrideKind, Selector};
 use crate::config::check::report::Report;
 use crate::config::fault::{Fault, Source};
 use crate::config::simulation::raw::RawSimulation;
@@ -49,8 +49,8 @@ pub enum What {
     Checker(Line),
     /// An order; `None` releases.
     Operator {
-        order: Option<Order>,
-        target: Target,
+        order: Option<OverrideKind>,
+        target: Selector,
     },
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
-use crate::cluster::operator::{Order, Target};
+use crate::cluster::operator::{OverrideKind, Selector};
 use crate::config::raw::scalar::{Scalar, Text, Whole, Word, either, quoted};
 use crate::config::simulation::{AsksMother, Does, Line};
 use crate::config::words;
@@ -112,15 +112,15 @@ impl Text for RawDoes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawOrder {
     /// `None` releases.
-    pub order: Option<Order>,
-    pub target: Target,
+    pub order: Option<OverrideKind>,
+    pub target: Selector,
 }
 
 impl Text for RawOrder {
     fn parse(text: &str) -> Result<RawOrder, String> {
         let (word, target) = text.split_once(' ').unwrap_or((text, ""));
-        let known = || Order::ALL.iter().map(|order| order.as_str()).chain(["release"]);
-        let order = Order::ALL.into_iter().find(|order| order.as_str() == word);
+        let known = || OverrideKind::ALL.iter().map(|order| order.as_str()).chain(["release"]);
+        let order = OverrideKind::ALL.into_iter().find(|order| order.as_str() == word);
         if order.is_none() && word != "release" {
             let meant = words::meant(word, known());
             let known: Vec<&str> = known().collect();
@@ -128,7 +128,7 @@ impl Text for RawOrder {
             return Err(format!("an operator does not {}; {help}", quoted(word)));
         }
         let target = target.trim();
-        let target = Target::parse(target)
+        let target = Selector::parse(target)
             .map_err(|help| format!("{} means no node; write {help}", quoted(target)))?;
         Ok(RawOrder { order, target })
     }

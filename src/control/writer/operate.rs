@@ -1,10 +1,9 @@
 //! The operator's orders on their way over the disk, of which the writer waits for nothing.
 
 use crate::clock::Moment;
-use crate::control::event::{Acknowledged, Refusal};
-use crate::control::recorder::{Recorded, Reply};
-use crate::control::report;
-use crate::control::request::Request;
+use crate::control::overrides::request::{Acknowledgement, OverrideRequest, Refusal};
+use crate::control::overrides::writer::{OverrideFileResult, Reply};
+use crate::control::status::build;
 use crate::control::writer::{SET, Writer};
 
 impl Writer {
@@ -18,60 +17,63 @@ impl Writer {
             // The same, by another clock.
             self.kept.send_modify(|_| {});
         }
-        if self.is_to_rewrite && !self.recorder.is_busy() && self.recorder.unread().is_none() {
+        if self.is_to_rewrite
+            && !self.override_writer.is_busy()
+            && self.override_writer.unread().is_none()
+        {
             self.is_rewriting = true;
-            self.recorder.rewrite(self.state.overrides.clone(), now);
+            self.override_writer.rewrite(self.state.overrides.clone(), now);
         }
     }
 
     /// One order at a time: the next one builds upon what the disk has.
-    pub(super) fn operate(&mut self, request: Request, reply: Reply, now: Moment) {
-        if self.recorder.is_busy() {
-            return self.recorder.wait(request, reply);
+    pub(super) fn operate(&mut self, request: OverrideRequest, reply: Reply, now: Moment) {
+        if self.override_writer.is_busy() {
+            return self.override_writer.wait(request, reply);
         }
-        let decided = match self.recorder.unread() {
-            Some(error) => Err(Refusal::NotKept(error.into())),
+        let decided = match self.override_writer.unread() {
+            Some(error) => Err(Refusal::NotPersisted(error.into())),
             None => self.state.decide(&request, now).map_err(Refusal::Faults),
         };
         match decided {
-            Ok(overrides) => self.recorder.write(overrides, reply, now),
+            Ok(overrides) => self.override_writer.write(overrides, reply, now),
             // Whoever asked may be gone.
             Err(refusal) => drop(reply.send(Err(refusal))),
         }
     }
 
-    pub(super) fn recorded(&mut self, recorded: Recorded, now: Moment) {
+    pub(super) fn recorded(&mut self, recorded: OverrideFileResult, now: Moment) {
         match recorded {
-            Recorded::Written(written) => {
+            OverrideFileResult::Written(written) => {
                 // What was ordered before the clock was set may be written after it.
                 let is_rewritten = std::mem::take(&mut self.is_rewriting) && written.is_ok();
                 self.is_to_rewrite &= !is_rewritten;
                 self.acknowledge(written, now);
             }
-            Recorded::Read(Err(_)) => {}
-            Recorded::Read(Ok(overrides)) => {
+            OverrideFileResult::Read(Err(_)) => {}
+            OverrideFileResult::Read(Ok(overrides)) => {
                 tracing::info!("the file of the operator's orders can be read: they count");
-                self.put_overrides(overrides, now);
-                self.state.warn_of_strangers();
+                self.set_overrides(overrides, now);
+                self.state.warn_of_unmatched_overrides();
             }
         }
     }
 
     /// Only now the order counts; and only when it does, whoever gave it is told so.
     fn acknowledge(&mut self, written: Result<(), String>, now: Moment) {
-        let Some((overrides, reply)) = self.recorder.end() else { return };
+        let Some((overrides, reply)) = self.override_writer.end() else { return };
         let result = match written {
             Ok(()) => {
                 // Of an order it is the newest; a release has none of its own.
                 let newest = overrides.last().filter(|o| !self.state.overrides.contains(o));
                 let newest = newest.cloned();
-                self.put_overrides(overrides, now);
-                let members = report::ordered(&self.state, newest.as_ref(), now);
-                Ok(Acknowledged { overrides: self.status.borrow().overrides.clone(), members })
+                self.set_overrides(overrides, now);
+                let members = build::ordered(&self.state, newest.as_ref(), now);
+                Ok(Acknowledgement { overrides: self.status.borrow().overrides.clone(), members })
             }
             Err(error) => {
                 tracing::warn!("an operator's order is refused, as it cannot be kept: {error}");
-                Err(Refusal::NotKept(error))
+                Err(Refusal::NotPersisted(error))
             }
         };
         // Whoever asked may be gone; the order stays.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::control::status::{Change, ConfigStatus, OverrideStatus, Status};
+use crate::control::status::{ChangeStatus, ConfigStatus, OverrideStatus, Status};
 use crate::control::troubles::Trouble;
 use crate::http::page::html::Html;
 use crate::http::page::{Seen, hooks, pool, time};
@@ -141,7 +141,7 @@ fn orders(html: &mut Html, orders: &[OverrideStatus], now: Timestamp) {
     html.raw("</ol>\n</section>\n");
 }
 
-fn changes(html: &mut Html, changes: &[Change], now: Timestamp) {
+fn changes(html: &mut Html, changes: &[ChangeStatus], now: Timestamp) {
     html.raw("<section class=\"changes\" aria-labelledby=\"changes\">\n<h2 id=\"changes\">");
     html.raw("Recent changes</h2>\n");
     let newest_first = || changes.iter().rev();
@@ -161,7 +161,7 @@ fn changes(html: &mut Html, changes: &[Change], now: Timestamp) {
     html.raw("</section>\n");
 }
 
-fn change(html: &mut Html, change: &Change, now: Timestamp) {
+fn change(html: &mut Html, change: &ChangeStatus, now: Timestamp) {
     html.raw("<li>");
     time::ago(html, &change.at, now);
     html.raw("<b>").text(&change.node).raw("</b> <small>").text(&change.pool);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::control::status::{
-    Change, CheckStatus, ConfigStatus, LoadStatus, MemberStatus, NamedCheckStatus, OperatorStatus,
-    OverrideStatus, PoolStatus, Refused, Status, ZoneStatus,
+    ChangeStatus, CheckStatus, ConfigStatus, LoadStatus, MemberStatus, NamedCheckStatus,
+    OperatorStatus, OverrideStatus, PoolStatus, ReloadRefusal, Status, ZoneStatus,
 };
 
 /// What an unescaped page would run.
@@ -21,7 +21,7 @@ pub fn status() -> Status {
         config: ConfigStatus {
             file: "/etc/tiovivo/config.yaml".into(),
             loaded: ago(11_520),
-            refused: Some(Refused {
+            refused: Some(ReloadRefusal {
                 at: ago(95),
                 faults: vec![
                     "config.yaml:17: pools.web.members: node `server-9` is not in nodes".into(),
@@ -68,7 +68,7 @@ pub fn hostile() -> Status {
     status.config = ConfigStatus {
         file: evil(),
         loaded: evil(),
-        refused: Some(Refused { at: evil(), faults: vec![evil()] }),
+        refused: Some(ReloadRefusal { at: evil(), faults: vec![evil()] }),
     };
     status.zones.iter_mut().for_each(|zone| zone.apex = evil());
     for order in &mut status.overrides {
@@ -81,7 +81,7 @@ pub fn hostile() -> Status {
         order.nodes = vec![];
     }
     status.changes.iter_mut().for_each(|change| {
-        *change = Change { at: evil(), pool: evil(), node: evil(), what: evil() };
+        *change = ChangeStatus { at: evil(), pool: evil(), node: evil(), what: evil() };
     });
     for pool in status.pools.iter_mut().map(Arc::make_mut) {
         pool.name = evil();
@@ -297,8 +297,8 @@ fn named(name: &str, check: CheckStatus) -> NamedCheckStatus {
 }
 
 /// Oldest first, as the server tells them.
-fn changes() -> Vec<Change> {
-    let change = |(at, pool, node, what): (i64, &str, &str, &str)| Change {
+fn changes() -> Vec<ChangeStatus> {
+    let change = |(at, pool, node, what): (i64, &str, &str, &str)| ChangeStatus {
         at: ago(at),
         pool: pool.into(),
         node: node.into(),

@@ -122,7 +122,8 @@ fn the_status_has_both_forms() {
     let loaded = load(POOL, b"").unwrap_or_else(|faults| panic!("{faults:?}"));
     let at = tiovivo::clock::now();
     let path = std::path::Path::new("config.yaml");
-    let loaded = tiovivo::control::loaded::Loaded::build(&loaded.config, path, at).unwrap();
+    let loaded =
+        tiovivo::control::served_config::ServedConfig::build(&loaded.config, path, at).unwrap();
     assert_eq!(loaded.zones[0].unicode.as_deref(), Some("münchen.example"));
     let names = &loaded.unicode_names[0];
     assert_eq!(names["www.xn--mnchen-3ya.example"], "www.münchen.example");

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tiovivo::clock::Moment;
 use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::pool::Pool;
-use tiovivo::cluster::steadiness::{ControlTarget, Steadiness};
-use tiovivo::control::loaded::Loaded;
-use tiovivo::control::roster::Errands;
+use tiovivo::cluster::steadiness::{ReferenceTarget, Steadiness};
+use tiovivo::control::probes::ProbeChanges;
+use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
 use tiovivo::health::probe::Verdict;
 use tiovivo::health::probe::failure::Failure;
@@ -26,15 +26,15 @@ fn wary(hosts: &[u8]) -> Pool {
     Pool { steadiness, ..pool("web", hosts) }
 }
 
-fn control(address: IpAddr) -> ControlTarget {
-    ControlTarget { address, probe: Probe::Tcp { port: 443 } }
+fn control(address: IpAddr) -> ReferenceTarget {
+    ReferenceTarget { address, probe: Probe::Tcp { port: 443 } }
 }
 
 impl Run {
     /// One with control targets.
     fn with_controls(pool: Pool, count: u8) -> Run {
         let controls = (1..=count).map(|n| control(IpAddr::from([203, 0, 113, n])));
-        let loaded = Box::new(Loaded { controls: controls.collect(), ..*loaded(vec![pool]) });
+        let loaded = Box::new(ServedConfig { controls: controls.collect(), ..*loaded(vec![pool]) });
         let now: Moment = "2026-03-01T10:00:00Z".parse().unwrap();
         let (state, plan) = ControlState::new(loaded, &[], now);
         let targets = plan.start.iter().map(|target| target.id).collect();
@@ -53,25 +53,25 @@ impl Run {
     fn after(&mut self, time: Duration) {
         self.now = self.now + time;
         self.state.pass(self.now);
-        self.state.settle(self.now);
+        self.state.commit(self.now);
     }
 
     fn hear(&mut self, controls: &[TargetId], verdict: &Verdict) {
         for &target in controls {
             self.state.observe(&Observation { target, verdict: verdict.clone() }, self.now);
-            self.state.settle(self.now);
+            self.state.commit(self.now);
         }
     }
 
     /// Members that are to be asked at once, control targets that start, and that stop.
     fn errands(&mut self) -> (Vec<TargetId>, Vec<TargetId>, Vec<TargetId>) {
-        let Errands { plan, hurry } = self.state.take_errands();
-        (hurry, plan.start.into_iter().map(|target| target.id).collect(), plan.stop)
+        let ProbeChanges { start, stop, at_once } = self.state.take_probe_changes();
+        (at_once, start.into_iter().map(|target| target.id).collect(), stop)
     }
 
     fn told_of_the_pool(&mut self) -> Vec<String> {
-        let turns = self.state.take_turns().into_iter().filter(|turn| turn.node.is_none());
-        turns.map(|turn| format!("{}: {}", turn.new, turn.cause)).collect()
+        let changes = self.state.take_changes().into_iter().filter(|change| change.node.is_none());
+        changes.map(|change| format!("{}: {}", change.new, change.cause)).collect()
     }
 }
 
@@ -211,7 +211,7 @@ fn a_machine_that_is_cut_off_keeps_the_last_set_and_asks_again_when_it_reaches_s
     // The line is back: what the members failed before counts for nothing.
     let observation = Observation { target: controls[1], verdict: OK };
     run.state.observe(&observation, run.now);
-    run.state.settle(run.now);
+    run.state.commit(run.now);
     assert_eq!(run.errands().0, run.targets);
     run.see(0, &OK, 1);
     run.see(1, &OK, 1);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tiovivo::cluster::check::{Check, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::pool::Pool;
-use tiovivo::cluster::steadiness::{ControlTarget, Steadiness};
-use tiovivo::control::loaded::Loaded;
+use tiovivo::cluster::steadiness::{ReferenceTarget, Steadiness};
+use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::status::Status;
-use tiovivo::control::writer::{Control, Handle};
+use tiovivo::control::writer::{Control, ControlHandle};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -31,7 +31,7 @@ fn quick(port: u16) -> Pool {
     Pool { checks: Checks::one(check), steadiness, ..pool("web", &MEMBERS) }
 }
 
-async fn until(handle: &mut Handle, what: impl FnMut(&Status) -> bool) -> Status {
+async fn until(handle: &mut ControlHandle, what: impl FnMut(&Status) -> bool) -> Status {
     let mut what = what;
     let status = timeout(SOON, handle.status.wait_for(|status| what(status))).await;
     Status::clone(&status.expect("in time").unwrap())
@@ -58,9 +58,9 @@ async fn members() -> (u16, Vec<TcpListener>) {
     panic!("no port is free");
 }
 
-fn start(port: u16, folder: &std::path::Path) -> Handle {
-    let control = ControlTarget { address: [127, 0, 0, 5].into(), probe: Probe::Tcp { port } };
-    let loaded = Loaded { controls: vec![control], ..*loaded(vec![quick(port)]) };
+fn start(port: u16, folder: &std::path::Path) -> ControlHandle {
+    let control = ReferenceTarget { address: [127, 0, 0, 5].into(), probe: Probe::Tcp { port } };
+    let loaded = ServedConfig { controls: vec![control], ..*loaded(vec![quick(port)]) };
     let (control, _) = Control::new(Box::new(loaded), folder.into());
     control.start()
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tiovivo::clock::Moment;
 use tiovivo::cluster::pool::{Order, Pool};
 use tiovivo::cluster::steadiness::Steadiness;
-use tiovivo::control::request;
+use tiovivo::control::overrides::request;
 
 use crate::cluster::pool;
 use crate::steadiness::{OK, REFUSED, Run};
@@ -89,7 +89,7 @@ fn an_order_that_lets_it_serve_again_is_a_return_too() {
     let mut order = |order| {
         let body = json!({"order": order, "target": "server-2", "author": "ana"});
         let overrides = run.state.decide(&request::read(&body).unwrap(), run.now).unwrap();
-        run.state.put_overrides(overrides, run.now);
+        run.state.set_overrides(overrides, run.now);
         (shares(&run), run.state.due())
     };
     let drained: Moment = "2026-03-01T10:01:00Z".parse().unwrap();

@@ -1,0 +1,251 @@
+//! What a node or an outside system says of a member, as it comes over the API: read, with every
+//! fault at once, and brought to the check that waits for it.
+//!
+//! | `check` of the body | meant |
+//! |---|---|
+//! | absent | the one `push` that the member has, be it a deep one |
+//! | a name of `checks:`, or `deep` | that one |
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::cluster::check::{Check, Probe, PushProbe};
+use crate::cluster::pool::Pool;
+use crate::control::pool::PoolState;
+use crate::control::request::{self, BodyReader, MAX_NAME, MAX_REASON, RequestFault, fault};
+use crate::control::served_config::ServedConfig;
+use crate::health::TargetId;
+use crate::health::probe::failure::Failure;
+use crate::health::probe::{Healthy, Said, Verdict};
+
+const KEYS: [&str; 4] = ["healthy", "reason", "check", "weight"];
+/// What the API calls a deep check.
+const DEEP: &str = "deep";
+
+/// One report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthReport {
+    /// `None`: every pool that has the node, and a check that the report is for.
+    pub pool: Option<String>,
+    pub node: String,
+    pub check: Option<String>,
+    pub healthy: bool,
+    /// Empty, or one line.
+    pub reason: String,
+    /// How much the node can take, in percent.
+    pub weight: Option<u8>,
+}
+
+/// Whom a report is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportTargets {
+    pub targets: Vec<TargetId>,
+    pub pools: ReportPools,
+}
+
+/// ReportPools with the node as a member that waits for reports, by their names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReportPools {
+    /// They take the report.
+    pub taking: Vec<String>,
+    /// They have no check of that name.
+    pub others: Vec<String>,
+}
+
+/// Why a report counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportRefusal {
+    Faults(Vec<RequestFault>),
+    /// Too many for the same check are on their way.
+    Busy,
+}
+
+/// `pool` and `node` are of the path.
+pub fn read(
+    pool: Option<&str>,
+    node: &str,
+    body: &Value,
+) -> Result<HealthReport, Vec<RequestFault>> {
+    let mut reader = BodyReader::new(body, &KEYS, "{\"healthy\": true}")?;
+    let healthy = reader.flag("healthy");
+    let reason = reader.text("reason", MAX_REASON).unwrap_or_default();
+    let check = reader.text("check", MAX_NAME);
+    let weight = reader.percent("weight");
+    if healthy.is_none() && !reader.has("healthy") {
+        reader.fault("healthy", "is missing", "true or false");
+    }
+    reader.end()?;
+    let (pool, node) = (pool.map(str::to_owned), node.to_owned());
+    // Without it there was a fault.
+    let healthy = healthy.unwrap_or_default();
+    Ok(HealthReport { pool, node, check, healthy, reason, weight })
+}
+
+impl HealthReport {
+    /// What is observed.
+    pub fn verdict(&self) -> Verdict {
+        match self.healthy {
+            true => Ok(Healthy::reported(Said::Reported { weight: self.weight })),
+            false => Err(Failure::Reported(self.reason.as_str().into())),
+        }
+    }
+
+    /// The checks that it is for. All take it, or it is a fault for all: nobody would know
+    /// afterwards which half of a report counts.
+    pub fn find(
+        &self,
+        loaded: &ServedConfig,
+        states: &[PoolState],
+    ) -> Result<ReportTargets, Vec<RequestFault>> {
+        let pools = loaded.pools.iter().zip(states);
+        match &self.pool {
+            Some(name) => {
+                let named = |(pool, _): &(&Pool, _)| pool.name.as_str() == name;
+                let Some((pool, state)) = pools.clone().find(named) else {
+                    let names: Vec<&str> = loaded.pools.iter().map(|p| p.name.as_str()).collect();
+                    return Err(request::unknown("pool", "pool", name, &names));
+                };
+                let Some(waiting) = self.waiting(pool, state) else {
+                    return Err(self.no_member(std::iter::once(pool)));
+                };
+                let target = self.choose(pool, &waiting)?;
+                let pools = ReportPools { taking: vec![name.clone()], others: vec![] };
+                Ok(ReportTargets { targets: vec![target], pools })
+            }
+            None => self.find_all(pools),
+        }
+    }
+
+    fn find_all<'a>(
+        &self,
+        pools: impl Iterator<Item = (&'a Pool, &'a PoolState)> + Clone,
+    ) -> Result<ReportTargets, Vec<RequestFault>> {
+        let member = pools.clone().filter_map(|(pool, s)| Some((pool, self.waiting(pool, s)?)));
+        let member: Vec<(&Pool, Vec<Waiting<'_>>)> = member.collect();
+        if member.is_empty() {
+            return Err(self.no_member(pools.map(|(pool, _)| pool)));
+        }
+        let waiting: Vec<_> = member.iter().filter(|(_, checks)| !checks.is_empty()).collect();
+        if waiting.is_empty() {
+            let text = format!("no pool waits for reports of {}", self.node);
+            return Err(vec![fault("", text, NO_PUSH)]);
+        }
+        let is_for = |checks: &[Waiting<'_>]| match &self.check {
+            None => true,
+            Some(name) => checks.iter().any(|(known, ..)| known == name),
+        };
+        let (taking, others): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(_, checks)| is_for(checks));
+        if let (Some(name), []) = (&self.check, &taking[..]) {
+            let names = others.iter().flat_map(|(_, checks)| checks.iter().map(|(name, ..)| *name));
+            let names: BTreeSet<&str> = names.collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            return Err(request::unknown("check", "check for reports", name, &names));
+        }
+        let targets = taking.iter().map(|(pool, checks)| self.choose(pool, checks));
+        let targets = targets.collect::<Result<Vec<_>, _>>()?;
+        let names = |pools: &[&(&Pool, _)]| pools.iter().map(|(p, _)| p.name.to_string()).collect();
+        Ok(ReportTargets {
+            targets,
+            pools: ReportPools { taking: names(&taking), others: names(&others) },
+        })
+    }
+
+    /// The checks of the pool that wait for reports of the node; `None` when it is no member.
+    fn waiting<'a>(&self, pool: &'a Pool, state: &'a PoolState) -> Option<Vec<Waiting<'a>>> {
+        let mut members = pool.membership.iter();
+        let index = members.position(|member| member.node.as_str() == self.node)?;
+        let targets = state.members.get(index)?.first_targets();
+        let waiting = checks(pool).zip(targets).filter_map(|((name, check), target)| {
+            let Probe::Push(push) = &check.probe else { return None };
+            Some((name, push, target))
+        });
+        Some(waiting.collect())
+    }
+
+    /// The one of the checks that is meant.
+    fn choose(&self, pool: &Pool, waiting: &[Waiting<'_>]) -> Result<TargetId, Vec<RequestFault>> {
+        let names: Vec<&str> = waiting.iter().map(|(name, ..)| *name).collect();
+        let (push, target) = match (&self.check, waiting) {
+            (_, []) => {
+                let text = format!("pool {} waits for no reports", pool.name);
+                return Err(vec![fault("", text, NO_PUSH)]);
+            }
+            (None, [(_, push, only)]) => (push, *only),
+            (None, _) => {
+                let write = format!("one of {}", names.join(", "));
+                let text = match self.pool {
+                    Some(_) => "more than one check waits for reports".to_owned(),
+                    None => format!("more than one check of pool {} waits for reports", pool.name),
+                };
+                return Err(vec![fault("check", text, write)]);
+            }
+            (Some(name), waiting) => match waiting.iter().find(|(known, ..)| known == name) {
+                Some((_, push, target)) => (push, *target),
+                None => return Err(request::unknown("check", "check for reports", name, &names)),
+            },
+        };
+        if self.weight.is_some() && !push.load {
+            let write = "no weight, or `load: true` beside `expires` in config.yaml";
+            return Err(vec![fault("weight", "this check takes none", write)]);
+        }
+        Ok(target)
+    }
+
+    fn no_member<'a>(&self, pools: impl Iterator<Item = &'a Pool>) -> Vec<RequestFault> {
+        let nodes = pools.flat_map(|pool| pool.membership.iter().map(|m| m.node.to_string()));
+        let nodes: BTreeSet<String> = nodes.collect();
+        let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
+        request::unknown("node", "member", &self.node, &nodes)
+    }
+}
+
+/// A check that waits for reports: its name, what it asks, and whom a report reaches.
+type Waiting<'a> = (&'a str, &'a PushProbe, TargetId);
+
+const NO_PUSH: &str = "`push: { expires: 60s }` as a check of the pool, in config.yaml";
+
+/// All checks of a pool with their names, the deep one last.
+fn checks(pool: &Pool) -> impl Iterator<Item = (&str, &Check)> {
+    let rotation = pool.checks.list().iter().map(|of| (of.name.as_str(), &of.check));
+    rotation.chain(pool.deep.as_ref().map(|deep| (DEEP, deep)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_report_is_a_verdict() {
+        let push = read(Some("web"), "server-2", &json!({"healthy": true})).unwrap();
+        assert_eq!(push.verdict().unwrap().to_string(), "reported healthy");
+        let body = json!({"healthy": false, "reason": "disk full", "check": "disk"});
+        let push = read(Some("web"), "server-2", &body).unwrap();
+        assert_eq!(push.check.as_deref(), Some("disk"));
+        assert_eq!(push.verdict().unwrap_err().to_string(), "reported: disk full");
+        let push = HealthReport { reason: String::new(), ..push };
+        assert_eq!(push.verdict().unwrap_err().to_string(), "reported unhealthy");
+    }
+
+    #[test]
+    fn every_fault_of_a_report_is_told_at_once() {
+        let body = json!({"healthy": "yes", "reason": "a\nb", "check": 7, "color": "red"});
+        let faults = read(Some("web"), "a", &body).unwrap_err();
+        let keys: Vec<&str> = faults.iter().map(|fault| fault.key).collect();
+        assert_eq!(keys, ["", "healthy", "reason", "check"]);
+        assert_eq!(read(Some("web"), "a", &json!({})).unwrap_err()[0].fault, "is missing");
+        assert_eq!(read(Some("web"), "a", &json!({"healthy": null})).unwrap_err().len(), 1);
+        assert_eq!(read(Some("web"), "a", &json!([])).unwrap_err().len(), 1);
+        for weight in [json!(101), json!(-1), json!("50"), json!(2.5)] {
+            let body = json!({"healthy": true, "weight": weight});
+            assert_eq!(read(Some("web"), "a", &body).unwrap_err()[0].key, "weight", "{weight}");
+        }
+        let push = read(Some("web"), "a", &json!({"healthy": true, "weight": 0})).unwrap();
+        assert_eq!(push.weight, Some(0));
+        let long = json!({"healthy": false, "reason": "x".repeat(401)});
+        assert_eq!(read(Some("web"), "a", &long).unwrap_err()[0].key, "reason");
+    }
+}

@@ -1,0 +1,306 @@
+//! A member's checks as the one writer knows them: one verdict of one or several targets.
+//!
+//! It offers what [`TargetState`] has for one target, so whoever asks whether a member serves need
+//! not know how many checks it has. With one check it is that check; with several each keeps its own
+//! account, and [`checks::state`] makes one verdict of them.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::cluster::check::Probe;
+use crate::cluster::checks::{self, Checks};
+use crate::cluster::selection::Share;
+use crate::cluster::standing::{Standing, State};
+use crate::control::member::load::Load;
+use crate::control::member::target::{PriorStanding, TargetState};
+use crate::health::TargetId;
+use crate::health::probe::Verdict;
+
+/// So many probes in a row that say nothing are worth a word.
+const SHOWN: u32 = 3;
+
+#[derive(Debug)]
+pub struct MemberChecks {
+    /// In the order of [`Checks::list`], and never empty.
+    list: Vec<CheckState>,
+    least: usize,
+    /// What counts for the answers.
+    standing: Standing,
+    /// When the verdict last changed, or was first taken for granted.
+    pub since: Moment,
+}
+
+#[derive(Debug)]
+pub struct CheckState {
+    pub name: String,
+    pub target: TargetState,
+    /// It is not probed, it reports.
+    is_pushed: bool,
+}
+
+impl MemberChecks {
+    /// `target` has one entry for each of `checks`; `memory` is what is known of the member.
+    pub fn new(
+        checks: &Checks,
+        target: Vec<TargetState>,
+        memory: Option<PriorStanding>,
+        now: Moment,
+    ) -> MemberChecks {
+        let named = checks.list().iter().zip(target);
+        let list = named.map(|(of, target)| CheckState {
+            name: of.name.clone(),
+            target,
+            is_pushed: matches!(of.check.probe, Probe::Push(_)),
+        });
+        let mut checked = MemberChecks {
+            list: list.collect(),
+            least: checks.least(),
+            standing: Standing::Serving,
+            since: memory.map_or(now, |memory| memory.since),
+        };
+        checked.standing = memory.map_or(checked.state().standing(), |memory| memory.standing);
+        checked
+    }
+
+    pub fn list(&self) -> &[CheckState] {
+        &self.list
+    }
+
+    /// By name, for a configuration that goes on with it.
+    pub fn into_list(self) -> Vec<CheckState> {
+        self.list
+    }
+
+    pub fn targets(&self) -> impl Iterator<Item = TargetId> {
+        self.list.iter().map(|check| check.target.id)
+    }
+
+    /// Those that are probed: a start waits for them, and not for reports.
+    pub fn asked(&self) -> impl Iterator<Item = TargetId> {
+        let asked = self.list.iter().filter(|check| !check.is_pushed);
+        asked.map(|check| check.target.id)
+    }
+
+    /// What would say something of a member that nobody has seen.
+    pub fn awaited(&self) -> &'static str {
+        if self.list.iter().all(|check| check.is_pushed) { "it reports" } else { "it is probed" }
+    }
+
+    /// Counts a result of the `index`th check. Whether its state changed.
+    pub fn observe(&mut self, index: usize, verdict: &Verdict, now: Moment) -> bool {
+        let before = self.state().standing();
+        let Some(check) = self.list.get_mut(index) else { return false };
+        let changed = check.target.observe(verdict, now);
+        if self.state().standing() != before {
+            self.since = now;
+        }
+        changed
+    }
+
+    /// Takes over what the trackers say: the new standing, when it is another.
+    pub fn commit(&mut self) -> Option<Standing> {
+        for check in &mut self.list {
+            check.target.commit();
+        }
+        let standing = self.state().standing();
+        let changed = standing != self.standing;
+        self.standing = standing;
+        changed.then_some(standing)
+    }
+
+    /// Whether this machine cannot reach the member to ask it: then there is no verdict.
+    pub fn is_blind(&self) -> bool {
+        self.list.iter().any(|check| check.target.is_blind)
+    }
+
+    pub fn state(&self) -> State {
+        match &self.list[..] {
+            [only] => only.target.state(),
+            several => {
+                let states: Vec<State> = several.iter().map(|c| c.target.state()).collect();
+                checks::state(self.least, &states)
+            }
+        }
+    }
+
+    /// Whether the newest results alone would put it out.
+    pub fn fails(&self) -> bool {
+        let standing = |check: &CheckState| match check.target.fails {
+            true => Standing::Out,
+            false => Standing::Serving,
+        };
+        checks::standing(self.least, self.list.iter().map(standing)) == Standing::Out
+    }
+
+    /// Its checks are asked now. What is pushed comes by itself.
+    pub fn ask(&mut self) {
+        self.list.iter_mut().for_each(|check| check.target.is_awaited = !check.is_pushed);
+    }
+
+    /// Whether a check that was asked has said nothing since.
+    pub fn is_awaited(&self) -> bool {
+        self.list.iter().any(|check| check.target.is_awaited)
+    }
+
+    /// How long nothing has been said, when the last probes were all held up.
+    pub fn held_up(&self, now: Moment) -> Option<Duration> {
+        let held = self.list.iter().filter(|check| check.target.voids_in_row >= SHOWN);
+        let longest = held.map(|check| check.target.last_verdict.unwrap_or(check.target.since));
+        longest.min().map(|last| last.until(now))
+    }
+
+    /// What counts for the answers.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// The part of its first places that it takes by what it says of its load: the least, where
+    /// several checks say one.
+    pub fn load(&self) -> Share {
+        let loads = self.list.iter().filter_map(|check| check.target.load.as_ref());
+        loads.map(Load::share).min().unwrap_or(Share::FULL)
+    }
+
+    /// What a later run or configuration is to know; nothing, when the verdict rests upon checks
+    /// that nobody has seen.
+    pub fn memory(&self) -> Option<PriorStanding> {
+        let known = self.state() != State::Unknown { last: None };
+        known.then_some(PriorStanding { standing: self.standing, since: self.since })
+    }
+
+    /// Why the standing changed: `connection refused (3/3)`, or
+    /// `2 of 3 checks pass, all must: tls: connection refused (3/3)`.
+    pub fn cause(&self) -> String {
+        if let [only] = &self.list[..] {
+            return only.target.cause();
+        }
+        let fails = |check: &&CheckState| check.target.standing() == Standing::Out;
+        let failing = self.list.iter().filter(fails);
+        self.told(failing.map(|check| format!("{}: {}", check.name, check.target.cause())))
+    }
+
+    /// The newest failure, or that of each check that is not up. Nothing, when there is none.
+    pub fn failure(&self) -> Option<String> {
+        if let [only] = &self.list[..] {
+            return only.target.last_failure.as_ref().map(ToString::to_string);
+        }
+        let troubled: Vec<String> = self.troubled().collect();
+        (!troubled.is_empty()).then(|| self.told(troubled.into_iter()))
+    }
+
+    /// The newest healthy answer, or how many checks pass.
+    pub fn answer(&self) -> Option<String> {
+        if let [only] = &self.list[..] {
+            return only.target.last_healthy.map(|healthy| healthy.to_string());
+        }
+        let seen = self.list.iter().any(|check| check.target.last_healthy.is_some());
+        seen.then(|| self.told(self.troubled()))
+    }
+
+    fn troubled(&self) -> impl Iterator<Item = String> {
+        let is_troubled = |state: State| !matches!(state, State::Up | State::Unknown { .. });
+        let troubled = self.list.iter().filter(move |check| is_troubled(check.target.state()));
+        troubled.filter_map(|check| {
+            let failure = check.target.last_failure.as_ref()?;
+            Some(format!("{}: {failure}", check.name))
+        })
+    }
+
+    fn told(&self, failing: impl Iterator<Item = String>) -> String {
+        let passes = |check: &&CheckState| check.target.state().standing() == Standing::Serving;
+        let (passing, of) = (self.list.iter().filter(passes).count(), self.list.len());
+        let failing: Vec<String> = failing.collect();
+        if passing == of && !failing.is_empty() {
+            // They are only falling.
+            return failing.join("; ");
+        }
+        let must = match self.least {
+            _ if passing == of => String::new(),
+            least if least == of => ", all must".into(),
+            1 => ", one must".into(),
+            least => format!(", {least} must"),
+        };
+        let colon = if failing.is_empty() { "" } else { ": " };
+        format!("{passing} of {of} checks pass{must}{colon}{}", failing.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::cluster::check::{Check, CheckedFamily, Thresholds};
+    use crate::cluster::checks::NamedCheck;
+    use crate::health::probe::failure::Failure;
+    use crate::health::probe::{Healthy, Said};
+
+    const OK: Verdict =
+        Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(1300), certificate: None });
+    const REFUSED: Verdict = Err(Failure::Refused);
+
+    fn at(second: i64) -> Moment {
+        Moment::on_line(Timestamp::from_second(second).unwrap())
+    }
+
+    fn checked(least: usize, falls: &[u32]) -> MemberChecks {
+        let named = falls.iter().zip(["http", "tls", "mysql"]).map(|(&fall, name)| NamedCheck {
+            name: name.into(),
+            check: Check {
+                probe: Probe::Tcp { port: 80 },
+                address: None,
+                family: CheckedFamily::default(),
+                every: Duration::from_secs(5),
+                timeout: Duration::from_secs(2),
+                thresholds: Thresholds { fall, rise: 1, forgive: 9 },
+            },
+        });
+        let checks = Checks::new(named.collect(), least).unwrap();
+        let target = checks
+            .list()
+            .iter()
+            .zip(1..)
+            .map(|(of, id)| TargetState::new(TargetId(id), of.check.thresholds, None, at(0)));
+        let mut checked = MemberChecks::new(&checks, target.collect(), None, at(0));
+        for index in 0..falls.len() {
+            checked.observe(index, &OK, at(1));
+        }
+        assert_eq!(checked.commit(), None);
+        checked
+    }
+
+    #[test]
+    fn each_check_has_its_own_thresholds_and_the_failing_one_is_named() {
+        let mut checked = checked(3, &[3, 2, 1]);
+        checked.observe(1, &REFUSED, at(2));
+        assert_eq!(checked.state(), State::Falling { count: 1, of: 2 });
+        assert_eq!(checked.failure().unwrap(), "tls: connection refused");
+        checked.observe(1, &REFUSED, at(3));
+        assert_eq!(checked.commit(), Some(Standing::Out));
+        assert_eq!(checked.cause(), "2 of 3 checks pass, all must: tls: connection refused (2/2)");
+        assert_eq!(checked.since, at(3));
+        checked.observe(2, &REFUSED, at(4));
+        assert_eq!((checked.commit(), checked.since), (None, at(3)));
+        checked.observe(2, &OK, at(5));
+        checked.observe(1, &OK, at(6));
+        assert_eq!(checked.commit(), Some(Standing::Serving));
+        assert_eq!((checked.cause().as_str(), checked.since), ("3 of 3 checks pass", at(6)));
+    }
+
+    #[test]
+    fn with_any_the_last_one_decides() {
+        let mut checked = checked(1, &[1, 2]);
+        checked.observe(0, &REFUSED, at(2));
+        assert_eq!((checked.commit(), checked.state()), (None, State::Up));
+        assert_eq!(
+            checked.answer().unwrap(),
+            "1 of 2 checks pass, one must: http: connection refused"
+        );
+        checked.observe(1, &REFUSED, at(3));
+        assert_eq!(checked.state(), State::Falling { count: 1, of: 2 });
+        checked.observe(1, &REFUSED, at(4));
+        assert_eq!(checked.commit(), Some(Standing::Out));
+    }
+}

@@ -1,0 +1,115 @@
+//! Slow start: a member that returns takes a rising part of the first places.
+//!
+//! It begins with a tenth of its part and takes a fifth of the rest more at each of five steps. The
+//! steps of all members fall on the same moments, so that many that return together, or shortly
+//! after each other, make no more snapshots than one: a pool has at most five in `slow_start`.
+//!
+//! | member | its part |
+//! |---|---|
+//! | was out and serves again, by its health, an order or the end of a hold | rising |
+//! | serves since the start or the last reload, or is not probed yet | all of it |
+//! | of a pool that is short | all of it: nobody is spared then |
+//! | of a pool with `order: failover` | all of it: one member is answered |
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::cluster::selection::Share;
+use crate::cluster::standing::Standing;
+
+const STEPS: u32 = 5;
+/// Percent to begin with.
+const FIRST: u32 = 10;
+
+/// What became of one member, or of one of its verdicts, since it last was out.
+#[derive(Debug, Clone, Default)]
+pub struct Comeback {
+    is_out: bool,
+    /// When it returned, its part now and when that grows, until it has all of it.
+    rising: Option<(Moment, Share, Moment)>,
+}
+
+impl Comeback {
+    pub fn share(&self) -> Share {
+        self.rising.map_or(Share::FULL, |(_, share, _)| share)
+    }
+
+    /// When it returned, while it has not all of its part.
+    pub fn since(&self) -> Option<Moment> {
+        self.rising.map(|(since, ..)| since)
+    }
+
+    /// Takes note of its standing now. When its part grows next.
+    pub fn step(
+        &mut self,
+        over: Option<Duration>,
+        standing: Standing,
+        now: Moment,
+    ) -> Option<Moment> {
+        let was_out = std::mem::replace(&mut self.is_out, standing == Standing::Out);
+        let since = match self.is_out {
+            true => None,
+            false if was_out => Some(now),
+            false => self.since(),
+        };
+        self.rising = since.zip(over).and_then(|(since, over)| {
+            let (share, next) = share(over, since, now);
+            Some((since, share, next?))
+        });
+        self.rising.map(|(.., next)| next)
+    }
+}
+
+/// The part of a member that serves again since `back`, and when it grows.
+fn share(over: Duration, back: Moment, now: Moment) -> (Share, Option<Moment>) {
+    let step = i128::try_from((over / STEPS).as_nanos()).unwrap_or(i128::MAX).max(1);
+    let (first, at) = (back.as_nanosecond().div_euclid(step), now.as_nanosecond().div_euclid(step));
+    let done = u32::try_from(at - first).unwrap_or(if at < first { 0 } else { STEPS });
+    if done >= STEPS {
+        return (Share::FULL, None);
+    }
+    let percent = FIRST + (100 - FIRST) * done / STEPS;
+    let next = at.saturating_add(1).saturating_mul(step);
+    (Share::percent(percent as u8), Moment::from_nanosecond(next))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    const OVER: Duration = Duration::from_secs(30);
+
+    fn at(millis: i64) -> Moment {
+        Moment::on_line(Timestamp::from_millisecond(millis).unwrap())
+    }
+
+    #[test]
+    fn it_rises_in_five_steps_to_all_of_it() {
+        let (mut now, mut shares) = (at(1_767_225_600_000), vec![]);
+        let back = now;
+        while let (share, Some(next)) = share(OVER, back, now) {
+            shares.push(share.get());
+            assert!(next > now);
+            now = next;
+        }
+        assert_eq!(shares, [10, 28, 46, 64, 82]);
+        assert_eq!(now, back + OVER);
+        assert_eq!(share(OVER, back, now), (Share::FULL, None));
+    }
+
+    #[test]
+    fn who_returns_later_steps_at_the_same_moments() {
+        let next = |back, now| share(OVER, at(back), at(now)).1;
+        assert_eq!(next(100, 100), Some(at(6000)));
+        assert_eq!(next(5900, 5900), Some(at(6000)));
+        assert_eq!(next(100, 6000), Some(at(12_000)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_begins_anew() {
+        assert_eq!(share(OVER, at(9000), at(3000)).0.get(), 10);
+        assert_eq!(share(OVER, at(0), Moment::MAX).0, Share::FULL);
+    }
+}

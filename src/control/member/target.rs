@@ -1,0 +1,253 @@
+//! One target as the one writer knows it: its tracker, and what is to be told of it.
+//!
+//! The tracker hears every observation at once. Its standing counts only when it is taken over by
+//! [`TargetState::commit`]: while the first round of a run is not over, nobody does that.
+
+use crate::clock::Moment;
+use crate::cluster::check::Thresholds;
+use crate::cluster::standing::{Standing, State};
+use crate::control::member::load::Load;
+use crate::health::TargetId;
+use crate::health::probe::failure::Failure;
+use crate::health::probe::{Healthy, Verdict};
+use crate::health::tracker::Tracker;
+
+#[derive(Debug, Clone)]
+pub struct TargetState {
+    pub id: TargetId,
+    tracker: Tracker,
+    standing: Standing,
+    /// When the standing became what the tracker says, or was first taken for granted.
+    pub since: Moment,
+    pub probes: u64,
+    pub failures: u64,
+    pub last_probe: Option<Moment>,
+    /// Probes that said nothing, as this machine was held up.
+    pub voids: u64,
+    /// So many of them since the last that said something.
+    pub voids_in_row: u32,
+    /// When something was last said of the node.
+    pub last_verdict: Option<Moment>,
+    /// It was asked beside the beat, and nothing was said of the node since.
+    pub is_awaited: bool,
+    pub last_healthy: Option<Healthy>,
+    /// The newest since there was no flaw.
+    pub last_failure: Option<Failure>,
+    /// Of one that says how much it can take.
+    pub load: Option<Load>,
+    /// The newest result that counts was a failure.
+    pub fails: bool,
+    /// It is the probe of one family, of a member that has both.
+    pub is_of_two: bool,
+    /// The newest probe could not leave this machine, which has no network of that family.
+    pub is_blind: bool,
+    thresholds: Thresholds,
+    /// The results that made the change counted on from what was known before.
+    counted: bool,
+}
+
+/// What is known of a target before its first probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriorStanding {
+    pub standing: Standing,
+    pub since: Moment,
+}
+
+impl TargetState {
+    pub fn new(
+        id: TargetId,
+        thresholds: Thresholds,
+        memory: Option<PriorStanding>,
+        now: Moment,
+    ) -> TargetState {
+        let tracker = Tracker::new(thresholds, memory.map(|memory| memory.standing));
+        TargetState {
+            id,
+            standing: tracker.state().standing(),
+            tracker,
+            since: memory.map_or(now, |memory| memory.since),
+            probes: 0,
+            failures: 0,
+            last_probe: None,
+            voids: 0,
+            voids_in_row: 0,
+            last_verdict: None,
+            is_awaited: false,
+            last_healthy: None,
+            last_failure: None,
+            load: None,
+            fails: false,
+            is_of_two: false,
+            is_blind: false,
+            thresholds,
+            counted: true,
+        }
+    }
+
+    /// Whether the state or the load changed.
+    pub fn observe(&mut self, verdict: &Verdict, now: Moment) -> bool {
+        if verdict.as_ref().is_err_and(Failure::is_void) {
+            self.voids += 1;
+            self.voids_in_row = self.voids_in_row.saturating_add(1);
+            return false;
+        }
+        self.voids_in_row = 0;
+        self.probes += 1;
+        self.last_probe = Some(now);
+        match verdict {
+            Ok(healthy) => self.last_healthy = Some(*healthy),
+            Err(failure) => {
+                self.failures += 1;
+                // What the node said last stays known while this machine cannot ask it.
+                if !failure.is_ours() || self.last_failure.as_ref().is_none_or(Failure::is_ours) {
+                    self.last_failure = Some(failure.clone());
+                }
+            }
+        }
+        self.is_blind = self.is_of_two && matches!(verdict, Err(Failure::NoNetwork));
+        if self.is_blind || verdict.as_ref().is_err_and(Failure::is_ours) {
+            return false;
+        }
+        self.last_verdict = Some(now);
+        self.is_awaited = false;
+        self.fails = verdict.is_err();
+        let before = self.state();
+        if self.tracker.observe(verdict.is_ok()).is_some() {
+            self.since = now;
+            self.counted = before != State::Unknown { last: None };
+        }
+        if self.state() == State::Up {
+            self.last_failure = None;
+        }
+        let is_out = self.state().standing() == Standing::Out;
+        let loaded = match (&mut self.load, verdict) {
+            (Some(load), Ok(healthy)) => load.hear(healthy.capacity()),
+            (Some(load), Err(_)) if is_out => {
+                load.forget();
+                false
+            }
+            (Some(_), Err(_)) | (None, _) => false,
+        };
+        loaded || self.state() != before
+    }
+
+    /// Takes the tracker's standing over: the new one, when it is another.
+    pub fn commit(&mut self) -> Option<Standing> {
+        let standing = self.state().standing();
+        let changed = standing != self.standing;
+        self.standing = standing;
+        changed.then_some(standing)
+    }
+
+    pub fn state(&self) -> State {
+        self.tracker.state()
+    }
+
+    /// What counts for the answers.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Why the standing changed: `connection refused (3/3)`.
+    pub fn cause(&self) -> String {
+        let row = |count: u32| match self.counted {
+            true => format!(" ({count}/{count})"),
+            false => String::new(),
+        };
+        match (self.standing, &self.last_failure, &self.last_healthy) {
+            (Standing::Out, Some(failure), _) => format!("{failure}{}", row(self.thresholds.fall)),
+            (Standing::Serving, _, Some(healthy)) => {
+                format!("{}{}", healthy.said, row(self.thresholds.rise))
+            }
+            (Standing::Out, None, _) | (Standing::Serving, _, None) => "not probed yet".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::health::probe::Said;
+
+    const OK: Verdict = Ok(Healthy {
+        said: Said::Status(200),
+        rtt: Duration::from_micros(1300),
+        certificate: None,
+    });
+    const REFUSED: Verdict = Err(Failure::Refused);
+
+    fn at(second: i64) -> Moment {
+        Moment::on_line(Timestamp::from_second(second).unwrap())
+    }
+
+    fn target(memory: Option<Standing>) -> TargetState {
+        let thresholds = Thresholds { fall: 3, rise: 2, forgive: 10 };
+        let memory = memory.map(|standing| PriorStanding { standing, since: at(-100) });
+        TargetState::new(TargetId(1), thresholds, memory, at(0))
+    }
+
+    #[test]
+    fn a_standing_counts_only_when_it_is_taken_over() {
+        let mut target = target(None);
+        assert!(target.observe(&REFUSED, at(1)));
+        assert_eq!(target.standing(), Standing::Serving);
+        assert_eq!(target.commit(), Some(Standing::Out));
+        assert_eq!(target.commit(), None);
+        assert_eq!(target.cause(), "connection refused");
+        target.observe(&OK, at(2));
+        target.observe(&OK, at(3));
+        assert_eq!(target.commit(), Some(Standing::Serving));
+        assert_eq!((target.cause().as_str(), target.since), ("200 (2/2)", at(3)));
+    }
+
+    #[test]
+    fn what_was_remembered_keeps_its_time() {
+        let mut target = target(Some(Standing::Out));
+        target.observe(&REFUSED, at(1));
+        assert_eq!((target.state(), target.since), (State::Down, at(-100)));
+    }
+
+    #[test]
+    fn a_probe_that_was_held_up_counts_as_not_sent() {
+        let mut target = target(Some(Standing::Serving));
+        target.observe(&REFUSED, at(1));
+        let void = Err(Failure::Void { held_up: Duration::from_secs(5) });
+        for second in 2..9 {
+            assert!(!target.observe(&void, at(second)));
+        }
+        assert_eq!(target.state(), State::Falling { count: 1, of: 3 });
+        assert_eq!((target.probes, target.failures, target.voids), (1, 1, 7));
+        assert_eq!((target.voids_in_row, target.last_verdict), (7, Some(at(1))));
+        assert_eq!(target.last_failure, Some(Failure::Refused), "what is known stays");
+        target.observe(&OK, at(9));
+        assert_eq!((target.voids, target.voids_in_row), (7, 0));
+    }
+
+    #[test]
+    fn a_fault_of_this_machine_moves_nothing() {
+        let mut target = target(Some(Standing::Serving));
+        for second in 0..9 {
+            assert!(!target.observe(&Err(Failure::NoSocket), at(second)));
+        }
+        assert_eq!(target.commit(), None);
+        assert_eq!((target.probes, target.failures), (9, 9));
+    }
+
+    #[test]
+    fn the_reason_of_the_node_outlasts_a_fault_of_this_machine() {
+        let mut target = target(None);
+        target.observe(&Err(Failure::NoSocket), at(1));
+        assert_eq!(target.last_failure, Some(Failure::NoSocket), "there is no other");
+        target.observe(&REFUSED, at(2));
+        target.commit();
+        for second in 3..6 {
+            target.observe(&Err(Failure::NoSocket), at(second));
+            assert_eq!(target.last_failure, Some(Failure::Refused));
+            assert_eq!(target.cause(), "connection refused");
+        }
+    }
+}

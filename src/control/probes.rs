@@ -1,0 +1,35 @@
+//! Which targets are to be probed: the writer passes these changes on to the schedule.
+
+use crate::cluster::check::Check;
+use crate::health::TargetId;
+use crate::health::probe::Subject;
+
+/// One check of one member, or a reference target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeTarget {
+    pub id: TargetId,
+    pub subject: Subject,
+    pub check: Check,
+}
+
+/// What changes in the schedule of probes.
+#[derive(Debug, Default)]
+pub struct ProbeChanges {
+    /// Targets to probe from now on.
+    pub start: Vec<ProbeTarget>,
+    /// Targets to probe no longer.
+    pub stop: Vec<TargetId>,
+    /// Targets to probe once at once, beside their schedule.
+    pub at_once: Vec<TargetId>,
+}
+
+/// Numbers the targets of a run; no number is given twice.
+#[derive(Debug, Default)]
+pub struct TargetIds(u64);
+
+impl TargetIds {
+    pub fn next(&mut self) -> TargetId {
+        self.0 += 1;
+        TargetId(self.0)
+    }
+}
