@@ -18,6 +18,7 @@ mod descriptors;
 mod end;
 pub mod faults;
 pub mod health;
+pub mod inventory;
 pub mod logging;
 mod memory;
 pub mod operate;
@@ -84,6 +85,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Try it: a whole cluster on this machine's loopback addresses, without root
     Demo(demo::DemoArgs),
+    /// Print the machines of config.yaml, for the programs that install them
+    Inventory(inventory::InventoryArgs),
     /// Ask the configured server whether it is well (for HEALTHCHECK lines)
     Health(health::HealthArgs),
     /// Print the JSON Schema of config.yaml, for editors
@@ -152,6 +155,7 @@ fn run(command: Command) -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Inventory(args) => inventory::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Schema => schema::run(),
         Command::Completions { shell } => complete::completions(shell),

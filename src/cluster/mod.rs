@@ -8,6 +8,7 @@
 
 pub mod check;
 pub mod checks;
+pub mod deployment;
 pub mod failover;
 pub mod fallbacks;
 pub mod families;

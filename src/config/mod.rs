@@ -29,6 +29,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::cluster::deployment::Deployment;
 use crate::cluster::hook::Hook;
 use crate::cluster::node::Node;
 use crate::cluster::pool::{Pool, PoolId};
@@ -141,6 +142,8 @@ pub struct Config {
     pub zones: Vec<Zone>,
     /// Who is told of changes of standing. Their names are distinct.
     pub hooks: Vec<Hook>,
+    /// How the nodes are installed; `None` without `deploy:`.
+    pub deployment: Option<Deployment>,
     /// Of the encrypted transports; `None` while they are off.
     pub certificate: Option<Certificate>,
     /// Every file that was read: a change of one of them asks for a reload.

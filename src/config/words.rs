@@ -56,13 +56,14 @@ fn bounded(mut text: String) -> String {
 fn unknown_key(key: &str, told: &str) -> Words {
     let known = told.rsplit_once("`, expected ").map(|(_, known)| known).unwrap_or_default();
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    let file = format!("{key}_file");
+    let meant = match known.contains(&file.as_str()) {
+        true => format!("secrets stand in a file of their own: name it as `{file}`; "),
+        false => meant(key, known.iter().copied()),
+    };
     Words {
         message: format!("there is no key `{}` here", bounded(key.escape_debug().to_string())),
-        help: Some(format!(
-            "{}known here: {}",
-            meant(key, known.iter().copied()),
-            known.join(", ")
-        )),
+        help: Some(format!("{meant}known here: {}", known.join(", "))),
         of_key: true,
     }
 }

@@ -121,6 +121,7 @@ pub fn loaded(pools: Vec<Pool>) -> Box<ServedConfig> {
         zones: vec![zone()],
         certificate: None,
         hooks: vec![],
+        deployment: None,
         files: vec![],
     };
     Box::new(ServedConfig::build(&config, Path::new("config.yaml"), Moment::UNIX_EPOCH).unwrap())

@@ -62,7 +62,17 @@ fn the_example_loads_as_written() {
     let Loaded { config, warnings } = config::load(&repository().join("config.yaml"))
         .unwrap_or_else(|faults| panic!("{}", faults::render(&faults, false)));
     assert_eq!(warnings, []);
-    let Config { server, nodes, pools, published, zones, files, certificate: None, hooks } = config
+    let Config {
+        server,
+        nodes,
+        pools,
+        published,
+        zones,
+        files,
+        certificate: None,
+        hooks,
+        deployment: None,
+    } = config
     else {
         panic!("a certificate")
     };
@@ -295,13 +305,14 @@ fn the_schema_knows_every_key_of_the_example() {
 fn every_key_of_the_schema_is_read() {
     // Each property of each type is told as known when a wrong one stands beside it.
     let schema: Value = serde_json::from_str(&schema::json()).unwrap();
-    let root = ["server", "zones", "pools", "nodes", "hooks"];
+    let root = ["server", "zones", "pools", "nodes", "hooks", "deploy"];
     let told = faults_of("x: 1\n").join("\n");
     for key in schema["properties"].as_object().unwrap().keys() {
         assert!(root.contains(&key.as_str()) && told.contains(key.as_str()), "{key}");
     }
     let all = "server: { x: 1, controls: [{ x: 1 }], tls: { x: 1 }, https: { x: 1 }, quic: { x: 1 }, \
-               certificate: { x: 1 } }\nzones: [{ x: 1 }]\nhooks: [{ x: 1, webhook: { x: 1 } }]\nnodes: { n: { x: 1, check: { http: { x: 1 } } } }\npools: { p: { x: 1, \
+               certificate: { x: 1 } }\nzones: [{ x: 1 }]\nhooks: [{ x: 1, webhook: { x: 1 } }]\n\
+               deploy: { x: 1, ssh: { x: 1 }, application: { x: 1, source: { x: 1 } }, database: { x: 1 }, fence: { x: 1 } }\nnodes: { n: { x: 1, check: { http: { x: 1 } } } }\npools: { p: { x: 1, \
                members: { x: 1 }, https: { x: 1 }, when_short: { x: 1 }, min_serving: { x: 1 }, damping: { x: 1 }, check: { x: 1, \
                http: { x: 1, json: [{ x: 1 }] }, https: { x: 1 }, tcp: { x: 1 }, tls: { x: 1 }, icmp: { x: 1 }, exec: { x: 1 }, mysql: { x: 1 }, \
                redis: { x: 1, tls: { x: 1 } }, dns: { x: 1 }, grpc: { x: 1 }, push: { x: 1 } } } }\n";

@@ -17,6 +17,7 @@ mod hooks;
 mod http;
 mod incremental_equals_full;
 mod invariants;
+mod inventory;
 mod lint;
 mod load;
 mod orders;

@@ -308,7 +308,8 @@ fn files_are_opened_only_by_whoever_looks_whether_they_are_plain() {
 fn no_module_hides_an_arrow_by_a_re_export() {
     let mut faults = vec![];
     for source in sources() {
-        for (number, line) in source.code().filter(|(_, line)| line.trim().starts_with("pub use")) {
+        for (number, line) in source.code().filter(|(_, line)| line.trim().starts_with("pub use "))
+        {
             faults.push(format!("src/{}:{number}: {}", source.path, line.trim()));
         }
     }

@@ -12,6 +12,7 @@
 //! | [`own`] | `check:` of a node, for the pools that it is a member of |
 //! | [`steadiness`] | `server.controls`; `damping`, `slow_start`, `common_cause` of a pool |
 //! | [`hooks`] | `hooks:` |
+//! | [`deploy`] | `deploy:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
 //! | [`disguise`] | IPv4 addresses inside IPv6 ones, for the mother guard |
 //! | [`names`] | the names of the pools against the zones |
@@ -22,6 +23,7 @@
 //! One fault is told once: what only follows from a fault that is told already is kept back.
 
 pub mod checks;
+pub mod deploy;
 pub mod disguise;
 pub mod encrypted;
 pub mod fallbacks;
@@ -62,10 +64,13 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
     own::apply(raw, &inventory, &mut pools, report);
     fallbacks::check(&raw.pools, report);
     let (hooks, hook_files) = hooks::check(&raw.hooks, &raw.pools, folder, report);
+    let deployment = raw.deploy.as_ref().map(|raw| deploy::check(raw, &inventory, folder, report));
     let zones = zones::read(&raw.zones, folder, report);
     let published = names::check(&raw.pools, &zones, report);
     signed::check(&zones, report);
-    records::check(&published, &inventory.nodes, &zones, report);
+    let mother_address = raw.deploy.as_ref().and_then(|raw| raw.mother_address);
+    let mother_address = mother_address.map(|address| address.0);
+    records::check(&published, &inventory.nodes, mother_address, &zones, report);
     report.faults.extend(targets::check(&published, &zones));
     if report.has_errors() {
         return None;
@@ -91,6 +96,7 @@ pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<
         published: published.into_iter().map(|named| named.published).collect(),
         zones: zones.loaded.into_iter().map(|loaded| loaded.zone).collect(),
         hooks,
+        deployment: deployment.flatten(),
         certificate,
         files,
     })

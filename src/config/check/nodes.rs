@@ -115,7 +115,8 @@ fn check_addresses<'a>(
     }
 }
 
-fn is_of_a_machine(address: IpAddr) -> bool {
+/// Not a multicast, broadcast or wildcard address.
+pub fn is_of_a_machine(address: IpAddr) -> bool {
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     !address.is_unspecified() && !address.is_multicast() && !broadcast
 }

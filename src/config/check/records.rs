@@ -17,7 +17,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::cluster::node::Node;
+use crate::cluster::node::{Node, Role};
 use crate::config::check::disguise::reached;
 use crate::config::check::names::{NS, Named};
 use crate::config::check::report::Report;
@@ -36,11 +36,19 @@ struct Rules<'a> {
     guarded: HashMap<IpAddr, &'a Node>,
 }
 
-pub fn check(named: &[Named<'_>], nodes: &[Node], zones: &Zones, report: &mut Report<'_>) {
-    let rules = Rules {
-        pools: named.iter().map(|named| (&named.published.owner, named)).collect(),
-        guarded: guarded(nodes),
-    };
+/// `mother_address` is the virtual address of `deploy:`.
+pub fn check(
+    named: &[Named<'_>],
+    nodes: &[Node],
+    mother_address: Option<IpAddr>,
+    zones: &Zones,
+    report: &mut Report<'_>,
+) {
+    let mut guarded = guarded(nodes);
+    let mother = nodes.iter().find(|node| node.role == Role::Mother);
+    guarded.extend(mother_address.zip(mother));
+    let pools = named.iter().map(|named| (&named.published.owner, named)).collect();
+    let rules = Rules { pools, guarded };
     let mut left = MAX_FAULTS;
     for loaded in &zones.loaded {
         let records = &loaded.zone.records;

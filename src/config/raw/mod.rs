@@ -5,6 +5,7 @@
 //! operator.
 
 pub mod choice;
+pub mod deploy;
 pub mod hook;
 pub mod probe;
 pub mod scalar;
@@ -23,6 +24,7 @@ use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::Order;
 use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawMinServing, RawWhenShort};
+use crate::config::raw::deploy::RawDeploy;
 use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::{RawCheck, RawNodeCheck};
 use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
@@ -36,7 +38,11 @@ pub type Count = Scalar<Whole<1, 100>>;
 /// One file describes the cluster: the DNS server, the dashboard and the provisioning all read it.
 /// Paths are relative to its folder.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "the keys server, zones, pools, nodes and hooks")]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "the keys server, zones, pools, nodes, hooks and deploy"
+)]
 #[schemars(rename = "tiovivo", extend("required" = ["zones"],
     "patternProperties" = { "^x-": {} }))]
 pub struct RawConfig {
@@ -51,6 +57,8 @@ pub struct RawConfig {
     /// Who is told when a standing changes.
     #[schemars(length(max = 32))]
     pub hooks: Vec<RawHook>,
+    /// How the nodes are installed.
+    pub deploy: Option<RawDeploy>,
 }
 
 /// How this server is reached, and where it keeps what it knows.

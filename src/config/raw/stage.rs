@@ -114,7 +114,7 @@ zonas: []
                 "f:6:51: nodes.n.weight: `101` is out of range; \
                  write a whole number from 1 to 100",
                 "f:7:1: zonas: there is no key `zonas` here; did you mean `zones`? \
-                 known here: server, zones, pools, nodes, hooks",
+                 known here: server, zones, pools, nodes, hooks, deploy",
             ]
         );
     }
