@@ -1,0 +1,105 @@
+"""The way out for commands that run as the administrator's machine: an HTTP proxy.
+
+It listens on the lab's loopback and opens connections in the machine's own network, so that
+`lab run` reaches package registries and the lab's nodes alike. Nodes and the client do not reach
+it: they have no way out, as machines behind a strict firewall.
+
+    python3 -m tiovivo_deploy.lab.outlet NAMESPACE
+"""
+
+import asyncio
+import ctypes
+import os
+import socket
+import sys
+from urllib.parse import urlsplit
+
+ADDRESS = ("127.0.0.1", 3128)
+# How long a peer may take to say what it wants, and to be reached, in seconds.
+HEAD_LIMIT = 10
+CONNECT_LIMIT = 20
+# No data in either direction for so long ends a connection.
+IDLE_LIMIT = 300
+MAX_CONNECTIONS = 64
+CHUNK = 65536
+
+
+def listen_inside(namespace: str) -> socket.socket:
+    """A socket keeps the network that it was made in; this process goes back to its own."""
+    outside = os.open("/proc/self/ns/net", os.O_RDONLY)
+    inside = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(inside, 0) != 0:
+        raise OSError("cannot enter the lab's network")
+    try:
+        listener = socket.create_server(ADDRESS, backlog=MAX_CONNECTIONS)
+    finally:
+        if libc.setns(outside, 0) != 0:
+            raise OSError("cannot come back from the lab's network")
+    return listener
+
+
+async def serve(listener: socket.socket) -> None:
+    places = asyncio.Semaphore(MAX_CONNECTIONS)
+
+    async def handle(reader, writer):
+        async with places:
+            try:
+                await forward(reader, writer)
+            except (
+                OSError,
+                ValueError,
+                asyncio.IncompleteReadError,
+                asyncio.LimitOverrunError,
+            ) as error:
+                writer.write(f"HTTP/1.1 502 Bad Gateway\r\n\r\n{error}\n".encode())
+            finally:
+                writer.close()
+
+    server = await asyncio.start_server(handle, sock=listener)
+    async with server:
+        await server.serve_forever()
+
+
+async def forward(reader, writer) -> None:
+    async with asyncio.timeout(HEAD_LIMIT):
+        head = await reader.readuntil(b"\r\n\r\n")
+    first, _, rest = head.partition(b"\r\n")
+    method, target, version = first.decode("ascii").split()
+    if method == "CONNECT":
+        host, _, port = target.rpartition(":")
+        host = host.strip("[]")
+        greeting, answer = b"", b"HTTP/1.1 200 Connected\r\n\r\n"
+    else:
+        parts = urlsplit(target)
+        host, port = parts.hostname, parts.port or 80
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        lines = [line for line in rest.split(b"\r\n") if line]
+        kept = [line for line in lines if not line.lower().startswith((b"proxy-", b"connection:"))]
+        greeting = f"{method} {path} {version}\r\n".encode() + b"\r\n".join(kept)
+        greeting += b"\r\nConnection: close\r\n\r\n"
+        answer = b""
+    async with asyncio.timeout(CONNECT_LIMIT):
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+    try:
+        far_writer.write(greeting)
+        writer.write(answer)
+        await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer))
+    finally:
+        far_writer.close()
+
+
+async def copy(reader, writer) -> None:
+    while True:
+        async with asyncio.timeout(IDLE_LIMIT):
+            chunk = await reader.read(CHUNK)
+            if not chunk:
+                break
+            writer.write(chunk)
+            await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(listen_inside(sys.argv[1])))
