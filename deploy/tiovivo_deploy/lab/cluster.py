@@ -72,12 +72,6 @@ def from_inventory(said: dict) -> Cluster:
         debian=said.get("debian") or "bookworm",
         nodes=nodes,
         networks=network.plan(nodes, said.get("mother_address")),
-        zones=said.get("zones") or zones_of_hosts(said),
+        zones=said.get("zones") or [],
         key=path if path and path.exists() else None,
     )
-
-
-def zones_of_hosts(said: dict) -> list[str]:
-    """The names that the application is served by, without those inside of another."""
-    hosts = set((said.get("application") or {}).get("hosts") or [])
-    return sorted(h for h in hosts if not any(h.endswith(f".{other}") for other in hosts))

@@ -121,16 +121,18 @@ def down(places: Places, _arguments) -> None:
         except LabError:
             cluster = None
         for node in cluster.nodes if cluster else ():
-            machine.make(places, node, cluster.networks).forget()
+            each = machine.make(places, node, cluster.networks)
+            hang_up(places, each)
+            each.forget()
         Client(places).process.kill()
         Process(places.run / "outlet.pid").kill()
-        subprocess.run(["pkill", "-f", f"ControlPath={places.run}/"], check=False)
         network.remove(places)
         places.remove()
 
 
 def power_off(places: Places, arguments) -> None:
     for each in named(places, arguments.nodes):
+        hang_up(places, each)
         each.power_off()
 
 
@@ -146,6 +148,7 @@ def power_on(places: Places, arguments) -> None:
 
 def hang(places: Places, arguments) -> None:
     for each in named(places, arguments.nodes):
+        hang_up(places, each)
         each.hang()
 
 
@@ -156,6 +159,7 @@ def resume(places: Places, arguments) -> None:
 
 def cut(places: Places, arguments) -> None:
     for each in named(places, arguments.nodes):
+        hang_up(places, each)
         network.plug(places, each.name, plugged=False)
 
 
@@ -166,6 +170,7 @@ def join(places: Places, arguments) -> None:
 
 def wipe(places: Places, arguments) -> None:
     for each in named(places, arguments.nodes):
+        hang_up(places, each)
         each.forget()
 
 
@@ -227,6 +232,7 @@ def copy_logs(places: Places, each: machine.Machine, folder: Path) -> None:
                 stdout=file,
                 stderr=subprocess.DEVNULL,
                 timeout=LOG_LIMIT,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             print(f"{each.name} does not hand out its logs", file=sys.stderr)
@@ -259,6 +265,15 @@ def keys(places: Places, cluster: Cluster) -> list[str]:
     return lines
 
 
+def hang_up(places: Places, each: machine.Machine) -> None:
+    """Ends the connection that is kept open: after a cut it would be waited for in vain."""
+    socket = places.run / f"ssh-{each.address}"
+    if socket.exists():
+        command = [*ssh(places), "-O", "exit", each.address]
+        subprocess.run(command, capture_output=True, timeout=LOG_LIMIT, check=False)
+        socket.unlink(missing_ok=True)
+
+
 def write_ssh_files(places: Places) -> None:
     host = Path(f"{image.host_key()}.pub").read_text()
     (places.run / "known_hosts").write_text(f"* {host}")
@@ -271,7 +286,7 @@ def ssh(places: Places) -> list[str]:
         "ssh",
         *("-i", str(own_key(places)), "-l", "root", "-F", "none"),
         *("-o", f"UserKnownHostsFile={places.run}/known_hosts", "-o", "StrictHostKeyChecking=yes"),
-        *("-o", f"ControlPath={places.run}/ssh-%C", "-o", "ControlMaster=auto"),
+        *("-o", f"ControlPath={places.run}/ssh-%h", "-o", "ControlMaster=auto"),
         *("-o", "ControlPersist=300"),
         *SSH_OPTIONS,
     ]

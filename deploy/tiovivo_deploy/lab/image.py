@@ -130,7 +130,7 @@ def step(log, *command) -> None:
     log.write(f"\n=== {words[0]}\n")
     log.flush()
     done = subprocess.run(
-        words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=BUILD_LIMIT
+        words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=BUILD_LIMIT, check=False
     )
     if done.returncode != 0:
         tail = "".join(Path(log.name).read_text().splitlines(keepends=True)[-15:])

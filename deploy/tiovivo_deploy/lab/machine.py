@@ -193,13 +193,10 @@ class Container(Machine):
             if name in have:
                 continue
             address = network.mac(places.name, kind, self.name)
+            inner = f"name {bridge} netns {self.namespace} address {address}"
             network.batch(
                 places.namespace,
-                [
-                    f"link add {name} type veth peer name {bridge} address {address} "
-                    f"netns {self.namespace}",
-                    f"link set {name} master {bridge} up",
-                ],
+                [f"link add {name} type veth peer {inner}", f"link set {name} master {bridge} up"],
             )
 
     def hang(self) -> None:
@@ -273,6 +270,7 @@ def wait_for_ssh(machine: Machine, ssh: list[str], bound: float) -> float:
             [*ssh, machine.address, "true"],
             capture_output=True,
             text=True,
+            check=False,
             stdin=subprocess.DEVNULL,
         )
         waited = time.monotonic() - began
