@@ -19,7 +19,8 @@ def _password() -> str:
 KINDS: dict[str, Callable[[], str]] = {
     "database-password": _password,
     "replication-password": _password,
-    "redis-password": _password,
+    "broker-password": _password,
+    "failover-key": _password,
     "secret-key": lambda: secrets.token_urlsafe(50),
     # RFC 9018 wants 128 bits; one line of `server.cookie_secret_file`.
     "cookie-secret": lambda: secrets.token_hex(16),
