@@ -23,6 +23,8 @@
 //! | [`pace`] | long work in short pieces, so that answers need not wait for it |
 //! | [`places`] | places for connections, shared out among clients |
 //! | [`rcode`] | response codes of DNS messages |
+//! | [`dns_client`] | the client's side of DNS: questions, and replies in the form of `dig` |
+//! | [`delegation`] | the rules that registries have for a delegation |
 //! | [`cli`] | one file a command: the composition root |
 
 // A closed pipe would end the process by a panic: `cli::output` writes instead.
@@ -34,7 +36,9 @@ pub mod cluster;
 pub mod config;
 pub mod control;
 pub mod counters;
+pub mod delegation;
 pub mod dns;
+pub mod dns_client;
 pub mod health;
 pub mod hooks;
 pub mod http;

@@ -12,8 +12,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::remote::{exchange, reachable, request};
-use crate::cli::{ConfigArg, failure, output, query, refuse};
+use crate::cli::{ConfigArg, failure, output, refuse};
 use crate::config::reach;
+use crate::dns_client::exchange;
 use crate::zone::name::Name;
 use crate::zone::rtype;
 
@@ -74,7 +75,7 @@ fn readiness(dashboard: SocketAddr) -> Result<(), String> {
 fn answers(listen: SocketAddr, zone: &Name) -> Result<(), String> {
     let server = reachable(listen);
     let said = |error: io::Error| format!("DNS {server}: {error}");
-    let reply = query::ask(server, &query::message(zone, rtype::SOA)).map_err(said)?;
+    let reply = exchange::ask(server, &exchange::question(zone, rtype::SOA)).map_err(said)?;
     match reply.get(3) {
         Some(flags) if flags & 15 == 0 => Ok(()),
         Some(flags) => Err(format!("DNS {server}: rcode {} for {zone} SOA", flags & 15)),

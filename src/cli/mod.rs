@@ -23,7 +23,6 @@ pub mod logging;
 mod memory;
 pub mod operate;
 pub mod output;
-pub mod present;
 mod priority;
 pub mod query;
 pub mod reload;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::cluster::visible::{is_hidden, visible_line};
 use crate::zone::idn::invisible;
-use crate::zone::record::Severity;
+use crate::zone::record::{FaultCode, Severity};
 
 /// So many characters of a source line are kept; of a longer one, those around the fault.
 pub const MAX_EXCERPT: usize = 160;
@@ -29,6 +29,8 @@ pub struct Fault {
     pub help: Option<String>,
     /// Another place of the same file that the fault is about, and what is there.
     pub also: Option<(Spot, String)>,
+    /// `None` for faults that no caller has to tell from others.
+    pub code: Option<FaultCode>,
 }
 
 /// Some characters of one line. Line and column count from 1, columns are characters.
@@ -59,6 +61,7 @@ impl Fault {
             message: message.into(),
             help: None,
             also: None,
+            code: None,
         }
     }
 

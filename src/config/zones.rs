@@ -189,6 +189,7 @@ impl Loaded {
             message,
             help: Some(help),
             severity: Severity::Error,
+            code: None,
         })
     }
 
@@ -222,6 +223,7 @@ impl Texts {
             Fault::error(&self.path(&told.file), Some(Spot::new(line, span)), told.message);
         fault.severity = told.severity;
         fault.help = told.help;
+        fault.code = told.code;
         fault
     }
 }

@@ -67,6 +67,15 @@ pub struct ZoneFault {
     /// What to write instead.
     pub help: Option<String>,
     pub severity: Severity,
+    /// `None` for faults that no caller has to tell from others.
+    pub code: Option<FaultCode>,
+}
+
+/// A fault that the checks of a delegation look for, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultCode {
+    NameServerIsAlias,
+    NameServerWithoutAddress,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,9 +17,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
-use tiovivo::cli::present;
 use tiovivo::cluster::standing::Standing;
 use tiovivo::dns::exchange::Transport;
+use tiovivo::dns_client::present;
 
 use crate::world::{Ask, World};
 

@@ -1,29 +1,7 @@
-//! The registrar's side: `tiovivo delegation` and `tiovivo check --delegation`.
-//!
-//! | file | does |
-//! |---|---|
-//! | [`plan`] | configuration → what the registry is to know |
-//! | [`mod@print`] | what to enter at the registrar; the table of findings |
-//! | [`catalogue`] | the rules of the registries as rows, and the report |
-//! | [`rules`] | what the configuration alone shows |
-//! | [`networks`] | which addresses are public |
-//! | [`live`] | asks the name servers; the only one here with sockets |
-//! | [`said`] | bytes → what a name server said |
-//! | [`judge`] | the rules about what they said |
-//! | [`refused`] | faults that the zone reader found first, under their rule |
-//!
-//! The parent is deliberately not asked: before a delegation it has nothing to say, and what it
-//! must say afterwards is what `tiovivo delegation` prints.
+//! `tiovivo delegation` and `tiovivo check --delegation`: arguments, exit codes and printing. The
+//! rules are in [`crate::delegation`].
 
-pub mod catalogue;
-pub mod judge;
-pub mod live;
-pub mod networks;
-pub mod plan;
 pub mod print;
-pub mod refused;
-pub mod rules;
-pub mod said;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -31,11 +9,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::delegation::catalogue::{Report, Severity};
-use crate::cli::delegation::plan::Delegation;
 use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults, output};
 use crate::config;
+use crate::config::fault::Fault;
+use crate::delegation::catalogue::{Findings, Level};
+use crate::delegation::plan::{self, Delegation};
+use crate::delegation::survey::{self, Survey};
+use crate::delegation::{live_rules, static_rules, zone_faults};
 use crate::zone::name::Name;
+use crate::zone::store::TooLarge;
 
 #[derive(Debug, Args)]
 pub struct DelegationArgs {
@@ -73,8 +55,8 @@ pub fn run(args: &DelegationArgs) -> ExitCode {
     };
     let planned = match load(&config) {
         Ok((planned, _)) => planned,
-        Err(Refused::Config(found)) => return faults::refuse(&found),
-        Err(Refused::Other(error)) => return failure(error),
+        Err(LoadFault::Config(found)) => return faults::refuse(&found),
+        Err(LoadFault::TooLarge(error)) => return failure(error),
     };
     let apex = Name::parse(&args.apex).ok();
     match planned.iter().find(|planned| Some(&planned.apex) == apex.as_ref()) {
@@ -98,60 +80,60 @@ pub fn run(args: &DelegationArgs) -> ExitCode {
 /// | errors | 1 |
 /// | the configuration does not load | 2 |
 pub fn check(path: &Path, args: &RegistryArgs) -> ExitCode {
-    let mut report = Report::default();
+    let mut findings = Findings::default();
     let mut planned = match load(path) {
         Ok((planned, warnings)) => {
             faults::warn(&warnings);
             planned
         }
-        Err(Refused::Config(found)) => {
+        Err(LoadFault::Config(found)) => {
             let code = faults::refuse(&found);
-            refused::tell(&found, &mut report);
-            if !report.findings.is_empty() {
+            zone_faults::add(&found, &mut findings);
+            if !findings.failed.is_empty() {
                 let missing = Some("the other rules wait until the configuration loads");
-                return output::print(&print::report(&report, false, missing), code);
+                return output::print(&print::findings(&findings, false, missing), code);
             }
             return code;
         }
-        Err(Refused::Other(error)) => return failure(error),
+        Err(LoadFault::TooLarge(error)) => return failure(error),
     };
     if args.live {
-        planned.iter_mut().for_each(live::resolve);
+        planned.iter_mut().for_each(survey::resolve);
     }
-    // A slip here would ask somebody else's machine.
+    // A typing error here would send the questions to a foreign machine.
     if let Some((stray, _)) = args.via.iter().find(|(from, _)| !has(&planned, *from)) {
         let text = format!("tiovivo: --via {stray}: no name server of the zones has this address");
         output::tell(&(text + "\n"));
         return ExitCode::from(EXIT_CONFIG);
     }
-    let mut asker = live::Asker::new(args.via.iter().copied().collect());
+    let mut survey = Survey::new(args.via.iter().copied().collect());
     for planned in &planned {
-        rules::check(planned, args.allow_private, &mut report);
+        static_rules::check(planned, args.allow_private, &mut findings);
         if args.live {
-            let seen = asker.look(planned);
-            judge::check(planned, &seen, &mut report);
+            let replies = survey.query(planned);
+            live_rules::check(planned, &replies, &mut findings);
         }
     }
     let missing = (!args.live).then_some("the name servers were not asked: add --live");
-    let code = match report.count(Severity::Error) {
+    let code = match findings.count(Level::Error) {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     };
-    output::print(&print::report(&report, args.verbose, missing), code)
+    output::print(&print::findings(&findings, args.verbose, missing), code)
 }
 
 fn has(planned: &[Delegation], address: IpAddr) -> bool {
     planned.iter().any(|planned| planned.addresses().any(|(_, at)| at == address))
 }
 
-enum Refused {
-    Config(Vec<config::fault::Fault>),
-    Other(crate::zone::store::TooLarge),
+enum LoadFault {
+    Config(Vec<Fault>),
+    TooLarge(TooLarge),
 }
 
-fn load(path: &Path) -> Result<(Vec<Delegation>, Vec<config::fault::Fault>), Refused> {
-    let loaded = config::load(path).map_err(Refused::Config)?;
-    Ok((plan::delegations(&loaded.config).map_err(Refused::Other)?, loaded.warnings))
+fn load(path: &Path) -> Result<(Vec<Delegation>, Vec<Fault>), LoadFault> {
+    let loaded = config::load(path).map_err(LoadFault::Config)?;
+    Ok((plan::delegations(&loaded.config).map_err(LoadFault::TooLarge)?, loaded.warnings))
 }
 
 fn via(text: &str) -> Result<(IpAddr, SocketAddr), String> {

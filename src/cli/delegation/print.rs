@@ -1,14 +1,14 @@
-//! What people read: what to enter at the registrar, and the table of findings.
+//! The text of both commands: what to enter at the registrar, and the table of findings.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::cli::columns::columns;
-use crate::cli::delegation::catalogue::{Finding, Report, Severity};
-use crate::cli::delegation::plan::Delegation;
+use crate::delegation::catalogue::{Finding, Findings, Level};
+use crate::delegation::plan::Delegation;
 use crate::zone::idn::unicode;
 
-/// What to enter at the registrar, once as a form asks for it and once as records.
+/// The delegation twice: as the form of a registrar asks for it, and as records.
 pub fn registrar(delegation: &Delegation, config: &Path) -> String {
     let plain = |name: &dyn ToString| name.to_string().trim_end_matches('.').to_owned();
     let apex = plain(&delegation.apex);
@@ -27,7 +27,7 @@ pub fn registrar(delegation: &Delegation, config: &Path) -> String {
         // Writing to a String does not fail.
         let _ = writeln!(text, "  Name server {number:<2} {name:<width$}  {glue}");
     }
-    // Said of what this server does, whatever a file has: it answers without signatures.
+    // True whatever the zone file has: this server answers without signatures.
     let ds = "none: answers are not signed; remove one that is there";
     let _ = writeln!(text, "  DS:            {ds}\n\nThe same as records of the parent zone:\n");
     for server in &delegation.servers {
@@ -42,22 +42,24 @@ pub fn registrar(delegation: &Delegation, config: &Path) -> String {
     text
 }
 
-/// The worst first; what holds only when asked for; the counts last, with what was not looked at.
-pub fn report(report: &Report, verbose: bool, missing: Option<&str>) -> String {
-    let mut findings: Vec<&Finding> = report.findings.iter().collect();
+/// Findings, the worst first; rules that passed, with `verbose`; last the counts, and why not all
+/// rules were checked.
+pub fn findings(findings: &Findings, verbose: bool, missing: Option<&str>) -> String {
+    let mut failed: Vec<&Finding> = findings.failed.iter().collect();
     let key = |finding: &&Finding| {
-        (finding.rule.severity, finding.zone.clone(), finding.rule.tag, finding.what.clone())
+        (finding.rule.level, finding.zone.clone(), finding.rule.tag, finding.message.clone())
     };
-    findings.sort_by_cached_key(key);
+    failed.sort_by_cached_key(key);
     let mut rows: Vec<[String; 4]> = vec![];
-    for finding in findings {
+    for finding in failed {
         let rule = &finding.rule;
         let tag = rule.tag.to_owned();
-        rows.push([rule.severity.as_str().into(), tag, finding.zone.clone(), finding.what.clone()]);
-        let cure = format!("→ {} ({})", finding.cure, rule.also);
-        rows.push([String::new(), String::new(), String::new(), cure]);
+        let level = rule.level.as_str().into();
+        rows.push([level, tag, finding.zone.clone(), finding.message.clone()]);
+        let help = format!("→ {} ({})", finding.help, rule.also);
+        rows.push([String::new(), String::new(), String::new(), help]);
     }
-    for (rule, zone) in report.held.iter().filter(|_| verbose) {
+    for (rule, zone) in findings.passed.iter().filter(|_| verbose) {
         rows.push(["pass".into(), rule.tag.into(), zone.clone(), rule.holds.into()]);
     }
     let mut text = String::new();
@@ -66,12 +68,12 @@ pub fn report(report: &Report, verbose: bool, missing: Option<&str>) -> String {
         text.push_str(&columns(&rows));
         text.push('\n');
     }
-    let counted = [Severity::Error, Severity::Warning, Severity::Notice].map(|severity| {
-        let count = report.count(severity);
+    let counted = [Level::Error, Level::Warning, Level::Notice].map(|level| {
+        let count = findings.count(level);
         let end = if count == 1 { "" } else { "s" };
-        format!("{count} {}{end}", severity.as_str())
+        format!("{count} {}{end}", level.as_str())
     });
-    let passes = report.held.len();
+    let passes = findings.passed.len();
     let _ = write!(text, "{}, {passes} passes", counted.join(", "));
     if let Some(missing) = missing {
         let _ = write!(text, "; {missing}");

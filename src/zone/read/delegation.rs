@@ -19,13 +19,8 @@ use crate::zone::name::Name;
 use crate::zone::rdata::table::type_name;
 use crate::zone::rdata::walk::{names, target};
 use crate::zone::read::faults::Faults;
-use crate::zone::record::{Record, Zone, rrset_of};
+use crate::zone::record::{FaultCode, Record, Severity, Zone, rrset_of};
 use crate::zone::rtype::{A, AAAA, CNAME, DNAME, DS, MX, NS, NSEC, NSEC3, RRSIG, SRV};
-
-/// How faults of a name server begin and go on: whoever sorts faults by rule finds them by these.
-pub const NAME_SERVER: &str = "the name server ";
-pub const IS_CNAME: &str = "is a CNAME (RFC 2181 §10.3)";
-pub const HAS_NO_ADDRESS: &str = "has neither A nor AAAA in this zone";
 
 pub fn check(zone: &Zone, all_read: bool, faults: &mut Faults) {
     let apex = &zone.apex;
@@ -89,18 +84,16 @@ fn check_server(
     }
     let place = record.place;
     let ours = owner == apex && !is_delegated(zone, server);
-    let mut tell = |message: String, help: &str| match ours {
-        true => faults.error(place, message, help),
-        false => faults.warning(place, message, help),
-    };
+    let severity = if ours { Severity::Error } else { Severity::Warning };
     if zone.has(server, CNAME) {
-        let message = format!("{NAME_SERVER}{server} {IS_CNAME}");
-        tell(message, "name the host itself, the one with A or AAAA records");
+        let message = format!("the name server {server} is a CNAME (RFC 2181 §10.3)");
+        let help = "name the host itself, the one with A or AAAA records";
+        faults.add(severity, FaultCode::NameServerIsAlias, place, message, help);
     } else if all_read && !has_address(zone, server) {
-        let message = format!("{NAME_SERVER}{server} {HAS_NO_ADDRESS}");
+        let message = format!("the name server {server} has neither A nor AAAA in this zone");
         let help = hint(server, apex)
             .unwrap_or_else(|| format!("write {server} IN A with the server's address"));
-        tell(message, &help);
+        faults.add(severity, FaultCode::NameServerWithoutAddress, place, message, &help);
     }
 }
 

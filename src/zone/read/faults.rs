@@ -1,24 +1,33 @@
-//! The faults of one zone, collected while reading goes on, and told together.
+//! Collects the faults of one zone while reading goes on.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::zone::rdata::words::Token;
-use crate::zone::record::{Place, Severity, ZoneFault};
+use crate::zone::record::{FaultCode, Place, Severity, ZoneFault};
 
-/// Most faults and most warnings that are told one by one; the others are counted.
+/// Most errors and most warnings that are kept; the others are counted.
 pub const MAX_FAULTS: usize = 100;
 
 #[derive(Debug, Default)]
 pub struct Faults {
-    errors: Told,
-    warnings: Told,
+    errors: Entries,
+    warnings: Entries,
 }
 
 #[derive(Debug, Default)]
-struct Told {
-    told: Vec<(Place, String, Option<String>)>,
+struct Entries {
+    kept: Vec<Entry>,
+    /// Faults beyond [`MAX_FAULTS`].
     more: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    place: Place,
+    message: String,
+    help: Option<String>,
+    code: Option<FaultCode>,
 }
 
 impl Faults {
@@ -28,7 +37,7 @@ impl Faults {
         message: impl Into<Cow<'a, str>>,
         help: impl Into<Cow<'a, str>>,
     ) {
-        self.errors.add(place, message.into(), help.into());
+        self.errors.add(None, place, message.into(), help.into());
     }
 
     pub fn warning<'a>(
@@ -37,11 +46,27 @@ impl Faults {
         message: impl Into<Cow<'a, str>>,
         help: impl Into<Cow<'a, str>>,
     ) {
-        self.warnings.add(place, message.into(), help.into());
+        self.warnings.add(None, place, message.into(), help.into());
+    }
+
+    /// Adds a fault that callers tell from others by its code.
+    pub fn add(
+        &mut self,
+        severity: Severity,
+        code: FaultCode,
+        place: Place,
+        message: String,
+        help: &str,
+    ) {
+        let entries = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        entries.add(Some(code), place, message.into(), help.into());
     }
 
     pub fn any_errors(&self) -> bool {
-        !self.errors.told.is_empty()
+        !self.errors.kept.is_empty()
     }
 
     /// In the order of the files, errors before warnings, with a last line for those beyond
@@ -53,31 +78,39 @@ impl Faults {
     }
 }
 
-impl Told {
-    fn add(&mut self, place: Place, message: Cow<'_, str>, help: Cow<'_, str>) {
-        if self.told.len() >= MAX_FAULTS {
+impl Entries {
+    fn add(
+        &mut self,
+        code: Option<FaultCode>,
+        place: Place,
+        message: Cow<'_, str>,
+        help: Cow<'_, str>,
+    ) {
+        if self.kept.len() >= MAX_FAULTS {
             self.more += 1;
             return;
         }
         let help = (!help.is_empty()).then(|| help.into_owned());
-        self.told.push((place, message.into_owned(), help));
+        self.kept.push(Entry { place, message: message.into_owned(), help, code });
     }
 
     fn into_list(mut self, severity: Severity, files: &[Arc<str>]) -> Vec<ZoneFault> {
-        self.told.sort_by_key(|(place, _, _)| *place);
-        if let (Some((place, _, _)), true) = (self.told.last(), self.more > 0) {
+        self.kept.sort_by_key(|entry| entry.place);
+        if let (Some(&Entry { place, .. }), true) = (self.kept.last(), self.more > 0) {
             let noun = if severity == Severity::Error { "faults" } else { "warnings" };
-            self.told.push((*place, format!("and {} more {noun}", self.more), None));
+            let message = format!("and {} more {noun}", self.more);
+            self.kept.push(Entry { place, message, help: None, code: None });
         }
-        let fault = |(place, message, help): (Place, String, Option<String>)| ZoneFault {
+        let fault = |Entry { place, message, help, code }| ZoneFault {
             file: files.get(usize::from(place.file)).cloned().unwrap_or_else(|| "".into()),
             line: place.line,
             column: place.column,
             message,
             help,
             severity,
+            code,
         };
-        self.told.into_iter().map(fault).collect()
+        self.kept.into_iter().map(fault).collect()
     }
 }
 

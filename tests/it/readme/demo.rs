@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tiovivo::cli::{present, query};
+use tiovivo::dns_client::{exchange, present};
 use tiovivo::zone::name::Name;
 use tiovivo::zone::rdata::table::type_number;
 
@@ -66,8 +66,8 @@ impl Demo {
     /// What dig prints with `+noall +answer`, blanks joined, sorted.
     pub fn answer(&self, name: &str, rtype: &str) -> Vec<String> {
         let name = Name::parse(name).unwrap();
-        let query = query::message(&name, type_number(rtype).unwrap());
-        let reply = query::ask(self.dns, &query).unwrap();
+        let query = exchange::question(&name, type_number(rtype).unwrap());
+        let reply = exchange::ask(self.dns, &query).unwrap();
         let text = present::message(&reply).unwrap();
         let lines = text.lines().skip_while(|line| *line != ";; ANSWER SECTION:").skip(1);
         sorted(lines.take_while(|line| !line.is_empty()))

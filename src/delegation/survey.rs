@@ -1,5 +1,7 @@
-//! Asks the name servers: a small client with bounds, which keeps what others tidy away, such as
-//! the address that an answer came from.
+//! Asks every address of every name server, with bounded waits.
+//!
+//! The client is written here because the rules need details that DNS libraries hide, such as the
+//! source address of a reply.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -7,26 +9,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs,
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::cli::delegation::plan::{Addresses, Delegation};
-use crate::cli::delegation::said::{self, Answer, Seen};
-use crate::cli::query;
+use crate::delegation::plan::{Addresses, Delegation};
+use crate::delegation::reply::{self, AddressReplies, ReplyResult};
+use crate::dns_client::exchange;
 use crate::zone::name::Name;
 use crate::zone::rtype::{A, AAAA, NS, SOA};
 
-/// A server has so long for an answer over UDP, and for a connection with all that it says.
+/// How long a server may take for a reply over UDP, and for a whole connection over TCP.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// A datagram may be lost.
+/// Datagrams that are sent for a question, as one may be lost.
 const TRIES: usize = 2;
-/// The system's resolver has so long for the addresses of a name server outside our zones.
+/// How long the system's resolver may take for the addresses of a name server outside our zones.
 const RESOLVE: Duration = Duration::from_secs(5);
-/// Addresses that are asked at once.
+/// Addresses that are asked at the same time.
 const AT_ONCE: usize = 16;
 const PORT: u16 = 53;
 const AXFR: u16 = 252;
-/// Nobody has it, and only a recursive server says so (RFC 6761 §6.4).
+/// A name that does not exist; only a recursive server answers for it (RFC 6761 §6.4).
 const FOREIGN: &str = "recursion-test.invalid.";
 
-/// Where to ask instead of an address: tests, and servers behind a forwarded port.
+/// Where to ask instead of an address: for tests, and for servers behind a forwarded port.
 pub type Via = HashMap<IpAddr, SocketAddr>;
 
 /// Gives the name servers outside our zones the addresses that the system's resolver finds.
@@ -38,8 +40,8 @@ pub fn resolve(delegation: &mut Delegation) {
     }
 }
 
-/// Empty when there are none, or none in time. The resolver of the C library cannot be given up,
-/// so it has a thread, which is left behind.
+/// Empty when there are none, or none in time. A call of the C library's resolver cannot be
+/// cancelled, so it has a thread, which is left behind.
 fn addresses_of(name: &Name) -> Vec<IpAddr> {
     let (send, receive) = mpsc::sync_channel(1);
     let host = name.to_string();
@@ -48,64 +50,69 @@ fn addresses_of(name: &Name) -> Vec<IpAddr> {
         let mut addresses: Vec<IpAddr> = found.into_iter().flatten().map(|at| at.ip()).collect();
         addresses.sort_unstable();
         addresses.dedup();
-        // Nobody listens any more when it came too late.
+        // The receiver is gone when the addresses come too late.
         let _ = send.send(addresses);
     });
     receive.recv_timeout(RESOLVE).unwrap_or_default()
 }
 
-/// Asks for one zone after the other.
+/// Asks about one zone after the other.
 #[derive(Debug, Default)]
-pub struct Asker {
+pub struct Survey {
     pub via: Via,
-    /// Addresses that answered nothing, and what was told of UDP and TCP: the next zone does not
-    /// wait for them again.
+    /// Addresses that did not answer, and why, over UDP and TCP: the next zone does not wait for
+    /// them again.
     silent: HashMap<IpAddr, (String, String)>,
 }
 
-impl Asker {
-    pub fn new(via: Via) -> Asker {
-        Asker { via, silent: HashMap::new() }
+impl Survey {
+    pub fn new(via: Via) -> Survey {
+        Survey { via, silent: HashMap::new() }
     }
 
-    /// Every address of every name server, asked side by side.
-    pub fn look(&mut self, delegation: &Delegation) -> Vec<Seen> {
-        let seen = look(delegation, self);
-        for seen in &seen {
-            if let (Err(udp), Err(tcp)) = (&seen.soa, &seen.tcp) {
-                self.silent.insert(seen.address, (udp.clone(), tcp.clone()));
+    /// Asks all addresses of all name servers of one zone.
+    pub fn query(&mut self, delegation: &Delegation) -> Vec<AddressReplies> {
+        let replies = query_all(delegation, self);
+        for replies in &replies {
+            if let (Err(udp), Err(tcp)) = (&replies.soa, &replies.tcp) {
+                self.silent.insert(replies.address, (udp.clone(), tcp.clone()));
             }
         }
-        seen
+        replies
     }
 }
 
-fn look(delegation: &Delegation, asker: &Asker) -> Vec<Seen> {
+fn query_all(delegation: &Delegation, survey: &Survey) -> Vec<AddressReplies> {
     let targets: Vec<(&Name, IpAddr)> =
         delegation.addresses().map(|(server, address)| (&server.name, address)).collect();
-    let mut seen = vec![];
+    let mut replies = vec![];
     for some in targets.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
             let start = |(name, address): &(&Name, IpAddr)| {
                 let (name, address) = ((*name).clone(), *address);
-                scope.spawn(move || see(delegation, name, address, asker))
+                scope.spawn(move || query_address(delegation, name, address, survey))
             };
             let asking: Vec<_> = some.iter().map(start).collect();
-            seen.extend(asking.into_iter().filter_map(|thread| thread.join().ok()));
+            replies.extend(asking.into_iter().filter_map(|thread| thread.join().ok()));
         });
     }
-    seen
+    replies
 }
 
-fn see(delegation: &Delegation, server: Name, address: IpAddr, asker: &Asker) -> Seen {
-    let at = asker.via.get(&address).copied().unwrap_or((address, PORT).into());
+fn query_address(
+    delegation: &Delegation,
+    server: Name,
+    address: IpAddr,
+    survey: &Survey,
+) -> AddressReplies {
+    let at = survey.via.get(&address).copied().unwrap_or((address, PORT).into());
     let apex = &delegation.apex;
-    let plain = |name: &Name, rtype| query::message(name, rtype);
-    let (soa, tcp) = match asker.silent.get(&address) {
+    let plain = |name: &Name, rtype| exchange::question(name, rtype);
+    let (soa, tcp) = match survey.silent.get(&address) {
         Some((udp, tcp)) => (Err(udp.clone()), Err(tcp.clone())),
         None => (udp(at, &plain(apex, SOA)), tcp(at, &plain(apex, SOA))),
     };
-    // A server that does not answer is not waited for again and again.
+    // Further questions to a server that does not answer would only cost time.
     let ask = |query: Vec<u8>| match &soa {
         Ok(_) => udp(at, &query),
         Err(_) => Err("not asked: it does not answer over UDP".into()),
@@ -119,10 +126,10 @@ fn see(delegation: &Delegation, server: Name, address: IpAddr, asker: &Asker) ->
         Ok(_) => self::tcp(at, &plain(apex, AXFR)),
         Err(_) => Err("not asked: it does not answer over TCP".into()),
     };
-    Seen {
+    AddressReplies {
         servers: ask(plain(apex, NS)),
         glue,
-        version1: ask(version1(plain(apex, SOA))),
+        edns1: ask(edns1(plain(apex, SOA))),
         foreign: ask(foreign()),
         soa,
         tcp,
@@ -132,8 +139,9 @@ fn see(delegation: &Delegation, server: Name, address: IpAddr, asker: &Asker) ->
     }
 }
 
-/// The version stands five octets before the end of an OPT record without options.
-fn version1(mut query: Vec<u8>) -> Vec<u8> {
+/// Sets EDNS version 1. The version is the fifth octet from the end of an OPT record without
+/// options.
+fn edns1(mut query: Vec<u8>) -> Vec<u8> {
     let at = query.len().saturating_sub(5);
     if let Some(version) = query.get_mut(at) {
         *version = 1;
@@ -141,42 +149,42 @@ fn version1(mut query: Vec<u8>) -> Vec<u8> {
     query
 }
 
-/// With RD, which invites a server to resolve.
+/// A question with RD, which asks the server to resolve.
 fn foreign() -> Vec<u8> {
     let name = Name::parse(FOREIGN).unwrap_or_else(|_| Name::root());
-    let mut query = query::message(&name, A);
+    let mut query = exchange::question(&name, A);
     if let Some(flags) = query.get_mut(2) {
         *flags |= 1;
     }
     query
 }
 
-fn udp(server: SocketAddr, query: &[u8]) -> Answer {
-    let (reply, from) = exchange_udp(server, query).map_err(|error| words(&error))?;
-    let mut said = said::read(&reply).ok_or("what it sends over UDP is no DNS message")?;
-    said.elsewhere = (from != server).then_some(from);
-    Ok(said)
+fn udp(server: SocketAddr, query: &[u8]) -> ReplyResult {
+    let (reply, from) = exchange_udp(server, query).map_err(|error| describe(&error))?;
+    let mut reply = reply::read(&reply).ok_or("what it sends over UDP is no DNS message")?;
+    reply.other_source = (from != server).then_some(from);
+    Ok(reply)
 }
 
-fn tcp(server: SocketAddr, query: &[u8]) -> Answer {
-    let reply = exchange_tcp(server, query).map_err(|error| words(&error))?;
-    said::read(&reply).ok_or_else(|| "what it sends over TCP is no DNS message".into())
+fn tcp(server: SocketAddr, query: &[u8]) -> ReplyResult {
+    let reply = exchange_tcp(server, query).map_err(|error| describe(&error))?;
+    reply::read(&reply).ok_or_else(|| "what it sends over TCP is no DNS message".into())
 }
 
-/// Not connected, so that an answer from another address is seen instead of lost.
+/// The socket is not connected, so that a reply from another address arrives.
 fn exchange_udp(server: SocketAddr, query: &[u8]) -> io::Result<(Vec<u8>, SocketAddr)> {
     let local: IpAddr =
         if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((local, 0))?;
-    let mut room = [0; u16::MAX as usize];
+    let mut buffer = [0; u16::MAX as usize];
     for _ in 0..TRIES {
         socket.send_to(query, server)?;
         let end = Instant::now() + TIMEOUT;
-        while let Some(left) = left(end) {
+        while let Some(left) = time_left(end) {
             socket.set_read_timeout(Some(left))?;
-            match socket.recv_from(&mut room) {
+            match socket.recv_from(&mut buffer) {
                 Ok((len, from)) => {
-                    let reply = room.get(..len).unwrap_or_default();
+                    let reply = buffer.get(..len).unwrap_or_default();
                     if reply.get(..2) == query.get(..2) {
                         return Ok((reply.to_vec(), from));
                     }
@@ -189,12 +197,12 @@ fn exchange_udp(server: SocketAddr, query: &[u8]) -> io::Result<(Vec<u8>, Socket
     Err(io::ErrorKind::TimedOut.into())
 }
 
-/// The first message of the reply. The time is one for everything, so that a server that sends
-/// octet by octet cannot hold us.
+/// The first message of the reply. One deadline covers the whole exchange, so that a server that
+/// sends octet by octet cannot delay the check.
 fn exchange_tcp(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let end = Instant::now() + TIMEOUT;
     let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
-    stream.set_write_timeout(left(end).or(Some(TIMEOUT)))?;
+    stream.set_write_timeout(time_left(end).or(Some(TIMEOUT)))?;
     let length = u16::try_from(query.len()).map_err(io::Error::other)?.to_be_bytes();
     stream.write_all(&[&length, query].concat())?;
     let mut length = [0; 2];
@@ -204,20 +212,20 @@ fn exchange_tcp(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     Ok(reply)
 }
 
-fn read_until(stream: &mut TcpStream, mut room: &mut [u8], end: Instant) -> io::Result<()> {
-    while !room.is_empty() {
-        let left = left(end).ok_or(io::ErrorKind::TimedOut)?;
+fn read_until(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let left = time_left(end).ok_or(io::ErrorKind::TimedOut)?;
         stream.set_read_timeout(Some(left))?;
-        match stream.read(room)? {
+        match stream.read(buffer)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            len => room = room.get_mut(len..).unwrap_or_default(),
+            len => buffer = buffer.get_mut(len..).unwrap_or_default(),
         }
     }
     Ok(())
 }
 
-/// `None` when the time is up.
-fn left(end: Instant) -> Option<Duration> {
+/// `None` when the deadline has passed.
+fn time_left(end: Instant) -> Option<Duration> {
     end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
 }
 
@@ -225,7 +233,7 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
 }
 
-fn words(error: &io::Error) -> String {
+fn describe(error: &io::Error) -> String {
     match error.kind() {
         _ if is_timeout(error) => format!("no answer within {} seconds", TIMEOUT.as_secs()),
         io::ErrorKind::ConnectionRefused => "connection refused".into(),

@@ -1,20 +1,20 @@
-//! The rules of the registries, each a row, and the report that collects what they find.
+//! The rules of the registries, one row each, and the findings of a check.
 //!
-//! A rule is called as Zonemaster calls its test case, which most registries run. Beside it stands
-//! where IANA ("Technical requirements for authoritative name servers") and DENIC (DENIC-23p,
+//! A rule has the name of the Zonemaster test case, which most registries run. It also says where
+//! IANA ("Technical requirements for authoritative name servers") and DENIC (DENIC-23p,
 //! "Nameserver predelegation check") ask for the same, and the RFC behind it.
 //!
 //! Deliberately missing: the diversity of autonomous systems (CONNECTIVITY03), which nobody can
 //! tell without a routing table, and the rules of DNSSEC, as zones are not signed here.
 
-use Severity::{Error, Notice, Warning};
+use Level::{Error, Notice, Warning};
 
-/// Most findings that are told of one rule and one zone; the others are counted.
-const MAX_TOLD: usize = 20;
+/// Most findings of one rule and one zone that are listed; the others are counted.
+const MAX_LISTED: usize = 20;
 
-/// How bad it is; the worst first.
+/// How serious a finding is; the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum Level {
     /// A registry refuses the delegation, or resolvers do not find the zone.
     Error,
     /// A registry warns, or some resolvers have trouble.
@@ -27,20 +27,15 @@ pub enum Severity {
 pub struct Rule {
     /// Zonemaster's test case.
     pub tag: &'static str,
-    pub severity: Severity,
-    /// What holds when nothing is found.
+    pub level: Level,
+    /// The statement that is true when nothing is found.
     pub holds: &'static str,
     /// Who else asks for it.
     pub also: &'static str,
 }
 
-const fn rule(
-    tag: &'static str,
-    severity: Severity,
-    holds: &'static str,
-    also: &'static str,
-) -> Rule {
-    Rule { tag, severity, holds, also }
+const fn rule(tag: &'static str, level: Level, holds: &'static str, also: &'static str) -> Rule {
+    Rule { tag, level, holds, also }
 }
 
 pub const NUMBER: Rule = rule(
@@ -192,52 +187,59 @@ pub const NO_UPWARD: Rule =
 pub const BADVERS: Rule =
     rule("NAMESERVER10", Warning, "an EDNS version to come gets BADVERS", "RFC 6891 §6.1.3");
 
-/// What a rule found.
+/// One violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub rule: Rule,
     /// The zone, or the place in a file that could not be loaded.
     pub zone: String,
-    pub what: String,
+    pub message: String,
     /// What to do.
-    pub cure: String,
+    pub help: String,
 }
 
 /// What is wrong and what to do.
-pub type Told = (String, String);
+pub type MessageAndHelp = (String, String);
 
+/// The result of a check.
 #[derive(Debug, Default)]
-pub struct Report {
-    pub findings: Vec<Finding>,
-    /// Rules that were looked at and hold, with their zones.
-    pub held: Vec<(Rule, String)>,
+pub struct Findings {
+    pub failed: Vec<Finding>,
+    /// Rules that were checked and hold, with their zones.
+    pub passed: Vec<(Rule, String)>,
 }
 
-impl Report {
-    /// One rule for one zone: it holds when nothing is told.
-    pub fn look(&mut self, rule: Rule, zone: &str, told: impl IntoIterator<Item = Told>) {
-        let mut told = told.into_iter();
+impl Findings {
+    /// Adds the result of one rule for one zone; without `violations` the rule has passed.
+    pub fn add(
+        &mut self,
+        rule: Rule,
+        zone: &str,
+        violations: impl IntoIterator<Item = MessageAndHelp>,
+    ) {
+        let mut violations = violations.into_iter();
         let mut count = 0;
-        for (what, cure) in told.by_ref().take(MAX_TOLD) {
-            self.findings.push(Finding { rule, zone: zone.to_owned(), what, cure });
+        for (message, help) in violations.by_ref().take(MAX_LISTED) {
+            self.failed.push(Finding { rule, zone: zone.to_owned(), message, help });
             count += 1;
         }
-        let more = told.count();
+        let more = violations.count();
         if more > 0 {
-            let (what, cure) = (format!("and {more} more of the same"), "mend those first".into());
-            self.findings.push(Finding { rule, zone: zone.to_owned(), what, cure });
+            let message = format!("and {more} more of the same");
+            let help = "mend those first".into();
+            self.failed.push(Finding { rule, zone: zone.to_owned(), message, help });
         }
         if count == 0 {
-            self.held.push((rule, zone.to_owned()));
+            self.passed.push((rule, zone.to_owned()));
         }
     }
 
-    pub fn count(&self, severity: Severity) -> usize {
-        self.findings.iter().filter(|finding| finding.rule.severity == severity).count()
+    pub fn count(&self, level: Level) -> usize {
+        self.failed.iter().filter(|finding| finding.rule.level == level).count()
     }
 }
 
-impl Severity {
+impl Level {
     pub fn as_str(self) -> &'static str {
         match self {
             Error => "error",

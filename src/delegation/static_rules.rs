@@ -1,42 +1,42 @@
-//! The rules that need no network: what the configuration itself says of a delegation.
+//! The rules that need no network: they look at the configuration alone.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use crate::cli::delegation::catalogue::{self as rule, Report, Rule, Told};
-use crate::cli::delegation::networks;
-use crate::cli::delegation::plan::{Addresses, Delegation};
+use crate::delegation::catalogue::{self as rule, Findings, MessageAndHelp, Rule};
+use crate::delegation::networks;
+use crate::delegation::plan::{Addresses, Delegation};
 use crate::zone::name::Name;
 
-/// Of a loaded zone. `allow_private` is for zones that only a network of one's own asks for.
-pub fn check(delegation: &Delegation, allow_private: bool, report: &mut Report) {
+/// Checks a loaded zone. `allow_private` is for zones that only a private network asks for.
+pub fn check(delegation: &Delegation, allow_private: bool, findings: &mut Findings) {
     let zone = delegation.apex.to_string();
-    number(delegation, &zone, report);
-    resolved(delegation, &zone, report);
-    addresses(delegation, &zone, allow_private, report);
-    names(delegation, &zone, report);
-    timers(delegation, &zone, report);
+    number(delegation, &zone, findings);
+    resolved(delegation, &zone, findings);
+    addresses(delegation, &zone, allow_private, findings);
+    names(delegation, &zone, findings);
+    timers(delegation, &zone, findings);
 }
 
-fn number(delegation: &Delegation, zone: &str, report: &mut Report) {
+fn number(delegation: &Delegation, zone: &str, findings: &mut Findings) {
     let names: HashSet<&Name> = delegation.servers.iter().map(|server| &server.name).collect();
     let too_few = (names.len() < 2).then(|| {
-        let cure = "write a second NS record, of a server on another network";
-        (format!("{} name server; a registry asks for two", names.len()), cure.to_owned())
+        let help = "write a second NS record, of a server on another network";
+        (format!("{} name server; a registry asks for two", names.len()), help.to_owned())
     });
-    report.look(rule::NUMBER, zone, too_few);
+    findings.add(rule::NUMBER, zone, too_few);
     let foreign = |addresses: &Addresses| *addresses == Addresses::Foreign;
     let v4 = delegation.addresses().any(|(_, address)| address.is_ipv4())
         || delegation.servers.iter().any(|server| foreign(&server.addresses));
-    let told = (!v4).then(|| {
-        let what = "no name server has an IPv4 address, so most resolvers do not find the zone";
-        (what.to_owned(), "write an A record for one of them".to_owned())
+    let violations = (!v4).then(|| {
+        let message = "no name server has an IPv4 address, so most resolvers do not find the zone";
+        (message.to_owned(), "write an A record for one of them".to_owned())
     });
-    report.look(rule::IPV4, zone, told);
+    findings.add(rule::IPV4, zone, violations);
 }
 
-fn resolved(delegation: &Delegation, zone: &str, report: &mut Report) {
+fn resolved(delegation: &Delegation, zone: &str, findings: &mut Findings) {
     let (mut none, mut alias, mut foreign) = (vec![], vec![], vec![]);
     for server in &delegation.servers {
         let name = &server.name;
@@ -59,12 +59,12 @@ fn resolved(delegation: &Delegation, zone: &str, report: &mut Report) {
             )),
         }
     }
-    report.look(rule::RESOLVED, zone, none);
-    report.look(rule::NO_ALIAS, zone, alias);
-    report.look(rule::NOT_OURS, zone, foreign);
+    findings.add(rule::RESOLVED, zone, none);
+    findings.add(rule::NO_ALIAS, zone, alias);
+    findings.add(rule::NOT_OURS, zone, foreign);
 }
 
-fn addresses(delegation: &Delegation, zone: &str, allow_private: bool, report: &mut Report) {
+fn addresses(delegation: &Delegation, zone: &str, allow_private: bool, findings: &mut Findings) {
     let mut owners: HashMap<IpAddr, &Name> = HashMap::new();
     let mut shared = vec![];
     for (server, address) in delegation.addresses() {
@@ -76,50 +76,50 @@ fn addresses(delegation: &Delegation, zone: &str, allow_private: bool, report: &
             _ => {}
         }
     }
-    report.look(rule::DISTINCT, zone, shared);
+    findings.add(rule::DISTINCT, zone, shared);
     let private = delegation.addresses().filter(|_| !allow_private).filter_map(|(server, at)| {
         let purpose = networks::special(at)?;
-        let cure = "write the server's public address; --allow-private for a zone of your own \
+        let help = "write the server's public address; --allow-private for a zone of your own \
                     network";
-        Some((format!("{} has {at}, an address {purpose}", server.name), cure.to_owned()))
+        Some((format!("{} has {at}, an address {purpose}", server.name), help.to_owned()))
     });
-    report.look(rule::PUBLIC, zone, private);
+    findings.add(rule::PUBLIC, zone, private);
     let one = [IpAddr::is_ipv4, IpAddr::is_ipv6].into_iter().filter_map(|family| {
         let of_family: Vec<IpAddr> =
             delegation.addresses().map(|(_, at)| at).filter(family).collect();
         one_prefix(&of_family)
     });
-    report.look(rule::PREFIXES, zone, one);
+    findings.add(rule::PREFIXES, zone, one);
 }
 
-fn one_prefix(addresses: &[IpAddr]) -> Option<Told> {
+fn one_prefix(addresses: &[IpAddr]) -> Option<MessageAndHelp> {
     let different: HashSet<&IpAddr> = addresses.iter().collect();
     let prefixes: HashSet<_> = addresses.iter().filter_map(|at| networks::prefix(*at)).collect();
     let prefix = prefixes.iter().next().filter(|_| different.len() > 1 && prefixes.len() == 1)?;
-    let what = format!("all addresses of the name servers are in {prefix}");
-    Some((what, "put one name server on another network, at another place".into()))
+    let message = format!("all addresses of the name servers are in {prefix}");
+    Some((message, "put one name server on another network, at another place".into()))
 }
 
-fn names(delegation: &Delegation, zone: &str, report: &mut Report) {
-    let cure = "letters, digits and hyphens, no hyphen at the start or the end of a label";
+fn names(delegation: &Delegation, zone: &str, findings: &mut Findings) {
+    let help = "letters, digits and hyphens, no hyphen at the start or the end of a label";
     let bad = delegation.servers.iter().filter(|server| !is_host_name(&server.name));
-    let bad = bad.map(|server| (format!("{} is no host name", server.name), cure.to_owned()));
-    report.look(rule::HOST_NAMES, zone, bad);
+    let bad = bad.map(|server| (format!("{} is no host name", server.name), help.to_owned()));
+    findings.add(rule::HOST_NAMES, zone, bad);
     let mname = &delegation.soa.mname;
-    let told = (!is_host_name(mname))
-        .then(|| (format!("the MNAME {mname} of the SOA is no host name"), cure.to_owned()));
-    report.look(rule::MNAME_HOST, zone, told);
-    let told = delegation.mname_is_alias.then(|| {
-        let cure = "name the host itself".to_owned();
-        (format!("the MNAME {mname} of the SOA is a CNAME"), cure)
+    let violations = (!is_host_name(mname))
+        .then(|| (format!("the MNAME {mname} of the SOA is no host name"), help.to_owned()));
+    findings.add(rule::MNAME_HOST, zone, violations);
+    let violations = delegation.mname_is_alias.then(|| {
+        let help = "name the host itself".to_owned();
+        (format!("the MNAME {mname} of the SOA is a CNAME"), help)
     });
-    report.look(rule::MNAME_ALIAS, zone, told);
+    findings.add(rule::MNAME_ALIAS, zone, violations);
     let listed = delegation.servers.iter().any(|server| server.name == *mname);
-    let told = (!listed).then(|| {
-        let cure = "fine for a hidden primary; otherwise name one of the NS there";
-        (format!("the MNAME {mname} of the SOA is none of the name servers"), cure.to_owned())
+    let violations = (!listed).then(|| {
+        let help = "fine for a hidden primary; otherwise name one of the NS there";
+        (format!("the MNAME {mname} of the SOA is none of the name servers"), help.to_owned())
     });
-    report.look(rule::MNAME_LISTED, zone, told);
+    findings.add(rule::MNAME_LISTED, zone, violations);
 }
 
 /// RFC 1123 §2.1: letters, digits and inner hyphens; the last label is no number.
@@ -134,8 +134,8 @@ fn is_host_name(name: &Name) -> bool {
     labels.iter().all(|label| plain(label)) && labels.last().is_some_and(|label| !number(label))
 }
 
-/// Lower bounds as Zonemaster has them, upper ones as DENIC-23p.
-fn timers(delegation: &Delegation, zone: &str, report: &mut Report) {
+/// The lower bounds are Zonemaster's, the upper ones DENIC-23p's.
+fn timers(delegation: &Delegation, zone: &str, findings: &mut Findings) {
     let soa = &delegation.soa;
     let ranges: [(Rule, &str, u32, RangeInclusive<u32>, u32); 4] = [
         (rule::REFRESH, "refresh", soa.refresh, 14_400..=86_400, 14_400),
@@ -144,35 +144,36 @@ fn timers(delegation: &Delegation, zone: &str, report: &mut Report) {
         (rule::MINIMUM, "minimum", soa.minimum, 300..=86_400, 300),
     ];
     for (rule, field, value, range, good) in ranges {
-        let mut told = vec![];
+        let mut violations = vec![];
         if !range.contains(&value) {
             let (low, high) = range.into_inner();
-            let what = format!("SOA {field} is {value}; registries ask for {low} to {high}");
-            told.push((what, format!("write {good}, and a higher serial")));
+            let message = format!("SOA {field} is {value}; registries ask for {low} to {high}");
+            violations.push((message, format!("write {good}, and a higher serial")));
         } else if field == "expire" && value <= soa.refresh {
-            let what = format!("SOA expire {value} is not longer than refresh {}", soa.refresh);
-            told.push((what, format!("write {good}, and a higher serial")));
+            let message = format!("SOA expire {value} is not longer than refresh {}", soa.refresh);
+            violations.push((message, format!("write {good}, and a higher serial")));
         }
-        report.look(rule, zone, told);
+        findings.add(rule, zone, violations);
     }
-    let told = (soa.retry >= soa.refresh).then(|| {
-        let what = format!("SOA retry {} is not shorter than refresh {}", soa.retry, soa.refresh);
-        (what, "write a quarter of refresh, and a higher serial".to_owned())
+    let violations = (soa.retry >= soa.refresh).then(|| {
+        let message =
+            format!("SOA retry {} is not shorter than refresh {}", soa.retry, soa.refresh);
+        (message, "write a quarter of refresh, and a higher serial".to_owned())
     });
-    report.look(rule::RETRY_BELOW, zone, told);
+    findings.add(rule::RETRY_BELOW, zone, violations);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::delegation::plan::{Server, Soa};
+    use crate::delegation::plan::{NameServer, Soa};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
     }
 
     fn good() -> Delegation {
-        let server = |(label, address): (&str, &str)| Server {
+        let server = |(label, address): (&str, &str)| NameServer {
             name: name(label),
             in_domain: true,
             addresses: Addresses::Known(vec![address.parse().unwrap()]),
@@ -195,10 +196,10 @@ mod tests {
     }
 
     fn told(change: impl FnOnce(&mut Delegation)) -> Vec<&'static str> {
-        let (mut delegation, mut report) = (good(), Report::default());
+        let (mut delegation, mut findings) = (good(), Findings::default());
         change(&mut delegation);
-        check(&delegation, false, &mut report);
-        report.findings.iter().map(|finding| finding.rule.tag).collect()
+        check(&delegation, false, &mut findings);
+        findings.failed.iter().map(|finding| finding.rule.tag).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the registry is to know of a zone: its name servers with their addresses, and its SOA.
+//! The delegation that the registry should have: name servers with their addresses, and the SOA.
 //! Computed from the configuration as it was loaded.
 
 use std::net::IpAddr;
@@ -11,18 +11,18 @@ use crate::zone::record::{Record, Zone};
 use crate::zone::rtype::{A, AAAA, NS, SOA};
 use crate::zone::store::{TooLarge, Zones};
 
-/// One delegation, as it is meant to be.
+/// The intended delegation of one zone.
 #[derive(Debug, Clone)]
 pub struct Delegation {
     pub apex: Name,
-    pub servers: Vec<Server>,
+    pub servers: Vec<NameServer>,
     pub soa: Soa,
-    /// The MNAME of the SOA is a CNAME in a zone of ours.
+    /// The MNAME of the SOA is a CNAME in one of our zones.
     pub mname_is_alias: bool,
 }
 
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct NameServer {
     pub name: Name,
     /// At or below the apex: the registry needs its addresses as glue.
     pub in_domain: bool,
@@ -32,9 +32,9 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addresses {
     Known(Vec<IpAddr>),
-    /// A CNAME in a zone of ours.
+    /// The name is a CNAME in one of our zones.
     Alias(Name),
-    /// In nobody's zone that we have.
+    /// The name is outside of our zones.
     Foreign,
 }
 
@@ -56,7 +56,7 @@ pub fn delegations(config: &Config) -> Result<Vec<Delegation>, TooLarge> {
     Ok(config.zones.iter().filter_map(|zone| delegation(zone, &store)).collect())
 }
 
-/// `None` without an SOA, which no loaded zone is.
+/// `None` without an SOA; every loaded zone has one.
 fn delegation(zone: &Zone, store: &Zones) -> Option<Delegation> {
     let at_apex = |rtype| {
         let is_it =
@@ -67,7 +67,7 @@ fn delegation(zone: &Zone, store: &Zones) -> Option<Delegation> {
     let server = |rdata: &[u8]| {
         let name = target(rdata, &names(NS, rdata).next()?)?;
         let in_domain = name.is_within(&zone.apex);
-        Some(Server { addresses: addresses(store, &name), name, in_domain })
+        Some(NameServer { addresses: addresses(store, &name), name, in_domain })
     };
     Some(Delegation {
         apex: zone.apex.clone(),
@@ -99,7 +99,7 @@ fn addresses(store: &Zones, name: &Name) -> Addresses {
     for rtype in [A, AAAA] {
         let rrset = match store.look_up(&lower, rtype) {
             Outcome::Data { rrset, .. } => Some(rrset),
-            // Below a zone cut of ours: what we have of it is glue.
+            // Below a zone cut in one of our zones: its records here are glue.
             Outcome::Referral { .. } => store.find(&lower).and_then(|id| store.rrset(id, rtype)),
             Outcome::Alias { target, .. } | Outcome::Redirect { target, .. } => {
                 let target =
@@ -107,7 +107,7 @@ fn addresses(store: &Zones, name: &Name) -> Addresses {
                 return Addresses::Alias(target);
             }
             Outcome::NotOurs => return Addresses::Foreign,
-            // The addresses of a pool change, those of a name server must not.
+            // The addresses of a pool change; those of a name server must not.
             Outcome::Slot { .. } | Outcome::NoData { .. } | Outcome::NxDomain { .. } => None,
         };
         found.extend(rrset.into_iter().flat_map(|rrset| rrset.rdatas()).filter_map(address));
@@ -120,7 +120,7 @@ fn address(rdata: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(rdata).map(IpAddr::from)).ok()
 }
 
-impl Server {
+impl NameServer {
     pub fn known(&self) -> &[IpAddr] {
         match &self.addresses {
             Addresses::Known(addresses) => addresses,
@@ -130,8 +130,8 @@ impl Server {
 }
 
 impl Delegation {
-    /// Every address with the name server that has it.
-    pub fn addresses(&self) -> impl Iterator<Item = (&Server, IpAddr)> {
+    /// Each address, with its name server.
+    pub fn addresses(&self) -> impl Iterator<Item = (&NameServer, IpAddr)> {
         self.servers
             .iter()
             .flat_map(move |server| server.known().iter().map(move |address| (server, *address)))

@@ -17,7 +17,7 @@ use crate::zone::rdata::table::type_name;
 const EXTENDED_ERRORS: [(u16, &str); 3] =
     [(18, "Prohibited"), (20, "Not Authoritative"), (21, "Not Supported")];
 
-/// The whole message; `None` when it is none.
+/// The whole message; `None` when the octets are no DNS message.
 pub fn message(reply: &[u8]) -> Option<String> {
     let message = Message::from_bytes(reply).ok()?;
     let mut text = header(&message);
@@ -75,16 +75,15 @@ fn header(message: &Message) -> String {
     )
 }
 
-/// With its upper bits, which EDNS carries (RFC 6891 §6.1.3).
-pub fn rcode(message: &Message) -> u16 {
+/// The rcode with its upper bits, which EDNS carries (RFC 6891 §6.1.3).
+pub fn rcode(message: &Message) -> Rcode {
     let high = message.edns.as_ref().map_or(0, |edns| u16::from(edns.rcode_high()));
-    high << 4 | u16::from(message.metadata.response_code) & 15
+    Rcode(high << 4 | u16::from(message.metadata.response_code) & 15)
 }
 
-/// `RCODE11` for what has no name here.
-pub fn rcode_name(number: u16) -> String {
-    let mnemonic = Rcode(number).mnemonic();
-    mnemonic.map_or_else(|| format!("RCODE{number}"), str::to_owned)
+/// `RCODE11` for a number without a name.
+pub fn rcode_name(rcode: Rcode) -> String {
+    rcode.mnemonic().map_or_else(|| format!("RCODE{}", rcode.0), str::to_owned)
 }
 
 fn opt(edns: &Edns) -> String {
@@ -104,7 +103,7 @@ fn opt(edns: &Edns) -> String {
     text
 }
 
-/// COOKIE, tcp-keepalive and extended errors have no type of their own.
+/// The library has no type for COOKIE, tcp-keepalive and extended errors.
 fn unknown_option(code: u16, value: &[u8]) -> String {
     match (code, value) {
         (10, _) => format!("; COOKIE: {}\n", HEXLOWER.encode(value)),
@@ -135,7 +134,7 @@ pub fn line(record: &Record) -> String {
         Ok(rdata) if !has_compressible_names(rtype) => {
             Presented { rtype, rdata: &rdata }.to_string()
         }
-        // Encoded apart from its message, a compressed name would be another one.
+        // Outside of its message a compressed name would be read as another name.
         _ => record.data.to_string(),
     };
     format!("{owner}\t{}\t{}\t{}\t{rdata}", record.ttl, record.dns_class, type_name(rtype))
