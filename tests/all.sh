@@ -23,7 +23,8 @@ readonly PACKAGES=(
     nsd knot knot-dnsutils knot-dnssecutils bind9-dnsutils bind9-utils ldnsutils dnsperf
     zonemaster-cli iproute2 util-linux nginx-light libnginx-mod-mail
     mariadb-server redis-server python3-grpcio openssl socat xinetd
-    valgrind python3 man-db binutils
+    valgrind python3 python3-venv man-db binutils
+    uwsgi-core uwsgi-plugin-python3
 )
 # What of a step's output is worth seeing while it runs.
 readonly CLOSING_LINES='^(test result:|     Running|   Doc-tests|PASS |FAIL |SKIP |-- )'
@@ -55,6 +56,7 @@ main() {
     if [ "${1:-}" != --quick ]; then
         run shellcheck 2 sh -c 'find . -path ./target -prune -o -name "*.sh" -print |
             xargs shellcheck --external-sources .ci/run'
+        run deploy 15 tests/deploy.sh
         run "slow tests" 15 cargo test --locked --test it -- --ignored
         run fuzz 12 env TIOVIVO_FUZZ_SECONDS=60 cargo test --locked --test fuzz -- --nocapture
         run documentation 10 env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps

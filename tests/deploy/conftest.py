@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-sys.path[:0] = [str(DEPLOY), str(DEPLOY / "files" / "data")]
+sys.path[:0] = [str(DEPLOY), str(DEPLOY / "files" / "data"), str(DEPLOY / "files" / "app")]
