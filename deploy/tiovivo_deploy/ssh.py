@@ -61,7 +61,7 @@ class Shell:
     def __init__(self, cluster: Cluster):
         self.cluster = cluster
         self._sockets = Path(tempfile.mkdtemp(prefix="tiovivo-ssh-"))
-        self._reached: set[Node] = set()
+        self._reached: dict[str, Node] = {}
         atexit.register(self.close)
 
     def run(
@@ -88,7 +88,7 @@ class Shell:
                 **source,
             )
             status, out, err = done.returncode, done.stdout, done.stderr
-            self._reached.add(node)
+            self._reached[node.name] = node
         except subprocess.TimeoutExpired as late:
             status, out = TIMED_OUT, late.stdout or b""
             err = (late.stderr or b"") + f"\nnot done within {timeout:g} s".encode()
@@ -171,7 +171,7 @@ class Shell:
 
     def close(self) -> None:
         """Closes what is open."""
-        for node in self._reached:
+        for node in self._reached.values():
             subprocess.run(
                 ["ssh", *self.options(), "-O", "exit", self.destination(node)],
                 stdin=subprocess.DEVNULL,
