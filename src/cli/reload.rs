@@ -75,7 +75,7 @@ pub async fn watch(
         let loading = load(path.clone(), server.clone(), access.files.clone());
         let reload = match answered(loading, LOADING, SLOW, &troubles).await {
             Ok(Fresh { loaded, files, certificate, hooks: fresh, tokens, token_files }) => {
-                hooks.follow(&fresh);
+                hooks.reload(&fresh);
                 access.admit(tokens, token_files);
                 if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
                     encrypted.present(certificate.certified);

@@ -151,7 +151,7 @@ pub async fn start(
             commands: control.commands.clone(),
             reports: control.reports.clone(),
             writers: writers.clone(),
-            pulse: control.pulse.clone(),
+            liveness: control.liveness.clone(),
             troubles: control.troubles.clone(),
         };
         let serve = http::serve(listener, dashboard, stop.clone().cancelled_owned());
@@ -251,7 +251,7 @@ impl Running {
     /// Asks, from any thread, whether queries are answered and verdicts made.
     pub fn life(&self) -> impl Fn() -> Life + Send + 'static {
         let workers: Vec<_> = self.workers.iter().map(udp::Worker::runs).collect();
-        let (status, pulse) = (self.status.clone(), self.control.pulse.clone());
+        let (status, liveness) = (self.status.clone(), self.control.liveness.clone());
         move || {
             if workers.iter().any(|runs| !runs.load(Ordering::Acquire)) {
                 return Life::Ended("a thread that answers queries has ended");
@@ -259,7 +259,7 @@ impl Running {
             if status.has_changed().is_err() {
                 return Life::Ended("the control loop has ended");
             }
-            match pulse.check() {
+            match liveness.check() {
                 Ok(()) => Life::Well,
                 Err(standstill) => Life::StandsStill(standstill.to_string()),
             }

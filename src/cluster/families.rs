@@ -10,9 +10,6 @@
 //! A member with addresses of both families counts in both. Where a number or a verdict may be one
 //! of a family or one of both, it is said of `Option<Family>`: `None` is both together.
 
-use crate::cluster::member::Addresses;
-use crate::cluster::pool::Pool;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     V4,
@@ -49,20 +46,6 @@ impl Family {
             Family::V4 => Family::V6,
             Family::V6 => Family::V4,
         }
-    }
-
-    pub fn is_of(self, addresses: &Addresses) -> bool {
-        match self {
-            Family::V4 => addresses.v4().is_some(),
-            Family::V6 => addresses.v6().is_some(),
-        }
-    }
-
-    /// Those of these members that have an address of the family.
-    pub fn of(self, pool: &Pool, mut members: Vec<usize>) -> Vec<usize> {
-        members
-            .retain(|index| pool.membership.get(*index).is_some_and(|m| self.is_of(m.addresses)));
-        members
     }
 }
 

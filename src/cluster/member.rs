@@ -50,6 +50,14 @@ impl Addresses {
         self.v6
     }
 
+    /// Whether there is an address of the family.
+    pub fn has(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.v4.is_some(),
+            Family::V6 => self.v6.is_some(),
+        }
+    }
+
     pub fn are_of_both_families(&self) -> bool {
         self.v4.is_some() && self.v6.is_some()
     }

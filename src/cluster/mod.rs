@@ -22,6 +22,7 @@ pub mod selection;
 pub mod service;
 pub mod standing;
 pub mod steadiness;
+pub mod tiers;
 pub mod trust;
 pub mod validity;
 pub mod visible;

@@ -1,14 +1,14 @@
-//! What the operator has ordered of members, and what it makes of their health.
+//! Overrides: what the operator says about members, instead of their health.
 //!
-//! | the newest order for a member | its standing | withheld |
+//! | the newest override for a member | its standing | withheld |
 //! |---|---|---|
 //! | none | that of its health | no |
-//! | drain: draining until resolvers forgot it, then drained | out | [`Withholding::Drained`] |
+//! | drain: draining while resolvers may hold it, then drained | out | [`Withholding::Drained`] |
 //! | force up | serving | no |
 //! | force down | out | [`Withholding::Down`] |
 //!
-//! An order moves members in and out of the pools that they belong to, and never a node into a
-//! pool: so nothing here can bring the address of a mother into a public answer.
+//! An override changes the standing of a member in its pools. It never adds a node to a pool, so it
+//! cannot bring the address of a mother into a public answer.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::clock::Moment;
 use crate::cluster::node::{NodeName, Role};
 use crate::cluster::standing::Standing;
 
-/// What is to be done with the members that are meant.
+/// What the selected members are to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OverrideKind {
     Drain,
@@ -25,7 +25,8 @@ pub enum OverrideKind {
     ForceDown,
 }
 
-/// How much a member is held back. A pool that is short takes those that are held back least.
+/// How strongly a member is withheld. A pool that is short takes the members that are withheld
+/// least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Withholding {
     #[default]
@@ -34,37 +35,37 @@ pub enum Withholding {
     Down,
 }
 
-/// Whom an order means.
+/// Which nodes an override selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
-    /// A node's name, or with `*` and `?` all the names that look like it.
+    /// A node's name, or a pattern with `*` and `?`.
     Name(String),
     Tag(String),
     Role(Role),
 }
 
-/// An order that is in force.
+/// An override that an operator has given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    pub target: Selector,
-    /// Only as members of this pool.
+    pub selector: Selector,
+    /// The pool in which it counts; `None` for every pool.
     pub pool: Option<String>,
-    pub order: OverrideKind,
+    pub kind: OverrideKind,
     pub reason: String,
     pub author: String,
     pub since: Moment,
-    /// From then on it is as if it had never been given.
+    /// When it ends by itself; `None` if it does not.
     pub until: Option<Moment>,
 }
 
-/// What an order says of one member now.
+/// The override that counts for one member now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveOverride {
-    pub by: Override,
-    /// Of a drain: resolvers may hold the member's address until then.
+    pub given: Override,
+    /// Until when resolvers may hold the address of a drained member; `None` of other kinds.
     pub held_until: Option<Moment>,
-    /// That moment has passed.
-    pub drained: bool,
+    /// Whether `held_until` has passed.
+    pub is_drained: bool,
 }
 
 impl OverrideKind {
@@ -82,7 +83,8 @@ impl OverrideKind {
 }
 
 impl Selector {
-    /// `server-3`, `server-*`, `tag:rack-a` or `role:child`. Of a fault, what to write instead.
+    /// Reads `server-3`, `server-*`, `tag:rack-a` or `role:child`. The error says what to write
+    /// instead.
     pub fn parse(text: &str) -> Result<Selector, String> {
         let (kind, name) = text.split_once(':').unwrap_or(("", text));
         let is_glob = |byte: u8| kind.is_empty() && b"*?".contains(&byte);
@@ -102,10 +104,10 @@ impl Selector {
         }
     }
 
-    /// Whether it means that node.
-    pub fn means(&self, node: &NodeName, role: Role, tags: Option<&BTreeSet<String>>) -> bool {
+    /// Whether it selects that node.
+    pub fn selects(&self, node: &NodeName, role: Role, tags: Option<&BTreeSet<String>>) -> bool {
         match self {
-            Selector::Name(pattern) => fits(pattern, node.as_str()),
+            Selector::Name(pattern) => matches(pattern, node.as_str()),
             Selector::Tag(tag) => tags.is_some_and(|tags| tags.contains(tag)),
             Selector::Role(meant) => *meant == role,
         }
@@ -122,9 +124,9 @@ impl fmt::Display for Selector {
     }
 }
 
-/// `*` stands for any characters, `?` for one. After a mismatch only the last `*` takes one more,
-/// so this takes at most pattern times text steps.
-pub fn fits(pattern: &str, text: &str) -> bool {
+/// Whether `text` matches `pattern`: `*` stands for any characters, `?` for one. After a mismatch
+/// only the last `*` takes one more character, so this takes at most pattern times text steps.
+pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -155,10 +157,10 @@ impl Override {
 }
 
 impl ActiveOverride {
-    /// draining, drained, forced up or forced down.
+    /// `draining`, `drained`, `forced up` or `forced down`.
     pub fn state(&self) -> &'static str {
-        match self.by.order {
-            OverrideKind::Drain if self.drained => "drained",
+        match self.given.kind {
+            OverrideKind::Drain if self.is_drained => "drained",
             OverrideKind::Drain => "draining",
             OverrideKind::ForceUp => "forced up",
             OverrideKind::ForceDown => "forced down",
@@ -166,14 +168,14 @@ impl ActiveOverride {
     }
 
     pub fn standing(&self) -> Standing {
-        match self.by.order {
+        match self.given.kind {
             OverrideKind::ForceUp => Standing::Serving,
             OverrideKind::Drain | OverrideKind::ForceDown => Standing::Out,
         }
     }
 
     pub fn withheld(&self) -> Withholding {
-        match self.by.order {
+        match self.given.kind {
             OverrideKind::ForceUp => Withholding::No,
             OverrideKind::Drain => Withholding::Drained,
             OverrideKind::ForceDown => Withholding::Down,
@@ -198,7 +200,7 @@ mod tests {
     #[test]
     fn a_pattern_means_the_names_that_look_like_it() {
         let means = |pattern: &str, name: &str| {
-            Selector::parse(pattern).unwrap().means(&NodeName::new(name), Role::Child, None)
+            Selector::parse(pattern).unwrap().selects(&NodeName::new(name), Role::Child, None)
         };
         for (pattern, name) in [
             ("server-3", "server-3"),
@@ -224,7 +226,7 @@ mod tests {
     fn a_tag_and_a_role_mean_who_has_them() {
         let tags = BTreeSet::from(["rack-a".to_owned()]);
         let means = |target: &str, tags| {
-            Selector::parse(target).unwrap().means(&NodeName::new("server-2"), Role::Child, tags)
+            Selector::parse(target).unwrap().selects(&NodeName::new("server-2"), Role::Child, tags)
         };
         assert!(means("tag:rack-a", Some(&tags)) && !means("tag:rack-b", Some(&tags)));
         assert!(!means("tag:rack-a", None));

@@ -1,18 +1,18 @@
 //! A pool: a set of members that are answered under the same names, by one policy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cluster::check::{Check, CheckedFamily};
 use crate::cluster::checks::{Checks, OwnChecks};
-use crate::cluster::failover::Tiers;
 use crate::cluster::families::{Families, Family};
 use crate::cluster::member::{Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{NodeName, Role};
 use crate::cluster::steadiness::Steadiness;
+use crate::cluster::tiers::Tiers;
 
 /// One pool of `pools:`. The names that it is published under are `config`'s: this is no DNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,14 +90,19 @@ impl Pool {
     /// How many members have an address of the family.
     pub fn count(&self, family: Option<Family>) -> usize {
         let Some(family) = family else { return self.membership.len() };
-        self.membership.iter().filter(|member| family.is_of(member.addresses)).count()
+        self.membership.iter().filter(|member| member.addresses.has(family)).count()
+    }
+
+    /// Those of `members` (indices) that have an address of the family.
+    pub fn with_family(&self, family: Option<Family>, mut members: Vec<usize>) -> Vec<usize> {
+        members.retain(|index| self.is_in(*index, family));
+        members
     }
 
     /// Whether that member has an address of the family.
     pub fn is_in(&self, member: usize, family: Option<Family>) -> bool {
-        let is_of = |family: Family| {
-            self.membership.get(member).is_some_and(|of| family.is_of(of.addresses))
-        };
+        let is_of =
+            |family: Family| self.membership.get(member).is_some_and(|of| of.addresses.has(family));
         family.is_none_or(is_of)
     }
 
@@ -251,6 +256,13 @@ impl MemberView<'_> {
     fn reached(&self, check: &Check) -> Addresses {
         check.address.and_then(|kind| self.reach.get(kind)).unwrap_or(*self.addresses)
     }
+}
+
+/// The names of the nodes, each once.
+pub fn node_names<'a>(members: impl Iterator<Item = MemberView<'a>>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let names = members.map(|member| member.node.as_str());
+    names.filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }
 
 impl Membership {

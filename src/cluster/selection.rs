@@ -111,10 +111,7 @@ pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
 fn decide(pools: &[Pool], health: &[PoolHealth], id: PoolId, family: Option<Family>) -> Selection {
     let pool = &pools[id.index()];
     let own = health[id.index()].in_family(family);
-    let of = |members| match family {
-        Some(family) => family.of(pool, members),
-        None => members,
-    };
+    let of = |members| pool.with_family(family, members);
     let serving = of(serving(&own.standings));
     let alive = alive(pool, &health[id.index()], family);
     let is_enough = match &alive {
@@ -155,7 +152,7 @@ fn alive(pool: &Pool, health: &PoolHealth, family: Option<Family>) -> Option<Vec
     alive.extend(v6.into_iter().flatten());
     alive.sort_unstable();
     alive.dedup();
-    is_enough(pool, None, &alive).then(|| family.of(pool, alive))
+    is_enough(pool, None, &alive).then(|| pool.with_family(Some(family), alive))
 }
 
 impl Selection {

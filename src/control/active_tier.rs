@@ -1,24 +1,25 @@
-//! Who is in charge of a pool with `stay`, and what is told when that changes.
+//! Which tier of a pool with `stay` is active, and the change from one to another.
 //!
-//! A change lasts until the tier in charge falls or is drained: a reload and a restart know it by
-//! the names of its nodes.
+//! The active tier stays until it falls or is drained. Over a reload or a restart it is found again
+//! by the names of its nodes.
 
 use crate::cluster::failover;
 use crate::cluster::families::{Families, Family};
 use crate::cluster::pool::Pool;
+use crate::control::change_feed::Condition;
 use crate::control::explain::tier;
 
-/// Another tier took charge.
+/// Another tier became active.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TierChange {
-    pub old: &'static str,
-    pub new: &'static str,
+    pub old: Condition,
+    pub new: Condition,
     /// One sentence.
     pub what: String,
 }
 
-/// Lets the tier that is to be answered take charge, when these members serve. That a pool is
-/// answered for the first time is no change.
+/// Decides which tier is active while the members `serving` serve. The first tier that becomes
+/// active is no change.
 pub fn commit(
     pool: &Pool,
     family: Option<Family>,
@@ -33,21 +34,21 @@ pub fn commit(
     }
     let (old, new) = before.zip(now).filter(|(old, new)| old != new)?;
     let what = tier::change(pool, family, old, new);
-    Some(TierChange { old: rank(old), new: rank(new), what })
+    Some(TierChange { old: condition(old), new: condition(new), what })
 }
 
-fn rank(tier: usize) -> &'static str {
-    if tier == 0 { "primary" } else { "reserve" }
+fn condition(tier: usize) -> Condition {
+    if tier == 0 { Condition::Primary } else { Condition::Reserve }
 }
 
-/// The nodes of the tier in charge.
+/// The nodes of the active tier; none while no tier is active.
 pub fn nodes(pool: &Pool, active: Option<usize>) -> Vec<String> {
     let members = active.map(|tier| pool.tiers.members(tier)).unwrap_or_default();
     members.filter_map(|index| Some(pool.membership.get(index)?.node.to_string())).collect()
 }
 
-/// The tier that these nodes mean now: that of the first one which is still a member.
-pub fn recall(pool: &Pool, nodes: &[String]) -> Option<usize> {
+/// The tier of the first of these nodes that is still a member.
+pub fn find(pool: &Pool, nodes: &[String]) -> Option<usize> {
     let place = |node: &String| pool.membership.iter().position(|m| m.node.as_str() == node);
     nodes.iter().find_map(place).map(|member| pool.tiers.of_member(member))
 }

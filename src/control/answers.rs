@@ -1,4 +1,4 @@
-//! What each pool is to answer, and when time alone makes that another answer.
+//! What each pool answers, and when time alone changes that.
 
 use std::collections::BTreeSet;
 
@@ -14,29 +14,31 @@ use crate::control::served_config::ServedConfig;
 use crate::pace;
 use crate::snapshot::PoolInput;
 
-/// No answer's TTL is shortened below this (seconds).
+/// Lowest TTL to which an answer is shortened, in seconds.
 const TTL_FLOOR: u32 = 5;
 
-/// Some of the pools, by their indices.
+/// A set of pools, by index.
 pub type PoolSet = BTreeSet<usize>;
 
-/// Of all pools, in their order.
+/// Lists of all pools, indexed by `PoolId`.
 #[derive(Debug, Default)]
 pub struct Answers {
     inputs: Vec<PoolInput>,
-    /// What they were selected by.
+    /// What each selection was made from.
     health: Vec<PoolHealth>,
+    /// When time alone next changes the answer of each pool.
     dues: Vec<Option<Moment>>,
 }
 
-/// What became of the answers.
+/// The result of a decision.
 #[derive(Debug, Default)]
 pub struct AnswerChanges {
-    /// Those that may have changed.
+    /// Pools that were selected again.
     pub affected: PoolSet,
+    /// Pools whose answer changed.
     pub changed: PoolSet,
-    /// PoolSet where another tier took charge.
-    pub taken: Vec<(usize, TierChange)>,
+    /// Pools in which another tier became active.
+    pub tiers: Vec<(usize, TierChange)>,
 }
 
 impl Answers {
@@ -44,25 +46,25 @@ impl Answers {
         &self.inputs
     }
 
-    /// Decides those of `pools` anew, and of the pools that they stand in for: the first time of
-    /// all of them.
+    /// Decides the answers of `pools`, and of the pools that they stand in for. The first call must
+    /// name all pools.
     pub fn decide(
         &mut self,
         pools: &PoolSet,
-        loaded: &ServedConfig,
+        config: &ServedConfig,
         states: &mut [PoolState],
         now: Moment,
     ) -> AnswerChanges {
-        let affected = loaded.fallbacks.answered_from(pools.iter().copied());
+        let affected = config.fallbacks.answered_from(pools.iter().copied());
         let mut decided = AnswerChanges { affected, ..AnswerChanges::default() };
         for &index in pools {
-            let (pool, state) = (&loaded.pools[index], &mut states[index]);
+            let (pool, state) = (&config.pools[index], &mut states[index]);
             pace::did(state.members.len());
             let step = state.step_slow_start(pool, now);
             for &family in pool.decisions() {
                 let serving = state.serving(pool, family);
-                let taken = active_tier::commit(pool, family, &mut state.active_tier, &serving);
-                decided.taken.extend(taken.map(|taken| (index, taken)));
+                let tier = active_tier::commit(pool, family, &mut state.active_tier, &serving);
+                decided.tiers.extend(tier.map(|change| (index, change)));
                 selection::remember(pool, family, &serving, &mut state.last_enough);
             }
             put(&mut self.dues, index, due(pool, state, step));
@@ -71,8 +73,8 @@ impl Answers {
         for &index in &decided.affected {
             pace::did(states[index].members.len());
             let id = PoolId(index as u32);
-            let selection = select(&loaded.pools, &self.health, id);
-            let ttl = ttl(id, &selection, loaded.pools[index].ttl, states);
+            let selection = select(&config.pools, &self.health, id);
+            let ttl = ttl(id, &selection, config.pools[index].ttl, states);
             if put(&mut self.inputs, index, PoolInput { selection, ttl }) {
                 decided.changed.insert(index);
             }
@@ -80,12 +82,12 @@ impl Answers {
         decided
     }
 
-    /// When time alone changes something in one of them.
+    /// When time alone next changes an answer.
     pub fn due(&self) -> Option<Moment> {
         self.dues.iter().flatten().min().copied()
     }
 
-    /// Those in which it has.
+    /// The pools whose time has come.
     pub fn overdue(&self, now: Moment) -> PoolSet {
         let dues = self.dues.iter().enumerate();
         let over = dues.filter(|(_, at)| at.is_some_and(|at| at <= now));
@@ -93,7 +95,8 @@ impl Answers {
     }
 }
 
-/// Whether that is new. The first time all are put, in their order.
+/// Puts `new` at `index`. Returns whether it differs from what was there. The first call for each
+/// index comes in ascending order.
 fn put<T: PartialEq>(list: &mut Vec<T>, index: usize, new: T) -> bool {
     match list.get_mut(index) {
         Some(old) if *old == new => return false,
@@ -103,25 +106,25 @@ fn put<T: PartialEq>(list: &mut Vec<T>, index: usize, new: T) -> bool {
     true
 }
 
-/// `step` is when the part of one of its members grows next.
+/// `step` is when the share of a member next grows.
 fn due(pool: &Pool, state: &PoolState, step: Option<Moment>) -> Option<Moment> {
     let verdicts = state.members.iter().flat_map(MemberState::verdicts);
     let holds = verdicts.filter_map(|(_, verdict)| verdict.falls.held_until());
     let rule = evidence::rule(pool);
-    let doubts = pool
+    let outages = pool
         .verdicts()
         .iter()
         .filter_map(|family| rule.as_ref().and_then(|rule| state.outage.of(*family).due(rule)));
-    holds.chain(doubts).chain(step).min()
+    holds.chain(outages).chain(step).min()
 }
 
-/// By what the pool is answered.
+/// What the selection of a pool is made from.
 pub fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
     let of = |family: Option<Family>| {
         let members = || state.members.iter();
         let shares = match pool.answers_several() {
             true => members().map(|member| member.of(family).share()).collect(),
-            // What one takes of the others' part is no news.
+            // Only one member is answered, whatever its share.
             false => members().map(|_| Share::FULL).collect(),
         };
         PoolHealth {
@@ -139,12 +142,13 @@ pub fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
     }
 }
 
-/// Halved while a member of the pool, or of the one that stands in for it, is not settled: an
-/// answer should not outlive the next possible change.
+/// The TTL of an answer, in seconds: half of the configured one while a member of the pool, or of
+/// the pool that stands in for it, is not stable. An answer should not outlive the next possible
+/// change.
 fn ttl(id: PoolId, selection: &Selection, configured: u32, states: &[PoolState]) -> u32 {
-    let settled = |id: PoolId| states[id.index()].members.iter().all(MemberState::is_stable);
+    let is_stable = |id: PoolId| states[id.index()].members.iter().all(MemberState::is_stable);
     let mut others = selection.each().map(|all| all.pool).filter(|pool| *pool != id);
-    if settled(id) && others.all(settled) {
+    if is_stable(id) && others.all(is_stable) {
         configured
     } else {
         (configured / 2).max(TTL_FLOOR).min(configured)

@@ -1,6 +1,8 @@
-//! Changes of standing, for those who pass them on. The writer never waits for them: what does not
-//! fit into the queue is counted, and the receiver is sent how many are missing. In return they say
-//! how many they have kept, so that the state on the disk does not run ahead of them.
+//! The feed of changes from the writer to the hooks.
+//!
+//! The writer never waits: a change that does not fit into the queue is dropped and counted, and
+//! the receiver learns how many were dropped. The receiver reports back how many changes are on its
+//! disk, so that the standings on the disk are not newer than those changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,48 +11,95 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use crate::cluster::hook::Scope;
+use crate::cluster::standing::Standing;
 
-/// Changes on their way from the writer. Ten thousand members that fall together fit in.
+/// Changes that may wait for the receiver. Ten thousand members that fall together fit in.
 const QUEUE: usize = 16_384;
 
-/// One change of standing.
+/// One change of a member or of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub at: Timestamp,
     pub scope: Scope,
     pub pool: String,
-    /// The member; `None` when it is about the pool.
+    /// The node of the member; `None` for a change of the pool.
     pub node: Option<String>,
-    /// `v4` or `v6` when it is about the member in that family alone.
+    /// `v4` or `v6` for a change of a member in that family alone; `None` otherwise.
     pub family: Option<&'static str>,
-    /// `serving` or `out` of a member; `enough` or `short`, `judged` or `kept` of a pool; `primary`
-    /// or `reserve` of one that stays with who is in charge.
-    pub old: &'static str,
-    pub new: &'static str,
+    pub old: Condition,
+    pub new: Condition,
     /// One sentence.
     pub cause: String,
 }
 
-/// The writer's end.
+/// The condition of a member or of a pool, before or after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// The member serves.
+    Serving,
+    /// The member does not serve.
+    Out,
+    /// At least `min_serving` members of the pool serve.
+    Enough,
+    /// Fewer than `min_serving` members of the pool serve.
+    Short,
+    /// Health decides which members of the pool serve.
+    Judged,
+    /// The pool keeps its last set, because most members failed at once.
+    Kept,
+    /// The pool answers its first tier.
+    Primary,
+    /// The pool answers another tier.
+    Reserve,
+}
+
+impl Condition {
+    /// As the events of hooks have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Condition::Serving => "serving",
+            Condition::Out => "out",
+            Condition::Enough => "enough",
+            Condition::Short => "short",
+            Condition::Judged => "judged",
+            Condition::Kept => "kept",
+            Condition::Primary => "primary",
+            Condition::Reserve => "reserve",
+        }
+    }
+}
+
+impl From<Standing> for Condition {
+    fn from(standing: Standing) -> Condition {
+        match standing {
+            Standing::Serving => Condition::Serving,
+            Standing::Out => Condition::Out,
+        }
+    }
+}
+
+/// The end of the feed that the writer holds.
 #[derive(Debug)]
 pub struct ChangeSender {
     sender: mpsc::Sender<Change>,
-    lost: Arc<AtomicU64>,
+    /// Changes dropped since the receiver last looked.
+    dropped: Arc<AtomicU64>,
+    /// Changes sent since the start.
     sent: u64,
+    /// Changes that the receiver has on its disk.
     persisted: watch::Receiver<u64>,
 }
 
-/// The other end.
+/// The end of the feed that the hooks hold.
 #[derive(Debug)]
 pub struct ChangeReceiver {
     receiver: mpsc::Receiver<Change>,
-    lost: Arc<AtomicU64>,
-    taken: u64,
+    dropped: Arc<AtomicU64>,
+    received: u64,
     persisted: watch::Sender<u64>,
 }
 
-/// Changes that a crash must not make nobody's business: so many have been sent, and so many are
-/// persisted.
+/// How many changes were sent, and how many are on the disk.
 #[derive(Debug, Clone)]
 pub struct ChangeBacklog {
     sent: u64,
@@ -59,10 +108,10 @@ pub struct ChangeBacklog {
 
 pub fn channel() -> (ChangeSender, ChangeReceiver) {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let lost = Arc::new(AtomicU64::new(0));
-    let (persisted_sender, persisted) = watch::channel(0);
-    let sender_end = ChangeSender { sender, lost: lost.clone(), sent: 0, persisted };
-    (sender_end, ChangeReceiver { receiver, lost, taken: 0, persisted: persisted_sender })
+    let dropped = Arc::new(AtomicU64::new(0));
+    let (report, persisted) = watch::channel(0);
+    let sender = ChangeSender { sender, dropped: dropped.clone(), sent: 0, persisted };
+    (sender, ChangeReceiver { receiver, dropped, received: 0, persisted: report })
 }
 
 impl ChangeSender {
@@ -70,39 +119,39 @@ impl ChangeSender {
         match self.sender.try_send(change) {
             Ok(()) => self.sent += 1,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
+                self.dropped.fetch_add(1, Ordering::Relaxed);
             }
             Err(mpsc::error::TrySendError::Closed(_)) => {}
         }
     }
 
-    /// Until now.
+    /// The changes sent until now.
     pub fn backlog(&self) -> ChangeBacklog {
         ChangeBacklog { sent: self.sent, persisted: self.persisted.clone() }
     }
 }
 
 impl ChangeBacklog {
-    /// Waits until a crash would not lose them, or nobody heeds them any more.
+    /// Waits until all of these changes are on the disk, or the receiver is gone.
     pub async fn persisted(&mut self) {
         let _ = self.persisted.wait_for(|persisted| *persisted >= self.sent).await;
     }
 }
 
 impl ChangeReceiver {
-    /// The next, and how many were lost since the last. `None` when the writer has ended.
+    /// The next change, and how many were dropped before it. `None` when the writer has ended.
     pub async fn next(&mut self) -> Option<(Change, u64)> {
-        let turn = self.receiver.recv().await?;
-        self.taken += 1;
-        Some((turn, self.lost.swap(0, Ordering::Relaxed)))
+        let change = self.receiver.recv().await?;
+        self.received += 1;
+        Some((change, self.dropped.swap(0, Ordering::Relaxed)))
     }
 
-    /// So many came by [`ChangeReceiver::next`].
-    pub fn taken(&self) -> u64 {
-        self.taken
+    /// How many changes [`ChangeReceiver::next`] has returned.
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
-    /// Says how many of them need not be sent again after a crash.
+    /// For reports of how many received changes are on the disk: a crash does not lose them.
     pub fn persisted_sender(&self) -> watch::Sender<u64> {
         self.persisted.clone()
     }

@@ -1,4 +1,4 @@
-//! Everything that can change something.
+//! Everything that can change the state.
 
 use tokio::sync::oneshot;
 
@@ -8,38 +8,38 @@ use crate::control::overrides::writer::OverrideFileResult;
 use crate::control::served_config::ServedConfig;
 use crate::health::Observation;
 
-/// Closed: whatever is not here changes nothing.
+/// The one list of events: nothing else changes the state.
 #[derive(Debug)]
 pub enum Event {
     Observation(Observation),
     Command(Command),
     Report(ReportRequest),
-    /// The bound of the first round of probes has passed.
+    /// The time for the first round of probes is over.
     RoundOver,
-    /// The operator's orders are on the disk, or could not be written; or could be read at last.
+    /// A read or a write of the overrides has ended.
     OverrideFile(OverrideFileResult),
-    /// Time alone changes something now.
+    /// Something is due that goes by time alone.
     Due,
-    /// It is time to tell what observations alone have changed.
+    /// One second has passed: it is time to refresh the status of what was only observed.
     Tick,
-    /// Nothing waits: there is time to go on with telling it.
+    /// Nothing else waits: the refresh of the status may go on.
     Idle,
 }
 
-/// What somebody says of a member. Answered when it is on its way to be observed.
+/// A report about a member. It is answered as soon as the report is queued for the schedule.
 #[derive(Debug)]
 pub struct ReportRequest {
-    pub push: HealthReport,
-    /// Which pools take it.
+    pub report: HealthReport,
+    /// The pools that take the report, or why none does.
     pub reply: oneshot::Sender<Result<ReportPools, ReportRefusal>>,
 }
 
-/// Orders from outside.
+/// A command from outside.
 #[derive(Debug)]
 pub enum Command {
-    /// The operator's word on some members. Answered when it is on the disk and in the answers, or
-    /// refused.
+    /// An operator's request. It is answered when the override is on the disk and in the answers,
+    /// or when it is refused.
     Operate(OverrideRequest, oneshot::Sender<Result<Acknowledgement, Refusal>>),
-    /// A new configuration, or every fault that speaks against it.
+    /// A new configuration, or every fault for which it is refused.
     Reload(Result<Box<ServedConfig>, Vec<String>>),
 }

@@ -1,17 +1,17 @@
-//! What a restart remembers: the standings, in `health.json` of the state folder.
+//! The standings on the disk: `health.json` of the state folder, for the next start.
 //!
 //! | the file | at the start |
 //! |---|---|
-//! | missing | nothing is remembered |
+//! | missing | nothing is known |
 //! | younger than [`YOUNG`] | its standings count until probes say otherwise |
-//! | older | of it only who is in charge of a pool with `stay` |
+//! | older | only the active tiers of pools with `stay` are used |
 //! | from the future | as if it had just been written |
-//! | not readable as such, or of another version | the same, and it is renamed aside |
+//! | broken, or of another version | nothing is known, and the file is renamed aside |
 //!
-//! The file is written soon after each change, and every `REWRITE` even without one: its age says
-//! when the server last ran. A change that it has is one that those who pass changes on have kept:
-//! after a crash between the two it happens again, instead of being known here and told to nobody.
-//! Nothing that is wrong with the file stops a start or a change.
+//! The file is written soon after each change, and every `REWRITE` without one: its age says when
+//! the server last ran. A change is written only after the hooks have it on the disk. After a crash
+//! between the two writes the change is found again, and the hooks send it; the other order would
+//! lose it for the hooks. No problem with the file stops a start or a change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,24 +34,21 @@ use crate::state_dir::{RETRY, WRITE_INTERVAL, disk, document, file};
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "health.json";
-/// Older standings say nothing of the nodes any more.
+/// From this age on, standings no longer say how the nodes are.
 pub const YOUNG: SignedDuration = SignedDuration::from_mins(10);
 const REWRITE: Duration = Duration::from_secs(60);
-/// Of the file's form. A change of it means a new number. 1 knew nobody in charge, 2 no verdict of
-/// a family.
+/// Version of the format. Version 1 had no active tiers, version 2 no verdicts of families.
 const VERSION: u32 = 3;
 const OLDEST: u32 = 1;
 
-/// How long a write waits for those who pass changes on: they write to the same disk.
-const BEHIND: Duration = Duration::from_secs(1);
+/// How long a write waits until the hooks have their changes on the disk.
+const HOOKS_LIMIT: Duration = Duration::from_secs(1);
 
-/// Shared with the task that writes it; `None` until there is something worth to be kept.
-pub type Keepable = Option<SaveRequest>;
-
+/// The state to write.
 #[derive(Debug, Clone)]
 pub struct SaveRequest {
     pub pools: Vec<Arc<SavedPool>>,
-    /// What must be persisted first.
+    /// The changes that the hooks must have on the disk first; `None` without hooks.
     pub backlog: Option<ChangeBacklog>,
 }
 
@@ -59,15 +56,15 @@ pub struct SaveRequest {
 #[serde(deny_unknown_fields)]
 pub struct SavedPool {
     pub name: String,
-    /// Nodes that served the last time that there were enough.
+    /// Nodes that served when at least `min_serving` last did.
     pub last_enough: Vec<String>,
-    /// The same of IPv6, where that is another set.
+    /// The same for IPv6, where it differs.
     #[serde(default)]
     pub last_enough6: Option<Vec<String>>,
-    /// Nodes of the tier in charge, of a pool with `stay`.
+    /// Nodes of the active tier; empty without `stay`.
     #[serde(default)]
     pub in_charge: Vec<String>,
-    /// The same of IPv6, where that is another one.
+    /// The same for IPv6, where it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_charge6: Option<Vec<String>>,
     #[serde(serialize_with = "in_pieces")]
@@ -82,7 +79,7 @@ pub struct SavedMember {
     pub since: Moment,
     #[serde(default, skip_serializing_if = "Falls::is_none")]
     pub falls: Falls,
-    /// The verdict of IPv6, where the other one is of IPv4 alone.
+    /// The verdict of IPv6; `None` where the other fields are of both families.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub v6: Option<SavedVerdict>,
 }
@@ -109,7 +106,7 @@ fn in_pieces<S: Serializer>(members: &[SavedMember], to: S) -> Result<S::Ok, S::
 }
 
 impl SavedPool {
-    /// What time does not change: whoever was in charge still is.
+    /// The part that does not age: the active tier.
     fn aged(self) -> Option<SavedPool> {
         let stays = !self.in_charge.is_empty() || self.in_charge6.is_some();
         stays.then(|| SavedPool {
@@ -120,7 +117,7 @@ impl SavedPool {
         })
     }
 
-    /// The same when all of it happened so much later.
+    /// The same state, with every time moved by `by`.
     fn moved(&self, by: SignedDuration) -> SavedPool {
         let members = self.members.iter().map(|member| {
             pace::did(1);
@@ -135,20 +132,20 @@ impl SavedPool {
         SavedPool { members: members.collect(), ..self.clone() }
     }
 
-    /// Of IPv6.
+    /// The nodes of the active tier in IPv6.
     pub fn in_charge6(&self) -> &Vec<String> {
         self.in_charge6.as_ref().unwrap_or(&self.in_charge)
     }
 
-    /// Of IPv6.
+    /// `last_enough` of IPv6.
     pub fn last_enough6(&self) -> &Vec<String> {
         self.last_enough6.as_ref().unwrap_or(&self.last_enough)
     }
 }
 
 impl SavedMember {
-    /// What is remembered of a family.
-    pub fn memory(&self, family: Family) -> Option<(PriorStanding, &Falls)> {
+    /// The standing and the falls in a family; `None` where it has no verdict of its own.
+    pub fn to_prior(&self, family: Family) -> Option<(PriorStanding, &Falls)> {
         let (serving, since, falls) = match (family, &self.v6) {
             (Family::V4, _) => (self.serving, self.since, &self.falls),
             (Family::V6, Some(v6)) => (v6.serving, v6.since, &v6.falls),
@@ -159,13 +156,13 @@ impl SavedMember {
     }
 }
 
-/// What an earlier run kept, if it is of use. Blocks, for a bounded time.
-pub fn recall_within(folder: &Path, now: Moment) -> Vec<SavedPool> {
+/// Reads what an earlier run stored. Blocks, for a bounded time.
+pub fn read_at_start(folder: &Path, now: Moment) -> Vec<SavedPool> {
     let from = folder.to_owned();
     let work = move || {
-        let kept = recall(&from, now);
+        let saved = read(&from, now);
         file::remove_unfinished(&from);
-        kept
+        saved
     };
     disk::run_at_start(work).unwrap_or_else(|| {
         let shown = folder.display();
@@ -174,8 +171,8 @@ pub fn recall_within(folder: &Path, now: Moment) -> Vec<SavedPool> {
     })
 }
 
-/// The same for as long as it takes.
-pub fn recall(folder: &Path, now: Moment) -> Vec<SavedPool> {
+/// As [`read_at_start`], without a bound on the time.
+pub fn read(folder: &Path, now: Moment) -> Vec<SavedPool> {
     let file = folder.join(FILE);
     let content = match document::read_with(&file, now.wall(), "so nothing is remembered", parse) {
         Ok(Some(content)) => content,
@@ -204,21 +201,21 @@ fn parse(content: &[u8]) -> Result<HealthFile<Vec<SavedPool>>, String> {
     }
 }
 
-/// Writes whatever `kept` shows until its sender is gone, and then once more.
-pub async fn keep(
+/// Writes each request until the sender is gone, and then once more.
+pub async fn write_requests(
     folder: PathBuf,
-    mut kept: watch::Receiver<Keepable>,
+    mut requests: watch::Receiver<Option<SaveRequest>>,
     clock: Clock,
     troubles: Troubles,
 ) {
     let file = Arc::new(folder.join(FILE));
     let mut pause = REWRITE;
     loop {
-        let ended = timeout(pause, kept.changed()).await.is_ok_and(|changed| changed.is_err());
-        let now = kept.borrow_and_update().clone();
-        if let Some(SaveRequest { pools, backlog }) = now {
+        let ended = timeout(pause, requests.changed()).await.is_ok_and(|changed| changed.is_err());
+        let request = requests.borrow_and_update().clone();
+        if let Some(SaveRequest { pools, backlog }) = request {
             if let Some(mut backlog) = backlog {
-                let _ = timeout(BEHIND, backlog.persisted()).await;
+                let _ = timeout(HOOKS_LIMIT, backlog.persisted()).await;
             }
             let (file, now) = (Arc::clone(&file), clock());
             let write = move || write(&file, &pools, now);
@@ -232,7 +229,7 @@ pub async fn keep(
     }
 }
 
-/// With the times that the wall clock gives now, whatever it gave when they were.
+/// Writes the times as the wall clock gives them now, in case it was set since.
 fn write(file: &Path, pools: &[Arc<SavedPool>], now: Moment) -> Result<(), String> {
     let pools: Vec<SavedPool> = pools.iter().map(|pool| pool.moved(now.set())).collect();
     let content = HealthFile { version: VERSION, written: now.wall(), pools };

@@ -1,10 +1,10 @@
-//! What a node or an outside system says of a member, as it comes over the API: read, with every
-//! fault at once, and brought to the check that waits for it.
+//! Reports about a node's health that come over the API (`push` checks): reads them, with every
+//! fault at once, and finds the checks that they are for.
 //!
-//! | `check` of the body | meant |
+//! | `check` of the body | the check that the report is for |
 //! |---|---|
-//! | absent | the one `push` that the member has, be it a deep one |
-//! | a name of `checks:`, or `deep` | that one |
+//! | absent | the only `push` check of the member; it may be the deep one |
+//! | a name of `checks:`, or `deep` | that check |
 
 use std::collections::BTreeSet;
 
@@ -20,24 +20,25 @@ use crate::health::probe::failure::Failure;
 use crate::health::probe::{Healthy, Said, Verdict};
 
 const KEYS: [&str; 4] = ["healthy", "reason", "check", "weight"];
-/// What the API calls a deep check.
+/// The name of a deep check in the API.
 const DEEP: &str = "deep";
 
-/// One report.
+/// One report about a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthReport {
-    /// `None`: every pool that has the node, and a check that the report is for.
+    /// `None` for every pool that has the node and a check for the report.
     pub pool: Option<String>,
     pub node: String,
+    /// The name of the check; `None` for the only one.
     pub check: Option<String>,
     pub healthy: bool,
-    /// Empty, or one line.
+    /// One line; it may be empty.
     pub reason: String,
-    /// How much the node can take, in percent.
+    /// The capacity of the node, in percent; `None` if not reported.
     pub weight: Option<u8>,
 }
 
-/// Whom a report is for.
+/// What a report is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportTargets {
     pub targets: Vec<TargetId>,
@@ -47,21 +48,21 @@ pub struct ReportTargets {
 /// ReportPools with the node as a member that waits for reports, by their names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReportPools {
-    /// They take the report.
+    /// Pools that take the report.
     pub taking: Vec<String>,
-    /// They have no check of that name.
+    /// Pools without a check of that name.
     pub others: Vec<String>,
 }
 
-/// Why a report counts for nothing.
+/// Why a report is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportRefusal {
     Faults(Vec<RequestFault>),
-    /// Too many for the same check are on their way.
+    /// Too many reports for the same check are queued.
     Busy,
 }
 
-/// `pool` and `node` are of the path.
+/// Reads a report; `pool` and `node` come from the path.
 pub fn read(
     pool: Option<&str>,
     node: &str,
@@ -77,13 +78,13 @@ pub fn read(
     }
     reader.end()?;
     let (pool, node) = (pool.map(str::to_owned), node.to_owned());
-    // Without it there was a fault.
+    // Its absence was noted as a fault.
     let healthy = healthy.unwrap_or_default();
     Ok(HealthReport { pool, node, check, healthy, reason, weight })
 }
 
 impl HealthReport {
-    /// What is observed.
+    /// The result that the report stands for.
     pub fn verdict(&self) -> Verdict {
         match self.healthy {
             true => Ok(Healthy::reported(Said::Reported { weight: self.weight })),
@@ -91,19 +92,19 @@ impl HealthReport {
         }
     }
 
-    /// The checks that it is for. All take it, or it is a fault for all: nobody would know
-    /// afterwards which half of a report counts.
+    /// The checks that the report is for. A fault in one pool refuses it for all pools, because a
+    /// client cannot tell which part of a report counted.
     pub fn find(
         &self,
-        loaded: &ServedConfig,
+        config: &ServedConfig,
         states: &[PoolState],
     ) -> Result<ReportTargets, Vec<RequestFault>> {
-        let pools = loaded.pools.iter().zip(states);
+        let pools = config.pools.iter().zip(states);
         match &self.pool {
             Some(name) => {
                 let named = |(pool, _): &(&Pool, _)| pool.name.as_str() == name;
                 let Some((pool, state)) = pools.clone().find(named) else {
-                    let names: Vec<&str> = loaded.pools.iter().map(|p| p.name.as_str()).collect();
+                    let names: Vec<&str> = config.pools.iter().map(|p| p.name.as_str()).collect();
                     return Err(request::unknown("pool", "pool", name, &names));
                 };
                 let Some(waiting) = self.waiting(pool, state) else {
@@ -152,7 +153,7 @@ impl HealthReport {
         })
     }
 
-    /// The checks of the pool that wait for reports of the node; `None` when it is no member.
+    /// The checks of the pool that wait for reports about the node; `None` when it is not a member.
     fn waiting<'a>(&self, pool: &'a Pool, state: &'a PoolState) -> Option<Vec<Waiting<'a>>> {
         let mut members = pool.membership.iter();
         let index = members.position(|member| member.node.as_str() == self.node)?;
@@ -164,7 +165,7 @@ impl HealthReport {
         Some(waiting.collect())
     }
 
-    /// The one of the checks that is meant.
+    /// The check that the report names, or the only one.
     fn choose(&self, pool: &Pool, waiting: &[Waiting<'_>]) -> Result<TargetId, Vec<RequestFault>> {
         let names: Vec<&str> = waiting.iter().map(|(name, ..)| *name).collect();
         let (push, target) = match (&self.check, waiting) {
@@ -201,12 +202,12 @@ impl HealthReport {
     }
 }
 
-/// A check that waits for reports: its name, what it asks, and whom a report reaches.
+/// A check that waits for reports: its name, its settings, and its target.
 type Waiting<'a> = (&'a str, &'a PushProbe, TargetId);
 
 const NO_PUSH: &str = "`push: { expires: 60s }` as a check of the pool, in config.yaml";
 
-/// All checks of a pool with their names, the deep one last.
+/// The checks of a pool with their names, the deep one last.
 fn checks(pool: &Pool) -> impl Iterator<Item = (&str, &Check)> {
     let rotation = pool.checks.list().iter().map(|of| (of.name.as_str(), &of.check));
     rotation.chain(pool.deep.as_ref().map(|deep| (DEEP, deep)))
@@ -220,14 +221,14 @@ mod tests {
 
     #[test]
     fn a_report_is_a_verdict() {
-        let push = read(Some("web"), "server-2", &json!({"healthy": true})).unwrap();
-        assert_eq!(push.verdict().unwrap().to_string(), "reported healthy");
+        let report = read(Some("web"), "server-2", &json!({"healthy": true})).unwrap();
+        assert_eq!(report.verdict().unwrap().to_string(), "reported healthy");
         let body = json!({"healthy": false, "reason": "disk full", "check": "disk"});
-        let push = read(Some("web"), "server-2", &body).unwrap();
-        assert_eq!(push.check.as_deref(), Some("disk"));
-        assert_eq!(push.verdict().unwrap_err().to_string(), "reported: disk full");
-        let push = HealthReport { reason: String::new(), ..push };
-        assert_eq!(push.verdict().unwrap_err().to_string(), "reported unhealthy");
+        let report = read(Some("web"), "server-2", &body).unwrap();
+        assert_eq!(report.check.as_deref(), Some("disk"));
+        assert_eq!(report.verdict().unwrap_err().to_string(), "reported: disk full");
+        let report = HealthReport { reason: String::new(), ..report };
+        assert_eq!(report.verdict().unwrap_err().to_string(), "reported unhealthy");
     }
 
     #[test]
@@ -243,8 +244,8 @@ mod tests {
             let body = json!({"healthy": true, "weight": weight});
             assert_eq!(read(Some("web"), "a", &body).unwrap_err()[0].key, "weight", "{weight}");
         }
-        let push = read(Some("web"), "a", &json!({"healthy": true, "weight": 0})).unwrap();
-        assert_eq!(push.weight, Some(0));
+        let report = read(Some("web"), "a", &json!({"healthy": true, "weight": 0})).unwrap();
+        assert_eq!(report.weight, Some(0));
         let long = json!({"healthy": false, "reason": "x".repeat(401)});
         assert_eq!(read(Some("web"), "a", &long).unwrap_err()[0].key, "reason");
     }

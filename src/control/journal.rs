@@ -8,23 +8,22 @@ use crate::cluster::families::Family;
 use crate::cluster::hook::Scope;
 use crate::cluster::pool::Pool;
 use crate::cluster::visible::visible_line;
-use crate::control::change_feed::Change;
-use crate::control::explain;
+use crate::control::change_feed::{Change, Condition};
+use crate::control::explain::time::rfc3339;
 use crate::control::status::ChangeStatus;
 use crate::control::transitions::{StandingChange, Transition};
 
-/// Changes that are remembered for the page.
-const MAX_CHANGES: usize = 100;
+/// The latest changes that the page shows.
+const MAX_RECENT: usize = 100;
 
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// The newest last.
-    pub changes: VecDeque<ChangeStatus>,
-    news: Vec<LogLine>,
-    turns: Vec<Change>,
+    /// The latest changes, the newest last.
+    pub recent: VecDeque<ChangeStatus>,
+    log_lines: Vec<LogLine>,
+    changes: Vec<Change>,
 }
 
-/// A line for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     pub warning: bool,
@@ -32,50 +31,50 @@ pub struct LogLine {
 }
 
 impl Journal {
-    /// For the log alone. What a node says is in it: nothing of that is an order to the terminal of
-    /// whoever reads the log.
+    /// Adds a line to the log. It may quote what a node says: control characters are escaped, as
+    /// they would be commands to the terminal of the reader.
     pub fn note(&mut self, warning: bool, text: String) {
         let text = match visible_line(&text) {
             Cow::Borrowed(_) => text,
             Cow::Owned(escaped) => escaped,
         };
-        self.news.push(LogLine { warning, text });
+        self.log_lines.push(LogLine { warning, text });
     }
 
-    pub fn moved(&mut self, pool: &Pool, moves: Vec<Transition>, now: Moment) {
-        for Transition { node, what, turn } in moves {
+    pub fn note_transitions(&mut self, pool: &Pool, transitions: Vec<Transition>, now: Moment) {
+        for Transition { node, what, change } in transitions {
             self.note(false, format!("{node} {what}"));
-            self.turns.extend(turn.map(|StandingChange { standing, family, cause }| Change {
+            self.changes.extend(change.map(|StandingChange { standing, family, cause }| Change {
                 at: now.wall(),
                 scope: Scope::Node,
                 pool: pool.name.to_string(),
                 node: Some(node.to_string()),
                 family: family.map(Family::key),
-                old: standing.other().as_str(),
-                new: standing.as_str(),
+                old: standing.other().into(),
+                new: standing.into(),
                 cause,
             }));
             self.remember(pool, node.as_str(), what, now);
         }
     }
 
-    /// What an order made of a member.
-    pub fn ordered(&mut self, pool: &Pool, node: &str, what: String, now: Moment) {
+    /// Notes what an override did to a member.
+    pub fn note_override(&mut self, pool: &Pool, node: &str, what: String, now: Moment) {
         self.note(false, format!("{node} in pool {}: {what}", pool.name));
         self.remember(pool, node, what, now);
     }
 
-    /// `turn` is the pool's state before and after.
-    pub fn pool(
+    /// Notes what happened to a pool; `change` is its condition before and after, if that changed.
+    pub fn note_pool(
         &mut self,
         pool: &Pool,
         warning: bool,
         what: String,
-        turn: Option<(&'static str, &'static str)>,
+        change: Option<(Condition, Condition)>,
         now: Moment,
     ) {
         self.note(warning, format!("pool {}: {what}", pool.name));
-        self.turns.extend(turn.map(|(old, new)| Change {
+        self.changes.extend(change.map(|(old, new)| Change {
             at: now.wall(),
             scope: Scope::Pool,
             pool: pool.name.to_string(),
@@ -89,19 +88,19 @@ impl Journal {
     }
 
     fn remember(&mut self, pool: &Pool, node: &str, what: String, now: Moment) {
-        if self.changes.len() >= MAX_CHANGES {
-            self.changes.pop_front();
+        if self.recent.len() >= MAX_RECENT {
+            self.recent.pop_front();
         }
-        let (at, pool, node) = (explain::time(now.wall()), pool.name.to_string(), node.to_owned());
-        self.changes.push_back(ChangeStatus { at, pool, node, what });
+        let (at, pool, node) = (rfc3339(now.wall()), pool.name.to_string(), node.to_owned());
+        self.recent.push_back(ChangeStatus { at, pool, node, what });
     }
 
     pub fn take_log_lines(&mut self) -> Vec<LogLine> {
-        std::mem::take(&mut self.news)
+        std::mem::take(&mut self.log_lines)
     }
 
     pub fn take_changes(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.turns)
+        std::mem::take(&mut self.changes)
     }
 }
 

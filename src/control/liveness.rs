@@ -1,14 +1,13 @@
-//! Whether verdicts are made: the newest times at which the writer passed its loop and a probe was
-//! finished.
+//! Liveness: whether the writer decides and probes finish, by the latest time of each.
 //!
-//! | seen | means |
+//! | observed | means |
 //! |---|---|
-//! | the writer passed its loop within [`LOOP`] | it decides; it wakes at least each second |
-//! | a probe was finished within [`Liveness::expect`] | what it decides upon is news |
-//! | no target is probed (no pool, or reports alone) | only the loop counts |
+//! | the writer passed its loop within [`LOOP`] | it decides; it wakes at least once a second |
+//! | a probe finished within the time of [`Liveness::expect`] | it decides on recent results |
+//! | no target is probed (no pool, or only reports) | only the loop counts |
 //!
-//! A probe that says nothing of the node, because this machine was at fault, is finished all the
-//! same: a restart would not mend the machine. Marks are monotonic and cost one store each.
+//! A probe that fails because of this machine counts as finished: a restart would not repair the
+//! machine. A mark costs one store.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,38 +19,38 @@ use crate::cluster::check::Probe;
 use crate::control::probes::ProbeChanges;
 use crate::health::TargetId;
 
-/// For the writer to pass its loop.
+/// Longest time for one pass of the writer's loop.
 pub const LOOP: Duration = Duration::from_secs(5);
-/// ProbeRounds of the quickest target in which no probe at all is finished.
+/// Rounds of the most frequent target in which at least one probe must finish.
 const ROUNDS: u32 = 3;
-/// Beyond them: for a machine that is busy.
+/// Added to these rounds, for a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone)]
 pub struct Liveness(Arc<Marks>);
 
-/// Milliseconds since `start`.
+/// The marks, in milliseconds since `start`.
 #[derive(Debug)]
 struct Marks {
     start: Instant,
     looped: AtomicU64,
     probed: AtomicU64,
-    /// For a probe to be finished; 0: none is expected.
+    /// Longest time without a finished probe; 0 when no target is probed.
     bound: AtomicU64,
 }
 
-/// What does not go on.
+/// What makes no progress, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stall {
     Writer(Duration),
     Probes(Duration),
 }
 
-/// The targets that are probed, for the writer.
+/// The targets that are probed, as the writer counts them.
 #[derive(Debug)]
 pub struct ProbeRounds {
-    pub pulse: Liveness,
-    /// How long a probe of each may take, from one to the next.
+    pub liveness: Liveness,
+    /// Longest time from one result of a target to the next.
     targets: HashMap<TargetId, Duration>,
 }
 
@@ -76,30 +75,31 @@ impl Default for Liveness {
 }
 
 impl Liveness {
-    /// The writer passed its loop. After a standstill, such as that of a process which was stopped
-    /// and goes on, probes have their time again.
-    pub fn looped(&self) {
+    /// Marks a pass of the writer's loop. After a stall, such as that of a process that was stopped
+    /// and continued, the time for probes starts again.
+    pub fn mark_loop(&self) {
         let now = self.now();
         let before = self.0.looped.swap(now, Ordering::Relaxed);
         if now.saturating_sub(before) > millis(LOOP) {
-            self.probed();
+            self.mark_probe();
         }
     }
 
-    /// A probe was finished.
-    pub fn probed(&self) {
+    /// Marks a finished probe.
+    pub fn mark_probe(&self) {
         self.0.probed.store(self.now(), Ordering::Relaxed);
     }
 
-    /// The quickest target is probed once in `round`; `None`: none is probed.
+    /// Sets the time within which a probe must finish: `round` is how often the most frequent
+    /// target is probed; `None` when no target is.
     pub fn expect(&self, round: Option<Duration>) {
         let bound = round.map_or(Duration::ZERO, |round| round * ROUNDS + SLACK);
-        self.probed();
+        self.mark_probe();
         self.0.bound.store(millis(bound), Ordering::Relaxed);
     }
 
     pub fn check(&self) -> Result<(), Stall> {
-        // The marks first: none may be newer than now.
+        // The marks are read before the clock, so that none is later than `now`.
         let [looped, probed, bound] =
             [&self.0.looped, &self.0.probed, &self.0.bound].map(|of| of.load(Ordering::Relaxed));
         let now = self.now();
@@ -119,11 +119,11 @@ impl Liveness {
 }
 
 impl ProbeRounds {
-    pub fn new(pulse: Liveness) -> ProbeRounds {
-        ProbeRounds { pulse, targets: HashMap::new() }
+    pub fn new(liveness: Liveness) -> ProbeRounds {
+        ProbeRounds { liveness, targets: HashMap::new() }
     }
 
-    pub fn follow(&mut self, changes: &ProbeChanges) {
+    pub fn update(&mut self, changes: &ProbeChanges) {
         if changes.stop.is_empty() && changes.start.is_empty() {
             return;
         }
@@ -131,17 +131,17 @@ impl ProbeRounds {
             self.targets.remove(target);
         }
         for target in &changes.start {
-            // What is reported is not probed.
+            // Reports come by themselves: such a target is not probed.
             if !matches!(target.check.probe, Probe::Push(_)) {
                 self.targets.insert(target.id, target.check.every + target.check.timeout);
             }
         }
-        self.pulse.expect(self.targets.values().min().copied());
+        self.liveness.expect(self.targets.values().min().copied());
     }
 
     pub fn observe(&self, target: TargetId) {
         if self.targets.contains_key(&target) {
-            self.pulse.probed();
+            self.liveness.mark_probe();
         }
     }
 }
@@ -161,28 +161,28 @@ mod tests {
 
     #[test]
     fn a_writer_that_stands_still_is_told() {
-        let pulse = old(LOOP + Duration::from_secs(2));
-        assert!(matches!(pulse.check(), Err(Stall::Writer(since)) if since > LOOP));
-        assert_eq!(pulse.check().unwrap_err().to_string(), "nothing was decided for 7 s");
-        pulse.looped();
-        assert_eq!(pulse.check(), Ok(()), "no target is probed");
+        let liveness = old(LOOP + Duration::from_secs(2));
+        assert!(matches!(liveness.check(), Err(Stall::Writer(since)) if since > LOOP));
+        assert_eq!(liveness.check().unwrap_err().to_string(), "nothing was decided for 7 s");
+        liveness.mark_loop();
+        assert_eq!(liveness.check(), Ok(()), "no target is probed");
     }
 
     #[test]
     fn probes_that_do_not_end_are_told_after_some_rounds_of_the_quickest() {
-        let pulse = old(Duration::from_secs(100));
-        pulse.expect(Some(Duration::from_secs(7)));
-        pulse.looped();
-        assert_eq!(pulse.check(), Ok(()));
-        pulse.0.probed.store(0, Ordering::Relaxed);
-        assert!(matches!(pulse.check(), Err(Stall::Probes(_))));
-        pulse.probed();
-        assert_eq!(pulse.check(), Ok(()));
-        pulse.0.probed.store(0, Ordering::Relaxed);
-        pulse.expect(Some(Duration::from_secs(3600)));
-        assert_eq!(pulse.check(), Ok(()), "rare probes are no standstill");
-        pulse.0.probed.store(0, Ordering::Relaxed);
-        pulse.expect(None);
-        assert_eq!(pulse.check(), Ok(()), "nothing is probed any more");
+        let liveness = old(Duration::from_secs(100));
+        liveness.expect(Some(Duration::from_secs(7)));
+        liveness.mark_loop();
+        assert_eq!(liveness.check(), Ok(()));
+        liveness.0.probed.store(0, Ordering::Relaxed);
+        assert!(matches!(liveness.check(), Err(Stall::Probes(_))));
+        liveness.mark_probe();
+        assert_eq!(liveness.check(), Ok(()));
+        liveness.0.probed.store(0, Ordering::Relaxed);
+        liveness.expect(Some(Duration::from_secs(3600)));
+        assert_eq!(liveness.check(), Ok(()), "rare probes are no standstill");
+        liveness.0.probed.store(0, Ordering::Relaxed);
+        liveness.expect(None);
+        assert_eq!(liveness.check(), Ok(()), "nothing is probed any more");
     }
 }

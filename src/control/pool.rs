@@ -26,18 +26,14 @@ pub struct PoolState {
 }
 
 impl PoolState {
-    /// What counts for the answers of a family, of each member.
+    /// The standing of each member in the answers of the family.
     pub fn standings(&self, family: Option<Family>) -> Vec<Standing> {
         self.members.iter().map(|member| member.standing(family)).collect()
     }
 
     /// Indices of the members that serve and have an address of the family, ascending.
     pub fn serving(&self, pool: &Pool, family: Option<Family>) -> Vec<usize> {
-        let serving = selection::serving(&self.standings(family));
-        match family {
-            Some(family) => family.of(pool, serving),
-            None => serving,
-        }
+        pool.with_family(family, selection::serving(&self.standings(family)))
     }
 
     /// The state to store for the next start.
@@ -45,7 +41,7 @@ impl PoolState {
         let node = |index: &usize| Some(pool.membership.get(*index)?.node.to_string());
         let members = pool.membership.iter().zip(&self.members).filter_map(|(member, state)| {
             pace::did(1);
-            let (first, v6) = state.memories();
+            let (first, v6) = state.to_saved();
             let (node, SavedVerdict { serving, since, falls }) = (member.node.to_string(), first?);
             Some(SavedMember { node, serving, since, falls, v6 })
         });
@@ -68,8 +64,8 @@ impl PoolState {
         let over = pool.steadiness.slow_start.filter(|_| pool.order != Order::Failover);
         let mut next: Option<Moment> = None;
         for member in &mut self.members {
-            member.each_verdict(|_, verdict, order| {
-                let standing = verdict.standing(order);
+            member.each_verdict(|_, verdict, active| {
+                let standing = verdict.standing(active);
                 let grows = verdict.comeback.step(over, standing, now);
                 next = next.into_iter().chain(grows).min();
             });

@@ -1,16 +1,16 @@
-//! Which targets there are, at the start and over a reload.
+//! Which members and targets exist, at the start and after a reload.
 //!
 //! | a member of the new configuration | its standing |
 //! |---|---|
-//! | same pool, node, addresses and check | goes on, with its account and its timer |
-//! | same, but for a check | is remembered until the new check has decided; the others go on |
-//! | new, in a pool where others go on | out until it has risen: it must not be answered untried |
-//! | new, in a pool where nobody goes on | unknown: it serves until its first probe |
+//! | same pool, node, addresses and checks | continues, with its tracker and its schedule |
+//! | same, with another check | holds until the new check has decided; the other checks continue |
+//! | new, in a pool where members continue | out until it has risen, as it is untried |
+//! | new, in a pool without such members | unknown: it serves until its first probe |
 //!
-//! A deep check goes on when it is the same, and otherwise begins anew.
+//! A deep check continues when it is the same, and starts again otherwise.
 //!
-//! A member with a verdict for each address family has two of each check that is probed in each,
-//! and one target of every other check, which counts in both verdicts.
+//! A member with a verdict for each address family has two targets of each check that is probed in
+//! both families, and one target of every other check, which counts in both verdicts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -40,34 +40,34 @@ struct StateBuilder<'a> {
     now: Moment,
 }
 
-/// The roster of a run that begins.
+/// The state at the start of a run; `saved` is what an earlier run stored.
 pub fn first(
     pools: &[Pool],
-    kept: &[SavedPool],
+    saved: &[SavedPool],
     ids: &mut TargetIds,
     now: Moment,
 ) -> (Vec<PoolState>, ProbeChanges) {
     let mut builder = StateBuilder { ids, start: vec![], now };
-    let kept: HashMap<&str, &SavedPool> = kept.iter().map(|p| (p.name.as_str(), p)).collect();
+    let saved: HashMap<&str, &SavedPool> = saved.iter().map(|p| (p.name.as_str(), p)).collect();
     let states =
-        pools.iter().map(|pool| recalled(pool, kept.get(pool.name.as_str()), &mut builder));
+        pools.iter().map(|pool| initial(pool, saved.get(pool.name.as_str()), &mut builder));
     (states.collect(), ProbeChanges { start: builder.start, ..ProbeChanges::default() })
 }
 
-fn recalled(pool: &Pool, kept: Option<&&SavedPool>, builder: &mut StateBuilder<'_>) -> PoolState {
-    // Of several of one name the first counts.
-    let members = kept.into_iter().flat_map(|kept| kept.members.iter().rev());
+fn initial(pool: &Pool, saved: Option<&&SavedPool>, builder: &mut StateBuilder<'_>) -> PoolState {
+    // Where a name occurs twice, its first entry counts.
+    let members = saved.into_iter().flat_map(|saved| saved.members.iter().rev());
     let members: HashMap<&str, &SavedMember> = members.map(|m| (m.node.as_str(), m)).collect();
     let now = builder.now;
     let members = pool.membership.iter().map(|member| {
-        let kept = members.get(member.node.as_str());
-        let kept = |family| kept.and_then(|kept| kept.memory(family));
-        let memory = |family| kept(family).map(|(memory, _)| memory);
-        let memory = Families { v4: memory(Family::V4), v6: memory(Family::V6) };
-        let mut state = builder.member(&member, pool, memory);
+        let saved = members.get(member.node.as_str());
+        let saved = |family| saved.and_then(|saved| saved.to_prior(family));
+        let prior = |family| saved(family).map(|(prior, _)| prior);
+        let prior = Families { v4: prior(Family::V4), v6: prior(Family::V6) };
+        let mut state = builder.member(&member, pool, prior);
         state.each_verdict(|family, state, _| {
-            let kept = kept(family.unwrap_or(Family::V4));
-            if let (Some(rule), Some((_, falls))) = (&pool.steadiness.damping, kept) {
+            let saved = saved(family.unwrap_or(Family::V4));
+            if let (Some(rule), Some((_, falls))) = (&pool.steadiness.damping, saved) {
                 state.falls = falls.recalled(rule, now);
             }
         });
@@ -76,13 +76,16 @@ fn recalled(pool: &Pool, kept: Option<&&SavedPool>, builder: &mut StateBuilder<'
     let members = members.collect();
     let enough = |of: fn(&SavedPool) -> &Vec<String>| {
         let nodes: HashSet<&str> =
-            kept.into_iter().flat_map(|kept| of(kept)).map(String::as_str).collect();
+            saved.into_iter().flat_map(|saved| of(saved)).map(String::as_str).collect();
         indices(pool, |node| nodes.contains(node))
     };
-    let last_enough =
-        Families { v4: enough(|kept| &kept.last_enough), v6: enough(|kept| kept.last_enough6()) };
-    let active = |of: fn(&SavedPool) -> &Vec<String>| active_tier::recall(pool, of(kept?));
-    let active = Families { v4: active(|kept| &kept.in_charge), v6: active(SavedPool::in_charge6) };
+    let last_enough = Families {
+        v4: enough(|saved| &saved.last_enough),
+        v6: enough(|saved| saved.last_enough6()),
+    };
+    let active = |of: fn(&SavedPool) -> &Vec<String>| active_tier::find(pool, of(saved?));
+    let active =
+        Families { v4: active(|saved| &saved.in_charge), v6: active(SavedPool::in_charge6) };
     PoolState {
         members,
         last_enough,
@@ -92,7 +95,7 @@ fn recalled(pool: &Pool, kept: Option<&&SavedPool>, builder: &mut StateBuilder<'
     }
 }
 
-/// The roster of the configuration `pools`, which follows upon `old_pools` in state `old`.
+/// The state after a reload: `pools` replaces `old_pools`, whose state was `old`.
 pub fn next(
     pools: &[Pool],
     old_pools: &[Pool],
@@ -106,7 +109,7 @@ pub fn next(
     let mut old: HashMap<&str, _> = old.map(|pair| (pair.0.name.as_str(), pair)).collect();
     let follow = |pool: &Pool| match old.remove(pool.name.as_str()) {
         Some((old_pool, state)) => follow(pool, old_pool, state, &mut builder),
-        None => recalled(pool, None, &mut builder),
+        None => initial(pool, None, &mut builder),
     };
     let states: Vec<PoolState> = pools.iter().map(follow).collect();
     let after: HashSet<TargetId> = targets(&states).collect();
@@ -127,7 +130,7 @@ fn follow(
     };
     let Families { v4, v6 } = &old.last_enough;
     let last_enough = Families { v4: enough(v4), v6: enough(v6) };
-    let active = |old: Option<usize>| active_tier::recall(pool, &active_tier::nodes(old_pool, old));
+    let active = |old: Option<usize>| active_tier::find(pool, &active_tier::nodes(old_pool, old));
     let active = Families { v4: active(old.active_tier.v4), v6: active(old.active_tier.v6) };
     let stays = old_pool.membership.iter().zip(old.members);
     let mut stays: HashMap<&str, (MemberView<'_>, MemberState)> =
@@ -141,7 +144,7 @@ fn follow(
     let untried = Families { v4: untried, v6: untried };
     let members = pool.membership.iter().inspect(|_| pace::did(1));
     let members = members.map(|member| match stays.remove(member.node.as_str()) {
-        Some((old, state)) => builder.go_on((&member, pool), (&old, old_pool), state),
+        Some((old, state)) => builder.continue_member((&member, pool), (&old, old_pool), state),
         None => builder.member(&member, pool, untried),
     });
     let members = members.collect();
@@ -157,13 +160,13 @@ impl StateBuilder<'_> {
         &mut self,
         member: &MemberView<'_>,
         pool: &Pool,
-        memory: Families<Option<PriorStanding>>,
+        prior: Families<Option<PriorStanding>>,
     ) -> MemberState {
         let are_two = pool.has_two_verdicts(member);
         let mut verdict = |family: Family, first: Option<&MemberChecks>| {
-            let (family, memory) = (are_two.then_some(family), *memory.get(family));
+            let (family, prior) = (are_two.then_some(family), *prior.get(family));
             let next = NextVerdict { member, pool, family, first };
-            FamilyState::new(self.checked(&next, memory, |_| None))
+            FamilyState::new(self.checks(&next, prior, |_| None))
         };
         let first = verdict(Family::V4, None);
         let second = are_two.then(|| verdict(Family::V6, Some(&first.check)));
@@ -172,7 +175,7 @@ impl StateBuilder<'_> {
         MemberState::new(first, second, deep, None)
     }
 
-    fn go_on(
+    fn continue_member(
         &mut self,
         (member, pool): (&MemberView<'_>, &Pool),
         old_of: (&MemberView<'_>, &Pool),
@@ -182,17 +185,17 @@ impl StateBuilder<'_> {
         let (old_first, old_second, old_deep, operator) = old.into_parts();
         let was_of = |family| old_second.as_ref().map(|_| family);
         let (was4, was6) = (was_of(Family::V4), was_of(Family::V6));
-        // One verdict that was of both families is what is known of either.
-        let known = (old_first.check.memory(), old_first.check.since);
+        // A verdict of both families becomes the prior standing of each.
+        let known = (old_first.check.to_prior(), old_first.check.since);
         let first =
             NextVerdict { member, pool, family: are_two.then_some(Family::V4), first: None };
-        let first = self.go_on_verdict(&first, old_of, was4, known, Some(old_first));
+        let first = self.continue_verdict(&first, old_of, was4, known, Some(old_first));
         let second = are_two.then(|| {
-            let known = old_second.as_ref().map(|old| (old.check.memory(), old.check.since));
-            let known = known.unwrap_or((first.check.memory(), first.check.since));
+            let known = old_second.as_ref().map(|old| (old.check.to_prior(), old.check.since));
+            let known = known.unwrap_or((first.check.to_prior(), first.check.since));
             let family = Some(Family::V6);
             let next = NextVerdict { member, pool, family, first: Some(&first.check) };
-            self.go_on_verdict(&next, old_of, was6, known, old_second)
+            self.continue_verdict(&next, old_of, was6, known, old_second)
         });
         let (old_member, old_pool) = old_of;
         let deep =
@@ -207,13 +210,14 @@ impl StateBuilder<'_> {
         MemberState::new(first, second, deep, operator)
     }
 
-    /// `was_of` is the family that `old` was the verdict of; `known` is what it said.
-    fn go_on_verdict(
+    /// Continues the verdict `old`, which was of the family `was_of`; the pair is its standing, and
+    /// since when.
+    fn continue_verdict(
         &mut self,
         next: &NextVerdict<'_>,
         (old_member, old_pool): (&MemberView<'_>, &Pool),
         was_of: Option<Family>,
-        (memory, since): (Option<PriorStanding>, Moment),
+        (prior, since): (Option<PriorStanding>, Moment),
         old: Option<FamilyState>,
     ) -> FamilyState {
         let (old_checks, falls, comeback) = match old {
@@ -222,7 +226,7 @@ impl StateBuilder<'_> {
         };
         let list = old_pool.checks_of(old_member).list();
         let mut before: Vec<_> = list.iter().zip(old_checks).collect();
-        let mut check = self.checked(next, memory, |new| {
+        let mut check = self.checks(next, prior, |new| {
             let at = next.member.probed(&new.check, next.family);
             let same = |old: &NamedCheck| new == old && old_member.probed(&old.check, was_of) == at;
             let place = before.iter().position(|(old, _)| same(old))?;
@@ -234,11 +238,11 @@ impl StateBuilder<'_> {
         FamilyState { check, falls, comeback }
     }
 
-    /// `before` gives what there was of the same check.
-    fn checked(
+    /// Builds a verdict; `before` gives the state that the same check had.
+    fn checks(
         &mut self,
         next: &NextVerdict<'_>,
-        memory: Option<PriorStanding>,
+        prior: Option<PriorStanding>,
         mut before: impl FnMut(&NamedCheck) -> Option<TargetState>,
     ) -> MemberChecks {
         let NextVerdict { member, pool, family, .. } = *next;
@@ -248,10 +252,10 @@ impl StateBuilder<'_> {
             let known = next.shared(index, &of.check).or_else(|| before(of));
             target.push(match known {
                 Some(known) => known,
-                None => self.target(member, pool, &of.check, family, memory),
+                None => self.target(member, pool, &of.check, family, prior),
             });
         }
-        MemberChecks::new(checks, target, memory, self.now)
+        MemberChecks::new(checks, target, prior, self.now)
     }
 
     fn target(
@@ -260,7 +264,7 @@ impl StateBuilder<'_> {
         pool: &Pool,
         check: &Check,
         family: Option<Family>,
-        memory: Option<PriorStanding>,
+        prior: Option<PriorStanding>,
     ) -> TargetState {
         let id = self.ids.next();
         let subject = Subject {
@@ -269,24 +273,24 @@ impl StateBuilder<'_> {
             address: member.probed(check, family),
         };
         self.start.push(ProbeTarget { id, subject, check: check.clone() });
-        let mut target = TargetState::new(id, check.thresholds, memory, self.now);
+        let mut target = TargetState::new(id, check.thresholds, prior, self.now);
         target.load = check.probe.tells_load().then(Load::default);
         target.is_of_two = family.is_some() && member.is_probed_in_each(check);
         target
     }
 }
 
-/// A verdict that is to be made.
+/// What a verdict is built for.
 struct NextVerdict<'a> {
     member: &'a MemberView<'a>,
     pool: &'a Pool,
     family: Option<Family>,
-    /// The one of IPv4, of the same member.
+    /// The IPv4 verdict of the same member; `None` while that one is built.
     first: Option<&'a MemberChecks>,
 }
 
 impl NextVerdict<'_> {
-    /// Of a check that is not probed in each family, what the first verdict has of it.
+    /// The target in the first verdict, of a check that is not probed in both families.
     fn shared(&self, index: usize, check: &Check) -> Option<TargetState> {
         let of = self.first?.list().get(index)?;
         (!self.member.is_probed_in_each(check)).then(|| of.target.clone())
@@ -298,8 +302,8 @@ fn targets(pools: &[PoolState]) -> impl Iterator<Item = TargetId> {
     members.flat_map(MemberState::targets)
 }
 
-/// Members whose node is meant.
-fn indices(pool: &Pool, meant: impl Fn(&str) -> bool) -> Vec<usize> {
+/// Indices of the members whose node satisfies `is_meant`.
+fn indices(pool: &Pool, is_meant: impl Fn(&str) -> bool) -> Vec<usize> {
     let members = pool.membership.iter().enumerate();
-    members.filter(|(_, member)| meant(member.node.as_str())).map(|(index, _)| index).collect()
+    members.filter(|(_, member)| is_meant(member.node.as_str())).map(|(index, _)| index).collect()
 }

@@ -1,7 +1,7 @@
-//! A configuration made ready to serve.
+//! A configuration that is ready to be served.
 //!
-//! Making it renders every zone, which takes a while with many names: that is done on a thread that
-//! may block, and the one writer gets the finished thing.
+//! Building it renders every zone, which takes time with many names. This is done on a thread that
+//! may block, and the writer gets the result.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -20,9 +20,12 @@ use crate::zone::idn::unicode;
 use crate::zone::name::Name;
 use crate::zone::store::TooLarge;
 
+/// The configuration that is served, with all that is rendered ahead.
 #[derive(Debug)]
 pub struct ServedConfig {
+    /// The path of config.yaml.
     pub file: String,
+    /// When it was loaded.
     pub at: Moment,
     pub nsid: Option<String>,
     /// Indexed by `PoolId`.
@@ -30,20 +33,20 @@ pub struct ServedConfig {
     pub fallbacks: Fallbacks,
     /// The DNS names of each pool.
     pub names: Vec<Vec<String>>,
-    /// Those of `names` that have another form in Unicode, with it.
+    /// The names of each pool that have another form in Unicode, with that form.
     pub unicode_names: Vec<BTreeMap<String, String>>,
-    /// Of the nodes that have some: orders may mean them by their tags.
+    /// The tags of each node, by which overrides may select it.
     pub tags: HashMap<NodeName, BTreeSet<String>>,
-    /// What tells whether this machine is cut off.
-    pub controls: Vec<ReferenceTarget>,
+    /// Targets that tell whether this machine is cut off (`server.controls`).
+    pub references: Vec<ReferenceTarget>,
     pub zones: Vec<ZoneStatus>,
-    /// What each zone says but its serial, by its apex as in `zones`.
+    /// A digest of each zone without its serial, by its apex as in `zones`.
     pub digests: HashMap<String, u64>,
     pub statics: Arc<Statics>,
 }
 
 impl ServedConfig {
-    /// Costly with many names: not on a thread that answers or decides.
+    /// Takes long with many names: do not call on a thread that answers or decides.
     pub fn build(config: &Config, file: &Path, at: Moment) -> Result<ServedConfig, TooLarge> {
         let published = config.published.iter().map(|published| (&published.owner, published.pool));
         let statics = Statics::build(&config.zones, published, identity(&config.server))?;
@@ -57,7 +60,7 @@ impl ServedConfig {
             unicode_names: unicode_names(&names),
             names,
             tags: config.nodes.iter().map(|n| (n.name.clone(), n.tags.clone())).collect(),
-            controls: config.server.controls.clone(),
+            references: config.server.controls.clone(),
             zones: zones(&statics),
             digests: config
                 .zones
@@ -69,11 +72,11 @@ impl ServedConfig {
     }
 }
 
-/// Most zones that are named in a warning about serials.
-const NAMED: usize = 10;
+/// Most zones that a reload warns about by name.
+const MAX_NAMED: usize = 10;
 
-/// What is wrong with the serials after a reload: secondaries, and whoever compares the name
-/// servers, see a change only when the serial rises (RFC 1034 §4.3.5, RFC 1982).
+/// Warnings about serials after a reload. A secondary sees a change only when the serial rises
+/// (RFC 1034 §4.3.5, RFC 1982).
 pub fn serial_warnings(old: &ServedConfig, new: &ServedConfig) -> Vec<String> {
     let before: HashMap<&str, u32> =
         old.zones.iter().map(|zone| (zone.apex.as_str(), zone.serial)).collect();
@@ -93,15 +96,15 @@ pub fn serial_warnings(old: &ServedConfig, new: &ServedConfig) -> Vec<String> {
             ));
         }
     }
-    if warnings.len() > NAMED {
-        let more = warnings.len() - NAMED;
-        warnings.truncate(NAMED);
+    if warnings.len() > MAX_NAMED {
+        let more = warnings.len() - MAX_NAMED;
+        warnings.truncate(MAX_NAMED);
         warnings.push(format!("the same of {more} more zones"));
     }
     warnings
 }
 
-/// What the server says of itself.
+/// What the server says about itself.
 pub fn identity(server: &Server) -> Identity {
     let octets = |text: &String| text.as_bytes().into();
     Identity {
@@ -121,7 +124,7 @@ fn names(pools: usize, published: &[Published]) -> Vec<Vec<String>> {
     names
 }
 
-/// Of each pool, the names that have another form in Unicode, and that form.
+/// For each pool, the names that have another form in Unicode, with that form.
 fn unicode_names(names: &[Vec<String>]) -> Vec<BTreeMap<String, String>> {
     let both = |name: &String| Some((name.clone(), unicode(name)?));
     names.iter().map(|names| names.iter().filter_map(both).collect()).collect()
@@ -138,7 +141,7 @@ fn zones(statics: &Statics) -> Vec<ZoneStatus> {
     zones.zone_ids().map(status).collect()
 }
 
-/// As config.yaml has it.
+/// A name as config.yaml has it.
 fn without_final_dot(name: &Name) -> String {
     let text = name.to_string();
     match text.strip_suffix('.') {

@@ -1,17 +1,17 @@
-//! Changes of standing: which of them clients feel, and what is told of them.
+//! Transitions: changes of a member's standing, which of them clients feel, and how they are told.
 //!
-//! | health | member | clients feel | told |
+//! | health | member | clients feel | announced |
 //! |---|---|---|---|
 //! | falls | serves | it is out, which counts for its damping | out, and for how long |
 //! | rises | is out | it is back | back |
 //! | falls, rises | is held out by its damping | nothing | its health |
-//! | falls, rises | is under an operator's order | nothing | its health |
-//! | falls | serves, but most fail: see [`outage::detector`] | nothing | of the pool |
-//! | | its hold is over, and it is well | it is back | back |
+//! | falls, rises | is under an override | nothing | its health |
+//! | falls | serves, but most members fail: see [`outage::detector`] | nothing | the outage |
+//! | | its hold is over, and it is healthy | it is back | back |
 //!
-//! A member with a verdict for each address family falls and rises in each. It is one event of the
-//! member when it serves in no family any more, or in one again; everything between is an event of
-//! a family, and names it. Both families that move at once are told in one sentence.
+//! A member with a state for each address family falls and rises in each. It is a change of the
+//! member when it serves in no family any more, or in one again; every other change is one of a
+//! family, and names it. When both families change at once, one sentence tells of both.
 //!
 //! [`outage::detector`]: crate::control::outage::detector
 
@@ -28,169 +28,172 @@ use crate::control::outage::detector::Detector;
 use crate::control::outage::evidence;
 use crate::control::pool::PoolState;
 
-/// What is to be told of one member.
+/// What happened to one member.
 #[derive(Debug)]
 pub struct Transition {
     pub node: NodeName,
     /// One sentence.
     pub what: String,
-    /// For the hooks.
-    pub turn: Option<StandingChange>,
+    /// The change for the hooks; `None` when clients feel nothing.
+    pub change: Option<StandingChange>,
 }
 
-/// The new standing of a member, or of it in a family.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingChange {
+    /// The new standing.
     pub standing: Standing,
+    /// The family that changed; `None` when the member as a whole did.
     pub family: Option<Family>,
     pub cause: String,
 }
 
-/// Takes over what the trackers say.
+/// Commits what the trackers say of all members of a pool.
 pub fn commit_pool(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Transition> {
-    let mut moves = vec![];
+    let mut transitions = vec![];
     let PoolState { members, outage: detectors, .. } = state;
     let is_apart = pool.judges_apart();
     for (member, state) in pool.membership.iter().zip(members) {
         let (did_serve, mut changes) = (state.is_healthy(), vec![]);
-        state.each_verdict(|family, verdict, order| {
+        state.each_verdict(|family, verdict, active| {
             let judged_in = is_apart.then(|| family.unwrap_or_else(|| member.first_family()));
             let detector = detectors.of_mut(judged_in);
-            if let Some(standing) = commit(pool, verdict, order, detector, now) {
-                changes.push(moved(pool, family, verdict, order, standing, now));
+            if let Some(standing) = commit(pool, verdict, active, detector, now) {
+                changes.push(family_change(pool, family, verdict, active, standing, now));
             }
         });
-        moves.extend(told(pool, member.node, state, did_serve, changes));
+        transitions.extend(of_member(pool, member.node, state, did_serve, changes));
         if let Some(deep) = &mut state.deep
             && let Some(standing) = deep.commit()
         {
-            let what = explain::deep_moved(standing, deep);
-            moves.push(Transition { node: member.node.clone(), what, turn: None });
+            let what = explain::transition::deep_changed(standing, deep);
+            transitions.push(Transition { node: member.node.clone(), what, change: None });
         }
     }
-    moves
+    transitions
 }
 
-/// The new standing of a verdict, unless the detector keeps it.
+/// Commits one family's state. Returns the new standing, or `None` when it stays as it is or the
+/// detector keeps it.
 fn commit(
     pool: &Pool,
     verdict: &mut FamilyState,
-    order: Option<&ActiveOverride>,
+    active: Option<&ActiveOverride>,
     detector: &mut Detector,
     now: Moment,
 ) -> Option<Standing> {
     let changes = verdict.check.state().standing() != verdict.check.standing();
-    let sight = if changes { evidence::sight(verdict, order) } else { None };
-    if sight.is_some_and(|sight| sight.falls && detector.keeps(&sight)) {
+    let evidence = if changes { evidence::of_member(verdict, active) } else { None };
+    if evidence.is_some_and(|of| of.falls && detector.keeps(&of)) {
         return None;
     }
     let standing = verdict.check.commit()?;
-    if let (Some(_), Some(rule), Standing::Out) = (sight, evidence::rule(pool), standing) {
+    if let (Some(_), Some(rule), Standing::Out) = (evidence, evidence::rule(pool), standing) {
         detector.note_fall(&rule, pool.membership.len(), now);
     }
     Some(standing)
 }
 
-/// What became of one verdict.
-struct VerdictChange {
+/// The change of one family's state.
+struct FamilyChange {
     family: Option<Family>,
     standing: Standing,
     what: String,
     cause: String,
-    /// It counts: no hold is in its way.
-    is_turn: bool,
+    /// Whether clients feel it: no hold prevents it.
+    is_felt: bool,
 }
 
-fn moved(
+fn family_change(
     pool: &Pool,
     family: Option<Family>,
     verdict: &mut FamilyState,
-    order: Option<&ActiveOverride>,
+    active: Option<&ActiveOverride>,
     standing: Standing,
     now: Moment,
-) -> VerdictChange {
+) -> FamilyChange {
     let held = verdict.falls.held_until();
     if standing == Standing::Out
         && held.is_none()
-        && order.is_none()
+        && active.is_none()
         && let Some(rule) = &pool.steadiness.damping
     {
-        verdict.falls.fall(rule, now);
+        verdict.falls.count_fall(rule, now);
     }
     let check = &verdict.check;
-    let (what, cause) = match (order, held) {
-        (Some(order), _) => {
-            let what = explain::moved_under(order, family, standing, check);
+    let (what, cause) = match (active, held) {
+        (Some(active), _) => {
+            let what = explain::transition::changed_under_override(active, family, standing, check);
             (what.clone(), what)
         }
         (None, Some(until)) => {
-            let what = explain::moved_while_held(family, standing, check, until, now);
+            let what = explain::transition::changed_while_held(family, standing, check, until, now);
             (what.clone(), what)
         }
         (None, None) => {
-            let hold = explain::hold(pool, &verdict.falls, now);
+            let hold = explain::transition::hold(pool, &verdict.falls, now);
             let cause = check.cause() + &hold.map(|hold| format!("; {hold}")).unwrap_or_default();
-            (explain::moved(pool, family, standing, &cause), cause)
+            (explain::transition::standing_changed(pool, family, standing, &cause), cause)
         }
     };
-    VerdictChange { family, standing, what, cause, is_turn: order.is_some() || held.is_none() }
+    FamilyChange { family, standing, what, cause, is_felt: active.is_some() || held.is_none() }
 }
 
-/// `did_serve` is whether it was healthy before.
-fn told(
+/// The transitions that the changes of its families make for a member. `did_serve` is whether it
+/// was healthy before.
+fn of_member(
     pool: &Pool,
     node: &NodeName,
     state: &MemberState,
     did_serve: bool,
-    mut changes: Vec<VerdictChange>,
+    mut changes: Vec<FamilyChange>,
 ) -> Vec<Transition> {
-    let turned = state.is_healthy() != did_serve;
-    if let ([first, second], true, None) = (&changes[..], turned, &state.operator)
-        && first.is_turn
-        && second.is_turn
+    let is_whole = state.is_healthy() != did_serve;
+    if let ([first, second], true, None) = (&changes[..], is_whole, &state.operator)
+        && first.is_felt
+        && second.is_felt
     {
-        let cause = explain::of_both(&first.cause, &second.cause);
-        let what = explain::moved(pool, None, first.standing, &cause);
+        let cause = explain::transition::of_both(&first.cause, &second.cause);
+        let what = explain::transition::standing_changed(pool, None, first.standing, &cause);
         let standing = first.standing;
-        changes = vec![VerdictChange { family: None, standing, what, cause, is_turn: true }];
+        changes = vec![FamilyChange { family: None, standing, what, cause, is_felt: true }];
     }
-    // That of the member is the last one.
-    let last = changes.iter().rposition(|change| change.is_turn).filter(|_| turned);
-    let of = |(index, change): (usize, VerdictChange)| {
-        let VerdictChange { family, standing, what, cause, is_turn } = change;
+    // The last change that is felt is the one of the member as a whole.
+    let last = changes.iter().rposition(|change| change.is_felt).filter(|_| is_whole);
+    let of = |(index, change): (usize, FamilyChange)| {
+        let FamilyChange { family, standing, what, cause, is_felt } = change;
         let family = family.filter(|_| last != Some(index));
-        let turn = is_turn.then_some(StandingChange { standing, family, cause });
-        Transition { node: node.clone(), what, turn }
+        let change = is_felt.then_some(StandingChange { standing, family, cause });
+        Transition { node: node.clone(), what, change }
     };
     changes.into_iter().enumerate().map(of).collect()
 }
 
-/// Ends the holds whose time is over, or that the pool does not want any more.
+/// Ends the holds whose time is over, and all holds of a pool without damping.
 pub fn end_holds(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Transition> {
-    let mut moves = vec![];
+    let mut transitions = vec![];
     for (member, state) in pool.membership.iter().zip(&mut state.members) {
         let (did_serve, mut changes) = (state.is_healthy(), vec![]);
-        state.each_verdict(|family, verdict, order| {
+        state.each_verdict(|family, verdict, active| {
             let is_over = match &pool.steadiness.damping {
-                Some(_) => verdict.falls.end(now),
+                Some(_) => verdict.falls.end_hold(now),
                 None => std::mem::take(&mut verdict.falls).held_until().is_some(),
             };
-            if is_over && is_well(verdict, order) {
-                changes.push(back(pool, family, verdict, "the hold is over"));
+            if is_over && is_well(verdict, active) {
+                changes.push(return_of(pool, family, verdict, "the hold is over"));
             }
         });
-        moves.extend(told(pool, member.node, state, did_serve, changes));
+        transitions.extend(of_member(pool, member.node, state, did_serve, changes));
     }
-    moves
+    transitions
 }
 
-/// A pool is not made short by its damping: while too few serve, the holds of members that are
-/// well are over, that which would end first first.
+/// Releases holds of healthy members while too few members serve, because damping must not make a
+/// pool short. The hold that would end first is released first.
 pub fn release_holds(pool: &Pool, state: &mut PoolState) -> Vec<Transition> {
-    let mut moves = vec![];
-    // Nearly always: nobody is held.
+    let mut transitions = vec![];
+    // The usual case, decided at once: no member is held.
     if !state.members.iter().any(MemberState::is_held) {
-        return moves;
+        return transitions;
     }
     for &family in pool.decisions() {
         while !is_enough(pool, family, &state.serving(pool, family)) {
@@ -207,20 +210,26 @@ pub fn release_holds(pool: &Pool, state: &mut PoolState) -> Vec<Transition> {
             let did_serve = state.is_healthy();
             let (of, verdict) = state.of_mut(family);
             verdict.falls.release();
-            let change = back(pool, of, verdict, "too few serve to hold it out any longer");
-            moves.extend(told(pool, member.node, state, did_serve, vec![change]));
+            let why = "too few serve to hold it out any longer";
+            let change = return_of(pool, of, verdict, why);
+            transitions.extend(of_member(pool, member.node, state, did_serve, vec![change]));
         }
     }
-    moves
+    transitions
 }
 
-/// It would serve, were it not for a hold.
-fn is_well(verdict: &FamilyState, order: Option<&ActiveOverride>) -> bool {
-    order.is_none() && verdict.check.standing() == Standing::Serving
+/// Whether the member would serve without its hold.
+fn is_well(verdict: &FamilyState, active: Option<&ActiveOverride>) -> bool {
+    active.is_none() && verdict.check.standing() == Standing::Serving
 }
 
-fn back(pool: &Pool, family: Option<Family>, verdict: &FamilyState, why: &str) -> VerdictChange {
+fn return_of(
+    pool: &Pool,
+    family: Option<Family>,
+    verdict: &FamilyState,
+    why: &str,
+) -> FamilyChange {
     let cause = format!("{why}; {}", verdict.check.cause());
-    let what = explain::back(pool, family, &cause);
-    VerdictChange { family, standing: Standing::Serving, what, cause, is_turn: true }
+    let what = explain::transition::back(pool, family, &cause);
+    FamilyChange { family, standing: Standing::Serving, what, cause, is_felt: true }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use crate::clock::{Wall, wall};
-use crate::control::explain::time;
+use crate::control::explain::time::rfc3339;
 use crate::state_dir::disk;
 
 /// What the trouble is with.
@@ -108,7 +108,7 @@ impl Troubles {
             return;
         }
         tracing::warn!("{what}");
-        let since = old.map_or_else(|| time(wall(Wall::Shown)), |old| old.since.clone());
+        let since = old.map_or_else(|| rfc3339(wall(Wall::Shown)), |old| old.since.clone());
         troubles.insert(subject, Trouble { subject, since, what });
     }
 

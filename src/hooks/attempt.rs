@@ -1,45 +1,30 @@
-//! One attempt to tell a hook of one event, and what its failure means.
+//! One attempt to deliver an event, and what its failure means.
 //!
 //! | failure | then |
 //! |---|---|
 //! | no connection, a timeout, 3xx, 5xx, 408, 425, 429, most exit codes | tried again, for ever |
-//! | any other 4xx, what is no HTTP, exit code 65 | a refusal: [`MAX_REFUSALS`] attempts in all |
+//! | other 4xx, a reply that is not HTTP, exit code 65 | a refusal: [`MAX_REFUSALS`] attempts |
 //!
-//! 410 Gone is a refusal like the others: only config.yaml ends a hook.
+//! 410 Gone is a refusal like others: only config.yaml ends a hook.
 
 use tokio::time::timeout;
 
 use crate::cluster::hook::{Action, Hook};
 use crate::hooks::command;
+use crate::hooks::delivery_error::DeliveryError;
 use crate::hooks::event::HookEvent;
 use crate::hooks::webhook::Webhook;
 
-/// Refusals of one event after which it is given up, so that the next ones get their turn. With a
-/// `retry` of 1 s that takes four minutes.
+/// Refusals after which an event is given up, so that the next ones are delivered. With a `retry`
+/// of 1 s that takes four minutes.
 pub const MAX_REFUSALS: u32 = 10;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryError {
-    /// In the operator's words.
-    pub told: String,
-    /// The receiver looked at this event and does not want it.
-    pub refused: bool,
-}
-
-impl DeliveryError {
-    pub fn now(told: String) -> DeliveryError {
-        DeliveryError { told, refused: false }
-    }
-
-    pub fn for_good(told: String) -> DeliveryError {
-        DeliveryError { told, refused: true }
-    }
-}
-
-/// How a hook is told.
+/// How a hook delivers events.
 #[derive(Debug)]
 pub enum Deliverer<'a> {
+    /// A POST; `None` when there is no TLS client.
     Post(Option<Webhook>),
+    /// A program and its arguments.
     Run(&'a [String]),
 }
 
@@ -53,19 +38,19 @@ impl Deliverer<'_> {
         }
     }
 
-    /// Within the hook's timeout.
-    pub async fn tell(&self, hook: &Hook, event: &HookEvent) -> Result<(), DeliveryError> {
+    /// Delivers one event, within the hook's timeout.
+    pub async fn deliver(&self, hook: &Hook, event: &HookEvent) -> Result<(), DeliveryError> {
         let attempt = async {
             match self {
                 Deliverer::Post(Some(webhook)) => webhook.post(event).await,
                 Deliverer::Post(None) => {
-                    Err(DeliveryError::now("no TLS client can be made".into()))
+                    Err(DeliveryError::retry("no TLS client can be made".into()))
                 }
                 Deliverer::Run(words) => command::run(words, event.body()).await,
             }
         };
         let limit = hook.timeout;
-        let late = |_| Err(DeliveryError::now(format!("not done within {limit:?}")));
+        let late = |_| Err(DeliveryError::retry(format!("not done within {limit:?}")));
         timeout(limit, attempt).await.unwrap_or_else(late)
     }
 }

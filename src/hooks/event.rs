@@ -1,4 +1,4 @@
-//! What a receiver is told.
+//! The event that a receiver gets, as JSON.
 
 use std::sync::Arc;
 
@@ -8,56 +8,56 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::control::change_feed::Change;
-use crate::control::explain::time;
+use crate::control::explain::time::rfc3339;
 
-/// Cheap to copy: hooks share the text.
+/// One event. Cheap to clone: hooks share the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookEvent {
-    /// Grows from event to event of this server, also over a restart.
+    /// Rises from event to event of this server, also over a restart.
     pub id: u64,
     pub at: Timestamp,
-    /// Which of the name servers tells it: its NSID.
+    /// The NSID of this name server; `None` without one.
     pub server: Option<Arc<str>>,
-    /// So many events before this one are missing, and that is all that it says. 0: a change of
-    /// standing.
+    /// How many events before this one were dropped; such an event carries nothing else. 0 for a
+    /// change.
     pub missing: u64,
     body: Arc<str>,
 }
 
 impl HookEvent {
-    pub fn of(id: u64, turn: &Change, server: Option<Arc<str>>) -> HookEvent {
+    pub fn of(id: u64, change: &Change, server: Option<Arc<str>>) -> HookEvent {
         let mut body = json!({
             "id": id,
             "server": server.as_deref(),
             "type": "standing",
-            "time": time(turn.at),
-            "scope": turn.scope.as_str(),
-            "pool": turn.pool,
-            "node": turn.node,
-            "old": turn.old,
-            "new": turn.new,
-            "cause": turn.cause,
+            "time": rfc3339(change.at),
+            "scope": change.scope.as_str(),
+            "pool": change.pool,
+            "node": change.node,
+            "old": change.old.as_str(),
+            "new": change.new.as_str(),
+            "cause": change.cause,
         });
-        if let Some(family) = turn.family {
+        if let Some(family) = change.family {
             body["family"] = family.into();
         }
-        HookEvent { id, at: turn.at, missing: 0, server, body: body.to_string().into() }
+        HookEvent { id, at: change.at, missing: 0, server, body: body.to_string().into() }
     }
 
-    /// Stands where `missing` events were.
+    /// The event that takes the place of `missing` dropped events.
     pub fn dropped(id: u64, at: Timestamp, missing: u64, server: Option<Arc<str>>) -> HookEvent {
         let body = json!({
             "id": id,
             "server": server.as_deref(),
             "type": "dropped",
-            "time": time(at),
+            "time": rfc3339(at),
             "count": missing,
         });
         HookEvent { id, at, missing, server, body: body.to_string().into() }
     }
 
-    /// Of a body that an earlier run made; `None` when it is none.
-    pub fn recalled(body: &Value) -> Option<HookEvent> {
+    /// The event of a body that an earlier run stored; `None` when the body is not an event.
+    pub fn from_body(body: &Value) -> Option<HookEvent> {
         let id = body.get("id")?.as_u64()?;
         let at = body.get("time")?.as_str()?.parse().ok()?;
         let server = body.get("server").and_then(Value::as_str).map(Arc::from);
@@ -69,8 +69,8 @@ impl HookEvent {
         Some(HookEvent { id, at, missing, server, body: body.to_string().into() })
     }
 
-    /// What a receiver knows a repetition by: other name servers may tell it of events with the
-    /// same number, but not with the same body.
+    /// The id by which a receiver recognizes a repetition. Events of other name servers may have
+    /// the same number, but not the same body.
     pub fn message_id(&self) -> String {
         let digest = digest(&SHA256, self.body.as_bytes());
         format!("{}-{}", self.id, HEXLOWER.encode(&digest.as_ref()[..4]))
@@ -92,6 +92,7 @@ pub fn next_id(last: u64, at: Timestamp) -> u64 {
 pub mod tests {
     use super::*;
     use crate::cluster::hook::Scope;
+    use crate::control::change_feed::Condition;
 
     pub fn event(id: u64) -> HookEvent {
         with_cause(id, "\"ä\\\u{1}\u{2028}\" is not expected (3/3)".into())
@@ -103,17 +104,17 @@ pub mod tests {
 
     fn with_cause(id: u64, cause: String) -> HookEvent {
         let at = Timestamp::UNIX_EPOCH;
-        let turn = Change {
+        let change = Change {
             at,
             scope: Scope::Node,
             pool: "web".into(),
             node: Some("server-2".into()),
             family: None,
-            old: "serving",
-            new: "out",
+            old: Condition::Serving,
+            new: Condition::Out,
             cause,
         };
-        HookEvent::of(id, &turn, Some("ns1".into()))
+        HookEvent::of(id, &change, Some("ns1".into()))
     }
 
     #[test]
@@ -129,7 +130,7 @@ pub mod tests {
     fn an_event_is_recalled_octet_by_octet() {
         for event in [event(u64::MAX), HookEvent::dropped(7, Timestamp::UNIX_EPOCH, 12, None)] {
             let body: Value = serde_json::from_str(event.body()).unwrap();
-            assert_eq!(HookEvent::recalled(&body), Some(event));
+            assert_eq!(HookEvent::from_body(&body), Some(event));
         }
         let time = "2026-03-01T10:02:11.500Z";
         for none in [
@@ -139,7 +140,7 @@ pub mod tests {
             json!({ "id": 1, "type": "other", "time": time }),
             json!({ "id": 1, "type": "dropped", "time": time, "count": 0 }),
         ] {
-            assert_eq!(HookEvent::recalled(&none), None, "{none}");
+            assert_eq!(HookEvent::from_body(&none), None, "{none}");
         }
     }
 

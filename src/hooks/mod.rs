@@ -1,17 +1,19 @@
-//! Changes of standing, told to others: each hook in order, at least once, and nobody waits for it.
+//! Hooks: they send changes to receivers outside, each hook in order and at least once. Nothing in
+//! the server waits for a receiver.
 //!
 //! | file | does or decides |
 //! |---|---|
-//! | [`event`] | decides: what is told |
-//! | [`queue`] | decides: what waits, and what is dropped |
-//! | [`mod@line`] | does: one hook, one delivery after the other |
+//! | [`event`] | decides: the content of an event |
+//! | [`queue`] | decides: which events wait, and which are dropped |
+//! | [`worker`] | does: delivers the events of one hook, one after another |
 //! | [`attempt`] | does: one attempt, and decides what its failure means |
-//! | [`webhook`], [`command`] | do: the two kinds of it |
-//! | [`kept`] | does: what a restart delivers |
-//! | [`status`] | decides: what is told of a hook |
+//! | [`webhook`], [`command`] | do: the two ways of delivery |
+//! | [`queue_file`] | does: stores undelivered events for the next start |
+//! | [`status`] | decides: what the status says of a hook |
 
 pub mod attempt;
 pub mod command;
+pub mod delivery_error;
 pub mod event;
 pub mod queue;
 pub mod queue_file;
@@ -40,146 +42,149 @@ use crate::hooks::status::HookStatus;
 use crate::hooks::worker::{HookWorker, WorkerState};
 use crate::state_dir::disk;
 
-/// How long a stop waits for what is not delivered yet.
+/// How long a stop waits for deliveries.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
-/// Then for deliveries that are broken off.
-const BREAK_OFF: Duration = Duration::from_millis(100);
-/// Then for the disk.
-const KEEPING: Duration = Duration::from_secs(1);
+/// How long it then waits for cancelled deliveries.
+const CANCEL_LIMIT: Duration = Duration::from_millis(100);
+/// How long it then waits for the disk.
+const SAVE_LIMIT: Duration = Duration::from_secs(1);
 
-/// The running hooks, from the outside.
+/// The handle to the running hooks.
 #[derive(Debug, Clone, Default)]
 pub struct HooksHandle {
     running: Arc<Mutex<Vec<RunningHook>>>,
     last_id: Arc<AtomicU64>,
-    /// ChangeReceiver that are in the queues of those who want them.
+    /// How many changes are in the queues of the hooks that want them.
     passed_on: Arc<AtomicU64>,
-    /// Its NSID.
+    /// The NSID of this name server.
     server: Option<Arc<str>>,
+    /// Notified when a queue has changed.
     changed: Arc<Notify>,
     deliveries: TaskTracker,
-    keeper: TaskTracker,
-    /// All queues are as the next start shall find them.
+    queue_writer: TaskTracker,
+    /// Cancelled when the queues change no more.
     ended: CancellationToken,
 }
 
 #[derive(Debug)]
 struct RunningHook {
-    line: Arc<HookWorker>,
+    worker: Arc<HookWorker>,
     stop: CancellationToken,
 }
 
-/// Within a tokio runtime. What an earlier run did not deliver, by the file in `folder`, comes
-/// first. `server` is the NSID. Ends when the writer has and all is delivered. Blocks, for a
-/// bounded time.
+/// Starts the hooks. Events that an earlier run stored in `folder` come first; `server` is the
+/// NSID. The tasks end when the writer has ended and all events are delivered. Call within a tokio
+/// runtime. Blocks, for a bounded time.
 pub fn start(
     hooks: &[Hook],
-    turns: ChangeReceiver,
+    changes: ChangeReceiver,
     folder: &Path,
     server: Option<&str>,
     troubles: Troubles,
 ) -> HooksHandle {
     let handle = HooksHandle { server: server.map(Arc::from), ..HooksHandle::default() };
     let from = folder.to_owned();
-    let recalled = disk::run_at_start(move || queue_file::recall(&from, wall(Wall::Kept)));
-    let recalled = recalled.unwrap_or_else(|| Err(Subject::Hooks.no_answer()));
-    if let Err(error) = &recalled {
+    let saved = disk::run_at_start(move || queue_file::read(&from, wall(Wall::Kept)));
+    let saved = saved.unwrap_or_else(|| Err(Subject::Hooks.no_answer()));
+    if let Err(error) = &saved {
         let until = "until it can, what waits for hooks is not kept";
         troubles.begin(Subject::Hooks, format!("{error}; {until}"));
     }
-    let on_disk = recalled.ok();
-    handle.take_over(hooks, on_disk.clone().unwrap_or_default());
-    let (folder, of) = (folder.to_owned(), handle.clone());
-    let (changed, ended) = (handle.changed.clone(), handle.ended.clone());
-    let persisted = turns.persisted_sender();
-    handle
-        .keeper
-        .spawn(QueueWriter { folder, of, changed, ended, persisted, on_disk, troubles }.keep());
-    handle.deliveries.spawn(pass_on(handle.clone(), turns));
+    let on_disk = saved.ok();
+    handle.configure(hooks, on_disk.clone().unwrap_or_default());
+    let (folder, source) = (folder.to_owned(), handle.clone());
+    let (queue_changed, ended) = (handle.changed.clone(), handle.ended.clone());
+    let persisted = changes.persisted_sender();
+    handle.queue_writer.spawn(
+        QueueWriter { folder, source, changed: queue_changed, ended, persisted, on_disk, troubles }
+            .run(),
+    );
+    handle.deliveries.spawn(pass_on(handle.clone(), changes));
     handle
 }
 
-async fn pass_on(handle: HooksHandle, mut turns: ChangeReceiver) {
-    while let Some((turn, lost)) = turns.next().await {
-        let at = turn.at;
+/// Passes each change on to the queues of the hooks that want it.
+async fn pass_on(handle: HooksHandle, mut changes: ChangeReceiver) {
+    while let Some((change, lost)) = changes.next().await {
+        let at = change.at;
         if lost > 0 {
             tracing::warn!("{lost} changes of standing came too fast for the hooks");
             let dropped = HookEvent::dropped(handle.next_id(at), at, lost, handle.server.clone());
-            handle.each(|running| running.line.push(&dropped));
+            handle.each(|running| running.worker.push(&dropped));
         }
-        handle.push(&turn);
-        handle.passed_on.store(turns.taken(), Ordering::Release);
+        handle.push(&change);
+        handle.passed_on.store(changes.received(), Ordering::Release);
         handle.changed.notify_one();
     }
-    handle.each(|running| running.line.close());
+    handle.each(|running| running.worker.close());
 }
 
 impl HooksHandle {
-    /// Takes another configuration over. A hook that did not change goes on; one that did keeps
-    /// what waits for it.
-    pub fn follow(&self, hooks: &[Hook]) {
-        self.take_over(hooks, SavedQueues::default());
+    /// Applies another configuration. A hook that did not change continues; one that did keeps its
+    /// queue.
+    pub fn reload(&self, hooks: &[Hook]) {
+        self.configure(hooks, SavedQueues::default());
     }
 
-    /// `kept` is what waits for hooks that are not running yet.
-    fn take_over(&self, hooks: &[Hook], kept: SavedQueues) {
-        self.last_id.fetch_max(kept.last_id, Ordering::Relaxed);
-        let mut kept = kept.hooks;
+    /// `saved` has the events of hooks that are not running yet.
+    fn configure(&self, hooks: &[Hook], saved: SavedQueues) {
+        self.last_id.fetch_max(saved.last_id, Ordering::Relaxed);
+        let mut saved = saved.hooks;
         let mut running = self.running();
         let mut old = std::mem::take(&mut *running);
         for hook in hooks {
-            let place = old.iter().position(|old| old.line.name() == hook.name);
+            let place = old.iter().position(|old| old.worker.name() == hook.name);
             let before = place.map(|place| old.swap_remove(place));
             running.push(match before {
-                Some(same) if same.line.hook == *hook => same,
+                Some(same) if same.worker.hook == *hook => same,
                 Some(other) => {
                     other.stop.cancel();
-                    self.run(hook, other.line.hand_over())
+                    self.run(hook, other.worker.take_state())
                 }
                 None => {
-                    let place = kept.iter().position(|(name, _)| *name == hook.name);
-                    let events = place.map(|place| kept.swap_remove(place).1);
+                    let place = saved.iter().position(|(name, _)| *name == hook.name);
+                    let events = place.map(|place| saved.swap_remove(place).1);
                     self.run(hook, WorkerState::of(events.unwrap_or_default()))
                 }
             });
         }
         for gone in old {
             gone.stop.cancel();
-            kept.push((gone.line.name().to_owned(), gone.line.events()));
+            saved.push((gone.worker.name().to_owned(), gone.worker.events()));
         }
-        kept.iter().for_each(|(name, events)| tell_gone(name, events.len()));
+        saved.iter().for_each(|(name, events)| warn_of_removed(name, events.len()));
         self.changed.notify_one();
     }
 
-    fn run(&self, hook: &Hook, inner: WorkerState) -> RunningHook {
-        let line = Arc::new(HookWorker::new(hook.clone(), inner, self.changed.clone()));
+    fn run(&self, hook: &Hook, state: WorkerState) -> RunningHook {
+        let worker = Arc::new(HookWorker::new(hook.clone(), state, self.changed.clone()));
         let stop = CancellationToken::new();
-        let (its, stopped) = (Arc::clone(&line), stop.clone());
+        let (its, stopped) = (Arc::clone(&worker), stop.clone());
         self.deliveries.spawn(async move { stopped.run_until_cancelled(its.deliver()).await });
-        RunningHook { line, stop }
+        RunningHook { worker, stop }
     }
 
     fn next_id(&self, at: Timestamp) -> u64 {
         let next = |last| Some(next_id(last, at));
-        // It never fails, as there always is a next one.
+        // It never fails, because there is always a next id.
         let last = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         next_id(last.unwrap_or_else(|last| last), at)
     }
 
-    /// To those who asked for it.
-    fn push(&self, turn: &Change) {
+    /// Adds a change to the queues of the hooks that want it.
+    fn push(&self, change: &Change) {
         let running = self.running();
-        let wants = |running: &&RunningHook| running.line.hook.wants(turn.scope, &turn.pool);
+        let wants = |running: &&RunningHook| running.worker.hook.wants(change.scope, &change.pool);
         let mut those = running.iter().filter(wants).peekable();
-        // An id that nobody gets need not be kept.
+        // Without such a hook no id is used up.
         if those.peek().is_some() {
-            let event = HookEvent::of(self.next_id(turn.at), turn, self.server.clone());
-            those.for_each(|running| running.line.push(&event));
+            let event = HookEvent::of(self.next_id(change.at), change, self.server.clone());
+            those.for_each(|running| running.worker.push(&event));
         }
     }
 
-    fn each(&self, order: impl Fn(&RunningHook)) {
-        self.running().iter().for_each(order);
+    fn each(&self, action: impl Fn(&RunningHook)) {
+        self.running().iter().for_each(action);
     }
 
     fn running(&self) -> MutexGuard<'_, Vec<RunningHook>> {
@@ -187,23 +192,23 @@ impl HooksHandle {
     }
 
     pub fn status(&self) -> Vec<HookStatus> {
-        self.running().iter().map(|running| running.line.status()).collect()
+        self.running().iter().map(|running| running.worker.status()).collect()
     }
 
-    /// After the writer has ended: waits a bounded time for what is not delivered yet, and keeps
-    /// the rest.
+    /// Waits a bounded time for deliveries, and stores the rest. Call after the writer has ended.
     pub async fn stop(self) {
         self.deliveries.close();
         if timeout(STOP_LIMIT, self.deliveries.wait()).await.is_err() {
-            let waiting: usize = self.running().iter().map(|running| running.line.waiting()).sum();
+            let waiting: usize =
+                self.running().iter().map(|running| running.worker.waiting()).sum();
             tracing::warn!("{waiting} events for hooks are not delivered; the next start does it");
             self.each(|running| running.stop.cancel());
-            // They end where they next wait.
-            let _ = timeout(BREAK_OFF, self.deliveries.wait()).await;
+            // They end at their next await.
+            let _ = timeout(CANCEL_LIMIT, self.deliveries.wait()).await;
         }
         self.ended.cancel();
-        self.keeper.close();
-        if timeout(KEEPING, self.keeper.wait()).await.is_err() {
+        self.queue_writer.close();
+        if timeout(SAVE_LIMIT, self.queue_writer.wait()).await.is_err() {
             tracing::warn!("the disk is slow: what waits for hooks may not be kept");
         }
     }
@@ -216,24 +221,25 @@ impl QueueSource for HooksHandle {
 
     fn waiting(&self) -> SavedQueues {
         let running = self.running();
-        let waits = |running: &RunningHook| (running.line.name().to_owned(), running.line.events());
+        let waits =
+            |running: &RunningHook| (running.worker.name().to_owned(), running.worker.events());
         let hooks = running.iter().map(waits).filter(|(_, events)| !events.is_empty());
         SavedQueues { last_id: self.last_id.load(Ordering::Relaxed), hooks: hooks.collect() }
     }
 
-    fn put_first(&self, kept: SavedQueues) {
-        self.last_id.fetch_max(kept.last_id, Ordering::Relaxed);
+    fn put_first(&self, saved: SavedQueues) {
+        self.last_id.fetch_max(saved.last_id, Ordering::Relaxed);
         let running = self.running();
-        for (name, events) in kept.hooks {
-            match running.iter().find(|running| running.line.name() == name) {
-                Some(running) => running.line.put_first(events),
-                None => tell_gone(&name, events.len()),
+        for (name, events) in saved.hooks {
+            match running.iter().find(|running| running.worker.name() == name) {
+                Some(running) => running.worker.put_first(events),
+                None => warn_of_removed(&name, events.len()),
             }
         }
     }
 }
 
-fn tell_gone(name: &str, events: usize) {
+fn warn_of_removed(name: &str, events: usize) {
     if events > 0 {
         tracing::warn!("there is no hook {name} any more: {events} events for it are dropped");
     }

@@ -1,44 +1,47 @@
-//! The events that a hook has not delivered yet: in order, bounded, the oldest dropped first.
+//! The events that a hook has not delivered yet: in order and bounded; the oldest are dropped
+//! first.
 
 use std::collections::VecDeque;
 
 use crate::hooks::event::HookEvent;
 
-/// Events that wait for a hook.
+/// Most events that wait for a hook.
 pub const MAX_WAITING: usize = 1024;
-/// Octets of their JSON. With those in hand, the events of all hooks fit into a state file.
+/// Most octets of their JSON: the events of all hooks fit into one state file.
 pub const MAX_OCTETS: usize = 384 * 1024;
-/// Longest body that says how many are missing, with an NSID of 255 octets that are all escaped.
-const TOLD: usize = 144 + 6 * 255;
+/// Longest body of an event for dropped ones, with an NSID of 255 octets that are all escaped.
+const MAX_DROPPED_BODY: usize = 144 + 6 * 255;
 
 #[derive(Debug, Default)]
 pub struct Queue {
-    /// Being delivered; it is not dropped.
-    in_hand: Option<HookEvent>,
+    /// The event that is being delivered; it is not dropped.
+    current: Option<HookEvent>,
     waiting: VecDeque<HookEvent>,
-    /// Of what is waiting.
+    /// The length of all bodies in `waiting`.
     octets: usize,
 }
 
 impl Queue {
-    /// As [`Queue::events`] said it.
-    pub fn recalled(events: Vec<HookEvent>) -> Queue {
+    /// The queue whose [`Queue::events`] these were.
+    pub fn from_events(events: Vec<HookEvent>) -> Queue {
         let mut events = events.into_iter();
-        let mut queue = Queue { in_hand: events.next(), ..Queue::default() };
+        let mut queue = Queue { current: events.next(), ..Queue::default() };
         for event in events {
             queue.push(event);
         }
         queue
     }
 
-    /// Before what waits, behind what is in hand. How many were dropped for it.
+    /// Puts events behind the current one and before those that wait. Returns how many were dropped
+    /// for them.
     pub fn put_first(&mut self, events: Vec<HookEvent>) -> u64 {
         let later = std::mem::take(&mut self.waiting);
         self.octets = 0;
         events.into_iter().chain(later).map(|event| self.push(event)).sum()
     }
 
-    /// How many were dropped for it. In their place stands an event that says how many.
+    /// Adds an event. Returns how many were dropped for it; an event with their number takes their
+    /// place.
     pub fn push(&mut self, event: HookEvent) -> u64 {
         let octets = event.body().len();
         let (mut dropped, mut missing, mut newest) = (0, 0, None);
@@ -49,19 +52,20 @@ impl Queue {
             newest = Some((old.id, old.at, old.server));
         }
         if let Some((id, at, server)) = newest {
-            let told = HookEvent::dropped(id, at, missing, server);
-            self.octets += told.body().len();
-            self.waiting.push_front(told);
+            let event = HookEvent::dropped(id, at, missing, server);
+            self.octets += event.body().len();
+            self.waiting.push_front(event);
         }
         self.octets += octets;
         self.waiting.push_back(event);
         dropped
     }
 
-    /// For one of so many octets, and perhaps for what is told of the dropped ones.
-    fn has_room(&self, octets: usize, with_told: bool) -> bool {
-        let (more, told) = if with_told { (2, TOLD) } else { (1, 0) };
-        self.waiting.len() + more <= MAX_WAITING && self.octets + octets + told <= MAX_OCTETS
+    /// Whether there is room for an event of so many octets, and perhaps for one about dropped
+    /// events.
+    fn has_room(&self, octets: usize, with_dropped: bool) -> bool {
+        let (more, extra) = if with_dropped { (2, MAX_DROPPED_BODY) } else { (1, 0) };
+        self.waiting.len() + more <= MAX_WAITING && self.octets + octets + extra <= MAX_OCTETS
     }
 
     fn pop(&mut self) -> Option<HookEvent> {
@@ -70,25 +74,25 @@ impl Queue {
         Some(event)
     }
 
-    /// The oldest, which stays in hand until [`Queue::done`].
+    /// The oldest event; it stays the current one until [`Queue::done`].
     pub fn take(&mut self) -> Option<HookEvent> {
-        if self.in_hand.is_none() {
-            self.in_hand = self.pop();
+        if self.current.is_none() {
+            self.current = self.pop();
         }
-        self.in_hand.clone()
+        self.current.clone()
     }
 
     pub fn done(&mut self) {
-        self.in_hand = None;
+        self.current = None;
     }
 
-    /// Oldest first, the one in hand included.
+    /// All events with the current one, the oldest first.
     pub fn events(&self) -> impl Iterator<Item = &HookEvent> {
-        self.in_hand.iter().chain(&self.waiting)
+        self.current.iter().chain(&self.waiting)
     }
 
     pub fn len(&self) -> usize {
-        self.waiting.len() + usize::from(self.in_hand.is_some())
+        self.waiting.len() + usize::from(self.current.is_some())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -114,8 +118,8 @@ mod tests {
         assert_eq!(queue.take(), Some(event(0)), "what is in hand stays");
         queue.done();
         let first = queue.take().unwrap();
-        let told = HookEvent::dropped(11, Timestamp::UNIX_EPOCH, 11, Some("ns1".into()));
-        assert_eq!(first, told);
+        let dropped = HookEvent::dropped(11, Timestamp::UNIX_EPOCH, 11, Some("ns1".into()));
+        assert_eq!(first, dropped);
         queue.done();
         for id in 12..=total {
             assert_eq!(queue.take(), Some(event(id)));
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn older_ones_come_before_what_waits() {
-        let mut queue = Queue::recalled((10..10 + MAX_WAITING as u64).map(event).collect());
+        let mut queue = Queue::from_events((10..10 + MAX_WAITING as u64).map(event).collect());
         assert_eq!(queue.put_first(vec![event(1), event(2)]), 2);
         let ids: Vec<u64> = queue.events().map(|event| event.id).take(4).collect();
         assert_eq!(ids, [10, 2, 11, 12]);
@@ -160,6 +164,6 @@ mod tests {
         assert_eq!(queue.take().unwrap().id, 2);
         let server = Some("\u{1}".repeat(255).into());
         let longest = HookEvent::dropped(u64::MAX, Timestamp::MAX, u64::MAX, server);
-        assert!(longest.body().len() <= TOLD);
+        assert!(longest.body().len() <= MAX_DROPPED_BODY);
     }
 }

@@ -1,9 +1,9 @@
-//! What a restart delivers: the events that wait, in `hooks.json` of the state folder.
+//! Undelivered events on the disk: `hooks.json` of the state folder, for the next start.
 //!
-//! The file follows the queues within `WRITE_INTERVAL` and the time that the disk takes. After a
-//! crash in between, the events that were delivered in that time come again, with the same id; the
-//! changes of that time are not on the disk as standings either, and so are found and told anew.
-//! Only the file of the standings waits for this one: neither a delivery nor the writer does.
+//! The file follows the queues within [`WRITE_INTERVAL`] and the time that the disk takes. After a
+//! crash, events that were delivered in that time are sent again, with the same id; changes of that
+//! time are not in the file of the standings either, so they are found and sent again. Only that
+//! file waits for this one: neither a delivery nor the writer does.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,12 +25,12 @@ pub const FILE: &str = "hooks.json";
 /// Of the file's form. A change of it means a new number.
 const VERSION: u32 = 1;
 
-/// What waits for all hooks.
+/// The undelivered events of all hooks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SavedQueues {
-    /// No event had a greater one.
+    /// The greatest id of any event so far.
     pub last_id: u64,
-    /// Names of hooks, and what waits for each, oldest first.
+    /// The name of each hook and its events, the oldest first.
     pub hooks: Vec<(String, Vec<HookEvent>)>,
 }
 
@@ -58,19 +58,19 @@ impl TryFrom<Value> for SavedBody {
     type Error = &'static str;
 
     fn try_from(body: Value) -> Result<SavedBody, &'static str> {
-        HookEvent::recalled(&body).map(SavedBody).ok_or("an event is none")
+        HookEvent::from_body(&body).map(SavedBody).ok_or("an event is none")
     }
 }
 
-/// What an earlier run kept. The error says why it cannot be read. Blocks.
-pub fn recall(folder: &Path, now: Timestamp) -> Result<SavedQueues, String> {
+/// Reads what an earlier run stored. The error says why it cannot be read. Blocks.
+pub fn read(folder: &Path, now: Timestamp) -> Result<SavedQueues, String> {
     let consequence = "so what an earlier run had not told the hooks is not told";
     let content = document::read(&folder.join(FILE), VERSION, consequence, now)?;
-    let kept = content.map(|content: HooksFile| SavedQueues {
+    let saved = content.map(|content: HooksFile| SavedQueues {
         last_id: content.last_id,
         hooks: content.hooks.into_iter().map(SavedQueue::events).collect(),
     });
-    Ok(kept.unwrap_or_default())
+    Ok(saved.unwrap_or_default())
 }
 
 impl SavedQueue {
@@ -80,7 +80,7 @@ impl SavedQueue {
 }
 
 impl SavedQueues {
-    /// Bodies are JSON as they are.
+    /// The content of the file. The bodies are JSON already.
     fn content(&self) -> Vec<u8> {
         let hook = |(name, events): &(String, Vec<HookEvent>)| {
             let events: Vec<&str> = events.iter().map(HookEvent::body).collect();
@@ -92,32 +92,34 @@ impl SavedQueues {
     }
 }
 
-/// What there is to keep.
+/// The queues to store.
 pub trait QueueSource {
     /// How many changes are in [`QueueSource::waiting`], were delivered, or no hook wants.
     fn passed_on(&self) -> u64;
-    /// As it is now.
+    /// The undelivered events now.
     fn waiting(&self) -> SavedQueues;
-    /// Older than all that waits.
-    fn put_first(&self, kept: SavedQueues);
+    /// Puts events before those that wait, as they are older.
+    fn put_first(&self, saved: SavedQueues);
 }
 
-/// Keeps what `of` says, whenever it `changed` and once more when it has `ended`.
+/// Writes the queues to the disk after each change, and once more at the end.
 #[derive(Debug)]
 pub struct QueueWriter<K> {
     pub folder: PathBuf,
-    pub of: K,
+    pub source: K,
+    /// Notified when a queue has changed.
     pub changed: Arc<Notify>,
+    /// Cancelled when the queues change no more.
     pub ended: CancellationToken,
-    /// Changes that a crash does not lose.
+    /// Reports how many changes a crash does not lose.
     pub persisted: watch::Sender<u64>,
-    /// What the file has; `None` while it cannot be read, and so is not written over.
+    /// What the file has; `None` while it cannot be read, so that it is not replaced.
     pub on_disk: Option<SavedQueues>,
     pub troubles: Troubles,
 }
 
 impl<K: QueueSource> QueueWriter<K> {
-    pub async fn keep(mut self) {
+    pub async fn run(mut self) {
         let mut well = self.on_disk.is_some();
         loop {
             let is_last = tokio::select! {
@@ -126,8 +128,7 @@ impl<K: QueueSource> QueueWriter<K> {
                 () = sleep(RETRY), if !well => false,
                 () = self.changed.notified(), if well => false,
             };
-            let kept = self.bring_to_disk().await;
-            well = kept.is_ok();
+            well = self.write().await.is_ok();
             if is_last {
                 return;
             }
@@ -135,16 +136,16 @@ impl<K: QueueSource> QueueWriter<K> {
         }
     }
 
-    async fn bring_to_disk(&mut self) -> Result<(), String> {
+    async fn write(&mut self) -> Result<(), String> {
         if self.on_disk.is_none() {
             let folder = self.folder.clone();
-            let read = move || recall(&folder, wall(Wall::Kept));
-            let kept = disk::run(&self.troubles.reporter(Subject::Hooks), read).await?;
-            self.on_disk = Some(kept.clone());
-            self.of.put_first(kept);
+            let read = move || read(&folder, wall(Wall::Kept));
+            let saved = disk::run(&self.troubles.reporter(Subject::Hooks), read).await?;
+            self.on_disk = Some(saved.clone());
+            self.source.put_first(saved);
         }
-        let passed_on = self.of.passed_on();
-        let now = self.of.waiting();
+        let passed_on = self.source.passed_on();
+        let now = self.source.waiting();
         if self.on_disk.as_ref() != Some(&now) {
             let (file, content) = (self.folder.join(FILE), now.content());
             let write = move || document::write(&file, &content);
@@ -162,19 +163,19 @@ mod tests {
     use crate::hooks::event::tests::{event, long_event};
     use crate::hooks::queue::{MAX_OCTETS, Queue};
 
-    fn there_and_back(kept: &SavedQueues) -> SavedQueues {
+    fn there_and_back(saved: &SavedQueues) -> SavedQueues {
         let folder = tempfile::tempdir().unwrap();
-        document::write(&folder.path().join(FILE), &kept.content()).unwrap();
-        recall(folder.path(), wall(Wall::Kept)).unwrap()
+        document::write(&folder.path().join(FILE), &saved.content()).unwrap();
+        read(folder.path(), wall(Wall::Kept)).unwrap()
     }
 
     #[test]
     fn what_is_kept_is_recalled() {
         let dropped = HookEvent::dropped(11, Timestamp::UNIX_EPOCH, 10, None);
         let pager = ("pager".to_owned(), vec![dropped, event(12), event(13)]);
-        let kept =
+        let saved =
             SavedQueues { last_id: 14, hooks: vec![pager, ("a\"b".into(), vec![event(13)])] };
-        assert_eq!(there_and_back(&kept), kept);
+        assert_eq!(there_and_back(&saved), saved);
         assert_eq!(there_and_back(&SavedQueues::default()), SavedQueues::default());
     }
 
@@ -189,9 +190,9 @@ mod tests {
         let octets: usize = events.iter().map(|event| event.body().len()).sum();
         assert!(octets > MAX_OCTETS * 9 / 10, "{octets}");
         let hooks = (0..32).map(|index| (format!("{index:063}"), events.clone())).collect();
-        let kept = SavedQueues { last_id: u64::MAX, hooks };
-        assert_eq!(there_and_back(&kept), kept);
-        let recalled = Queue::recalled(events.clone());
-        assert!(recalled.events().eq(&events), "nothing is dropped for it");
+        let saved = SavedQueues { last_id: u64::MAX, hooks };
+        assert_eq!(there_and_back(&saved), saved);
+        let queue = Queue::from_events(events.clone());
+        assert!(queue.events().eq(&events), "nothing is dropped for it");
     }
 }

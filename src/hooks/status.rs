@@ -1,30 +1,31 @@
-//! What the world is told of a hook.
+//! The status of a hook, as API and page show it.
 
 use serde::Serialize;
 
 use crate::clock::Moment;
 use crate::cluster::hook::{Action, Hook};
-use crate::control::explain::time;
+use crate::control::explain::time::rfc3339;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct HookStatus {
     pub name: String,
     /// `webhook` or `command`.
     pub kind: &'static str,
-    /// Scheme and host, or the program: neither has a secret in it.
+    /// Scheme and host, or the program, without anything secret.
     pub target: String,
-    /// Events.
+    /// Events that wait.
     pub waiting: usize,
+    /// Events.
     pub delivered: u64,
     /// Attempts.
     pub failed: u64,
     /// Events.
     pub dropped: u64,
-    /// Events that were given up, as the receiver refused them.
+    /// Events that were given up because the receiver refused them.
     pub refused: u64,
-    /// Of the newest attempt, when it failed.
+    /// The error of the latest attempt; `None` if it succeeded.
     pub last_error: Option<String>,
-    /// The newest failure, also when it is over.
+    /// The latest failure, even if attempts succeeded since.
     pub last_failure: Option<LastFailure>,
     /// One sentence.
     pub why: String,
@@ -42,17 +43,18 @@ pub struct FailureRecord {
     pub error: String,
 }
 
-/// What went wrong, and whether it still does.
+/// The failures of a hook, and whether they go on.
 #[derive(Debug, Default)]
 pub struct FailureStreak {
-    pub newest: Option<FailureRecord>,
-    /// Attempts that failed since the last success. 0: all is well.
+    /// The latest failure.
+    pub latest: Option<FailureRecord>,
+    /// Attempts that failed since the last success; 0 when the latest succeeded.
     pub in_a_row: u32,
-    /// The next attempt, when the newest failed and its event is not given up.
+    /// Time of the next attempt; `None` unless the latest failed and its event is tried again.
     pub next: Option<Moment>,
 }
 
-/// Since the start of the server, or of a hook of that name.
+/// Counts since the start of the server, or of the hook.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventCounts {
     /// Events.
@@ -70,7 +72,7 @@ impl HookStatus {
         hook: &Hook,
         waiting: usize,
         counts: EventCounts,
-        trouble: &FailureStreak,
+        failures: &FailureStreak,
         now: Moment,
     ) -> HookStatus {
         let EventCounts { delivered, failed, dropped, refused } = counts;
@@ -78,8 +80,8 @@ impl HookStatus {
             Action::Webhook { url, .. } => ("webhook", origin(url)),
             Action::Command(words) => ("command", words.first().cloned().unwrap_or_default()),
         };
-        let newest = trouble.newest.as_ref();
-        let current = newest.filter(|_| trouble.in_a_row > 0);
+        let latest = failures.latest.as_ref();
+        let current = latest.filter(|_| failures.in_a_row > 0);
         HookStatus {
             name: hook.name.clone(),
             kind,
@@ -90,16 +92,16 @@ impl HookStatus {
             dropped,
             refused,
             last_error: current.map(|failure| failure.error.clone()),
-            last_failure: newest.map(|failure| LastFailure {
-                at: time(now.wall_of(failure.at)),
+            last_failure: latest.map(|failure| LastFailure {
+                at: rfc3339(now.wall_of(failure.at)),
                 error: failure.error.clone(),
             }),
-            why: why(waiting, delivered, trouble, now),
+            why: why(waiting, delivered, failures, now),
         }
     }
 }
 
-/// Without user, path and query.
+/// The URL without user, path and query.
 fn origin(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -107,19 +109,19 @@ fn origin(url: &str) -> String {
     format!("{scheme}://{host}")
 }
 
-fn why(waiting: usize, delivered: u64, trouble: &FailureStreak, now: Moment) -> String {
+fn why(waiting: usize, delivered: u64, failures: &FailureStreak, now: Moment) -> String {
     let events = match waiting {
         0 => "no event waits".to_owned(),
         1 => "1 event waits".to_owned(),
         more => format!("{more} events wait"),
     };
-    match (&trouble.newest, trouble.in_a_row) {
+    match (&failures.latest, failures.in_a_row) {
         (Some(failure), in_a_row @ 1..) => {
             let attempts = match in_a_row {
                 1 => "the newest attempt failed".to_owned(),
                 more => format!("the newest {more} attempts failed"),
             };
-            let next = trouble.next.filter(|_| waiting > 0);
+            let next = failures.next.filter(|_| waiting > 0);
             let next = next
                 .map(|at| format!("; the next is at {}", now.wall_of(at).strftime("%H:%M:%S UTC")));
             format!("{attempts}: {}; {events}{}", failure.error, next.unwrap_or_default())
@@ -147,18 +149,18 @@ mod tests {
     #[test]
     fn one_sentence_says_how_it_stands() {
         let at: Moment = "2026-03-01T10:02:11Z".parse().unwrap();
-        let mut trouble = FailureStreak::default();
-        assert_eq!(why(0, 0, &trouble, at), "nothing was to be told yet");
-        assert_eq!(why(0, 3, &trouble, at), "every event is delivered");
-        assert_eq!(why(1, 3, &trouble, at), "1 event waits for the receiver to take it");
-        let newest = Some(FailureRecord { at, error: "connection refused".into() });
-        trouble = FailureStreak { newest, in_a_row: 2, next: Some(at) };
+        let mut failures = FailureStreak::default();
+        assert_eq!(why(0, 0, &failures, at), "nothing was to be told yet");
+        assert_eq!(why(0, 3, &failures, at), "every event is delivered");
+        assert_eq!(why(1, 3, &failures, at), "1 event waits for the receiver to take it");
+        let latest = Some(FailureRecord { at, error: "connection refused".into() });
+        failures = FailureStreak { latest, in_a_row: 2, next: Some(at) };
         assert_eq!(
-            why(5, 3, &trouble, at),
+            why(5, 3, &failures, at),
             "the newest 2 attempts failed: connection refused; 5 events wait; the next is at \
              10:02:11 UTC"
         );
-        trouble.in_a_row = 0;
-        assert_eq!(why(0, 4, &trouble, at), "every event is delivered");
+        failures.in_a_row = 0;
+        assert_eq!(why(0, 4, &failures, at), "every event is delivered");
     }
 }

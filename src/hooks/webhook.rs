@@ -1,9 +1,9 @@
-//! A POST of the event, signed as Standard Webhooks has it: HMAC-SHA256 over id, time and body.
+//! Delivery by POST, signed as Standard Webhooks specifies: HMAC-SHA256 over id, time and body.
 //!
-//! Anything but a 2xx is a failure. No redirect, no proxy of the environment; the body of the
-//! answer is not read, and its head is read loosely: what counts is the status. An answer that
-//! cannot be read all the same is a refusal, as the receiver had the event and would have it again
-//! each time.
+//! Any status but 2xx is a failure. Redirects are not followed, and proxies of the environment are
+//! not used. Only the status of a reply counts: its body is not read, and its head is parsed
+//! leniently. A reply that still cannot be parsed is a refusal, because the receiver has the event
+//! and would get it again with each attempt.
 
 use std::error::Error;
 use std::io;
@@ -24,15 +24,15 @@ use crate::cluster::hook::Secret;
 use crate::cluster::trust::Trust;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::trust;
-use crate::hooks::attempt::DeliveryError;
+use crate::hooks::delivery_error::DeliveryError;
 use crate::hooks::event::HookEvent;
 
-/// Of the 4xx, those that ask for patience.
+/// The 4xx statuses after which the delivery is tried again.
 const LATER: [StatusCode; 3] =
     [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
 
 const USER_AGENT: &str = concat!("tiovivo/", env!("CARGO_PKG_VERSION"));
-/// Headers of an answer; its head has at most about 400 KiB.
+/// Most headers of a reply; its head has at most about 400 KiB.
 const MAX_HEADERS: usize = 16_384;
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// `None` when there is no client to be had; each attempt then says so.
+    /// `None` when no client can be built; each attempt then reports that.
     pub fn new(url: &str, secret: Option<&Secret>, trust: &Trust) -> Option<Webhook> {
         let client = Client::builder()
             .user_agent(USER_AGENT)
@@ -82,10 +82,9 @@ impl Webhook {
     }
 }
 
-/// Looks one name up at a time, on a thread that may hang for as long as the resolver of the
-/// system does.
-/// An attempt that waits for it is over within the hook's timeout all the same; so of each hook one
-/// thread hangs at most, and files of the state folder find one.
+/// Looks up one name at a time, on a thread that may hang as long as the system's resolver does.
+/// The attempt that waits for it still ends within the hook's timeout. So each hook has at most one
+/// hanging thread, and threads for files of the state folder remain.
 #[derive(Debug)]
 struct Lookup(Arc<Semaphore>);
 
@@ -97,11 +96,11 @@ impl Default for Lookup {
 
 impl Resolve for Lookup {
     fn resolve(&self, name: Name) -> Resolving {
-        let turn = Arc::clone(&self.0);
+        let slot = Arc::clone(&self.0);
         Box::pin(async move {
-            let turn = turn.acquire_owned().await?;
+            let permit = slot.acquire_owned().await?;
             let look_up = move || {
-                let _turn = turn;
+                let _permit = permit;
                 (name.as_str(), 0).to_socket_addrs()
             };
             let addresses = spawn_blocking(look_up).await??;
@@ -114,8 +113,8 @@ fn judge(status: StatusCode) -> Result<(), DeliveryError> {
     if status.is_success() {
         return Ok(());
     }
-    let refused = status.is_client_error() && !LATER.contains(&status);
-    Err(DeliveryError { told: format!("HTTP {}, expected 2xx", status.as_u16()), refused })
+    let is_refusal = status.is_client_error() && !LATER.contains(&status);
+    Err(DeliveryError { reason: format!("HTTP {}, expected 2xx", status.as_u16()), is_refusal })
 }
 
 fn signature(key: &hmac::Key, id: &str, time: i64, body: &str) -> String {
@@ -123,30 +122,32 @@ fn signature(key: &hmac::Key, id: &str, time: i64, body: &str) -> String {
     format!("v1,{}", BASE64.encode(hmac::sign(key, signed.as_bytes()).as_ref()))
 }
 
-/// | in the chain of causes | told | refused |
+/// What a failed attempt means:
+///
+/// | in the chain of causes | reason | refusal |
 /// |---|---|---|
 /// | an error of the socket or of TLS | as by a probe | no |
-/// | an answer that ends before its head | closed without an answer | no |
-/// | an answer that cannot be read | not an HTTP answer, or one without an end | yes |
-/// | anything else | the innermost cause, as the URL may hold a secret | no |
+/// | a reply that ends before its head | closed without an answer | no |
+/// | a reply that cannot be parsed | not an HTTP answer, or endless headers | yes |
+/// | anything else | the innermost cause, because the URL may hold a secret | no |
 fn failed(error: &reqwest::Error) -> DeliveryError {
     let whole: &(dyn Error + 'static) = error;
     let chain = || std::iter::successors(Some(whole), |&error| error.source());
     if let Some(error) = chain().find_map(|error| error.downcast_ref::<io::Error>()) {
         return match Failure::from(error) {
-            Failure::Other(_) => DeliveryError::now(innermost(error)),
-            failure => DeliveryError::now(failure.to_string()),
+            Failure::Other(_) => DeliveryError::retry(innermost(error)),
+            failure => DeliveryError::retry(failure.to_string()),
         };
     }
     match chain().find_map(|error| error.downcast_ref::<hyper::Error>()) {
         Some(error) if error.is_incomplete_message() => {
-            DeliveryError::now(Failure::Closed.to_string())
+            DeliveryError::retry(Failure::Closed.to_string())
         }
         Some(error) if error.is_parse_too_large() => {
-            DeliveryError::for_good(Failure::EndlessHeaders.to_string())
+            DeliveryError::refusal(Failure::EndlessHeaders.to_string())
         }
-        Some(error) if error.is_parse() => DeliveryError::for_good(Failure::NotHttp.to_string()),
-        _ => DeliveryError::now(innermost(error)),
+        Some(error) if error.is_parse() => DeliveryError::refusal(Failure::NotHttp.to_string()),
+        _ => DeliveryError::retry(innermost(error)),
     }
 }
 
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn only_what_asks_for_no_patience_is_a_refusal() {
-        let refused = |code| judge(StatusCode::from_u16(code).unwrap()).map_err(|f| f.refused);
+        let refused = |code| judge(StatusCode::from_u16(code).unwrap()).map_err(|f| f.is_refusal);
         for code in [200, 204, 299] {
             assert_eq!(refused(code), Ok(()));
         }

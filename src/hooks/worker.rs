@@ -1,4 +1,4 @@
-//! One hook: its queue, and the task that delivers from it one after the other.
+//! The worker of one hook: its queue, and the task that delivers one event after another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,78 +9,81 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::cluster::hook::Hook;
-use crate::hooks::attempt::{Deliverer, DeliveryError, MAX_REFUSALS};
+use crate::hooks::attempt::{Deliverer, MAX_REFUSALS};
+use crate::hooks::delivery_error::DeliveryError;
 use crate::hooks::event::HookEvent;
 use crate::hooks::queue::Queue;
 use crate::hooks::status::{EventCounts, FailureRecord, FailureStreak, HookStatus};
 
-/// The pause after a failure doubles so often: with a `retry` of 1 s it grows to 64 s.
+/// How often the pause after a failure doubles: with a `retry` of 1 s it grows to 64 s.
 const DOUBLINGS: u32 = 6;
 
 #[derive(Debug)]
 pub struct HookWorker {
     pub hook: Hook,
-    inner: Mutex<WorkerState>,
+    state: Mutex<WorkerState>,
+    /// Notified when an event was added, or the worker was closed.
     arrived: Notify,
+    /// Whether no more events come.
     closed: AtomicBool,
-    /// Told when the queue is another one than before.
+    /// Notified when the queue has changed.
     changed: Arc<Notify>,
 }
 
-/// What a line that takes its place goes on with.
+/// The state of a worker, which another worker of the same hook continues with.
 #[derive(Debug, Default)]
 pub struct WorkerState {
     pub queue: Queue,
     counts: EventCounts,
-    trouble: FailureStreak,
-    /// Events were dropped, and none was delivered since.
+    failures: FailureStreak,
+    /// Whether events were dropped and none was delivered since.
     overflows: bool,
 }
 
 impl WorkerState {
-    /// With what an earlier run did not deliver.
+    /// The state with the events that an earlier run did not deliver.
     pub fn of(events: Vec<HookEvent>) -> WorkerState {
-        WorkerState { queue: Queue::recalled(events), ..WorkerState::default() }
+        WorkerState { queue: Queue::from_events(events), ..WorkerState::default() }
     }
 
-    /// Whether it begins with these that were dropped.
+    /// Notes that so many events were dropped. Returns whether the overflow begins with them.
     fn begins_to_overflow(&mut self, dropped: u64) -> bool {
         dropped > 0 && !std::mem::replace(&mut self.overflows, true)
     }
 }
 
 impl HookWorker {
-    pub fn new(hook: Hook, inner: WorkerState, changed: Arc<Notify>) -> HookWorker {
+    pub fn new(hook: Hook, state: WorkerState, changed: Arc<Notify>) -> HookWorker {
         HookWorker {
             hook,
-            inner: Mutex::new(inner),
+            state: Mutex::new(state),
             arrived: Notify::new(),
             closed: AtomicBool::new(false),
             changed,
         }
     }
 
-    /// Its queue and counts, for the line that takes its place.
-    pub fn hand_over(&self) -> WorkerState {
-        std::mem::take(&mut *self.inner())
+    /// Takes queue and counts away, for the worker that replaces this one.
+    pub fn take_state(&self) -> WorkerState {
+        std::mem::take(&mut *self.state())
     }
 
-    /// Never waits.
+    /// Adds an event. Never waits.
     pub fn push(&self, event: &HookEvent) {
         self.add(|queue| queue.push(event.clone()));
     }
 
-    /// Older than what waits.
+    /// Adds events before those that wait, as they are older.
     pub fn put_first(&self, events: Vec<HookEvent>) {
         self.add(|queue| queue.put_first(events));
     }
 
     fn add(&self, add: impl FnOnce(&mut Queue) -> u64) {
-        let mut inner = self.inner();
-        let dropped = add(&mut inner.queue);
-        inner.counts.dropped += dropped;
-        let begins = inner.begins_to_overflow(dropped);
-        drop(inner);
+        let mut state = self.state();
+        let dropped = add(&mut state.queue);
+        state.counts.dropped += dropped;
+        let begins = state.begins_to_overflow(dropped);
+        drop(state);
         if begins {
             let name = self.name();
             tracing::warn!("hook {name}: its queue is full, the oldest events are dropped");
@@ -89,24 +92,24 @@ impl HookWorker {
         self.changed.notify_one();
     }
 
-    /// Nothing comes any more: [`HookWorker::deliver`] ends when all is delivered.
+    /// Says that no more events come: [`HookWorker::deliver`] ends when all are delivered.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.arrived.notify_one();
     }
 
     pub fn waiting(&self) -> usize {
-        self.inner().queue.len()
+        self.state().queue.len()
     }
 
-    /// What is not delivered yet, oldest first.
+    /// The events that are not delivered yet, the oldest first.
     pub fn events(&self) -> Vec<HookEvent> {
-        self.inner().queue.events().cloned().collect()
+        self.state().queue.events().cloned().collect()
     }
 
     pub fn status(&self) -> HookStatus {
-        let inner = self.inner();
-        HookStatus::of(&self.hook, inner.queue.len(), inner.counts, &inner.trouble, clock::now())
+        let state = self.state();
+        HookStatus::of(&self.hook, state.queue.len(), state.counts, &state.failures, clock::now())
     }
 
     pub fn name(&self) -> &str {
@@ -114,31 +117,31 @@ impl HookWorker {
     }
 
     pub async fn deliver(&self) {
-        let way = Deliverer::of(&self.hook.action);
+        let deliverer = Deliverer::of(&self.hook.action);
         while let Some(event) = self.next().await {
-            let (mut failures, mut refusals) = (0, 0);
+            let (mut attempts, mut refusals) = (0, 0);
             let end = loop {
-                let Err(failed) = way.tell(&self.hook, &event).await else {
-                    break DeliveryEnd::Taken;
+                let Err(failed) = deliverer.deliver(&self.hook, &event).await else {
+                    break DeliveryEnd::Delivered;
                 };
-                refusals += u32::from(failed.refused);
+                refusals += u32::from(failed.is_refusal);
                 if refusals >= MAX_REFUSALS {
-                    self.failed(&failed, None);
+                    self.note_failure(&failed, None);
                     break DeliveryEnd::GivenUp(failed);
                 }
-                let pause = pause(self.hook.retry, failures);
-                self.failed(&failed, Some(pause));
+                let pause = pause(self.hook.retry, attempts);
+                self.note_failure(&failed, Some(pause));
                 sleep(pause).await;
-                failures += 1;
+                attempts += 1;
             };
-            self.done(&event, end);
+            self.finish(&event, end);
         }
     }
 
     async fn next(&self) -> Option<HookEvent> {
         loop {
             let closed = self.closed.load(Ordering::Acquire);
-            match self.inner().queue.take() {
+            match self.state().queue.take() {
                 Some(event) => return Some(event),
                 None if closed => return None,
                 None => {}
@@ -147,51 +150,52 @@ impl HookWorker {
         }
     }
 
-    /// One line when it begins to fail; the page has the newest.
-    fn failed(&self, failed: &DeliveryError, pause: Option<Duration>) {
+    /// Notes a failed attempt, and logs the first one in a row.
+    fn note_failure(&self, failed: &DeliveryError, pause: Option<Duration>) {
         let now = clock::now();
-        let mut inner = self.inner();
-        inner.counts.failed += 1;
-        if inner.trouble.in_a_row == 0 {
-            tracing::warn!("hook {}: {}; it is tried again", self.name(), failed.told);
+        let mut state = self.state();
+        state.counts.failed += 1;
+        if state.failures.in_a_row == 0 {
+            tracing::warn!("hook {}: {}; it is tried again", self.name(), failed.reason);
         }
-        inner.trouble.in_a_row += 1;
-        inner.trouble.newest = Some(FailureRecord { at: now, error: failed.told.clone() });
-        inner.trouble.next = pause.and_then(|pause| now.checked_add(pause));
+        state.failures.in_a_row += 1;
+        state.failures.latest = Some(FailureRecord { at: now, error: failed.reason.clone() });
+        state.failures.next = pause.and_then(|pause| now.checked_add(pause));
     }
 
-    fn done(&self, event: &HookEvent, end: DeliveryEnd) {
-        let mut inner = self.inner();
-        inner.queue.done();
+    fn finish(&self, event: &HookEvent, end: DeliveryEnd) {
+        let mut state = self.state();
+        state.queue.done();
         match end {
-            DeliveryEnd::Taken => {
-                inner.counts.delivered += 1;
-                inner.overflows = false;
-                if std::mem::take(&mut inner.trouble.in_a_row) > 0 {
+            DeliveryEnd::Delivered => {
+                state.counts.delivered += 1;
+                state.overflows = false;
+                if std::mem::take(&mut state.failures.in_a_row) > 0 {
                     tracing::info!("hook {}: delivers again", self.name());
                 }
             }
-            DeliveryEnd::GivenUp(DeliveryError { told, .. }) => {
-                inner.counts.refused += 1;
+            DeliveryEnd::GivenUp(DeliveryError { reason, .. }) => {
+                state.counts.refused += 1;
                 tracing::warn!(
-                    "hook {}: an event is given up after {MAX_REFUSALS} refusals ({told}): {}",
+                    "hook {}: an event is given up after {MAX_REFUSALS} refusals ({reason}): {}",
                     self.name(),
                     event.body()
                 );
             }
         }
-        drop(inner);
+        drop(state);
         self.changed.notify_one();
     }
 
-    /// Nothing panics while it is held, and no await lies in between.
-    fn inner(&self) -> MutexGuard<'_, WorkerState> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the state. No code panics or awaits while it holds the lock.
+    fn state(&self) -> MutexGuard<'_, WorkerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// How the delivery of an event ended.
 enum DeliveryEnd {
-    Taken,
+    Delivered,
     GivenUp(DeliveryError),
 }
 
@@ -214,12 +218,12 @@ mod tests {
 
     #[test]
     fn each_time_that_a_queue_overflows_is_told_once() {
-        let mut inner = WorkerState::default();
+        let mut state = WorkerState::default();
         assert_eq!(
-            [0, 2, 1, 0, 1].map(|n| inner.begins_to_overflow(n)),
+            [0, 2, 1, 0, 1].map(|n| state.begins_to_overflow(n)),
             [false, true, false, false, false]
         );
-        inner.overflows = false;
-        assert!(inner.begins_to_overflow(1));
+        state.overflows = false;
+        assert!(state.begins_to_overflow(1));
     }
 }

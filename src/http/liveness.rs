@@ -1,6 +1,6 @@
 //! `/livez` and `/readyz`, one sentence each.
 //!
-//! | the writer and the probes ([`pulse`]) | ready | `/livez` | `/readyz` |
+//! | the writer and the probes ([`liveness`]) | ready | `/livez` | `/readyz` |
 //! |---|---|---|---|
 //! | go on | yes | 200 | 200 |
 //! | go on | not yet | 200 | 503 |
@@ -9,7 +9,7 @@
 //! Neither asks how the members are: dead nodes are this server's business, not a reason to
 //! restart it or to take it out of service.
 //!
-//! [`pulse`]: crate::control::liveness
+//! [`liveness`]: crate::control::liveness
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ async fn dead(shared: &Shared) -> Option<String> {
         if !shared.is_published() {
             return Some("the control loop has ended; restart this server".into());
         }
-        let standstill = shared.pulse.check().err()?;
+        let standstill = shared.liveness.check().err()?;
         looks += 1;
         if looks == LOOKS {
             return Some(format!("{standstill}; restart this server"));

@@ -60,7 +60,7 @@ pub struct Dashboard {
     pub commands: mpsc::Sender<Command>,
     pub reports: mpsc::Sender<ReportRequest>,
     pub writers: Writers,
-    pub pulse: Liveness,
+    pub liveness: Liveness,
     pub troubles: Troubles,
 }
 
@@ -72,7 +72,7 @@ pub struct Shared {
     registry: Registry,
     commands: mpsc::Sender<Command>,
     reports: mpsc::Sender<ReportRequest>,
-    pulse: Liveness,
+    liveness: Liveness,
     troubles: Troubles,
 }
 
@@ -113,8 +113,8 @@ pub async fn serve(
 
 fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
     let registry = metrics::registry(&dashboard);
-    let Dashboard { status, hooks, commands, reports, writers, pulse, troubles, .. } = dashboard;
-    let shared = Shared { status, hooks, registry, commands, reports, pulse, troubles };
+    let Dashboard { status, hooks, commands, reports, writers, liveness, troubles, .. } = dashboard;
+    let shared = Shared { status, hooks, registry, commands, reports, liveness, troubles };
     let shared = Arc::new(shared);
     Router::new()
         .merge(page::routes())

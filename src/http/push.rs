@@ -57,12 +57,12 @@ async fn report(shared: &Shared, pool: Option<&str>, node: &str, body: &[u8]) ->
             return faults::one(StatusCode::BAD_REQUEST, format!("no JSON: {error}"), write);
         }
     };
-    let push = match health_report::read(pool, node, &body) {
-        Ok(push) => push,
+    let report = match health_report::read(pool, node, &body) {
+        Ok(report) => report,
         Err(found) => return faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found),
     };
     let (reply, answer) = oneshot::channel();
-    if shared.reports.try_send(ReportRequest { push, reply }).is_err() {
+    if shared.reports.try_send(ReportRequest { report, reply }).is_err() {
         return busy();
     }
     match timeout(TAKING, answer).await {

@@ -183,8 +183,8 @@ impl<'a> Player<'a> {
     /// An order that counts at once; one that is refused changes nothing, and says why.
     fn operate(&mut self, order: Option<OverrideKind>, target: &Selector) {
         let request = OverrideRequest {
-            order,
-            target: target.clone(),
+            kind: order,
+            selector: target.clone(),
             pool: None,
             reason: REASON.into(),
             author: AUTHOR.into(),
@@ -289,7 +289,7 @@ impl<'a> Player<'a> {
     fn mother(&self) -> Option<Condition> {
         let has_mother =
             |membership: &Membership| membership.iter().any(|member| member.role == Role::Mother);
-        let pools = &self.state.loaded.pools;
+        let pools = &self.state.config.pools;
         let pool = pools.iter().position(|pool| has_mother(&pool.membership));
         let answered = pool.and_then(|pool| {
             let selection = &self.state.answers()[pool].selection;
@@ -307,7 +307,7 @@ impl<'a> Player<'a> {
     fn commit(&mut self) {
         let now = at(self.now);
         let mut changed = std::mem::take(&mut self.is_changed);
-        changed |= self.state.pass(now);
+        changed |= self.state.advance(now);
         changed |= self.state.commit(now);
         let mut probes = self.state.take_probe_changes();
         let at_once = std::mem::take(&mut probes.at_once);
@@ -373,8 +373,8 @@ fn needs_mother(simulation: &Simulation, target: &Probed) -> bool {
 }
 
 fn snapshot(state: &ControlState, previous: Option<&Snapshot>) -> Snapshot {
-    let loaded = &state.loaded;
-    Snapshot::build(&loaded.statics, &loaded.pools, state.answers(), previous)
+    let config = &state.config;
+    Snapshot::build(&config.statics, &config.pools, state.answers(), previous)
 }
 
 fn at(now: Duration) -> Moment {

@@ -87,7 +87,7 @@ async fn an_order_ends_when_it_was_promised_though_the_wall_clock_is_set() {
 }
 
 fn recall(folder: &Path, now: Moment) -> Vec<Override> {
-    file::recall(folder, now).unwrap()
+    file::read(folder, now).unwrap()
 }
 
 /// | the wall clock at the start | left |
@@ -145,7 +145,7 @@ fn a_hold_is_kept_with_what_was_left_of_it() {
     fs::write(folder.path().join(health_file::FILE), content).unwrap();
     for (ahead, left) in [(0, 300), (100, 200), (-60, 300), (-7200, 300), (400, 0)] {
         let now = clock::now().with_wall(written + SignedDuration::from_secs(ahead));
-        let kept = health_file::recall(folder.path(), now);
+        let kept = health_file::read(folder.path(), now);
         let until = kept[0].members[0].falls.held_until().unwrap();
         assert_eq!(now.until(until).as_secs(), left, "{ahead} s ahead");
         let rule = Damping { most: Duration::from_secs(120), ..Damping::DEFAULT };
@@ -153,5 +153,5 @@ fn a_hold_is_kept_with_what_was_left_of_it() {
         assert_eq!(now.until(bound).as_secs(), left.min(120), "no longer than the rule says");
     }
     let far = clock::now().with_wall(written + SignedDuration::from_hours(24));
-    assert_eq!(health_file::recall(folder.path(), far), []);
+    assert_eq!(health_file::read(folder.path(), far), []);
 }

@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use tiovivo::clock::Moment;
 use tiovivo::cluster::check::{Check, CheckedFamily, Probe, Thresholds};
 use tiovivo::cluster::checks::Checks;
-use tiovivo::cluster::failover::Tiers;
 use tiovivo::cluster::hook::Scope;
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, PoolName, WhenShort};
 use tiovivo::cluster::steadiness::Steadiness;
+use tiovivo::cluster::tiers::Tiers;
 use tiovivo::config::{Config, Encrypted, Published, Server};
-use tiovivo::control::change_feed::Change;
+use tiovivo::control::change_feed::{Change, Condition};
 use tiovivo::control::health_file::SavedPool;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
@@ -48,8 +48,8 @@ pub fn fall(node: &str) -> Change {
         pool: "web".into(),
         node: Some(node.into()),
         family: None,
-        old: "serving",
-        new: "out",
+        old: Condition::Serving,
+        new: Condition::Out,
         cause: "connection refused (3/3)".into(),
     }
 }
@@ -89,7 +89,7 @@ pub fn check(port: u16) -> Check {
 
 /// What a restart is to remember.
 pub fn kept(state: &ControlState) -> Vec<SavedPool> {
-    let pools = state.pools.iter().zip(&state.loaded.pools);
+    let pools = state.pools.iter().zip(&state.config.pools);
     pools.map(|(state, pool)| state.to_saved(pool)).collect()
 }
 

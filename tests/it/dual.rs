@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tiovivo::cluster::check::{Check, CheckedFamily, Probe, PushProbe, Thresholds};
 use tiovivo::cluster::checks::{Checks, NamedCheck};
-use tiovivo::cluster::failover::Tiers;
 use tiovivo::cluster::families::{Families, Family};
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
 use tiovivo::cluster::node::{Node, NodeName, Role};
 use tiovivo::cluster::pool::{Membership, Order, Pool, PoolId, WhenShort};
 use tiovivo::cluster::steadiness::{Damping, Steadiness};
+use tiovivo::cluster::tiers::Tiers;
 use tiovivo::control::change_feed::Change;
 use tiovivo::control::health_file::{self, SavedPool};
 use tiovivo::control::status::{FamilyStatus, Status};
@@ -61,7 +61,9 @@ fn answered(run: &Run) -> [Vec<usize>; 2] {
 
 fn changes(run: &mut Run) -> Vec<(String, Option<&'static str>, &'static str)> {
     let changes = run.state.take_changes().into_iter();
-    changes.filter_map(|Change { node, family, new, .. }| Some((node?, family, new))).collect()
+    changes
+        .filter_map(|Change { node, family, new, .. }| Some((node?, family, new.as_str())))
+        .collect()
 }
 
 #[test]
@@ -280,7 +282,7 @@ fn damping_and_slow_start_are_of_the_family_that_fell() {
     assert!(again.member(0).families[0].held_until.is_none());
 
     run.now += SignedDuration::from_secs(120);
-    run.state.pass(run.now);
+    run.state.advance(run.now);
     assert_eq!(answered(&run), [vec![0, 1, 2], vec![0, 1, 2]]);
     let shares = Family::ALL.map(|family| {
         let selection = run.state.answers()[0].selection.of(family);
@@ -438,7 +440,7 @@ fn a_file_of_an_older_version_says_nothing_of_ipv6() {
         "members":[{{"node":"server-2","serving":false,"since":"{written}"}}]}}]}}"#
     );
     std::fs::write(folder.path().join(health_file::FILE), content).unwrap();
-    let kept: Vec<SavedPool> = health_file::recall(folder.path(), tiovivo::clock::now());
+    let kept: Vec<SavedPool> = health_file::read(folder.path(), tiovivo::clock::now());
     let run = Run::new(vec![dual(&[2, 3])], &kept);
     assert_eq!(answered(&run), [vec![1], vec![0, 1]]);
 }

@@ -6,9 +6,9 @@ use std::fs;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tiovivo::clock;
-use tiovivo::cluster::failover::Tiers;
 use tiovivo::cluster::hook::Scope;
 use tiovivo::cluster::pool::{Order, Pool, WhenShort};
+use tiovivo::cluster::tiers::Tiers;
 use tiovivo::control::health_file::{self, SavedPool};
 use tiovivo::control::overrides::request;
 
@@ -93,7 +93,10 @@ fn who_recovers_does_not_take_back_from_who_stays() {
     assert!(news.iter().any(|news| news.warning && news.text == format!("pool db: {what}")));
     let changes = run.state.take_changes();
     let change = changes.iter().find(|change| change.scope == Scope::Pool).unwrap();
-    assert_eq!((change.old, change.new, change.cause.as_str()), ("primary", "reserve", what));
+    assert_eq!(
+        (change.old.as_str(), change.new.as_str(), change.cause.as_str()),
+        ("primary", "reserve", what)
+    );
 
     run.rise(&[2]);
     assert_eq!(run.answering(), ["server-3"]);
@@ -120,7 +123,7 @@ fn the_operator_gives_it_back_by_a_drain() {
     run.order("release", "server-2");
     assert_eq!(run.answering(), ["server-2"]);
     let back = "server-2 takes charge from server-3, and stays".to_owned();
-    assert!(run.state.journal.changes.iter().any(|change| change.what == back));
+    assert!(run.state.journal.recent.iter().any(|change| change.what == back));
 }
 
 #[test]
@@ -185,7 +188,7 @@ fn who_is_in_charge_has_no_age_and_the_file_before_it_still_loads() {
     let folder = tempfile::tempdir().unwrap();
     let recall = |version, age, in_charge| -> Vec<SavedPool> {
         write(folder.path(), version, age, in_charge);
-        health_file::recall(folder.path(), clock::now())
+        health_file::read(folder.path(), clock::now())
     };
     let (young, old) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
     let three = r#""in_charge":["server-3"],"#;

@@ -205,7 +205,7 @@ fn take(
         }
         Step::Wait(seconds) => *now += jiff::SignedDuration::from_secs(*seconds),
     }
-    state.pass(*now);
+    state.advance(*now);
     state.commit(*now);
     // Whoever sleeps until then sleeps.
     assert!(state.due().is_none_or(|due| due > *now), "{:?} at {now}", state.due());
@@ -216,11 +216,11 @@ fn take(
 fn obeys(state: &ControlState) -> bool {
     let obeyed = |selection: &Selection, family: Family| {
         let index = selection.pool.index();
-        let (pool, members) = (&state.loaded.pools[index], &state.pools[index].members);
+        let (pool, members) = (&state.config.pools[index], &state.pools[index].members);
         let withheld = |member: &usize| members[*member].withheld();
         let mut others: Vec<usize> = (0..members.len()).collect();
         if pool.decisions().len() > 1 {
-            others = family.of(pool, others);
+            others = pool.with_family(Some(family), others);
         }
         let least = others.iter().map(withheld).min();
         let mut answered = selection.members.iter().map(withheld);
@@ -254,7 +254,7 @@ proptest! {
         for step in steps {
             take(&mut state, &targets, &step, &mut now);
             prop_assert!(obeys(&state), "{step:?}: {:?}", state.answers());
-            let (statics, pools) = (&state.loaded.statics, &state.loaded.pools);
+            let (statics, pools) = (&state.config.statics, &state.config.pools);
             world.snapshot = Snapshot::build(statics, pools, state.answers(), Some(&world.snapshot));
             guarded(&mut world, RULES[rule], &step)?;
         }

@@ -148,7 +148,7 @@ async fn the_file_follows_while_the_hooks_run() {
     run.tell(0..3);
     until(|| has(0) && has(1) && has(2)).await;
     receiver.is(Manner::Takes);
-    run.handle.follow(&[Hook { timeout: BOUND, ..webhook("pager", address) }]);
+    run.handle.reload(&[Hook { timeout: BOUND, ..webhook("pager", address) }]);
     run.until("pager", |hook| hook.delivered == 3).await;
     until(|| !has(0) && !has(1) && !has(2)).await;
     run.stop().await;
@@ -164,7 +164,7 @@ async fn changes_are_heeded_when_a_crash_would_not_lose_them() {
     run.sender.backlog().persisted().await;
     let kept = content(folder.path());
     assert!((0..3).all(|number| kept.contains(&format!("\"server-{number}\""))), "{kept}");
-    run.handle.follow(&[]);
+    run.handle.reload(&[]);
     run.tell(3..5);
     run.sender.backlog().persisted().await;
     assert!(!content(folder.path()).contains("server-4"), "nobody wants it");
@@ -347,7 +347,7 @@ async fn a_reload_in_the_middle_of_a_delivery() {
     let under_way = || [&gone.0, &changed.0, &same.0].iter().all(|r| r.attempts() == 1);
     until(under_way).await;
     let (other, address) = Receiver::start(Manner::Takes);
-    run.handle.follow(&[hooks[2].clone(), webhook("changed", address)]);
+    run.handle.reload(&[hooks[2].clone(), webhook("changed", address)]);
     run.until("changed", |hook| hook.delivered == 5).await;
     assert_eq!(other.events().len(), 5, "with the one that was in hand");
     assert!(other.ids().is_sorted_by(|a, b| a < b));
@@ -358,7 +358,7 @@ async fn a_reload_in_the_middle_of_a_delivery() {
     for receiver in [&gone.0, &changed.0, &same.0] {
         receiver.is(Manner::Takes);
     }
-    run.handle.follow(&[Hook { timeout: Duration::from_secs(1), ..hooks[2].clone() }]);
+    run.handle.reload(&[Hook { timeout: Duration::from_secs(1), ..hooks[2].clone() }]);
     run.until("same", |hook| hook.delivered == 5).await;
     assert_eq!(same.0.events().len(), 5);
     assert_eq!((gone.0.events().len(), changed.0.events().len()), (0, 0));
@@ -442,11 +442,11 @@ async fn an_https_receiver_needs_a_certificate_that_is_trusted() {
         (ours.trust(), "127.0.0.1", "the certificate is not for 127.0.0.1"),
     ];
     for (trust, host, told) in wrong {
-        run.handle.follow(&[trusting(trust, host)]);
+        run.handle.reload(&[trusting(trust, host)]);
         run.until("pager", |hook| hook.last_error.as_deref() == Some(told)).await;
     }
     assert_eq!(taken.load(Ordering::SeqCst), 0, "nobody was told anything");
-    run.handle.follow(&[trusting(ours.trust(), "localhost")]);
+    run.handle.reload(&[trusting(ours.trust(), "localhost")]);
     run.until("pager", |hook| hook.delivered == 1).await;
     assert_eq!(taken.load(Ordering::SeqCst), 1);
     run.stop().await;

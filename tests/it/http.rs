@@ -65,7 +65,7 @@ async fn start_with(status: Status, limits: Limits, hooks: hooks::HooksHandle) -
         commands,
         reports,
         writers,
-        pulse: Liveness::default(),
+        liveness: Liveness::default(),
         troubles: Troubles::default(),
     };
     let stopped = stop.clone().cancelled_owned();
@@ -266,7 +266,7 @@ async fn page_api_and_metrics_say_how_the_hooks_stand() {
         assert!(!said.contains("s3cr3t") && !said.contains("T0/B1") && !said.contains(SECRET));
     }
     assert!(!start_sample().await.get("/").await.body.contains("Hooks</h2>"), "without hooks");
-    hooks.follow(&[]);
+    hooks.reload(&[]);
     drop(sender);
     hooks.stop().await;
 }

@@ -35,7 +35,7 @@ pub fn all_are_decided(state: &ControlState) {
     if !state.is_ready() {
         return;
     }
-    let pools = &state.loaded.pools;
+    let pools = &state.config.pools;
     let health = pools.iter().zip(&state.pools).map(|(pool, state)| health(pool, state));
     let health: Vec<PoolHealth> = health.collect();
     assert_eq!(state.answers().len(), pools.len());
@@ -161,11 +161,11 @@ impl Run {
             194..198 => self.now += SignedDuration::from_secs(self.luck.i64(1..90)),
             _ => self.reload(),
         }
-        self.state.pass(self.now);
+        self.state.advance(self.now);
         self.state.commit(self.now);
         let changed = self.state.take_changed();
         self.snapshot =
-            self.snapshot.with(&changed, &self.state.loaded.pools, self.state.answers());
+            self.snapshot.with(&changed, &self.state.config.pools, self.state.answers());
         self.cache.refresh(&changed, &self.state, self.now);
         let plan = self.state.take_probe_changes();
         self.follow(&plan);
@@ -200,7 +200,7 @@ impl Run {
 }
 
 fn built(state: &ControlState) -> Snapshot {
-    Snapshot::build(&state.loaded.statics, &state.loaded.pools, state.answers(), None)
+    Snapshot::build(&state.config.statics, &state.config.pools, state.answers(), None)
 }
 
 /// Health, orders, time and reloads as they come, from the first round on.

@@ -12,7 +12,7 @@ use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::standing::Standing;
 use tiovivo::cluster::steadiness::{Damping, ReferenceTarget, Steadiness};
-use tiovivo::control::change_feed::Change;
+use tiovivo::control::change_feed::{Change, Condition};
 use tiovivo::control::health_file::SavedPool;
 use tiovivo::control::probes::ProbeChanges;
 use tiovivo::control::served_config::ServedConfig;
@@ -59,7 +59,7 @@ impl Server {
         let now = Moment::UNIX_EPOCH;
         let mut loaded = ServedConfig::build(&world.config, Path::new("config.yaml"), now).unwrap();
         let control = ReferenceTarget { address: CONTROL.into(), probe: Probe::Tcp { port: 53 } };
-        loaded.controls = vec![control];
+        loaded.references = vec![control];
         let (state, plan) = ControlState::new(Box::new(loaded), kept, now);
         let mut server =
             Server { world, state, targets: vec![], controls: vec![], hurry: VecDeque::new(), now };
@@ -74,7 +74,7 @@ impl Server {
     }
 
     fn publish(&mut self) {
-        let loaded = &self.state.loaded;
+        let loaded = &self.state.config;
         self.world.snapshot = Snapshot::build(
             &loaded.statics,
             &loaded.pools,
@@ -87,7 +87,7 @@ impl Server {
     fn see(&mut self, target: TargetId, verdict: &Verdict) -> bool {
         self.now += SignedDuration::from_millis(100);
         self.state.observe(&Observation { target, verdict: verdict.clone() }, self.now);
-        let mut changed = self.state.pass(self.now);
+        let mut changed = self.state.advance(self.now);
         changed |= self.state.commit(self.now);
         let due = self.state.due();
         assert!(due.is_none_or(|due| due > self.now), "{due:?} is over at {}", self.now);
@@ -104,9 +104,9 @@ impl Server {
 
     /// Whether a member of the public pool serves in a family, and has IPv6.
     fn has_ipv6(&self) -> bool {
-        let web = self.state.loaded.pools.iter().position(|pool| pool.name.as_str() == "web");
+        let web = self.state.config.pools.iter().position(|pool| pool.name.as_str() == "web");
         let (pool, state) =
-            (&self.state.loaded.pools[web.unwrap()], &self.state.pools[web.unwrap()]);
+            (&self.state.config.pools[web.unwrap()], &self.state.pools[web.unwrap()]);
         let mut members = pool.membership.iter().zip(&state.members);
         members.any(|(member, state)| member.addresses.v6().is_some() && state.serves())
     }
@@ -141,7 +141,7 @@ impl Server {
         // A hold may end meanwhile, and somebody start slowly then.
         for _ in 0..100 {
             self.now += SignedDuration::from_secs(60);
-            self.state.pass(self.now);
+            self.state.advance(self.now);
             let mut shares =
                 self.state.answers().iter().flat_map(|answer| &answer.selection.shares);
             if shares.all(|share| share.get() == 100) {
@@ -315,7 +315,7 @@ fn most_falls(damping: Option<Damping>, seed: u64) -> usize {
         let lost = luck.f64() < weather[member];
         let verdict = if lost { REFUSED } else { OK };
         state.observe(&Observation { target: targets[member], verdict }, now);
-        state.pass(now);
+        state.advance(now);
         state.commit(now);
         for Change { node, new, cause, .. } in state.take_changes() {
             let Some(node) = node else { continue };
@@ -324,7 +324,7 @@ fn most_falls(damping: Option<Damping>, seed: u64) -> usize {
                 of.clear();
                 released += 1;
             }
-            if new == "out" {
+            if new == Condition::Out {
                 of.retain(|at| now.duration_since(*at) < SignedDuration::from_secs(60));
                 of.push_back(now);
                 most = most.max(of.len());

@@ -127,7 +127,7 @@ impl Run {
 
     /// Whole answers of many turns.
     fn octets(&self) -> Vec<u8> {
-        let loaded = &self.state.loaded;
+        let loaded = &self.state.config;
         let snapshot = Snapshot::build(&loaded.statics, &loaded.pools, self.state.answers(), None);
         let (answer, mut room) = (snapshot.pool(0).unwrap(), [0; 512]);
         let mut octets = vec![];

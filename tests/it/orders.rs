@@ -53,7 +53,7 @@ impl Run {
 
     fn after(&mut self, seconds: i64) -> bool {
         self.now += SignedDuration::from_secs(seconds);
-        self.state.pass(self.now)
+        self.state.advance(self.now)
     }
 
     fn status(&self) -> Status {
@@ -69,14 +69,14 @@ impl Run {
     }
 
     fn newest(&self) -> String {
-        self.state.journal.changes.back().unwrap().what.clone()
+        self.state.journal.recent.back().unwrap().what.clone()
     }
 }
 
 #[test]
 fn a_drain_has_an_end_in_sight() {
     let mut run = run();
-    let ttl = i64::from(run.state.loaded.pools[0].ttl);
+    let ttl = i64::from(run.state.config.pools[0].ttl);
     run.order(json!({"order": "drain", "target": "server-3", "reason": "kernel"})).unwrap();
     assert_eq!(run.answering(0), ["server-2", "server-4"]);
     let member = run.member(1);
@@ -111,7 +111,7 @@ fn an_order_ends_by_itself_and_that_is_told() {
     assert!(run.after(1));
     let over = "the time of ana@ns1's order force-down is over: health decides again";
     assert!(
-        run.state.journal.changes.iter().any(|change| change.what == over && change.pool == "img")
+        run.state.journal.recent.iter().any(|change| change.what == over && change.pool == "img")
     );
     assert!(run.status().overrides.is_empty());
 }
@@ -160,7 +160,7 @@ fn a_reload_keeps_orders_also_for_nodes_that_are_gone() {
 }
 
 fn recall(folder: &Path) -> Vec<Override> {
-    file::recall(folder, clock::now()).unwrap()
+    file::read(folder, clock::now()).unwrap()
 }
 
 #[test]
@@ -184,9 +184,9 @@ fn orders_are_kept_without_age_until_their_end() {
     run.order(json!({"order": "drain", "target": "server-3", "reason": "ä\"x"})).unwrap();
     run.order(json!({"order": "force-up", "target": "role:child", "for": "1h"})).unwrap();
     file::write(folder.path(), &run.state.overrides, run.now).unwrap();
-    assert_eq!(file::recall(folder.path(), run.now).unwrap(), run.state.overrides);
+    assert_eq!(file::read(folder.path(), run.now).unwrap(), run.state.overrides);
     let later = run.now + SignedDuration::from_hours(24 * 300);
-    assert_eq!(file::recall(folder.path(), later).unwrap(), run.state.overrides[..1]);
+    assert_eq!(file::read(folder.path(), later).unwrap(), run.state.overrides[..1]);
 }
 
 #[tokio::test]

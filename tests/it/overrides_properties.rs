@@ -130,10 +130,10 @@ impl Run {
             95..99 => changed = self.order(),
             _ => self.now += SignedDuration::from_secs(self.luck.i64(1..120)),
         }
-        changed |= self.state.pass(self.now);
+        changed |= self.state.advance(self.now);
         changed |= self.state.commit(self.now);
         if changed {
-            let (statics, pools) = (&self.state.loaded.statics, &self.state.loaded.pools);
+            let (statics, pools) = (&self.state.config.statics, &self.state.config.pools);
             let before = Some(&self.world.snapshot);
             self.world.snapshot = Snapshot::build(statics, pools, self.state.answers(), before);
         }

@@ -35,7 +35,7 @@ fn write(folder: &Path, version: u32, age: SignedDuration) {
 }
 
 fn recall(folder: &Path) -> Vec<SavedPool> {
-    health_file::recall(folder, clock::now())
+    health_file::read(folder, clock::now())
 }
 
 fn set_aside(folder: &Path) -> bool {
@@ -82,7 +82,7 @@ async fn standings_wait_for_those_who_pass_changes_on_but_not_for_ever() {
         sender.send(fall("server-2"));
         let to_keep = SaveRequest { pools: vec![], backlog: Some(sender.backlog()) };
         let (kept, keepable) = watch::channel(None);
-        let keeper = tokio::spawn(health_file::keep(
+        let keeper = tokio::spawn(health_file::write_requests(
             folder.path().to_owned(),
             keepable,
             Arc::new(clock::now),

@@ -83,7 +83,7 @@ async fn serve(handle: &ControlHandle, reports: mpsc::Sender<ReportRequest>) -> 
         commands: handle.commands.clone(),
         reports,
         writers,
-        pulse: handle.pulse.clone(),
+        liveness: handle.liveness.clone(),
         troubles: handle.troubles.clone(),
     };
     tokio::spawn(http::serve(listener, dashboard, std::future::pending()));
@@ -226,7 +226,7 @@ async fn a_full_queue_refuses_at_once() {
         &serde_json::json!({"healthy": true}),
     );
     let (reply, _answer) = tokio::sync::oneshot::channel();
-    reports.try_send(ReportRequest { push: read.unwrap(), reply }).unwrap();
+    reports.try_send(ReportRequest { report: read.unwrap(), reply }).unwrap();
     let dashboard = serve(&site.handle, reports).await;
     let before = Instant::now();
     let (status, said) = post(dashboard, "web/a", TOKEN, r#"{"healthy": true}"#).await;

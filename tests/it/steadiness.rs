@@ -62,7 +62,7 @@ impl Run {
 
     fn wait(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
-        self.state.pass(self.now);
+        self.state.advance(self.now);
     }
 
     fn pool(&self) -> PoolStatus {
@@ -76,6 +76,6 @@ impl Run {
     /// What the hooks were told since the last call.
     fn told(&mut self) -> Vec<String> {
         let changes = self.state.take_changes().into_iter();
-        changes.map(|t| format!("{} {}: {}", t.node.unwrap(), t.new, t.cause)).collect()
+        changes.map(|t| format!("{} {}: {}", t.node.unwrap(), t.new.as_str(), t.cause)).collect()
     }
 }

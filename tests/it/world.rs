@@ -122,8 +122,7 @@ impl World {
                 *standing = if is_down { Standing::Out } else { Standing::Serving };
             }
             for &family in pool.decisions() {
-                let serving = serving(&health.standings);
-                let serving = family.map_or(serving.clone(), |family| family.of(pool, serving));
+                let serving = pool.with_family(family, serving(&health.standings));
                 health.active_tier = active_tier(pool, family, &serving, health.active_tier);
                 remember(pool, family, &serving, &mut health.last_enough);
             }

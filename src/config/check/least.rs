@@ -1,8 +1,8 @@
 //! `min_serving:` of a pool: as many as can serve.
 
-use crate::cluster::failover::Tiers;
 use crate::cluster::families::{Families, Family};
 use crate::cluster::pool::{Membership, Order};
+use crate::cluster::tiers::Tiers;
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;
 use crate::config::raw::RawPool;
@@ -70,7 +70,7 @@ fn families(
     }
     let mut least = |family: Family, written: Option<usize>, key: &str| {
         let Some((membership, _)) = known else { return DEFAULT };
-        let members = membership.iter().filter(|member| family.is_of(member.addresses)).count();
+        let members = membership.iter().filter(|member| member.addresses.has(family)).count();
         let Some(least) = written else { return members.min(DEFAULT) };
         let of = format!("members with an {} address", family.as_str());
         check_bound(least, members, &of, &path.key(key), report);

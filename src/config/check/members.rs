@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 
 use crate::cluster::check::Check;
-use crate::cluster::failover::Tiers;
 use crate::cluster::member::{AddressKind, Addresses, Member, PublicAddresses, Reach};
 use crate::cluster::networks::Networks;
 use crate::cluster::node::{Node, Role};
 use crate::cluster::pool::Membership;
+use crate::cluster::tiers::Tiers;
 use crate::config::check::nodes::Inventory;
 use crate::config::check::report::Report;
 use crate::config::check::server::has_items;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::cluster::failover::Tiers;
-use crate::cluster::operator::fits;
+use crate::cluster::operator::matches;
 use crate::cluster::pool::{Membership, Order, Spread};
+use crate::cluster::tiers::Tiers;
 use crate::config::check::nodes::{Inventory, MAX_NAME};
 use crate::config::check::report::Report;
 use crate::config::raw::RawPool;
@@ -35,7 +35,7 @@ pub fn check(
     for (member, alone) in membership.iter().zip(0..) {
         let index = inventory.names.get(member.node.as_str()).copied().flatten();
         let tags = index.and_then(|index| inventory.nodes.get(index)).map(|node| &node.tags);
-        let mut fitting = tags.into_iter().flatten().filter(|tag| fits(by, tag));
+        let mut fitting = tags.into_iter().flatten().filter(|tag| matches(by, tag));
         let tag = fitting.next();
         if let (Some(one), Some(other)) = (tag, fitting.next()) {
             let message = format!(

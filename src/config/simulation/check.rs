@@ -198,7 +198,7 @@ fn known_target(
     report: &mut Report<'_>,
 ) {
     let Some(cluster) = cluster else { return };
-    if !cluster.nodes.iter().any(|node| target.means(&node.name, node.role, Some(&node.tags))) {
+    if !cluster.nodes.iter().any(|node| target.selects(&node.name, node.role, Some(&node.tags))) {
         let help = "write a name of `nodes`, a tag or a role of some";
         report.error(path, format!("{target} means no node"), help);
     }

@@ -1,8 +1,7 @@
-//! A member's checks as the one writer knows them: one verdict of one or several targets.
+//! The checks of a member in one address family, and the one verdict that they give.
 //!
-//! It offers what [`TargetState`] has for one target, so whoever asks whether a member serves need
-//! not know how many checks it has. With one check it is that check; with several each keeps its own
-//! account, and [`checks::state`] makes one verdict of them.
+//! With one check the verdict is that of the check. With several, each check counts on its own and
+//! [`checks::state`] combines them. The rest of the program sees one verdict either way.
 
 use std::time::Duration;
 
@@ -16,17 +15,18 @@ use crate::control::member::target::{PriorStanding, TargetState};
 use crate::health::TargetId;
 use crate::health::probe::Verdict;
 
-/// So many probes in a row that say nothing are worth a word.
+/// From so many void probes in a row on, the status says so.
 const SHOWN: u32 = 3;
 
 #[derive(Debug)]
 pub struct MemberChecks {
-    /// In the order of [`Checks::list`], and never empty.
+    /// In the order of [`Checks::list`]; never empty.
     list: Vec<CheckState>,
+    /// How many checks must pass.
     least: usize,
-    /// What counts for the answers.
+    /// The committed standing, which the answers use.
     standing: Standing,
-    /// When the verdict last changed, or was first taken for granted.
+    /// When the verdict last changed, or from when on it is assumed.
     pub since: Moment,
 }
 
@@ -34,16 +34,17 @@ pub struct MemberChecks {
 pub struct CheckState {
     pub name: String,
     pub target: TargetState,
-    /// It is not probed, it reports.
+    /// Whether its results come as reports; it is not probed.
     is_pushed: bool,
 }
 
 impl MemberChecks {
-    /// `target` has one entry for each of `checks`; `memory` is what is known of the member.
+    /// `targets` has one entry for each of `checks`; `prior` is what was known of the member
+    /// before.
     pub fn new(
         checks: &Checks,
         target: Vec<TargetState>,
-        memory: Option<PriorStanding>,
+        prior: Option<PriorStanding>,
         now: Moment,
     ) -> MemberChecks {
         let named = checks.list().iter().zip(target);
@@ -56,9 +57,9 @@ impl MemberChecks {
             list: list.collect(),
             least: checks.least(),
             standing: Standing::Serving,
-            since: memory.map_or(now, |memory| memory.since),
+            since: prior.map_or(now, |prior| prior.since),
         };
-        checked.standing = memory.map_or(checked.state().standing(), |memory| memory.standing);
+        checked.standing = prior.map_or(checked.state().standing(), |prior| prior.standing);
         checked
     }
 
@@ -66,7 +67,6 @@ impl MemberChecks {
         &self.list
     }
 
-    /// By name, for a configuration that goes on with it.
     pub fn into_list(self) -> Vec<CheckState> {
         self.list
     }
@@ -75,18 +75,18 @@ impl MemberChecks {
         self.list.iter().map(|check| check.target.id)
     }
 
-    /// Those that are probed: a start waits for them, and not for reports.
-    pub fn asked(&self) -> impl Iterator<Item = TargetId> {
+    /// The targets that are probed: the first round waits for these, and not for reports.
+    pub fn probed_targets(&self) -> impl Iterator<Item = TargetId> {
         let asked = self.list.iter().filter(|check| !check.is_pushed);
         asked.map(|check| check.target.id)
     }
 
-    /// What would say something of a member that nobody has seen.
-    pub fn awaited(&self) -> &'static str {
+    /// What an unprobed member waits for.
+    pub fn awaited_result(&self) -> &'static str {
         if self.list.iter().all(|check| check.is_pushed) { "it reports" } else { "it is probed" }
     }
 
-    /// Counts a result of the `index`th check. Whether its state changed.
+    /// Counts a result of the `index`th check. Returns whether its state changed.
     pub fn observe(&mut self, index: usize, verdict: &Verdict, now: Moment) -> bool {
         let before = self.state().standing();
         let Some(check) = self.list.get_mut(index) else { return false };
@@ -97,7 +97,7 @@ impl MemberChecks {
         changed
     }
 
-    /// Takes over what the trackers say: the new standing, when it is another.
+    /// Commits what the trackers say. Returns the new standing if it changed.
     pub fn commit(&mut self) -> Option<Standing> {
         for check in &mut self.list {
             check.target.commit();
@@ -108,7 +108,7 @@ impl MemberChecks {
         changed.then_some(standing)
     }
 
-    /// Whether this machine cannot reach the member to ask it: then there is no verdict.
+    /// Whether this machine has no route to the member, so that there is no verdict.
     pub fn is_blind(&self) -> bool {
         self.list.iter().any(|check| check.target.is_blind)
     }
@@ -123,7 +123,7 @@ impl MemberChecks {
         }
     }
 
-    /// Whether the newest results alone would put it out.
+    /// Whether the latest results alone, without thresholds, say that the member is out.
     pub fn fails(&self) -> bool {
         let standing = |check: &CheckState| match check.target.fails {
             true => Standing::Out,
@@ -132,38 +132,39 @@ impl MemberChecks {
         checks::standing(self.least, self.list.iter().map(standing)) == Standing::Out
     }
 
-    /// Its checks are asked now. What is pushed comes by itself.
-    pub fn ask(&mut self) {
+    /// Marks the probed checks as awaiting a result.
+    pub fn await_results(&mut self) {
         self.list.iter_mut().for_each(|check| check.target.is_awaited = !check.is_pushed);
     }
 
-    /// Whether a check that was asked has said nothing since.
+    /// Whether a check still awaits its result.
     pub fn is_awaited(&self) -> bool {
         self.list.iter().any(|check| check.target.is_awaited)
     }
 
-    /// How long nothing has been said, when the last probes were all held up.
+    /// For how long there has been no result, while the latest probes were all held up by this
+    /// machine; `None` otherwise.
     pub fn held_up(&self, now: Moment) -> Option<Duration> {
         let held = self.list.iter().filter(|check| check.target.voids_in_row >= SHOWN);
         let longest = held.map(|check| check.target.last_verdict.unwrap_or(check.target.since));
         longest.min().map(|last| last.until(now))
     }
 
-    /// What counts for the answers.
+    /// The committed standing, which the answers use.
     pub fn standing(&self) -> Standing {
         self.standing
     }
 
-    /// The part of its first places that it takes by what it says of its load: the least, where
-    /// several checks say one.
+    /// The share by what the member reports of its load: the smallest, where several checks carry
+    /// one.
     pub fn load(&self) -> Share {
         let loads = self.list.iter().filter_map(|check| check.target.load.as_ref());
         loads.map(Load::share).min().unwrap_or(Share::FULL)
     }
 
-    /// What a later run or configuration is to know; nothing, when the verdict rests upon checks
-    /// that nobody has seen.
-    pub fn memory(&self) -> Option<PriorStanding> {
+    /// The standing for a later run or configuration; `None` while the verdict rests on checks
+    /// without a result.
+    pub fn to_prior(&self) -> Option<PriorStanding> {
         let known = self.state() != State::Unknown { last: None };
         known.then_some(PriorStanding { standing: self.standing, since: self.since })
     }
@@ -176,25 +177,25 @@ impl MemberChecks {
         }
         let fails = |check: &&CheckState| check.target.standing() == Standing::Out;
         let failing = self.list.iter().filter(fails);
-        self.told(failing.map(|check| format!("{}: {}", check.name, check.target.cause())))
+        self.summary(failing.map(|check| format!("{}: {}", check.name, check.target.cause())))
     }
 
-    /// The newest failure, or that of each check that is not up. Nothing, when there is none.
+    /// The latest failure, or that of each check that is not up; `None` without a failure.
     pub fn failure(&self) -> Option<String> {
         if let [only] = &self.list[..] {
             return only.target.last_failure.as_ref().map(ToString::to_string);
         }
         let troubled: Vec<String> = self.troubled().collect();
-        (!troubled.is_empty()).then(|| self.told(troubled.into_iter()))
+        (!troubled.is_empty()).then(|| self.summary(troubled.into_iter()))
     }
 
-    /// The newest healthy answer, or how many checks pass.
+    /// The latest healthy answer, or how many checks pass.
     pub fn answer(&self) -> Option<String> {
         if let [only] = &self.list[..] {
             return only.target.last_healthy.map(|healthy| healthy.to_string());
         }
         let seen = self.list.iter().any(|check| check.target.last_healthy.is_some());
-        seen.then(|| self.told(self.troubled()))
+        seen.then(|| self.summary(self.troubled()))
     }
 
     fn troubled(&self) -> impl Iterator<Item = String> {
@@ -206,12 +207,12 @@ impl MemberChecks {
         })
     }
 
-    fn told(&self, failing: impl Iterator<Item = String>) -> String {
+    fn summary(&self, failing: impl Iterator<Item = String>) -> String {
         let passes = |check: &&CheckState| check.target.state().standing() == Standing::Serving;
         let (passing, of) = (self.list.iter().filter(passes).count(), self.list.len());
         let failing: Vec<String> = failing.collect();
         if passing == of && !failing.is_empty() {
-            // They are only falling.
+            // All checks still pass; some are falling.
             return failing.join("; ");
         }
         let must = match self.least {

@@ -1,15 +1,15 @@
-//! Flap damping: how often a member fell, and until when it is held out for that.
+//! Flap damping: how often a member fell, and until when that holds it out of the answers.
 //!
 //! | event | | clients feel |
 //! |---|---|---|
-//! | it falls | counts; the `falls`th within the window and all further ones hold | it is out |
+//! | it falls | it counts; from the `falls`th within the window on, each one holds | it is out |
 //! | it rises within the hold | | nothing |
-//! | it falls again within the hold | does not count: nobody felt it return | nothing |
-//! | the hold is over | | it is back, if it is well |
+//! | it falls again within the hold | the fall does not count: clients felt no return | nothing |
+//! | the hold is over | | it is back, if it is healthy |
 //! | too few serve without it | the hold is over | the same |
 //!
-//! Holds count from the fall, so a member that is down for longer anyway is not held beyond that.
-//! [`Damping`] has the arithmetic, and how many falls follow from it at most.
+//! A hold begins with the fall, so it does not prolong a longer failure. [`Damping`] has the
+//! arithmetic, and the most falls that can follow from it.
 
 use std::collections::VecDeque;
 
@@ -19,18 +19,19 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Moment;
 use crate::cluster::steadiness::Damping;
 
-/// The past of one member.
+/// The falls of one member in one address family.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Falls {
     /// The oldest first; at most [`Damping::remembered`].
     times: VecDeque<Moment>,
+    /// The end of the hold; `None` without one.
     held_until: Option<Moment>,
 }
 
 impl Falls {
     /// Counts a fall that clients feel.
-    pub fn fall(&mut self, rule: &Damping, now: Moment) {
+    pub fn count_fall(&mut self, rule: &Damping, now: Moment) {
         self.times.retain(|at| is_within(rule, *at, now));
         self.times.push_back(now);
         let count = self.times.len() as u32;
@@ -40,39 +41,39 @@ impl Falls {
         self.held_until = rule.hold(count).and_then(|hold| now.checked_add(hold));
     }
 
-    /// Nothing is remembered of it.
+    /// Whether there is neither a fall nor a hold.
     pub fn is_none(&self) -> bool {
         self.times.is_empty() && self.held_until.is_none()
     }
 
-    /// Those within the window that ends now.
+    /// The number of falls within the window that ends now.
     pub fn count(&self, rule: &Damping, now: Moment) -> usize {
         self.times.iter().filter(|at| is_within(rule, **at, now)).count()
     }
 
-    /// The end of the hold, while there is one.
+    /// The end of the hold; `None` without one.
     pub fn held_until(&self) -> Option<Moment> {
         self.held_until
     }
 
-    /// Whether a hold is over now.
-    pub fn end(&mut self, now: Moment) -> bool {
+    /// Ends the hold if its time is over. Returns whether it did.
+    pub fn end_hold(&mut self, now: Moment) -> bool {
         self.held_until.take_if(|until| *until <= now).is_some()
     }
 
-    /// The same when all of it happened so much later.
+    /// The same falls, with every time moved by `by`.
     pub fn moved(&self, by: SignedDuration) -> Falls {
         let times = self.times.iter().map(|at| *at + by).collect();
         Falls { times, held_until: self.held_until.map(|until| until + by) }
     }
 
-    /// What an earlier run remembers. No file can hold a member longer than the rule does.
+    /// The falls that an earlier run stored, without a hold longer than the rule allows.
     pub fn recalled(&self, rule: &Damping, now: Moment) -> Falls {
         let held_until = self.held_until.map(|until| until.min(now.later(rule.most)));
         Falls { times: self.times.clone(), held_until }
     }
 
-    /// Ends the hold before its time; the falls stay on the account.
+    /// Ends the hold before its time; the falls still count.
     pub fn release(&mut self) {
         self.held_until = None;
     }
@@ -97,7 +98,7 @@ mod tests {
 
     fn fallen(minutes: &[i64]) -> Falls {
         let mut falls = Falls::default();
-        minutes.iter().for_each(|minute| falls.fall(&RULE, at(*minute)));
+        minutes.iter().for_each(|minute| falls.count_fall(&RULE, at(*minute)));
         falls
     }
 
@@ -119,8 +120,8 @@ mod tests {
     #[test]
     fn a_hold_ends_once() {
         let mut falls = fallen(&[0, 1, 2, 3]);
-        assert!(!falls.end(at(3)));
-        assert!(falls.end(at(4)) && !falls.end(at(4)));
+        assert!(!falls.end_hold(at(3)));
+        assert!(falls.end_hold(at(4)) && !falls.end_hold(at(4)));
     }
 
     #[test]

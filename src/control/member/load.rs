@@ -1,44 +1,44 @@
-//! What a member says of its capacity, made into its part of the first places.
+//! Load: the share of a member in the answers, by the capacity that it reports.
 //!
-//! What is said is smoothed: each word moves the value by a quarter of what is missing, so that of
-//! a change nine tenths are in after nine words, 45 s with `every: 5s`; the first word after a
-//! start, or since the member was out, counts whole. The part follows only when the value is off
-//! by more than a tenth of the part, so that a load which sways makes no snapshots. No clock, no
-//! chance: the same words give the same part on every server.
+//! Reports are smoothed: each one moves the value by a quarter of the difference, so nine tenths of
+//! a change are in after nine reports, 45 s with `every: 5s`. The first report after a start, or
+//! since the member was out, counts in full. The share follows only when the value differs from it
+//! by more than a tenth, so a load that fluctuates causes no snapshots. There is no clock and no
+//! randomness: the same reports give the same share on every server.
 //!
-//! | said | counts as |
+//! | reported | counts as |
 //! |---|---|
-//! | 0 to 100 | that, but never less than 1 % is taken: health takes a node out, not load |
-//! | nothing | 100, so that a node which no longer says anything has all of its part again |
-//! | anything else | nothing; it is counted and shown |
+//! | 0 to 100 | that, but the share is at least 1 %: health takes a node out, load does not |
+//! | nothing | 100, so a node that stops reporting has its full share again |
+//! | anything else | is ignored; it is counted and shown |
 
 use crate::cluster::selection::Share;
 use crate::health::probe::Capacity;
 
-/// Of one percent.
+/// Parts of one percent in which the value is kept.
 const UNITS: u32 = 1024;
 const FULL: u32 = 100 * UNITS;
-/// A word moves the value by this part of what is missing.
+/// A report moves the value by this fraction of the difference.
 const PACE: u32 = 4;
-/// The part follows when the value is off by more than this part of it.
+/// The share follows when the value differs from it by more than this fraction of it.
 const BAND: u32 = 10;
-/// Nearer than this to 100 % is all of it.
+/// From this value on, the share is full.
 const NEARLY_FULL: u32 = 99 * UNITS;
 
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// Smoothed, in [`UNITS`]; `None` before the first word.
+    /// The smoothed value, in [`UNITS`]; `None` before the first report.
     value: Option<u32>,
     share: Share,
-    /// The newest word, in percent.
-    pub said: Option<u8>,
-    /// Words that were none.
+    /// The latest report, in percent; `None` when the node reports nothing.
+    pub reported: Option<u8>,
+    /// Reports that were no percentage.
     pub ignored: u64,
 }
 
 impl Default for Load {
     fn default() -> Load {
-        Load { value: None, share: Share::FULL, said: None, ignored: 0 }
+        Load { value: None, share: Share::FULL, reported: None, ignored: 0 }
     }
 }
 
@@ -47,9 +47,9 @@ impl Load {
         self.share
     }
 
-    /// Takes a word. Whether the part is another one.
-    pub fn hear(&mut self, capacity: Capacity) -> bool {
-        let said = match capacity {
+    /// Counts one report. Returns whether the share changed.
+    pub fn observe(&mut self, capacity: Capacity) -> bool {
+        let reported = match capacity {
             Capacity::Percent(percent) => Some(percent.min(100)),
             Capacity::Silent => None,
             Capacity::Garbage => {
@@ -57,8 +57,8 @@ impl Load {
                 return false;
             }
         };
-        self.said = said;
-        let target = said.map_or(FULL, |percent| u32::from(percent) * UNITS);
+        self.reported = reported;
+        let target = reported.map_or(FULL, |percent| u32::from(percent) * UNITS);
         let value = match self.value {
             None => target,
             Some(value) if target >= value => value + (target - value).div_ceil(PACE),
@@ -76,8 +76,8 @@ impl Load {
         self.share != before
     }
 
-    /// The member is out: what it said is over.
-    pub fn forget(&mut self) {
+    /// Starts again with the next report, because the member is out.
+    pub fn reset(&mut self) {
         self.value = None;
     }
 }
@@ -91,7 +91,7 @@ mod tests {
     fn heard(words: impl IntoIterator<Item = u8>) -> Load {
         let mut load = Load::default();
         for word in words {
-            load.hear(Capacity::Percent(word));
+            load.observe(Capacity::Percent(word));
         }
         load
     }
@@ -110,7 +110,7 @@ mod tests {
     fn a_load_that_sways_changes_nothing() {
         let mut load = heard([50]);
         for round in 0..1000 {
-            assert!(!load.hear(Capacity::Percent(if round % 2 == 0 { 46 } else { 54 })));
+            assert!(!load.observe(Capacity::Percent(if round % 2 == 0 { 46 } else { 54 })));
         }
         assert_eq!(load.share().get(), 50);
     }
@@ -118,13 +118,13 @@ mod tests {
     #[test]
     fn silence_gives_all_of_it_back_and_garbage_is_counted() {
         let mut load = heard([20]);
-        assert!(!load.hear(Capacity::Garbage));
-        assert_eq!((load.share().get(), load.said, load.ignored), (20, Some(20), 1));
-        let changes = (0..100).filter(|_| load.hear(Capacity::Silent)).count();
-        assert_eq!((load.share(), load.said), (Share::FULL, None));
+        assert!(!load.observe(Capacity::Garbage));
+        assert_eq!((load.share().get(), load.reported, load.ignored), (20, Some(20), 1));
+        let changes = (0..100).filter(|_| load.observe(Capacity::Silent)).count();
+        assert_eq!((load.share(), load.reported), (Share::FULL, None));
         assert!(changes <= 17, "{changes} snapshots");
-        load.forget();
-        load.hear(Capacity::Percent(30));
+        load.reset();
+        load.observe(Capacity::Percent(30));
         assert_eq!(load.share().get(), 30, "the first word after a failure");
     }
 

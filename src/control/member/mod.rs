@@ -1,12 +1,19 @@
-//! A member as the one writer knows it: its verdicts, and what the operator says.
+//! The state of one member: one verdict for each address family, and the operator's override.
 //!
-//! | the member | verdicts | the answers |
+//! | the member | verdicts | its answers |
 //! |---|---|---|
 //! | has addresses of one family | one | of that family follow it |
 //! | has both, and a check is probed in each | one for each family | of a family follow its own |
 //! | has both, no check is probed in each | one | of both families follow it |
 //!
-//! It is out when it is out in all of its families.
+//! A member is out when it is out in all of its families.
+//!
+//! | file | |
+//! |---|---|
+//! | this one | the member, and the state of each family |
+//! | [`checks`] | the verdict of one or several checks |
+//! | [`target`] | one target: its tracker, and what its probes said |
+//! | [`damping`], [`slow_start`], [`load`] | rules that hold a member back |
 
 pub mod checks;
 pub mod damping;
@@ -29,17 +36,17 @@ use crate::health::probe::Verdict;
 
 #[derive(Debug)]
 pub struct MemberState {
-    /// Decides the rotation, or the part of IPv4 in it.
+    /// Decides for both families, or for IPv4 where `verdict6` is there.
     verdict: FamilyState,
-    /// Decides the part of IPv6, where that is another verdict.
+    /// Decides for IPv6; `None` where `verdict` decides for both.
     verdict6: Option<Box<FamilyState>>,
-    /// Is shown.
+    /// The deep check: shown, decides nothing.
     pub deep: Option<TargetState>,
-    /// The order of the operator that counts for it.
+    /// The override that counts for the member; `None` when its health does.
     pub operator: Option<ActiveOverride>,
 }
 
-/// A member in one address family, or in both together.
+/// The state of a member in one address family, or in both together.
 #[derive(Debug)]
 pub struct FamilyState {
     pub check: MemberChecks,
@@ -48,7 +55,7 @@ pub struct FamilyState {
 }
 
 impl MemberState {
-    /// `second` is the verdict of IPv6, where `first` is not that of both families.
+    /// `second` is the state in IPv6; `None` when `first` is that of both families.
     pub fn new(
         first: FamilyState,
         second: Option<FamilyState>,
@@ -58,39 +65,39 @@ impl MemberState {
         MemberState { verdict: first, verdict6: second.map(Box::new), deep, operator }
     }
 
-    /// What it was made of.
+    /// The arguments of [`MemberState::new`].
     pub fn into_parts(
         self,
     ) -> (FamilyState, Option<FamilyState>, Option<TargetState>, Option<ActiveOverride>) {
         (self.verdict, self.verdict6.map(|verdict| *verdict), self.deep, self.operator)
     }
 
-    /// What a restart is to remember of each verdict.
-    pub fn memories(&self) -> (Option<SavedVerdict>, Option<SavedVerdict>) {
+    /// What to store of each verdict for the next start.
+    pub fn to_saved(&self) -> (Option<SavedVerdict>, Option<SavedVerdict>) {
         let of = |state: &FamilyState| {
-            let memory = state.check.memory()?;
-            let serving = memory.standing == Standing::Serving;
-            Some(SavedVerdict { serving, since: memory.since, falls: state.falls.clone() })
+            let prior = state.check.to_prior()?;
+            let serving = prior.standing == Standing::Serving;
+            Some(SavedVerdict { serving, since: prior.since, falls: state.falls.clone() })
         };
         (of(&self.verdict), self.verdict6.as_deref().and_then(of))
     }
 
-    /// Each verdict, and of which family it is where there are two.
+    /// Each verdict with its family; the family is `None` when there is one verdict.
     pub fn verdicts(&self) -> impl Iterator<Item = (Option<Family>, &FamilyState)> {
         let (first, second) = self.families();
         let v6 = self.verdict6.as_deref();
         std::iter::once((first, &self.verdict)).chain(v6.map(|verdict| (second, verdict)))
     }
 
-    /// Changes each verdict, beside its family and the order of the operator.
+    /// Calls `change` with each verdict, its family and the override of the member.
     pub fn each_verdict(
         &mut self,
         mut change: impl FnMut(Option<Family>, &mut FamilyState, Option<&ActiveOverride>),
     ) {
-        let ((first, second), order) = (self.families(), self.operator.as_ref());
-        change(first, &mut self.verdict, order);
+        let ((first, second), active) = (self.families(), self.operator.as_ref());
+        change(first, &mut self.verdict, active);
         if let Some(v6) = &mut self.verdict6 {
-            change(second, v6, order);
+            change(second, v6, active);
         }
     }
 
@@ -105,13 +112,13 @@ impl MemberState {
         self.verdict6.is_some()
     }
 
-    /// What decides about the answers of that family. Of a family that this machine cannot reach
-    /// there is no verdict: that of the other one counts for both.
+    /// The verdict that decides the answers of the family. While this machine cannot reach a
+    /// family, the other family's verdict decides for both.
     pub fn of(&self, family: Option<Family>) -> &FamilyState {
         self.own(self.decisive(family))
     }
 
-    /// The same, and which family's it is.
+    /// As [`MemberState::of`], with the family of that verdict.
     pub fn of_mut(&mut self, family: Option<Family>) -> (Option<Family>, &mut FamilyState) {
         let family = self.decisive(family);
         match &mut self.verdict6 {
@@ -121,7 +128,7 @@ impl MemberState {
         }
     }
 
-    /// Whose verdict decides in each family.
+    /// The family whose verdict decides, for IPv4 and for IPv6.
     pub fn deciders(&self) -> [Option<Family>; 2] {
         Family::ALL.map(|family| self.decisive(Some(family)))
     }
@@ -135,18 +142,18 @@ impl MemberState {
         }
     }
 
-    /// The verdict of that family, whether or not this machine can reach it.
+    /// The verdict of that family, even when this machine cannot reach it.
     pub fn own(&self, family: Option<Family>) -> &FamilyState {
         let v6 = self.verdict6.as_deref().filter(|_| family == Some(Family::V6));
         v6.unwrap_or(&self.verdict)
     }
 
-    /// What counts for the answers of that family: the operator's word, then a hold, then health.
+    /// The standing in the answers of that family: by the override, then a hold, then health.
     pub fn standing(&self, family: Option<Family>) -> Standing {
         self.of(family).standing(self.operator.as_ref())
     }
 
-    /// Whether it serves in a family by its health, whatever the operator says.
+    /// Whether it serves in a family by its health, without regard to the override.
     pub fn is_healthy(&self) -> bool {
         let serves = |family: &Family| self.of(Some(*family)).standing(None) == Standing::Serving;
         Family::ALL.iter().any(serves)
@@ -156,7 +163,7 @@ impl MemberState {
         self.verdicts().any(|(_, verdict)| verdict.falls.held_until().is_some())
     }
 
-    /// Whether it serves in a family.
+    /// Whether it serves in a family, by the override or its health.
     pub fn serves(&self) -> bool {
         Family::ALL.iter().any(|family| self.standing(Some(*family)) == Standing::Serving)
     }
@@ -165,7 +172,7 @@ impl MemberState {
         self.operator.as_ref().map(ActiveOverride::withheld).unwrap_or_default()
     }
 
-    /// Whether its next probe changes nothing.
+    /// Whether its next probe cannot change an answer.
     pub fn is_stable(&self) -> bool {
         let is_stable = |family: &Family| {
             let of = self.of(Some(*family));
@@ -174,7 +181,8 @@ impl MemberState {
         self.operator.is_some() || Family::ALL.iter().all(is_stable)
     }
 
-    /// Counts a result of the `index`th check. Whether a state changed, or which verdict counts.
+    /// Counts a result of the `index`th check. Returns whether a state changed, or which verdict
+    /// decides.
     pub fn observe(
         &mut self,
         (target, index): (TargetId, usize),
@@ -192,18 +200,19 @@ impl MemberState {
         changed
     }
 
-    /// Of the checks that are probed, for the first round.
-    pub fn asked(&self) -> impl Iterator<Item = TargetId> {
-        self.verdicts().flat_map(|(_, state)| state.check.asked())
+    /// The targets that are probed, not those that wait for reports.
+    pub fn probed_targets(&self) -> impl Iterator<Item = TargetId> {
+        self.verdicts().flat_map(|(_, state)| state.check.probed_targets())
     }
 
-    /// Of its checks, the deep one last. Those that count in both verdicts come once for each.
+    /// The targets of its checks, the deep one last. A target that counts in both verdicts comes
+    /// twice.
     pub fn targets(&self) -> impl Iterator<Item = TargetId> {
         let checks = self.verdicts().flat_map(|(_, state)| state.check.targets());
         checks.chain(self.deep.as_ref().map(|deep| deep.id))
     }
 
-    /// Those that say something of the whole node; one for each check, the deep one last.
+    /// One target for each check, the deep one last: those of the first verdict.
     pub fn first_targets(&self) -> impl Iterator<Item = TargetId> {
         let deep = self.deep.as_ref().map(|deep| deep.id);
         self.verdict.check.targets().chain(deep)
@@ -215,21 +224,21 @@ impl FamilyState {
         FamilyState { check, falls: Falls::default(), comeback: Comeback::default() }
     }
 
-    /// With the order of the operator that counts for the member.
+    /// The standing, with `operator` as the override of the member.
     pub fn standing(&self, operator: Option<&ActiveOverride>) -> Standing {
         match operator {
-            Some(order) => order.standing(),
+            Some(active) => active.standing(),
             None if self.falls.held_until().is_some() => Standing::Out,
             None => self.check.standing(),
         }
     }
 
-    /// The part of its first places that it takes.
+    /// The share of its full part that the member takes in the answers.
     pub fn share(&self) -> Share {
         self.comeback.share().times(self.load())
     }
 
-    /// The part of its first places that it takes by what it says of its load.
+    /// The share by what the member reports of its load.
     pub fn load(&self) -> Share {
         self.check.load()
     }

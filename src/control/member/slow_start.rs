@@ -1,15 +1,15 @@
-//! Slow start: a member that returns takes a rising part of the first places.
+//! Slow start: a member that returns takes a rising share of the answers.
 //!
-//! It begins with a tenth of its part and takes a fifth of the rest more at each of five steps. The
-//! steps of all members fall on the same moments, so that many that return together, or shortly
-//! after each other, make no more snapshots than one: a pool has at most five in `slow_start`.
+//! The share begins with a tenth and grows in five steps to all of it. The steps of all members
+//! fall on the same moments, so many members that return together cause no more snapshots than one:
+//! a pool has at most five within `slow_start`.
 //!
-//! | member | its part |
+//! | member | its share |
 //! |---|---|
 //! | was out and serves again, by its health, an order or the end of a hold | rising |
-//! | serves since the start or the last reload, or is not probed yet | all of it |
-//! | of a pool that is short | all of it: nobody is spared then |
-//! | of a pool with `order: failover` | all of it: one member is answered |
+//! | serves since the start or the last reload, or is not probed yet | full |
+//! | in a pool that is short | full: no member can be spared |
+//! | in a pool with `order: failover` | full: one member is answered |
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ const STEPS: u32 = 5;
 /// Percent to begin with.
 const FIRST: u32 = 10;
 
-/// What became of one member, or of one of its verdicts, since it last was out.
+/// The return of a member in one address family.
 #[derive(Debug, Clone, Default)]
 pub struct Comeback {
     is_out: bool,
-    /// When it returned, its part now and when that grows, until it has all of it.
+    /// When the member returned, its share now, and when the share grows; `None` at the full share.
     rising: Option<(Moment, Share, Moment)>,
 }
 
@@ -34,12 +34,13 @@ impl Comeback {
         self.rising.map_or(Share::FULL, |(_, share, _)| share)
     }
 
-    /// When it returned, while it has not all of its part.
+    /// When the member returned; `None` at the full share.
     pub fn since(&self) -> Option<Moment> {
         self.rising.map(|(since, ..)| since)
     }
 
-    /// Takes note of its standing now. When its part grows next.
+    /// Updates the share for the standing now, with `over` as the time to the full share (`None`:
+    /// no slow start). Returns when the share next grows.
     pub fn step(
         &mut self,
         over: Option<Duration>,
@@ -60,7 +61,7 @@ impl Comeback {
     }
 }
 
-/// The part of a member that serves again since `back`, and when it grows.
+/// The share of a member that serves again since `back`, and when it next grows.
 fn share(over: Duration, back: Moment, now: Moment) -> (Share, Option<Moment>) {
     let step = i128::try_from((over / STEPS).as_nanos()).unwrap_or(i128::MAX).max(1);
     let (first, at) = (back.as_nanosecond().div_euclid(step), now.as_nanosecond().div_euclid(step));

@@ -1,7 +1,7 @@
-//! One target as the one writer knows it: its tracker, and what is to be told of it.
+//! The state of one target: its tracker, and what its probes said.
 //!
-//! The tracker hears every observation at once. Its standing counts only when it is taken over by
-//! [`TargetState::commit`]: while the first round of a run is not over, nobody does that.
+//! Each observation updates the tracker at once. The standing follows only with
+//! [`TargetState::commit`], which is not called before the first round of a run is over.
 
 use crate::clock::Moment;
 use crate::cluster::check::Thresholds;
@@ -17,36 +17,38 @@ pub struct TargetState {
     pub id: TargetId,
     tracker: Tracker,
     standing: Standing,
-    /// When the standing became what the tracker says, or was first taken for granted.
+    /// When the tracker last changed its standing, or from when on that standing is assumed.
     pub since: Moment,
     pub probes: u64,
     pub failures: u64,
     pub last_probe: Option<Moment>,
-    /// Probes that said nothing, as this machine was held up.
+    /// Void probes: they have no result, because this machine was held up.
     pub voids: u64,
-    /// So many of them since the last that said something.
+    /// Void probes since the last result.
     pub voids_in_row: u32,
-    /// When something was last said of the node.
+    /// Time of the last result that says something about the node.
     pub last_verdict: Option<Moment>,
-    /// It was asked beside the beat, and nothing was said of the node since.
+    /// Whether it was probed at once, and has had no result since.
     pub is_awaited: bool,
     pub last_healthy: Option<Healthy>,
-    /// The newest since there was no flaw.
+    /// The latest failure since the last time that the target was up without a failure counted.
     pub last_failure: Option<Failure>,
-    /// Of one that says how much it can take.
+    /// `None` unless the check has `load: true`.
     pub load: Option<Load>,
-    /// The newest result that counts was a failure.
+    /// Whether the latest result about the node was a failure.
     pub fails: bool,
-    /// It is the probe of one family, of a member that has both.
+    /// Whether it probes one family of a member that is probed in both.
     pub is_of_two: bool,
-    /// The newest probe could not leave this machine, which has no network of that family.
+    /// Whether this machine had no route of that family at the latest probe.
     pub is_blind: bool,
     thresholds: Thresholds,
-    /// The results that made the change counted on from what was known before.
-    counted: bool,
+    /// Whether [`TargetState::cause`] shows `(n/n)`: false when the first result of this run
+    /// decided.
+    shows_count: bool,
 }
 
-/// What is known of a target before its first probe.
+/// The standing of a target or member before its first result, from an earlier run or
+/// configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriorStanding {
     pub standing: Standing,
@@ -57,15 +59,15 @@ impl TargetState {
     pub fn new(
         id: TargetId,
         thresholds: Thresholds,
-        memory: Option<PriorStanding>,
+        prior: Option<PriorStanding>,
         now: Moment,
     ) -> TargetState {
-        let tracker = Tracker::new(thresholds, memory.map(|memory| memory.standing));
+        let tracker = Tracker::new(thresholds, prior.map(|prior| prior.standing));
         TargetState {
             id,
             standing: tracker.state().standing(),
             tracker,
-            since: memory.map_or(now, |memory| memory.since),
+            since: prior.map_or(now, |prior| prior.since),
             probes: 0,
             failures: 0,
             last_probe: None,
@@ -80,11 +82,11 @@ impl TargetState {
             is_of_two: false,
             is_blind: false,
             thresholds,
-            counted: true,
+            shows_count: true,
         }
     }
 
-    /// Whether the state or the load changed.
+    /// Counts one result. Returns whether the state or the share by load changed.
     pub fn observe(&mut self, verdict: &Verdict, now: Moment) -> bool {
         if verdict.as_ref().is_err_and(Failure::is_void) {
             self.voids += 1;
@@ -98,7 +100,7 @@ impl TargetState {
             Ok(healthy) => self.last_healthy = Some(*healthy),
             Err(failure) => {
                 self.failures += 1;
-                // What the node said last stays known while this machine cannot ask it.
+                // A failure of this machine does not replace what the node said last.
                 if !failure.is_ours() || self.last_failure.as_ref().is_none_or(Failure::is_ours) {
                     self.last_failure = Some(failure.clone());
                 }
@@ -114,16 +116,16 @@ impl TargetState {
         let before = self.state();
         if self.tracker.observe(verdict.is_ok()).is_some() {
             self.since = now;
-            self.counted = before != State::Unknown { last: None };
+            self.shows_count = before != State::Unknown { last: None };
         }
         if self.state() == State::Up {
             self.last_failure = None;
         }
         let is_out = self.state().standing() == Standing::Out;
         let loaded = match (&mut self.load, verdict) {
-            (Some(load), Ok(healthy)) => load.hear(healthy.capacity()),
+            (Some(load), Ok(healthy)) => load.observe(healthy.capacity()),
             (Some(load), Err(_)) if is_out => {
-                load.forget();
+                load.reset();
                 false
             }
             (Some(_), Err(_)) | (None, _) => false,
@@ -131,7 +133,7 @@ impl TargetState {
         loaded || self.state() != before
     }
 
-    /// Takes the tracker's standing over: the new one, when it is another.
+    /// Commits the tracker's standing. Returns the new standing if it changed.
     pub fn commit(&mut self) -> Option<Standing> {
         let standing = self.state().standing();
         let changed = standing != self.standing;
@@ -143,21 +145,23 @@ impl TargetState {
         self.tracker.state()
     }
 
-    /// What counts for the answers.
+    /// The committed standing.
     pub fn standing(&self) -> Standing {
         self.standing
     }
 
     /// Why the standing changed: `connection refused (3/3)`.
     pub fn cause(&self) -> String {
-        let row = |count: u32| match self.counted {
+        let count_of = |count: u32| match self.shows_count {
             true => format!(" ({count}/{count})"),
             false => String::new(),
         };
         match (self.standing, &self.last_failure, &self.last_healthy) {
-            (Standing::Out, Some(failure), _) => format!("{failure}{}", row(self.thresholds.fall)),
+            (Standing::Out, Some(failure), _) => {
+                format!("{failure}{}", count_of(self.thresholds.fall))
+            }
             (Standing::Serving, _, Some(healthy)) => {
-                format!("{}{}", healthy.said, row(self.thresholds.rise))
+                format!("{}{}", healthy.said, count_of(self.thresholds.rise))
             }
             (Standing::Out, None, _) | (Standing::Serving, _, None) => "not probed yet".into(),
         }
@@ -184,10 +188,10 @@ mod tests {
         Moment::on_line(Timestamp::from_second(second).unwrap())
     }
 
-    fn target(memory: Option<Standing>) -> TargetState {
+    fn target(prior: Option<Standing>) -> TargetState {
         let thresholds = Thresholds { fall: 3, rise: 2, forgive: 10 };
-        let memory = memory.map(|standing| PriorStanding { standing, since: at(-100) });
-        TargetState::new(TargetId(1), thresholds, memory, at(0))
+        let prior = prior.map(|standing| PriorStanding { standing, since: at(-100) });
+        TargetState::new(TargetId(1), thresholds, prior, at(0))
     }
 
     #[test]

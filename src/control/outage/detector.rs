@@ -1,226 +1,233 @@
-//! Common cause: when most members of a pool fail at once, the one who probes is suspected first.
+//! Outages: when most members of a pool fail at once, the prober is suspected before the members.
 //!
-//! A member is about to fall. Of the members that clients feel serving, and those that fell within
-//! the last interval, so many failed their newest probe or fell:
+//! A member is about to fall. The detector counts how many of the members fail: of those that
+//! clients feel serving, the ones whose latest probe failed, and the ones that fell within the last
+//! interval.
 //!
 //! | failing | then |
 //! |---|---|
-//! | one, or half of them or fewer | it falls: one death of two, or two of four, are just that |
-//! | two or more, and more than half | nobody falls: all that serve are kept, and it is asked |
+//! | one, or half of them or fewer | the member falls: a single failure is believed |
+//! | two or more, and more than half | no member falls: the pool keeps its last set |
 //!
-//! Asked are the failing members, at once, and the control targets, which have nothing to do with
-//! the cluster. When each has had its time:
+//! To find the cause, the failing members and the reference targets are probed at once. When each
+//! has had its time:
 //!
-//! | most members | a control target | then |
+//! | most members | a reference target | then |
 //! |---|---|---|
-//! | answer | | who fails falls; who answers is kept until it has risen, or fails again |
-//! | failed again | answers, or there is none | they are believed: the falls count |
-//! | failed again | none answers | this machine is cut off: the set is kept |
+//! | answer | | failing members fall; others are kept until they have risen, or fail again |
+//! | failed again | answers, or there is none | the failures are confirmed: the falls count |
+//! | failed again | none answers | this machine is cut off: the last set is kept |
 //!
-//! Whom this machine did not hear in that time, as it was held up itself, is waited for once more.
+//! If this machine was held up itself and lost a result, the wait starts once more.
 //!
-//! While it is cut off, the set is kept until a control target or most members answer; then the
-//! failing ones are asked again, as above, since their last results are those of the cut. After
-//! the longest time that the pool allows the falls count, whatever the control targets say.
+//! While this machine is cut off, the last set is kept until a reference target or most members
+//! answer. Then the failing members are probed again, as above, because their last results are from
+//! the time of the cut. After the longest time that the pool allows, the falls count whatever the
+//! reference targets say.
 //!
-//! Who is believed once is believed until an interval has passed in which nobody fell: the others
-//! of the same death need not be asked about again. A member that fell before it was noticed (with
-//! `fall: 1`) stays out. Members under an operator's order or held out by their damping are not
-//! looked at: clients do not feel their falls.
+//! A confirmation lasts until an interval has passed without a fall: other members that fail for
+//! the same cause need no second look. A member that fell before the outage was noticed (with
+//! `fall: 1`) stays out. Members under an override, or held out by their damping, are not counted:
+//! clients do not feel their falls.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock::Moment;
 
-/// What a pool says of it.
+/// The times that a pool gives the detector.
 #[derive(Debug, Clone, Copy)]
 pub struct OutageRule {
-    /// Longest time that a set is kept.
+    /// Longest time for which the last set is kept.
     pub longest: Duration,
-    /// In it every member has been probed, and the probe has its verdict.
+    /// Time within which every member has been probed, and the result is known.
     pub interval: Duration,
-    /// In it who is asked has answered or failed.
+    /// Time within which a target that is probed at once has answered or failed.
     pub patience: Duration,
 }
 
-/// One member, as clients feel it serving.
+/// The evidence of one member that clients feel serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
-    /// Its account says that it is out.
+    /// Its tracker says that it is out.
     pub falls: bool,
-    /// Its newest probe failed.
+    /// Its latest probe failed.
     pub fails: bool,
 }
 
-/// What the control targets say.
+/// Whether a reference target answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReferenceAnswer {
-    /// There are none.
-    None,
-    /// None has answered its newest probe.
-    Silent,
-    /// Nothing is known of any yet.
+    /// The configuration has no reference targets.
+    NoTargets,
+    /// No target answered its latest probe.
+    No,
+    /// No target has a result yet.
     Awaited,
-    Answer,
+    Yes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum OutagePhase {
     #[default]
-    Calm,
-    /// Members and control targets are asked.
-    Asking {
+    None,
+    /// Members and reference targets are probed at once; at `decides` the results count.
+    Suspected {
         since: Moment,
-        decided: Moment,
+        decides: Moment,
     },
     CutOff {
         since: Moment,
     },
-    /// The members answer: those that rise are kept.
-    Rising {
+    /// Most members answer again: those that rise are kept.
+    Recovering {
         since: Moment,
     },
 }
 
-/// What is to be told.
+/// What changed at an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
-    /// The set is kept from now on.
-    Kept {
+    /// Most members fail: the last set is kept from now on.
+    Suspected {
         failing: usize,
         of: usize,
     },
     CutOff,
-    /// The failing ones are asked again.
-    Again,
-    Answered,
-    Believed(ReferenceAnswer),
-    TooLong,
+    /// The failing members are probed again.
+    ProbedAgain,
+    /// Most members answer again.
+    Recovered,
+    /// The failures are believed, for this answer of the reference targets.
+    Confirmed(ReferenceAnswer),
+    /// The longest time is over.
+    LimitReached,
 }
 
-/// The detector of one pool.
+/// The outage detector of one pool.
 #[derive(Debug, Default)]
 pub struct Detector {
     phase: OutagePhase,
-    /// Falls within the last interval.
-    fell: VecDeque<Moment>,
-    believed_until: Option<Moment>,
+    /// When members fell, within the last interval.
+    falls: VecDeque<Moment>,
+    confirmed_until: Option<Moment>,
 }
 
 impl Detector {
-    /// `sights` are the members that clients feel serving. Afterwards [`Detector::keeps`] says who
-    /// of them does not fall.
-    pub fn judge(
+    /// Evaluates the evidence of the members that clients feel serving. Afterwards
+    /// [`Detector::keeps`] says which of them do not fall.
+    pub fn evaluate(
         &mut self,
         rule: &OutageRule,
-        sights: &[Evidence],
-        controls: ReferenceAnswer,
+        evidence: &[Evidence],
+        answer: ReferenceAnswer,
         now: Moment,
     ) -> Option<Finding> {
-        self.fell.retain(|at| now < at.later(rule.interval));
+        self.falls.retain(|at| now < at.later(rule.interval));
         if let Some(since) = self.since()
             && since.later(rule.longest) <= now
         {
-            return Some(self.believe(rule, now, Finding::TooLong));
+            return Some(self.confirm(rule, now, Finding::LimitReached));
         }
-        let fails = sights.iter().filter(|sight| sight.fails).count();
-        let most_fail = is_most(fails, sights.len());
+        let fails = evidence.iter().filter(|of| of.fails).count();
+        let most_fail = is_most(fails, evidence.len());
         match self.phase {
-            OutagePhase::Calm => self.suspect(rule, sights, fails, now),
-            OutagePhase::Asking { decided, .. } if fails > 0 && now < decided => None,
-            OutagePhase::Asking { since, .. } => Some(match (most_fail, controls) {
+            OutagePhase::None => self.suspect(rule, evidence, fails, now),
+            OutagePhase::Suspected { decides, .. } if fails > 0 && now < decides => None,
+            OutagePhase::Suspected { since, .. } => Some(match (most_fail, answer) {
                 (false, _) => {
-                    self.phase = OutagePhase::Rising { since };
-                    Finding::Answered
+                    self.phase = OutagePhase::Recovering { since };
+                    Finding::Recovered
                 }
-                (true, ReferenceAnswer::None | ReferenceAnswer::Answer) => {
-                    self.believe(rule, now, Finding::Believed(controls))
+                (true, ReferenceAnswer::NoTargets | ReferenceAnswer::Yes) => {
+                    self.confirm(rule, now, Finding::Confirmed(answer))
                 }
-                (true, ReferenceAnswer::Silent | ReferenceAnswer::Awaited) => {
+                (true, ReferenceAnswer::No | ReferenceAnswer::Awaited) => {
                     self.phase = OutagePhase::CutOff { since };
                     Finding::CutOff
                 }
             }),
-            OutagePhase::CutOff { .. } if most_fail && controls != ReferenceAnswer::Answer => None,
-            OutagePhase::Rising { .. } if !most_fail => {
-                if !sights.iter().any(|sight| self.keeps(sight) && sight.falls) {
-                    self.phase = OutagePhase::Calm;
+            OutagePhase::CutOff { .. } if most_fail && answer != ReferenceAnswer::Yes => None,
+            OutagePhase::Recovering { .. } if !most_fail => {
+                if !evidence.iter().any(|of| self.keeps(of) && of.falls) {
+                    self.phase = OutagePhase::None;
                 }
                 None
             }
-            OutagePhase::CutOff { since } | OutagePhase::Rising { since } => {
-                self.phase = OutagePhase::Asking { since, decided: now.later(rule.patience) };
-                Some(Finding::Again)
+            OutagePhase::CutOff { since } | OutagePhase::Recovering { since } => {
+                self.phase = OutagePhase::Suspected { since, decides: now.later(rule.patience) };
+                Some(Finding::ProbedAgain)
             }
         }
     }
 
-    /// Whether those who are asked have had their time, and the longest time is not over.
+    /// Whether the probed targets have had their time, and the longest time is not over.
     pub fn is_to_decide(&self, rule: &OutageRule, now: Moment) -> bool {
         match self.phase {
-            OutagePhase::Asking { decided, .. } => {
-                decided <= now && self.until(rule).is_some_and(|until| now < until)
+            OutagePhase::Suspected { decides, .. } => {
+                decides <= now && self.until(rule).is_some_and(|until| now < until)
             }
-            OutagePhase::Calm | OutagePhase::CutOff { .. } | OutagePhase::Rising { .. } => false,
+            OutagePhase::None | OutagePhase::CutOff { .. } | OutagePhase::Recovering { .. } => {
+                false
+            }
         }
     }
 
-    /// Gives those who are asked their time once more: this machine did not hear them.
-    pub fn wait(&mut self, rule: &OutageRule, now: Moment) {
-        if let OutagePhase::Asking { decided, .. } = &mut self.phase {
-            *decided = now.later(rule.patience);
+    /// Gives the probed targets their time once more, because this machine lost a result.
+    pub fn extend_wait(&mut self, rule: &OutageRule, now: Moment) {
+        if let OutagePhase::Suspected { decides, .. } = &mut self.phase {
+            *decides = now.later(rule.patience);
         }
     }
 
     fn suspect(
         &mut self,
         rule: &OutageRule,
-        sights: &[Evidence],
+        evidence: &[Evidence],
         fails: usize,
         now: Moment,
     ) -> Option<Finding> {
-        let believed = self.believed_until.is_some_and(|until| now < until);
-        let (failing, of) = (fails + self.fell.len(), sights.len() + self.fell.len());
-        if believed || !sights.iter().any(|sight| sight.falls) || !is_most(failing, of) {
+        let is_confirmed = self.confirmed_until.is_some_and(|until| now < until);
+        let (failing, of) = (fails + self.falls.len(), evidence.len() + self.falls.len());
+        if is_confirmed || !evidence.iter().any(|of| of.falls) || !is_most(failing, of) {
             return None;
         }
-        let decided = now.later(rule.patience);
-        self.phase = OutagePhase::Asking { since: now, decided };
-        Some(Finding::Kept { failing, of })
+        let decides = now.later(rule.patience);
+        self.phase = OutagePhase::Suspected { since: now, decides };
+        Some(Finding::Suspected { failing, of })
     }
 
-    fn believe(&mut self, rule: &OutageRule, now: Moment, finding: Finding) -> Finding {
-        self.phase = OutagePhase::Calm;
-        self.believed_until = Some(now.later(rule.interval));
+    fn confirm(&mut self, rule: &OutageRule, now: Moment, finding: Finding) -> Finding {
+        self.phase = OutagePhase::None;
+        self.confirmed_until = Some(now.later(rule.interval));
         finding
     }
 
-    /// A member fell that clients felt serving.
+    /// Counts the fall of a member that clients felt serving; the pool has `members` members.
     pub fn note_fall(&mut self, rule: &OutageRule, members: usize, now: Moment) {
-        self.fell.push_back(now);
-        self.fell.drain(..self.fell.len().saturating_sub(members));
-        if self.believed_until.is_some_and(|until| now < until) {
-            self.believed_until = Some(now.later(rule.interval));
+        self.falls.push_back(now);
+        self.falls.drain(..self.falls.len().saturating_sub(members));
+        if self.confirmed_until.is_some_and(|until| now < until) {
+            self.confirmed_until = Some(now.later(rule.interval));
         }
     }
 
-    /// Whether that member does not fall now, although its account says so.
-    pub fn keeps(&self, sight: &Evidence) -> bool {
+    /// Whether that member does not fall now, whatever its tracker says.
+    pub fn keeps(&self, evidence: &Evidence) -> bool {
         match self.phase {
-            OutagePhase::Calm => false,
-            OutagePhase::Asking { .. } | OutagePhase::CutOff { .. } => true,
-            OutagePhase::Rising { .. } => !sight.fails,
+            OutagePhase::None => false,
+            OutagePhase::Suspected { .. } | OutagePhase::CutOff { .. } => true,
+            OutagePhase::Recovering { .. } => !evidence.fails,
         }
     }
 
-    /// Since when the set is kept.
+    /// Since when the last set is kept; `None` while it is not.
     pub fn since(&self) -> Option<Moment> {
         match self.phase {
-            OutagePhase::Calm => None,
-            OutagePhase::Asking { since, .. }
+            OutagePhase::None => None,
+            OutagePhase::Suspected { since, .. }
             | OutagePhase::CutOff { since }
-            | OutagePhase::Rising { since } => Some(since),
+            | OutagePhase::Recovering { since } => Some(since),
         }
     }
 
@@ -228,12 +235,12 @@ impl Detector {
         matches!(self.phase, OutagePhase::CutOff { .. })
     }
 
-    /// Whether the control targets are to be probed.
-    pub fn asks_controls(&self) -> bool {
-        matches!(self.phase, OutagePhase::Asking { .. } | OutagePhase::CutOff { .. })
+    /// Whether the reference targets are to be probed.
+    pub fn needs_references(&self) -> bool {
+        matches!(self.phase, OutagePhase::Suspected { .. } | OutagePhase::CutOff { .. })
     }
 
-    /// The longest time ends, while the set is kept.
+    /// When the longest time ends; `None` while no set is kept.
     pub fn until(&self, rule: &OutageRule) -> Option<Moment> {
         Some(self.since()?.later(rule.longest))
     }
@@ -242,13 +249,13 @@ impl Detector {
     pub fn due(&self, rule: &OutageRule) -> Option<Moment> {
         let longest = self.until(rule)?;
         match self.phase {
-            OutagePhase::Asking { decided, .. } => Some(decided.min(longest)),
+            OutagePhase::Suspected { decides, .. } => Some(decides.min(longest)),
             _ => Some(longest),
         }
     }
 }
 
-/// More than half, and not one alone.
+/// More than half, and at least two.
 fn is_most(failing: usize, of: usize) -> bool {
     failing >= 2 && 2 * failing > of
 }
@@ -273,9 +280,9 @@ mod tests {
         Moment::on_line(Timestamp::from_second(second).unwrap())
     }
 
-    fn judged(sights: &[Evidence]) -> (Detector, Option<Finding>) {
+    fn evaluated(evidence: &[Evidence]) -> (Detector, Option<Finding>) {
         let mut detector = Detector::default();
-        let finding = detector.judge(&RULE, sights, ReferenceAnswer::None, at(0));
+        let finding = detector.evaluate(&RULE, evidence, ReferenceAnswer::NoTargets, at(0));
         (detector, finding)
     }
 
@@ -288,13 +295,13 @@ mod tests {
             &[FAILS, FAILS, FAILS],
             &[FALLS, FAILS, WELL, WELL, WELL],
         ] {
-            assert_eq!(judged(believed).1, None, "{believed:?}");
-            assert!(!judged(believed).0.keeps(&FALLS));
+            assert_eq!(evaluated(believed).1, None, "{believed:?}");
+            assert!(!evaluated(believed).0.keeps(&FALLS));
         }
         for suspect in [&[FALLS, FAILS][..], &[FALLS, FAILS, WELL], &[FALLS, FAILS, FAILS, WELL]] {
-            let (detector, finding) = judged(suspect);
-            let failing = suspect.iter().filter(|sight| sight.fails).count();
-            assert_eq!(finding, Some(Finding::Kept { failing, of: suspect.len() }));
+            let (detector, finding) = evaluated(suspect);
+            let failing = suspect.iter().filter(|of| of.fails).count();
+            assert_eq!(finding, Some(Finding::Suspected { failing, of: suspect.len() }));
             assert!(detector.keeps(&FALLS));
             assert_eq!(detector.due(&RULE), Some(at(3)));
         }
@@ -306,74 +313,77 @@ mod tests {
         let mut detector = Detector::default();
         detector.note_fall(&RULE, 5, at(0));
         detector.note_fall(&RULE, 5, at(1));
-        let sights = [FALLS, WELL, WELL];
-        let later = detector.judge(&RULE, &sights, ReferenceAnswer::None, at(8));
+        let evidence = [FALLS, WELL, WELL];
+        let later = detector.evaluate(&RULE, &evidence, ReferenceAnswer::NoTargets, at(8));
         assert_eq!(later, None);
         detector.note_fall(&RULE, 5, at(8));
         detector.note_fall(&RULE, 5, at(9));
-        let finding = detector.judge(&RULE, &sights, ReferenceAnswer::None, at(10));
-        assert_eq!(finding, Some(Finding::Kept { failing: 3, of: 5 }));
+        let finding = detector.evaluate(&RULE, &evidence, ReferenceAnswer::NoTargets, at(10));
+        assert_eq!(finding, Some(Finding::Suspected { failing: 3, of: 5 }));
     }
 
     #[test]
     fn without_control_targets_who_fails_again_is_believed() {
-        let (mut detector, _) = judged(&[FALLS, FAILS, FAILS]);
-        let mut judge = |sights: &[Evidence], now| {
-            let finding = detector.judge(&RULE, sights, ReferenceAnswer::None, at(now));
+        let (mut detector, _) = evaluated(&[FALLS, FAILS, FAILS]);
+        let mut evaluate = |evidence: &[Evidence], now| {
+            let finding = detector.evaluate(&RULE, evidence, ReferenceAnswer::NoTargets, at(now));
             (finding, detector.keeps(&FALLS))
         };
-        assert_eq!(judge(&[FALLS, FALLS, FAILS], 2), (None, true));
-        let believed = Some(Finding::Believed(ReferenceAnswer::None));
-        assert_eq!(judge(&[FALLS, FALLS, FAILS], 3), (believed, false));
-        assert_eq!(judge(&[FALLS, FAILS], 6), (None, false), "the rest of the same death");
-        assert!(judge(&[FALLS, FAILS], 10).1, "another one");
+        assert_eq!(evaluate(&[FALLS, FALLS, FAILS], 2), (None, true));
+        let believed = Some(Finding::Confirmed(ReferenceAnswer::NoTargets));
+        assert_eq!(evaluate(&[FALLS, FALLS, FAILS], 3), (believed, false));
+        assert_eq!(evaluate(&[FALLS, FAILS], 6), (None, false), "the rest of the same death");
+        assert!(evaluate(&[FALLS, FAILS], 10).1, "another one");
     }
 
     #[test]
     fn who_answers_is_kept_until_it_has_risen() {
-        let (mut detector, _) = judged(&[FALLS, FALLS, FAILS]);
-        let finding = detector.judge(&RULE, &[RISES, RISES, WELL], ReferenceAnswer::Silent, at(1));
-        assert_eq!(finding, Some(Finding::Answered), "all of them have answered");
+        let (mut detector, _) = evaluated(&[FALLS, FALLS, FAILS]);
+        let finding = detector.evaluate(&RULE, &[RISES, RISES, WELL], ReferenceAnswer::No, at(1));
+        assert_eq!(finding, Some(Finding::Recovered), "all of them have answered");
         assert!(detector.keeps(&RISES) && !detector.keeps(&FALLS));
-        detector.judge(&RULE, &[RISES, WELL, WELL], ReferenceAnswer::Silent, at(2));
+        detector.evaluate(&RULE, &[RISES, WELL, WELL], ReferenceAnswer::No, at(2));
         assert!(detector.since().is_some());
-        detector.judge(&RULE, &[WELL; 3], ReferenceAnswer::Silent, at(3));
+        detector.evaluate(&RULE, &[WELL; 3], ReferenceAnswer::No, at(3));
         assert_eq!((detector.since(), detector.due(&RULE)), (None, None));
     }
 
     #[test]
     fn a_machine_that_is_cut_off_believes_nobody_for_the_longest_time() {
         let dead = [FALLS, FALLS, FALLS];
-        let (mut detector, _) = judged(&dead);
-        let mut judge = |controls, now| detector.judge(&RULE, &dead, controls, at(now));
-        assert_eq!(judge(ReferenceAnswer::Silent, 3), Some(Finding::CutOff));
-        assert_eq!(judge(ReferenceAnswer::Silent, 59), None);
-        assert_eq!(judge(ReferenceAnswer::Silent, 60), Some(Finding::TooLong));
+        let (mut detector, _) = evaluated(&dead);
+        let mut evaluate = |answer, now| detector.evaluate(&RULE, &dead, answer, at(now));
+        assert_eq!(evaluate(ReferenceAnswer::No, 3), Some(Finding::CutOff));
+        assert_eq!(evaluate(ReferenceAnswer::No, 59), None);
+        assert_eq!(evaluate(ReferenceAnswer::No, 60), Some(Finding::LimitReached));
         assert!(!detector.keeps(&FALLS));
     }
 
     #[test]
     fn when_a_control_target_answers_again_the_members_are_asked_again() {
         let dead = [FALLS, FALLS, FALLS];
-        let (mut detector, _) = judged(&dead);
-        let mut judge = |sights: &[Evidence], controls, now| {
-            let finding = detector.judge(&RULE, sights, controls, at(now));
+        let (mut detector, _) = evaluated(&dead);
+        let mut evaluate = |evidence: &[Evidence], answer, now| {
+            let finding = detector.evaluate(&RULE, evidence, answer, at(now));
             (finding, detector.due(&RULE))
         };
-        assert_eq!(judge(&dead, ReferenceAnswer::Silent, 3), (Some(Finding::CutOff), Some(at(60))));
-        assert_eq!(judge(&dead, ReferenceAnswer::Answer, 20), (Some(Finding::Again), Some(at(23))));
-        let (finding, _) = judge(&[RISES, RISES, FALLS], ReferenceAnswer::Answer, 23);
-        assert_eq!(finding, Some(Finding::Answered));
+        assert_eq!(evaluate(&dead, ReferenceAnswer::No, 3), (Some(Finding::CutOff), Some(at(60))));
+        assert_eq!(
+            evaluate(&dead, ReferenceAnswer::Yes, 20),
+            (Some(Finding::ProbedAgain), Some(at(23)))
+        );
+        let (finding, _) = evaluate(&[RISES, RISES, FALLS], ReferenceAnswer::Yes, 23);
+        assert_eq!(finding, Some(Finding::Recovered));
         assert!(detector.keeps(&RISES) && !detector.keeps(&FALLS));
     }
 
     #[test]
     fn a_machine_that_is_cut_off_again_asks_again_within_the_same_longest_time() {
-        let (mut detector, _) = judged(&[FALLS; 3]);
-        detector.judge(&RULE, &[RISES; 3], ReferenceAnswer::Silent, at(1));
-        let finding = detector.judge(&RULE, &[FALLS, FALLS, RISES], ReferenceAnswer::Silent, at(5));
-        assert_eq!((finding, detector.since()), (Some(Finding::Again), Some(at(0))));
-        let late = detector.judge(&RULE, &[FALLS; 3], ReferenceAnswer::Silent, at(60));
-        assert_eq!(late, Some(Finding::TooLong));
+        let (mut detector, _) = evaluated(&[FALLS; 3]);
+        detector.evaluate(&RULE, &[RISES; 3], ReferenceAnswer::No, at(1));
+        let finding = detector.evaluate(&RULE, &[FALLS, FALLS, RISES], ReferenceAnswer::No, at(5));
+        assert_eq!((finding, detector.since()), (Some(Finding::ProbedAgain), Some(at(0))));
+        let late = detector.evaluate(&RULE, &[FALLS; 3], ReferenceAnswer::No, at(60));
+        assert_eq!(late, Some(Finding::LimitReached));
     }
 }

@@ -1,4 +1,4 @@
-//! Gathers what the outage detector needs to know of a pool, and states its findings.
+//! Gathers what the outage detector needs to know of a pool, and states what it finds.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::cluster::operator::ActiveOverride;
 use crate::cluster::pool::Pool;
 use crate::cluster::standing::{Standing, State};
 use crate::cluster::steadiness::ReferenceTarget;
-use crate::control::explain::{clock, span};
+use crate::control::explain::time::{clock, span};
 use crate::control::member::checks::MemberChecks;
 use crate::control::member::{FamilyState, MemberState};
 use crate::control::outage::detector::{Detector, Evidence, Finding, OutageRule, ReferenceAnswer};
@@ -16,22 +16,22 @@ use crate::control::outage::references;
 use crate::control::pool::PoolState;
 use crate::health::{TargetId, beat};
 
-/// An answer that came in time has been observed by then.
+/// From the latest possible end of a probe until its result has been observed.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// What is to be told of a pool.
+/// What the detector found in a pool, for the log and the status.
 #[derive(Debug)]
 pub struct Announcement {
     pub warning: bool,
     /// One sentence.
     pub what: String,
-    /// The set is kept from now on, or no longer.
-    pub turn: Option<bool>,
-    /// To be asked at once.
-    pub asked: Vec<TargetId>,
+    /// Whether the last set is kept from now on; `None` if that did not change.
+    pub is_kept: Option<bool>,
+    /// Targets to probe at once.
+    pub probe_at_once: Vec<TargetId>,
 }
 
-/// `None` when the pool does not want it.
+/// The times that the detector uses for this pool; `None` with `common_cause: off`.
 pub fn rule(pool: &Pool) -> Option<OutageRule> {
     let longest = pool.steadiness.common_cause?;
     let checks = || pool.checks.list().iter().map(|of| &of.check);
@@ -43,18 +43,19 @@ pub fn rule(pool: &Pool) -> Option<OutageRule> {
     Some(OutageRule { longest, interval, patience })
 }
 
-/// Of a member whose fall clients would feel, in a family or in both.
-pub fn sight(verdict: &FamilyState, order: Option<&ActiveOverride>) -> Option<Evidence> {
-    let serves = order.is_none() && verdict.standing(None) == Standing::Serving;
+/// The evidence that one member gives, in a family or in both. `None` while clients do not feel it
+/// serving, or an override decides: its fall would change nothing.
+pub fn of_member(verdict: &FamilyState, active: Option<&ActiveOverride>) -> Option<Evidence> {
+    let serves = active.is_none() && verdict.standing(None) == Standing::Serving;
     serves.then(|| Evidence {
         falls: verdict.check.state().standing() == Standing::Out,
         fails: verdict.check.fails(),
     })
 }
 
-/// Of those with an address of the family. A verdict stands for itself here: that of a family which
-/// this machine cannot reach does not change.
-fn sights<'a>(
+/// The evidence of the members that have an address of the family. Each family's own state counts
+/// here, even one that this machine cannot reach: such a state does not change.
+fn of_pool<'a>(
     pool: &'a Pool,
     family: Option<Family>,
     state: &'a PoolState,
@@ -63,16 +64,16 @@ fn sights<'a>(
     let members = members.filter(move |(index, _)| pool.is_in(*index, family));
     members.filter_map(move |(_, member)| {
         let verdict = member.own(family);
-        Some((sight(verdict, member.operator.as_ref())?, verdict))
+        Some((of_member(verdict, member.operator.as_ref())?, verdict))
     })
 }
 
-/// Looks at the verdicts of a family, or at those of both.
-pub fn judge(
+/// Runs the detector of one family, or of both together.
+pub fn evaluate(
     pool: &Pool,
     family: Option<Family>,
     state: &mut PoolState,
-    (say, targets): (ReferenceAnswer, &[ReferenceTarget]),
+    (answer, targets): (ReferenceAnswer, &[ReferenceTarget]),
     now: Moment,
 ) -> Option<Announcement> {
     let Some(rule) = rule(pool) else {
@@ -80,124 +81,126 @@ pub fn judge(
         return detector.since().map(|_| Announcement {
             warning: false,
             what: "the last set is kept no longer: common_cause is off".into(),
-            turn: detector.asks_controls().then_some(false),
-            asked: vec![],
+            is_kept: detector.needs_references().then_some(false),
+            probe_at_once: vec![],
         });
     };
-    // Nearly always: nobody is about to fall, and nothing is to be counted.
+    // The usual case, decided without counting: no outage, and no member is about to fall.
     let detector = state.outage.of(family);
     if detector.since().is_none() && !state.members.iter().any(is_kept) {
         return None;
     }
-    let (was_kept, since) = (detector.asks_controls(), detector.since());
+    let (was_kept, since) = (detector.needs_references(), detector.since());
     let is_to_decide = detector.is_to_decide(&rule, now);
-    if is_to_decide && (say == ReferenceAnswer::Awaited || is_awaited(pool, family, state)) {
-        state.outage.of_mut(family).wait(&rule, now);
+    if is_to_decide && (answer == ReferenceAnswer::Awaited || is_awaited(pool, family, state)) {
+        state.outage.of_mut(family).extend_wait(&rule, now);
         return None;
     }
-    let sights: Vec<Evidence> = sights(pool, family, state).map(|(sight, _)| sight).collect();
-    let turn = state.outage.of_mut(family).judge(&rule, &sights, say, now)?;
-    let is_kept = state.outage.of(family).asks_controls();
-    let for_long = since.map(|since| now.duration_since(since).as_secs_f64());
+    let evidence: Vec<Evidence> = of_pool(pool, family, state).map(|(of, _)| of).collect();
+    let finding = state.outage.of_mut(family).evaluate(&rule, &evidence, answer, now)?;
+    let is_kept = state.outage.of(family).needs_references();
+    let lasted = since.map(|since| now.duration_since(since).as_secs_f64());
+    let until = state.outage.of(family).until(&rule);
+    let what = sentence(finding, &rule, targets, lasted.unwrap_or_default(), until, now);
     Some(Announcement {
         warning: is_kept,
-        what: {
-            let until = state.outage.of(family).until(&rule);
-            of_family(
-                family,
-                &words(turn, &rule, targets, for_long.unwrap_or_default(), until, now),
-            )
-        },
-        turn: (was_kept != is_kept).then_some(is_kept),
-        asked: match turn {
-            Finding::Kept { .. } | Finding::Again => ask(pool, family, state),
-            Finding::CutOff | Finding::Answered | Finding::Believed(_) | Finding::TooLong => vec![],
+        what: with_family(family, &what),
+        is_kept: (was_kept != is_kept).then_some(is_kept),
+        probe_at_once: match finding {
+            Finding::Suspected { .. } | Finding::ProbedAgain => await_failing(pool, family, state),
+            Finding::CutOff
+            | Finding::Recovered
+            | Finding::Confirmed(_)
+            | Finding::LimitReached => vec![],
         },
     })
 }
 
-/// Whether one that fails has not been heard since it was asked: what it said before is no answer.
+/// Whether a failing member has no result since it was to be probed at once.
 fn is_awaited(pool: &Pool, family: Option<Family>, state: &PoolState) -> bool {
-    let mut failing = sights(pool, family, state).filter(|(sight, _)| sight.fails);
+    let mut failing = of_pool(pool, family, state).filter(|(of, _)| of.fails);
     failing.any(|(_, verdict)| verdict.check.is_awaited())
 }
 
-/// Those who fail are to be asked.
-fn ask(pool: &Pool, family: Option<Family>, state: &mut PoolState) -> Vec<TargetId> {
-    let mut asked = vec![];
+/// Marks the failing members as awaited, and returns their targets.
+fn await_failing(pool: &Pool, family: Option<Family>, state: &mut PoolState) -> Vec<TargetId> {
+    let mut targets = vec![];
     for (index, member) in state.members.iter_mut().enumerate() {
         if !pool.is_in(index, family) {
             continue;
         }
-        member.each_verdict(|of, verdict, order| {
-            let is_meant = family.is_none() || of.is_none() || of == family;
-            if is_meant && sight(verdict, order).is_some_and(|sight| sight.fails) {
-                verdict.check.ask();
-                asked.extend(verdict.check.targets());
+        member.each_verdict(|of, verdict, active| {
+            let is_in_family = family.is_none() || of.is_none() || of == family;
+            if is_in_family && of_member(verdict, active).is_some_and(|of| of.fails) {
+                verdict.check.await_results();
+                targets.extend(verdict.check.targets());
             }
         });
     }
-    asked
+    targets
 }
 
 /// `IPv6: …`
-fn of_family(family: Option<Family>, what: &str) -> String {
+fn with_family(family: Option<Family>, what: &str) -> String {
     family.map_or(what.to_owned(), |family| format!("{}: {what}", family.as_str()))
 }
 
-fn words(
-    turn: Finding,
+/// `lasted` is for how many seconds the set was kept, and `until` is the end of the longest time.
+fn sentence(
+    finding: Finding,
     rule: &OutageRule,
     targets: &[ReferenceTarget],
-    for_long: f64,
+    lasted: f64,
     until: Option<Moment>,
     now: Moment,
 ) -> String {
-    match turn {
-        Finding::Kept { failing, of } => format!(
+    match finding {
+        Finding::Suspected { failing, of } => format!(
             "{failing} of {of} fail at once, as if it were this machine: the last set is kept \
              while they are asked again"
         ),
         Finding::CutOff => {
-            let none = references::words(targets);
+            let none = references::description(targets);
             let until = until.map(|until| clock(until, now)).unwrap_or_default();
             format!(
                 "they failed again, and no control target answers ({none}): this machine is \
                  cut off, and the last set is kept until {until} at most"
             )
         }
-        Finding::Again => "this machine reaches something: the failing ones are asked again".into(),
-        Finding::Answered => {
-            format!("most members answer: the last set was kept for {for_long:.1} s")
+        Finding::ProbedAgain => {
+            "this machine reaches something: the failing ones are asked again".into()
         }
-        Finding::Believed(ReferenceAnswer::None) => {
+        Finding::Recovered => {
+            format!("most members answer: the last set was kept for {lasted:.1} s")
+        }
+        Finding::Confirmed(ReferenceAnswer::NoTargets) => {
             "most members failed again, and no `server.controls` tell whether it is this machine: \
              they are believed"
                 .into()
         }
-        Finding::Believed(_) => {
+        Finding::Confirmed(_) => {
             "most members failed again, and a control target answers: they are believed".into()
         }
-        Finding::TooLong => {
+        Finding::LimitReached => {
             format!("the last set was kept for {}, and no longer", span(rule.longest))
         }
     }
 }
 
-/// Why a set is kept that health would not choose; nothing, while none is.
+/// Why the pool keeps a set that health would not choose; `None` while it keeps none.
 pub fn kept(pool: &Pool, state: &PoolState, now: Moment) -> Option<String> {
     let of = |family: &Option<Family>| {
-        Some(of_family(*family, &kept_of(pool, state.outage.of(*family), now)?))
+        Some(with_family(*family, &kept_in(pool, state.outage.of(*family), now)?))
     };
     let kept: Vec<String> = pool.verdicts().iter().filter_map(of).collect();
     (!kept.is_empty()).then(|| kept.join("; "))
 }
 
-fn kept_of(pool: &Pool, detector: &Detector, now: Moment) -> Option<String> {
+fn kept_in(pool: &Pool, detector: &Detector, now: Moment) -> Option<String> {
     let (rule, since) = (rule(pool)?, detector.since()?);
     let until = clock(detector.until(&rule)?, now);
     let since = clock(since, now);
-    Some(match (detector.is_cut_off(), detector.asks_controls()) {
+    Some(match (detector.is_cut_off(), detector.needs_references()) {
         (true, _) => format!(
             "no control target answers, this machine is cut off: the last set is kept since \
              {since}, until {until} at most"
@@ -210,20 +213,21 @@ fn kept_of(pool: &Pool, detector: &Detector, now: Moment) -> Option<String> {
     })
 }
 
-/// Whether its health would have it out, and it is in: it is about to fall, or kept.
+/// Whether a member serves although its checks say that it is out: it is about to fall, or kept.
 pub fn is_kept(member: &MemberState) -> bool {
     member.verdicts().any(|(_, verdict)| is_kept_in(verdict, member.operator.as_ref()))
 }
 
-pub fn is_kept_in(verdict: &FamilyState, order: Option<&ActiveOverride>) -> bool {
-    sight(verdict, order).is_some_and(|sight| sight.falls)
+pub fn is_kept_in(verdict: &FamilyState, active: Option<&ActiveOverride>) -> bool {
+    of_member(verdict, active).is_some_and(|of| of.falls)
 }
 
-/// Since when a set is kept, in whichever family.
+/// Since when the pool keeps a set, in either family; `None` while it keeps none.
 pub fn kept_since(pool: &Pool, state: &PoolState) -> Option<Moment> {
     pool.verdicts().iter().filter_map(|family| state.outage.of(*family).since()).min()
 }
 
+/// Why a member serves while its pool keeps the last set.
 pub fn kept_member(check: &MemberChecks) -> String {
     match check.state() {
         State::Rising { count, of } => {

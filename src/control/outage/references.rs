@@ -1,4 +1,5 @@
-//! The control targets: probed only while most members of some pool fail, and what they say then.
+//! The reference targets: hosts outside the cluster that answer unless this machine is cut off
+//! (`server.controls` of config.yaml). They are probed only while most members of a pool fail.
 
 use std::time::Duration;
 
@@ -13,25 +14,26 @@ use crate::health::probe::failure::Failure;
 use crate::health::probe::{Subject, Verdict, describe};
 
 const EVERY: Duration = Duration::from_secs(2);
-/// How long a control target has for its answer.
+/// How long a reference target may take to answer.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Those that are probed now, and whether each answered its newest probe; `None` before that.
+/// The probes of the reference targets, while they are probed.
 #[derive(Debug, Default)]
 pub struct ReferenceProbes {
+    /// Whether each target answered its latest probe; `None` before its first result.
     targets: Vec<(TargetId, Option<bool>)>,
 }
 
 impl ReferenceProbes {
-    /// Starts and stops probing.
-    pub fn follow(
+    /// Starts the probes when they become needed, and stops them when they are needed no longer.
+    pub fn probe_while(
         &mut self,
-        wanted: bool,
+        is_needed: bool,
         all: &[ReferenceTarget],
         ids: &mut TargetIds,
         changes: &mut ProbeChanges,
     ) {
-        match (wanted, self.targets.is_empty()) {
+        match (is_needed, self.targets.is_empty()) {
             (true, true) => {
                 let started = all.iter().zip(1..).map(|(of, n)| target(of, n, ids));
                 let started: Vec<ProbeTarget> = started.collect();
@@ -46,32 +48,33 @@ impl ReferenceProbes {
     pub fn observe(&mut self, target: TargetId, verdict: &Verdict) {
         let is_void = verdict.as_ref().is_err_and(Failure::is_void);
         let mut targets = self.targets.iter_mut();
-        if let Some(control) = targets.find(|(id, _)| *id == target && !is_void) {
-            control.1 = Some(verdict.is_ok());
+        if let Some(reference) = targets.find(|(id, _)| *id == target && !is_void) {
+            reference.1 = Some(verdict.is_ok());
         }
     }
 
-    pub fn say(&self, all: &[ReferenceTarget]) -> ReferenceAnswer {
-        let heard = self.targets.iter().filter_map(|(_, answers)| *answers);
-        match heard.reduce(|one, other| one || other) {
-            _ if all.is_empty() => ReferenceAnswer::None,
-            Some(true) => ReferenceAnswer::Answer,
-            Some(false) => ReferenceAnswer::Silent,
+    /// What the reference targets say together; `all` are those of the configuration.
+    pub fn answer(&self, all: &[ReferenceTarget]) -> ReferenceAnswer {
+        let results = self.targets.iter().filter_map(|(_, answers)| *answers);
+        match results.reduce(|one, other| one || other) {
+            _ if all.is_empty() => ReferenceAnswer::NoTargets,
+            Some(true) => ReferenceAnswer::Yes,
+            Some(false) => ReferenceAnswer::No,
             None => ReferenceAnswer::Awaited,
         }
     }
 }
 
-fn target(control: &ReferenceTarget, number: usize, ids: &mut TargetIds) -> ProbeTarget {
+fn target(reference: &ReferenceTarget, number: usize, ids: &mut TargetIds) -> ProbeTarget {
     ProbeTarget {
         id: ids.next(),
         subject: Subject {
             node: NodeName::new(&format!("control-{number}")),
             pool: PoolName::new("controls"),
-            address: control.address,
+            address: reference.address,
         },
         check: Check {
-            probe: control.probe.clone(),
+            probe: reference.probe.clone(),
             address: None,
             family: CheckedFamily::default(),
             every: EVERY,
@@ -82,7 +85,7 @@ fn target(control: &ReferenceTarget, number: usize, ids: &mut TargetIds) -> Prob
 }
 
 /// `ping to 192.0.2.1, …`
-pub fn words(all: &[ReferenceTarget]) -> String {
-    let words: Vec<String> = all.iter().map(|of| describe(of.address, &of.probe)).collect();
-    words.join(", ")
+pub fn description(all: &[ReferenceTarget]) -> String {
+    let each: Vec<String> = all.iter().map(|of| describe(of.address, &of.probe)).collect();
+    each.join(", ")
 }

@@ -1,15 +1,14 @@
-//! The operator's orders over the members that there are: which count, what a request makes of
-//! them, and what is told.
+//! Which overrides a request leaves in force, and which override counts for each member.
 //!
-//! Of several orders that mean a member the newest counts. Another order for the same target and
-//! pool takes the place of the one before.
+//! Of several overrides that select a member the newest counts. A new override replaces an earlier
+//! one with the same selector and pool.
 
 use std::cell::LazyCell;
 use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::cluster::operator::{ActiveOverride, Override, OverrideKind, Selector};
-use crate::cluster::pool::{MemberView, Pool};
+use crate::cluster::pool::{MemberView, Pool, node_names};
 use crate::control::explain;
 use crate::control::member::MemberState;
 use crate::control::overrides::request::OverrideRequest;
@@ -18,27 +17,27 @@ use crate::control::request::{RequestFault, fault};
 use crate::control::served_config::ServedConfig;
 use crate::pace;
 
-/// Orders in force at a time.
+/// Most overrides in force at a time.
 const MAX_OVERRIDES: usize = 1000;
-/// A drained member's address is waited for this much longer than its TTL says: resolvers round
-/// up, and an answer may have been under way.
+/// Added to the TTL of a draining member's address: resolvers round up, and an answer may have been
+/// on its way.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(30);
 
-/// The orders that would be in force after `request`.
+/// The overrides in force after `request`.
 pub fn decide(
     request: &OverrideRequest,
     overrides: &[Override],
-    loaded: &ServedConfig,
+    config: &ServedConfig,
     now: Moment,
 ) -> Result<Vec<Override>, Vec<RequestFault>> {
     let mut next: Vec<Override> = overrides.iter().filter(|o| !o.is_over(now)).cloned().collect();
     let before = next.len();
-    next.retain(|old| old.target != request.target || old.pool != request.pool);
-    let Some(order) = request.order else {
+    next.retain(|old| old.selector != request.selector || old.pool != request.pool);
+    let Some(kind) = request.kind else {
         let released = next.len() < before;
         return if released { Ok(next) } else { Err(vec![nothing_to_release(request, &next)]) };
     };
-    let faults = unknown(request, loaded);
+    let faults = unknown(request, config);
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -47,9 +46,9 @@ pub fn decide(
         return Err(vec![fault("", text, "release some, or order by a pattern or a tag")]);
     }
     next.push(Override {
-        target: request.target.clone(),
+        selector: request.selector.clone(),
         pool: request.pool.clone(),
-        order,
+        kind,
         reason: request.reason.clone(),
         author: request.author.clone(),
         since: now,
@@ -59,21 +58,21 @@ pub fn decide(
 }
 
 fn nothing_to_release(request: &OverrideRequest, overrides: &[Override]) -> RequestFault {
-    let of = |order: &Override| match &order.pool {
-        Some(pool) => format!("{} in pool {pool}", order.target),
-        None => order.target.to_string(),
+    let of = |given: &Override| match &given.pool {
+        Some(pool) => format!("{} in pool {pool}", given.selector),
+        None => given.selector.to_string(),
     };
     let known: Vec<String> = overrides.iter().map(of).collect();
     let write = match known.is_empty() {
         true => "nothing: no order is in force".to_owned(),
         false => format!("a target as it was ordered: {}", known.join(", ")),
     };
-    fault("target", format!("no order for {} is in force", request.target), write)
+    fault("target", format!("no order for {} is in force", request.selector), write)
 }
 
-/// A typing mistake must not pass for an order that is carried out.
-fn unknown(request: &OverrideRequest, loaded: &ServedConfig) -> Vec<RequestFault> {
-    let pools = &loaded.pools;
+/// Refuses a request that selects nothing, because it is probably a typing mistake.
+fn unknown(request: &OverrideRequest, config: &ServedConfig) -> Vec<RequestFault> {
+    let pools = &config.pools;
     if let Some(name) = &request.pool
         && !pools.iter().any(|pool| pool.name.as_str() == name)
     {
@@ -82,76 +81,79 @@ fn unknown(request: &OverrideRequest, loaded: &ServedConfig) -> Vec<RequestFault
         return vec![fault("pool", format!("there is no pool {name:?}"), write)];
     }
     let mut pools = pools.iter().filter(|pool| in_pool(request.pool.as_deref(), pool));
-    if pools.any(|pool| pool.membership.iter().any(|m| means(&request.target, &m, loaded))) {
+    if pools.any(|pool| pool.membership.iter().any(|m| selects(&request.selector, &m, config))) {
         return vec![];
     }
     let of = request.pool.as_ref().map_or("a pool".into(), |pool| format!("pool {pool}"));
-    let text = format!("{} means no member of {of}", request.target);
+    let text = format!("{} means no member of {of}", request.selector);
     vec![fault("target", text, "a member as the page names it, or a tag of some")]
 }
 
-/// Puts the orders to the members. What is to be told: pool, node, and what happened.
+/// Sets the override that counts for each member. Returns what changed: the index of the pool, the
+/// node, and one sentence.
 pub fn apply(
     overrides: &[Override],
-    loaded: &ServedConfig,
+    config: &ServedConfig,
     pools: &mut [PoolState],
     now: Moment,
 ) -> Vec<(usize, String, String)> {
-    let mut told = vec![];
-    for (index, (pool, state)) in loaded.pools.iter().zip(pools).enumerate() {
+    let mut changes = vec![];
+    for (index, (pool, state)) in config.pools.iter().zip(pools).enumerate() {
         pace::did(state.members.len());
-        let held = LazyCell::new(|| hold(loaded, index));
+        let held = LazyCell::new(|| hold(config, index));
         for (member, state) in pool.membership.iter().zip(&mut state.members) {
-            let newest = overrides.iter().rev().filter(|order| !order.is_over(now));
-            let mut newest = newest.filter(|order| in_pool(order.pool.as_deref(), pool));
-            let order = newest.find(|order| means(&order.target, &member, loaded));
-            let order = order.map(|order| in_force(order, || *held, now));
-            if let Some(what) = explain::ordered(state.operator.as_ref(), order.as_ref(), now) {
-                told.push((index, member.node.to_string(), what));
+            let newest = overrides.iter().rev().filter(|given| !given.is_over(now));
+            let mut newest = newest.filter(|given| in_pool(given.pool.as_deref(), pool));
+            let given = newest.find(|given| selects(&given.selector, &member, config));
+            let active = given.map(|given| in_force(given, || *held, now));
+            if let Some(what) =
+                explain::overrides::changed(state.operator.as_ref(), active.as_ref(), now)
+            {
+                changes.push((index, member.node.to_string(), what));
             }
-            state.operator = order;
+            state.operator = active;
         }
     }
-    told
+    changes
 }
 
-fn in_force(order: &Override, held: impl Fn() -> Duration, now: Moment) -> ActiveOverride {
-    let held_until = match order.order {
-        OverrideKind::Drain => order.since.checked_add(held()),
+fn in_force(given: &Override, held: impl Fn() -> Duration, now: Moment) -> ActiveOverride {
+    let held_until = match given.kind {
+        OverrideKind::Drain => given.since.checked_add(held()),
         OverrideKind::ForceUp | OverrideKind::ForceDown => None,
     };
-    let drained = held_until.is_some_and(|until| until <= now);
-    ActiveOverride { by: order.clone(), held_until, drained }
+    let is_drained = held_until.is_some_and(|until| until <= now);
+    ActiveOverride { given: given.clone(), held_until, is_drained }
 }
 
 /// When time alone changes what [`apply`] does.
 pub fn next_change(overrides: &[Override], pools: &[PoolState], now: Moment) -> Option<Moment> {
     let members = pools.iter().flat_map(|pool| &pool.members);
-    let in_force = members.filter_map(|member: &MemberState| member.operator.as_ref());
-    let held = in_force.filter_map(|order| order.held_until);
-    let ends = overrides.iter().filter_map(|order| order.until);
+    let active = members.filter_map(|member: &MemberState| member.operator.as_ref());
+    let held = active.filter_map(|active| active.held_until);
+    let ends = overrides.iter().filter_map(|given| given.until);
     held.chain(ends).filter(|at| *at > now).min()
 }
 
-/// The names of the nodes that an order means, each once.
-pub fn meant(order: &Override, loaded: &ServedConfig) -> Vec<String> {
-    let pools = loaded.pools.iter().filter(|pool| in_pool(order.pool.as_deref(), pool));
+/// The names of the nodes that an override selects, each once.
+pub fn selected_nodes(given: &Override, config: &ServedConfig) -> Vec<String> {
+    let pools = config.pools.iter().filter(|pool| in_pool(given.pool.as_deref(), pool));
     let members = pools.flat_map(|pool| pool.membership.iter());
-    explain::nodes(members.filter(|member| means(&order.target, member, loaded)))
+    node_names(members.filter(|member| selects(&given.selector, member, config)))
 }
 
-fn means(target: &Selector, member: &MemberView<'_>, loaded: &ServedConfig) -> bool {
-    target.means(member.node, member.role, loaded.tags.get(member.node))
+fn selects(selector: &Selector, member: &MemberView<'_>, config: &ServedConfig) -> bool {
+    selector.selects(member.node, member.role, config.tags.get(member.node))
 }
 
 fn in_pool(wanted: Option<&str>, pool: &Pool) -> bool {
     wanted.is_none_or(|wanted| wanted == pool.name.as_str())
 }
 
-/// How long resolvers may hold an address of that pool, which may also have been answered in the
-/// place of another one.
-fn hold(loaded: &ServedConfig, pool: usize) -> Duration {
-    let asked = loaded.fallbacks.answered_from([pool]).into_iter();
-    let ttl = asked.map(|index| loaded.pools[index].ttl).max().unwrap_or_default();
+/// How long resolvers may hold an address of that pool, which may also have been answered for
+/// another pool.
+fn hold(config: &ServedConfig, pool: usize) -> Duration {
+    let asked = config.fallbacks.answered_from([pool]).into_iter();
+    let ttl = asked.map(|index| config.pools[index].ttl).max().unwrap_or_default();
     Duration::from_secs(ttl.into()) + DRAIN_GRACE
 }

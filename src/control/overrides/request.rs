@@ -15,12 +15,14 @@ const DURATION: &str = "a number and its unit: 90s, 30m, 2h, 7d";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverrideRequest {
-    /// `None` releases.
-    pub order: Option<OverrideKind>,
-    pub target: Selector,
+    /// `None` releases an override.
+    pub kind: Option<OverrideKind>,
+    pub selector: Selector,
+    /// The pool in which the override counts; `None` for every pool.
     pub pool: Option<String>,
     pub reason: String,
     pub author: String,
+    /// How long the override lasts; `None` until it is released.
     pub lasts: Option<Duration>,
 }
 
@@ -42,8 +44,8 @@ pub enum Refusal {
 
 pub fn read(body: &Value) -> Result<OverrideRequest, Vec<RequestFault>> {
     let mut reader = BodyReader::new(body, &KEYS, "{\"order\": …, \"target\": …}")?;
-    let order = order(&mut reader);
-    let target = selector(&mut reader);
+    let kind = kind(&mut reader);
+    let selector = selector(&mut reader);
     let pool = reader.text("pool", MAX_NAME);
     let reason = reader.text("reason", MAX_REASON).unwrap_or_default();
     let author = reader.text("author", MAX_NAME);
@@ -56,9 +58,9 @@ pub fn read(body: &Value) -> Result<OverrideRequest, Vec<RequestFault>> {
         reader.fault("author", missing, "who orders it: name@machine");
     }
     reader.end()?;
-    match (order, target, author) {
-        (Some(order), Some(target), Some(author)) => {
-            Ok(OverrideRequest { order, target, pool, reason, author, lasts })
+    match (kind, selector, author) {
+        (Some(kind), Some(selector), Some(author)) => {
+            Ok(OverrideRequest { kind, selector, pool, reason, author, lasts })
         }
         // Each missing part was noted as a fault.
         _ => Err(vec![]),
@@ -66,11 +68,11 @@ pub fn read(body: &Value) -> Result<OverrideRequest, Vec<RequestFault>> {
 }
 
 /// The kind of override; `Some(None)` releases, and the outer `None` is a fault.
-fn order(reader: &mut BodyReader<'_>) -> Option<Option<OverrideKind>> {
+fn kind(reader: &mut BodyReader<'_>) -> Option<Option<OverrideKind>> {
     const RELEASE: &str = "release";
     let choice = || {
-        let orders = OverrideKind::ALL.map(OverrideKind::as_str).join(", ");
-        format!("one of {orders}, {RELEASE}")
+        let kinds = OverrideKind::ALL.map(OverrideKind::as_str).join(", ");
+        format!("one of {kinds}, {RELEASE}")
     };
     let Some(text) = reader.text("order", MAX_NAME) else {
         if !reader.has("order") {
@@ -78,12 +80,12 @@ fn order(reader: &mut BodyReader<'_>) -> Option<Option<OverrideKind>> {
         }
         return None;
     };
-    let order = OverrideKind::ALL.into_iter().find(|order| order.as_str() == text);
-    if order.is_none() && text != RELEASE {
+    let kind = OverrideKind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    if kind.is_none() && text != RELEASE {
         reader.fault("order", format!("there is no order {text:?}"), choice());
         return None;
     }
-    Some(order)
+    Some(kind)
 }
 
 fn selector(reader: &mut BodyReader<'_>) -> Option<Selector> {
@@ -131,10 +133,10 @@ mod tests {
         let body = json!({"order": "drain", "target": "server-*", "pool": "web",
             "reason": "kernel update", "author": "ana@ns1", "for": "2h"});
         let request = read(&body).unwrap();
-        assert_eq!(request.order, Some(OverrideKind::Drain));
+        assert_eq!(request.kind, Some(OverrideKind::Drain));
         assert_eq!(request.lasts, Some(Duration::from_secs(7200)));
         let body = json!({"order": "release", "target": "server-3", "author": "a", "for": null});
-        assert_eq!((read(&body).unwrap().order, read(&body).unwrap().lasts), (None, None));
+        assert_eq!((read(&body).unwrap().kind, read(&body).unwrap().lasts), (None, None));
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Brings the operator's orders to the disk without making the writer wait for it, and from there
-//! when the start could not read them.
+//! Writes overrides to the disk without blocking the writer, and reads them later if the start
+//! could not.
 //!
-//! | the disk | an order |
+//! | the disk | an override |
 //! |---|---|
 //! | is free | is written |
-//! | is busy | waits, behind at most `WAITING` others |
+//! | is busy | waits, behind at most `MAX_WAITING` others |
 //! | has not answered for [`disk::PATIENCE`] | is refused, and so are those that wait |
 
 use std::collections::VecDeque;
@@ -22,12 +22,12 @@ use crate::control::overrides::request::{Acknowledgement, OverrideRequest, Refus
 use crate::control::troubles::{Subject, Troubles};
 use crate::state_dir::disk;
 
-/// Orders that wait for the one under way.
-const WAITING: usize = 16;
+/// Most requests that wait for the write under way.
+const MAX_WAITING: usize = 16;
 
 pub type Reply = oneshot::Sender<Result<Acknowledgement, Refusal>>;
 
-/// What the disk has said.
+/// The end of a read or a write.
 #[derive(Debug)]
 pub enum OverrideFileResult {
     Written(Result<(), String>),
@@ -38,59 +38,62 @@ pub enum OverrideFileResult {
 #[derive(Debug)]
 pub struct OverrideWriter {
     folder: PathBuf,
-    /// Why the orders of earlier runs cannot be read. While they cannot, nothing is written.
-    unread: Option<String>,
+    /// Why the overrides of an earlier run cannot be read; `None` when they were. While they
+    /// cannot, nothing is written.
+    read_error: Option<String>,
+    /// The overrides of the write under way, and where to acknowledge it.
     under_way: Option<(Vec<Override>, Reply)>,
     waiting: VecDeque<(OverrideRequest, Reply)>,
+    /// The read or write under way.
     task: Option<JoinHandle<OverrideFileResult>>,
-    /// When that began.
+    /// When the last read or write began.
     begun: Instant,
     troubles: Troubles,
 }
 
 impl OverrideWriter {
-    /// And the orders of earlier runs. Blocks, for a bounded time.
+    /// Also returns the overrides of an earlier run. Blocks, for a bounded time.
     pub fn new(
         folder: PathBuf,
         troubles: Troubles,
         now: Moment,
     ) -> (OverrideWriter, Vec<Override>) {
         let from = folder.clone();
-        let recalled = disk::run_at_start(move || file::recall(&from, now));
+        let read = disk::run_at_start(move || file::read(&from, now));
         let late = || Err("the state folder does not answer, so its orders cannot be read".into());
-        let recalled = recalled.unwrap_or_else(late);
-        let unread = recalled.as_ref().err().cloned();
-        if let Some(error) = &unread {
+        let read = read.unwrap_or_else(late);
+        let read_error = read.as_ref().err().cloned();
+        if let Some(error) = &read_error {
             troubles.begin(Subject::Orders, unreadable(error));
         }
-        let recorder = OverrideWriter {
+        let writer = OverrideWriter {
             folder,
-            unread,
+            read_error,
             under_way: None,
             waiting: VecDeque::new(),
             task: None,
             begun: Instant::now(),
             troubles,
         };
-        (recorder, recalled.unwrap_or_default())
+        (writer, read.unwrap_or_default())
     }
 
     pub fn is_busy(&self) -> bool {
         self.task.is_some()
     }
 
-    /// Why no order is taken now.
-    pub fn unread(&self) -> Option<&str> {
-        self.unread.as_deref()
+    /// Why no override is accepted now; `None` when they are.
+    pub fn read_error(&self) -> Option<&str> {
+        self.read_error.as_deref()
     }
 
-    /// Not while it is busy.
+    /// Starts a write, and acknowledges it by `reply`. Do not call while it is busy.
     pub fn write(&mut self, overrides: Vec<Override>, reply: Reply, now: Moment) {
         self.rewrite(overrides.clone(), now);
         self.under_way = Some((overrides, reply));
     }
 
-    /// Brings what is in force to the disk once more. Not while it is busy.
+    /// Writes the overrides in force once more. Do not call while it is busy.
     pub fn rewrite(&mut self, overrides: Vec<Override>, now: Moment) {
         let folder = self.folder.clone();
         let write = move || OverrideFileResult::Written(file::write(&folder, &overrides, now));
@@ -98,18 +101,18 @@ impl OverrideWriter {
         self.begun = Instant::now();
     }
 
-    /// An order that comes while it is busy.
+    /// Queues a request while a write is under way.
     pub fn wait(&mut self, request: OverrideRequest, reply: Reply) {
         if self.is_late() {
             refuse(reply, Subject::Orders.no_answer());
-        } else if self.waiting.len() == WAITING {
-            refuse(reply, format!("{WAITING} orders wait for the disk"));
+        } else if self.waiting.len() == MAX_WAITING {
+            refuse(reply, format!("{MAX_WAITING} orders wait for the disk"));
         } else {
             self.waiting.push_back((request, reply));
         }
     }
 
-    /// The oldest that waits, once it is free.
+    /// The oldest request that waits; `None` while a write is under way.
     pub fn next_waiting(&mut self) -> Option<(OverrideRequest, Reply)> {
         match self.is_busy() {
             true => None,
@@ -117,18 +120,18 @@ impl OverrideWriter {
         }
     }
 
-    /// To be called each second: nothing waits for a disk that does not answer, and what could not
-    /// be read before is tried again.
-    pub fn look(&mut self, now: Moment) {
+    /// Refuses the requests that wait for a disk that does not answer, and tries again to read
+    /// overrides that could not be read. Call once a second.
+    pub fn check(&mut self, now: Moment) {
         if self.is_late() {
             self.troubles.begin(Subject::Orders, Subject::Orders.no_answer());
             for (_, reply) in self.waiting.drain(..) {
                 refuse(reply, Subject::Orders.no_answer());
             }
         }
-        if self.unread.is_some() && !self.is_busy() {
+        if self.read_error.is_some() && !self.is_busy() {
             let folder = self.folder.clone();
-            let read = move || OverrideFileResult::Read(file::recall(&folder, now));
+            let read = move || OverrideFileResult::Read(file::read(&folder, now));
             self.task = Some(spawn_blocking(read));
             self.begun = Instant::now();
         }
@@ -138,25 +141,25 @@ impl OverrideWriter {
         self.is_busy() && self.begun.elapsed() >= disk::PATIENCE
     }
 
-    /// Waits for what is under way; for ever, when nothing is.
+    /// Waits for the read or write under way, or for ever without one.
     pub async fn done(&mut self) -> OverrideFileResult {
         let Some(task) = &mut self.task else { return future::pending().await };
         let ended = |_| OverrideFileResult::Written(Err("the write was ended".into()));
-        let recorded = task.await.unwrap_or_else(ended);
+        let result = task.await.unwrap_or_else(ended);
         self.task = None;
-        if let OverrideFileResult::Read(read) = &recorded {
-            self.unread = read.as_ref().err().cloned();
+        if let OverrideFileResult::Read(read) = &result {
+            self.read_error = read.as_ref().err().cloned();
         }
-        match &self.unread {
-            // Of a write that failed whoever gave the order is told.
+        match &self.read_error {
+            // A write that failed is reported to the operator who asked for it.
             None => self.troubles.end(Subject::Orders),
             Some(error) => self.troubles.begin(Subject::Orders, unreadable(error)),
         }
-        recorded
+        result
     }
 
-    /// What was to be written, and who waits for it.
-    pub fn end(&mut self) -> Option<(Vec<Override>, Reply)> {
+    /// The overrides of the write that has ended, and where to acknowledge it.
+    pub fn take_written(&mut self) -> Option<(Vec<Override>, Reply)> {
         self.under_way.take()
     }
 }
@@ -165,7 +168,7 @@ fn unreadable(error: &str) -> String {
     format!("{error}; no operator's order is known, and none is taken, until it can")
 }
 
-/// Whoever asked may be gone.
+/// Replies with a refusal; the client may be gone.
 fn refuse(reply: Reply, why: String) {
     drop(reply.send(Err(Refusal::NotPersisted(why))));
 }

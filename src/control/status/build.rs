@@ -1,15 +1,15 @@
-//! The status, or the part of it that is one pool's, built from the state.
+//! Builds the status, or the part of it about one pool, from the state.
 
 use std::sync::Arc;
 
 use crate::clock::Moment;
 use crate::cluster::families::Families;
 use crate::cluster::operator::Override;
-use crate::cluster::pool::{MemberView, Membership, Order, Pool, PoolId, WhenShort};
+use crate::cluster::pool::{MemberView, Membership, Order, Pool, PoolId, WhenShort, node_names};
 use crate::cluster::selection::Selection;
 use crate::control::active_tier;
 use crate::control::explain;
-use crate::control::explain::shown;
+use crate::control::explain::time::shown;
 use crate::control::outage::detector::Detector;
 use crate::control::outage::evidence;
 use crate::control::pool::PoolState;
@@ -25,37 +25,37 @@ use crate::snapshot::PoolInput;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// With each pool as it is now.
+/// The status with every pool as it is now.
 pub fn status(state: &ControlState, now: Moment) -> Status {
-    let pools = 0..state.loaded.pools.len();
-    whole(pools.map(|index| Arc::new(pool_status(state, index, now))).collect(), state, now)
+    let pools = 0..state.config.pools.len();
+    with_pools(pools.map(|index| Arc::new(pool_status(state, index, now))).collect(), state, now)
 }
 
-/// With these pools.
-pub fn whole(pools: Vec<Arc<PoolStatus>>, state: &ControlState, now: Moment) -> Status {
-    let loaded = &state.loaded;
+/// The status with these pools.
+pub fn with_pools(pools: Vec<Arc<PoolStatus>>, state: &ControlState, now: Moment) -> Status {
+    let config = &state.config;
     Status {
         version: VERSION,
-        nsid: loaded.nsid.clone(),
+        nsid: config.nsid.clone(),
         started: shown(state.started, now),
         ready: state.is_ready(),
         config: ConfigStatus {
-            file: loaded.file.clone(),
-            loaded: shown(loaded.at, now),
+            file: config.file.clone(),
+            loaded: shown(config.at, now),
             refused: state.refused.clone(),
         },
-        zones: loaded.zones.clone(),
+        zones: config.zones.clone(),
         pools,
-        overrides: state.ordered.clone(),
-        changes: state.journal.changes.iter().cloned().collect(),
+        overrides: state.override_statuses.clone(),
+        changes: state.journal.recent.iter().cloned().collect(),
     }
 }
 
 pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatus {
-    let pools = &state.loaded.pools;
+    let pools = &state.config.pools;
     let (pool, members) = (&pools[index], &state.pools[index]);
     let PoolInput { selection, ttl } = &state.answers()[index];
-    let why = explain::answered(pools, pool, selection, members);
+    let why = explain::pool::answered(pools, pool, selection, members);
     let short = selection.is_short();
     let kept = evidence::kept(pool, members, now);
     let context = Context {
@@ -76,8 +76,8 @@ pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatu
     };
     PoolStatus {
         name: pool.name.to_string(),
-        names: state.loaded.names[index].clone(),
-        unicode_names: state.loaded.unicode_names[index].clone(),
+        names: state.config.names[index].clone(),
+        unicode_names: state.config.unicode_names[index].clone(),
         clients: clients(&pool.membership),
         order: order(pool.order),
         ttl: *ttl,
@@ -90,10 +90,10 @@ pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatu
         serving: members.members.iter().filter(|member| member.serves()).count(),
         short,
         in_charge: pool.stay.then(|| in_charge(pool, members)),
-        answering: explain::nodes(selection.each().flat_map(|of| answering(pools, of))),
+        answering: node_names(selection.each().flat_map(|of| answering(pools, of))),
         answering_families: selection.v6.as_deref().map(|v6| AnsweringStatus {
-            v4: explain::nodes(answering(pools, selection)),
-            v6: explain::nodes(answering(pools, v6)),
+            v4: node_names(answering(pools, selection)),
+            v6: node_names(answering(pools, v6)),
         }),
         members: statuses.collect(),
         kept: evidence::kept_since(pool, members)
@@ -107,29 +107,33 @@ pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatu
     }
 }
 
-/// What an order that is in force does to each member that it means; nothing without one.
-pub fn ordered(state: &ControlState, order: Option<&Override>, now: Moment) -> Vec<OverrideEffect> {
-    let mut ordered = vec![];
-    let Some(order) = order else { return ordered };
-    let pools = state.loaded.pools.iter().zip(&state.pools).zip(state.answers());
+/// What an override in force does to each member that it selects; empty without one.
+pub fn override_effects(
+    state: &ControlState,
+    given: Option<&Override>,
+    now: Moment,
+) -> Vec<OverrideEffect> {
+    let mut effects = vec![];
+    let Some(given) = given else { return effects };
+    let pools = state.config.pools.iter().zip(&state.pools).zip(state.answers());
     for (index, ((pool, members), PoolInput { selection, .. })) in pools.enumerate() {
         for (place, (member, health)) in pool.membership.iter().zip(&members.members).enumerate() {
-            let Some(in_force) = health.operator.as_ref().filter(|o| o.by == *order) else {
+            let Some(active) = health.operator.as_ref().filter(|o| o.given == *given) else {
                 continue;
             };
             let in_answers = selection.has(PoolId(index as u32), place);
-            let OperatorStatus { state, held_until, .. } = operator_status(in_force, now);
-            ordered.push(OverrideEffect {
+            let OperatorStatus { state, held_until, .. } = operator_status(active, now);
+            effects.push(OverrideEffect {
                 pool: pool.name.to_string(),
                 node: member.node.to_string(),
                 state,
                 in_answers,
                 held_until,
-                why: explain::ordered_member(in_force, in_answers, None, now),
+                why: explain::overrides::member(active, in_answers, None, now),
             });
         }
     }
-    ordered
+    effects
 }
 
 fn in_charge(pool: &Pool, state: &PoolState) -> Vec<String> {

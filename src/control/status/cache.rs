@@ -1,12 +1,12 @@
-//! What is told of each pool, and kept of it for a restart.
+//! The status of each pool, and its state for the next start, as they were last built.
 //!
-//! | a pool | is brought up to date |
+//! | a pool | is refreshed |
 //! |---|---|
 //! | in which something was decided | at once |
-//! | in which somebody was only observed | by the next round, in its turn |
+//! | in which there were only observations | by the next round |
 //!
-//! A round goes on in pieces of a pool or some small ones, in between which the writer decides:
-//! with thousands of members nobody's fall waits for the words that tell of the others.
+//! A round goes on in pieces of one pool or some small ones, and the writer decides between pieces.
+//! So with thousands of members no decision waits for the status of all of them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use crate::control::status::PoolStatus;
 use crate::control::status::build;
 use crate::pace::{self, PIECE};
 
-/// Of all pools, in their order.
+/// Lists of all pools, indexed by `PoolId`.
 #[derive(Debug, Default)]
 pub struct StatusCache {
     statuses: Vec<Arc<PoolStatus>>,
     saved: Vec<Arc<SavedPool>>,
     /// `saved` is not what [`StatusCache::take_saved`] last gave away.
     is_changed: bool,
-    /// What the round under way has before it.
+    /// The pools that the round under way has not refreshed yet.
     left: Range<usize>,
-    /// Replaced, and perhaps still read.
+    /// Statuses that were replaced, and may still be read elsewhere.
     retired: Vec<Arc<PoolStatus>>,
 }
 
@@ -40,7 +40,7 @@ impl StatusCache {
         StatusCache { statuses, saved, is_changed: true, ..StatusCache::default() }
     }
 
-    /// Puts all pools of another configuration in the place of these.
+    /// Replaces everything by the pools of another configuration.
     pub fn reset(&mut self, state: &ControlState, now: Moment) {
         let old = std::mem::replace(self, StatusCache::new(state, now));
         self.retired = old.retired;
@@ -48,21 +48,21 @@ impl StatusCache {
         pace::free(old.saved, |pool| pool.members.len());
     }
 
-    /// Brings these pools up to date.
+    /// Refreshes these pools.
     pub fn refresh(&mut self, pools: &PoolSet, state: &ControlState, now: Moment) {
         for &pool in pools {
             self.refresh_pool(pool, state, now);
         }
     }
 
-    /// Brings what is kept up to date, and tells nothing.
+    /// Refreshes the state to save of all pools, and no status.
     pub fn refresh_saved(&mut self, state: &ControlState) {
         for pool in 0..self.saved.len() {
             self.refresh_saved_pool(pool, state);
         }
     }
 
-    /// Unless a round is under way. Whether it began.
+    /// Begins a round unless one is under way. Returns whether it did.
     pub fn begin_round(&mut self) -> bool {
         let begins = self.left.is_empty();
         if begins {
@@ -76,8 +76,8 @@ impl StatusCache {
         !self.left.is_empty() || !self.retired.is_empty()
     }
 
-    /// One piece of the round under way; after it, of what nobody reads any more. Whether the round
-    /// ended with it.
+    /// Refreshes one piece of the round under way or, without a round, frees one piece of what was
+    /// replaced. Returns whether the round ended.
     pub fn advance(&mut self, state: &ControlState, now: Moment) -> bool {
         if self.left.is_empty() {
             self.free_retired();
@@ -96,12 +96,12 @@ impl StatusCache {
         self.statuses.clone()
     }
 
-    /// `None` while it is what was given away last.
+    /// The state to save; `None` if it did not change since the last call.
     pub fn take_saved(&mut self) -> Option<Vec<Arc<SavedPool>>> {
         std::mem::take(&mut self.is_changed).then(|| self.saved.clone())
     }
 
-    /// How many members it has.
+    /// Refreshes one pool, and returns how many members it has.
     fn refresh_pool(&mut self, pool: usize, state: &ControlState, now: Moment) -> usize {
         let status = status(pool, state, now);
         let members = status.members.len();
@@ -136,5 +136,5 @@ fn status(pool: usize, state: &ControlState, now: Moment) -> Arc<PoolStatus> {
 }
 
 fn saved(pool: usize, state: &ControlState) -> SavedPool {
-    state.pools[pool].to_saved(&state.loaded.pools[pool])
+    state.pools[pool].to_saved(&state.config.pools[pool])
 }

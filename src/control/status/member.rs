@@ -8,7 +8,7 @@ use crate::cluster::pool::{MemberView, Pool, PoolId};
 use crate::cluster::selection::Selection;
 use crate::cluster::standing::{Standing, State};
 use crate::control::explain;
-use crate::control::explain::shown;
+use crate::control::explain::time::shown;
 use crate::control::member::checks::MemberChecks;
 use crate::control::member::load::Load;
 use crate::control::member::target::TargetState;
@@ -64,9 +64,9 @@ impl Context<'_> {
             addresses: addresses.collect(),
             weight: member.weight,
             in_answers,
-            operator: health.operator.as_ref().map(|order| operator_status(order, self.now)),
+            operator: health.operator.as_ref().map(|active| operator_status(active, self.now)),
             why: match (&health.operator, &families[..]) {
-                (None, [v4, v6]) => explain::of_both(&v4.why, &v6.why),
+                (None, [v4, v6]) => explain::transition::of_both(&v4.why, &v6.why),
                 _ => self.why(health, first, in_answers),
             },
             share: health.verdicts().map(|(_, of)| of.share().get()).max().unwrap_or_default(),
@@ -113,13 +113,13 @@ impl Context<'_> {
     }
 
     fn why(&self, health: &MemberState, verdict: &FamilyState, in_answers: bool) -> String {
-        let (order, shortage, now) = (health.operator.as_ref(), self.shortage, self.now);
-        match order {
-            Some(order) => explain::ordered_member(order, in_answers, shortage, now),
+        let (active, shortage, now) = (health.operator.as_ref(), self.shortage, self.now);
+        match active {
+            Some(active) => explain::overrides::member(active, in_answers, shortage, now),
             None if self.keeps && evidence::is_kept_in(verdict, None) => {
                 evidence::kept_member(&verdict.check)
             }
-            None => explain::member(self.pool, verdict, in_answers, shortage, now),
+            None => explain::member::why(self.pool, verdict, in_answers, shortage, now),
         }
     }
 
@@ -224,7 +224,7 @@ fn both(states: [State; 2], v4: &CheckStatus, v6: &CheckStatus) -> CheckStatus {
         Standing::Out => since.max(),
     };
     let words = |v4: &Option<String>, v6: &Option<String>| match (v4, v6) {
-        (Some(v4), Some(v6)) => Some(explain::of_both(v4, v6)),
+        (Some(v4), Some(v6)) => Some(explain::transition::of_both(v4, v6)),
         (Some(v4), None) => Some(format!("{}: {v4}", Family::V4.as_str())),
         (None, Some(v6)) => Some(format!("{}: {v6}", Family::V6.as_str())),
         (None, None) => None,
@@ -256,7 +256,7 @@ fn both(states: [State; 2], v4: &CheckStatus, v6: &CheckStatus) -> CheckStatus {
 }
 
 fn load_status(load: &Load) -> LoadStatus {
-    LoadStatus { said: load.said, share: load.share().get(), ignored: load.ignored }
+    LoadStatus { said: load.reported, share: load.share().get(), ignored: load.ignored }
 }
 
 fn progress(state: State) -> Option<String> {

@@ -1,51 +1,54 @@
-//! The operator's orders on their way over the disk, of which the writer waits for nothing.
+//! Overrides on their way over the disk. The writer does not wait for the disk.
+
+use jiff::SignedDuration;
 
 use crate::clock::Moment;
 use crate::control::overrides::request::{Acknowledgement, OverrideRequest, Refusal};
 use crate::control::overrides::writer::{OverrideFileResult, Reply};
 use crate::control::status::build;
-use crate::control::writer::{SET, Writer};
+use crate::control::writer::task::Writer;
+
+/// From this difference between wall clock and monotonic line on, the wall clock was set.
+const CLOCK_SET: SignedDuration = SignedDuration::from_secs(2);
 
 impl Writer {
-    /// What is shown and kept has the time of the wall clock in it.
+    /// Looks whether the wall clock was set: the times that are shown and stored follow it.
     pub(super) fn follow_wall_clock(&mut self, now: Moment) {
-        let by = now.set() - std::mem::replace(&mut self.set, now.set());
-        if by.abs() > SET {
+        let by = now.set() - std::mem::replace(&mut self.clock_offset, now.set());
+        if by.abs() > CLOCK_SET {
             self.state.note_set_clock(by, now);
             self.is_stale = true;
             self.is_to_rewrite = !self.state.overrides.is_empty();
-            // The same, by another clock.
-            self.kept.send_modify(|_| {});
+            // The same state again, with the times of the new wall clock.
+            self.saves.send_modify(|_| {});
         }
-        if self.is_to_rewrite
-            && !self.override_writer.is_busy()
-            && self.override_writer.unread().is_none()
-        {
+        let writer = &mut self.override_writer;
+        if self.is_to_rewrite && !writer.is_busy() && writer.read_error().is_none() {
             self.is_rewriting = true;
-            self.override_writer.rewrite(self.state.overrides.clone(), now);
+            writer.rewrite(self.state.overrides.clone(), now);
         }
     }
 
-    /// One order at a time: the next one builds upon what the disk has.
+    /// Handles one request. While a write is under way it waits, because it builds on the result.
     pub(super) fn operate(&mut self, request: OverrideRequest, reply: Reply, now: Moment) {
         if self.override_writer.is_busy() {
             return self.override_writer.wait(request, reply);
         }
-        let decided = match self.override_writer.unread() {
+        let decided = match self.override_writer.read_error() {
             Some(error) => Err(Refusal::NotPersisted(error.into())),
             None => self.state.decide(&request, now).map_err(Refusal::Faults),
         };
         match decided {
             Ok(overrides) => self.override_writer.write(overrides, reply, now),
-            // Whoever asked may be gone.
+            // The client may be gone.
             Err(refusal) => drop(reply.send(Err(refusal))),
         }
     }
 
-    pub(super) fn recorded(&mut self, recorded: OverrideFileResult, now: Moment) {
-        match recorded {
+    pub(super) fn finish_override(&mut self, result: OverrideFileResult, now: Moment) {
+        match result {
             OverrideFileResult::Written(written) => {
-                // What was ordered before the clock was set may be written after it.
+                // A write that began before the clock was set does not correct the times.
                 let is_rewritten = std::mem::take(&mut self.is_rewriting) && written.is_ok();
                 self.is_to_rewrite &= !is_rewritten;
                 self.acknowledge(written, now);
@@ -59,16 +62,16 @@ impl Writer {
         }
     }
 
-    /// Only now the order counts; and only when it does, whoever gave it is told so.
+    /// Puts overrides that are on the disk in force, and then acknowledges the request.
     fn acknowledge(&mut self, written: Result<(), String>, now: Moment) {
-        let Some((overrides, reply)) = self.override_writer.end() else { return };
+        let Some((overrides, reply)) = self.override_writer.take_written() else { return };
         let result = match written {
             Ok(()) => {
-                // Of an order it is the newest; a release has none of its own.
+                // The new override is the last one. After a release there is no new one.
                 let newest = overrides.last().filter(|o| !self.state.overrides.contains(o));
                 let newest = newest.cloned();
                 self.set_overrides(overrides, now);
-                let members = build::ordered(&self.state, newest.as_ref(), now);
+                let members = build::override_effects(&self.state, newest.as_ref(), now);
                 Ok(Acknowledgement { overrides: self.status.borrow().overrides.clone(), members })
             }
             Err(error) => {
@@ -76,7 +79,7 @@ impl Writer {
                 Err(Refusal::NotPersisted(error))
             }
         };
-        // Whoever asked may be gone; the order stays.
+        // The client may be gone; the override stays.
         let _ = reply.send(result);
     }
 }

@@ -63,8 +63,7 @@ fn snapshot(statics: &Arc<Statics>, pools: &[Pool], serves: fn(usize) -> bool) -
         let standings: Vec<Standing> = (0..pool.membership.len()).map(standing).collect();
         let mut last_enough = Families::default();
         for &family in pool.decisions() {
-            let serving = serving(&standings);
-            let serving = family.map_or(serving.clone(), |family| family.of(pool, serving));
+            let serving = pool.with_family(family, serving(&standings));
             remember(pool, family, &serving, &mut last_enough);
         }
         // Unequal ones, so that these ways of writing are tried too.

@@ -34,7 +34,8 @@ impl Run {
     /// One with control targets.
     fn with_controls(pool: Pool, count: u8) -> Run {
         let controls = (1..=count).map(|n| control(IpAddr::from([203, 0, 113, n])));
-        let loaded = Box::new(ServedConfig { controls: controls.collect(), ..*loaded(vec![pool]) });
+        let loaded =
+            Box::new(ServedConfig { references: controls.collect(), ..*loaded(vec![pool]) });
         let now: Moment = "2026-03-01T10:00:00Z".parse().unwrap();
         let (state, plan) = ControlState::new(loaded, &[], now);
         let targets = plan.start.iter().map(|target| target.id).collect();
@@ -52,7 +53,7 @@ impl Run {
 
     fn after(&mut self, time: Duration) {
         self.now = self.now + time;
-        self.state.pass(self.now);
+        self.state.advance(self.now);
         self.state.commit(self.now);
     }
 
@@ -71,7 +72,7 @@ impl Run {
 
     fn told_of_the_pool(&mut self) -> Vec<String> {
         let changes = self.state.take_changes().into_iter().filter(|change| change.node.is_none());
-        changes.map(|change| format!("{}: {}", change.new, change.cause)).collect()
+        changes.map(|change| format!("{}: {}", change.new.as_str(), change.cause)).collect()
     }
 }
 
@@ -182,10 +183,7 @@ fn a_line_that_was_away_for_a_moment_costs_no_member() {
     );
     run.see(0, &OK, 1);
     assert_eq!((run.pool().serving, run.pool().kept), (4, None));
-    assert!(
-        run.state.journal.changes.iter().all(|change| change.node.is_empty()),
-        "nobody was out"
-    );
+    assert!(run.state.journal.recent.iter().all(|change| change.node.is_empty()), "nobody was out");
     let (_, started, stopped) = run.errands();
     assert_eq!((started.len(), &started), (1, &stopped), "probed no longer than needed");
 }

@@ -60,7 +60,7 @@ async fn members() -> (u16, Vec<TcpListener>) {
 
 fn start(port: u16, folder: &std::path::Path) -> ControlHandle {
     let control = ReferenceTarget { address: [127, 0, 0, 5].into(), probe: Probe::Tcp { port } };
-    let loaded = ServedConfig { controls: vec![control], ..*loaded(vec![quick(port)]) };
+    let loaded = ServedConfig { references: vec![control], ..*loaded(vec![quick(port)]) };
     let (control, _) = Control::new(Box::new(loaded), folder.into());
     control.start()
 }

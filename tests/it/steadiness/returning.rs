@@ -36,7 +36,7 @@ fn a_member_that_returns_takes_a_rising_part() {
     let (mut steps, start) = (vec![], run.now);
     while let Some(due) = run.state.due() {
         run.now = due;
-        run.state.pass(due);
+        run.state.advance(due);
         steps.push((due.duration_since(start).as_secs(), shares(&run)[0]));
     }
     assert_eq!(steps, [(6, 28), (12, 46), (18, 64), (24, 82), (30, 100)]);
@@ -56,7 +56,7 @@ fn many_that_return_make_no_more_snapshots_than_one() {
     }
     while let Some(due) = run.state.due() {
         run.now = due;
-        run.state.pass(due);
+        run.state.advance(due);
         dues.push(due);
     }
     let seconds = dues.iter().map(|due| due.wall().strftime("%M:%S").to_string());

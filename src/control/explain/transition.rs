@@ -1,0 +1,92 @@
+//! Sentences about a member's change of standing.
+
+use crate::clock::Moment;
+use crate::cluster::families::Family;
+use crate::cluster::operator::ActiveOverride;
+use crate::cluster::pool::Pool;
+use crate::cluster::standing::Standing;
+use crate::control::explain::time::{clock, span};
+use crate::control::member::checks::MemberChecks;
+use crate::control::member::damping::Falls;
+use crate::control::member::target::TargetState;
+
+/// A member's standing changed, in a family or in all that it has.
+pub fn standing_changed(
+    pool: &Pool,
+    family: Option<Family>,
+    standing: Standing,
+    cause: &str,
+) -> String {
+    let (name, which) = (&pool.name, which(family));
+    match standing {
+        // Whether it is answered is another question.
+        Standing::Serving if pool.stay => {
+            let over = family.map(|family| format!(" over {}", family.as_str()));
+            format!("serves again{} in {name}: {cause}", over.unwrap_or_default())
+        }
+        Standing::Serving => back(pool, family, cause),
+        Standing::Out => format!("out of the {which}answers of {name}: {cause}"),
+    }
+}
+
+pub fn back(pool: &Pool, family: Option<Family>, cause: &str) -> String {
+    format!("back in the {}answers of {}: {cause}", which(family), pool.name)
+}
+
+/// `IPv6 `, of `the IPv6 answers`.
+fn which(family: Option<Family>) -> String {
+    family.map(|family| format!("{} ", family.as_str())).unwrap_or_default()
+}
+
+/// `IPv4: connection refused (3/3); IPv6: no answer within 2 s (3/3)`, or what is true of both.
+pub fn of_both(v4: &str, v6: &str) -> String {
+    match v4 == v6 {
+        true => v4.to_owned(),
+        false => format!("{}: {v4}; {}: {v6}", Family::V4.as_str(), Family::V6.as_str()),
+    }
+}
+
+/// The same of a member for which the operator's word counts.
+pub fn changed_under_override(
+    active: &ActiveOverride,
+    family: Option<Family>,
+    standing: Standing,
+    check: &MemberChecks,
+) -> String {
+    let health = match standing {
+        Standing::Serving => "would serve again",
+        Standing::Out => "would be out",
+    };
+    let health = format!("{health} by its {}health", which(family));
+    format!("{health}: {}; it stays {}", check.cause(), active.state())
+}
+
+/// The same of a member that is held out whatever its health says.
+pub fn changed_while_held(
+    family: Option<Family>,
+    standing: Standing,
+    check: &MemberChecks,
+    until: Moment,
+    now: Moment,
+) -> String {
+    let (cause, until) = (check.cause(), clock(until, now));
+    let over = family.map(|family| format!(" over {}", family.as_str())).unwrap_or_default();
+    match standing {
+        Standing::Serving => format!("is well again{over}: {cause}; it is held out until {until}"),
+        Standing::Out => format!("is not well again{over}: {cause}; it is held out until {until}"),
+    }
+}
+
+/// Why a member stays out although it may be well.
+pub fn hold(pool: &Pool, falls: &Falls, now: Moment) -> Option<String> {
+    let (until, rule) = (falls.held_until()?, pool.steadiness.damping.as_ref()?);
+    let (count, within) = (falls.count(rule, now), span(rule.within));
+    Some(format!("held out until {}: {count} falls within {within}", clock(until, now)))
+}
+
+pub fn deep_changed(standing: Standing, deep: &TargetState) -> String {
+    match standing {
+        Standing::Serving => format!("passes its deep check again: {}", deep.cause()),
+        Standing::Out => format!("fails its deep check: {}", deep.cause()),
+    }
+}
