@@ -15,8 +15,9 @@ use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::writer::Control;
 use tiovivo::counters::Counters;
 use tiovivo::dns::clock::Clock;
+use tiovivo::dns::responder::Responder;
 use tiovivo::dns::sockets;
-use tiovivo::dns::udp::{self, Shared};
+use tiovivo::dns::udp;
 use tiovivo::snapshot::publish::Reader;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::rdata::table::type_number;
@@ -150,7 +151,7 @@ fn an_answered_query_allocates_nothing() {
     assert!(region.change().allocations > 1000, "the allocator counts");
     for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0"] {
         let bound = sockets::bind(address.parse().unwrap(), 1).unwrap();
-        let shared = Shared {
+        let responder = Responder {
             reader: reader.clone(),
             counters: Arc::new(Counters::new(1)),
             turn: Arc::new(AtomicU64::new(0)),
@@ -158,9 +159,9 @@ fn an_answered_query_allocates_nothing() {
             clock: Clock::default(),
         };
         let socket = bound.udp.into_iter().next().unwrap();
-        let worker = udp::start(socket, bound.address, 0, None, shared.clone()).unwrap();
+        let worker = udp::start(socket, bound.address, 0, None, responder.clone()).unwrap();
         count(bound.address);
-        shared.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        responder.stop.store(true, std::sync::atomic::Ordering::Relaxed);
         worker.stop();
         worker.join();
     }

@@ -17,7 +17,7 @@ use crate::cluster::pool::{Membership, Pool, PoolId};
 use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
 use crate::config::{self, Config};
-use crate::zone::idn::BothForms;
+use crate::zone::both_forms::BothForms;
 use crate::zone::name::Name;
 use crate::zone::rdata::table::type_name;
 use crate::zone::record::Severity;

@@ -31,12 +31,14 @@ use crate::control::writer::{Control, ControlHandle};
 use crate::counters::Counters;
 use crate::dns::clock::Clock;
 use crate::dns::encrypted::{self, Listeners};
+use crate::dns::responder::Responder;
 use crate::dns::sockets::{self, BindFault, Bound};
 use crate::dns::stream::{self, Connections, Limits};
-use crate::dns::udp::{self, Shared};
+use crate::dns::udp;
 use crate::hooks;
+use crate::http;
 use crate::http::auth::Writers;
-use crate::http::{self, Dashboard};
+use crate::http::dashboard::Dashboard;
 use crate::state_dir::disk;
 use crate::state_dir::lock::{self, Lock, LockFault};
 
@@ -111,7 +113,7 @@ pub async fn start(
     let (mut control, reader) = Control::new(Box::new(loaded), config.server.state.clone());
     let stop = CancellationToken::new();
     let stop_workers = Arc::new(AtomicBool::new(false));
-    let shared = Shared {
+    let responder = Responder {
         reader,
         counters: Arc::new(Counters::new(workers * bound.len())),
         turn: Arc::new(AtomicU64::new(fastrand::u64(..))),
@@ -120,8 +122,8 @@ pub async fn start(
     };
     let dns = bound.iter().map(|bound| bound.address).collect();
     let tasks = TaskTracker::new();
-    tasks.spawn(stop.clone().run_until_cancelled_owned(shared.clock.clone().run()));
-    let giving_back = memory::give_back_after_rushes(Arc::clone(&shared.counters));
+    tasks.spawn(stop.clone().run_until_cancelled_owned(responder.clock.clone().run()));
+    let giving_back = memory::give_back_after_rushes(Arc::clone(&responder.counters));
     tasks.spawn(stop.clone().run_until_cancelled_owned(giving_back));
     let shares = descriptors::shares();
     control.bound_probes(shares.probes);
@@ -129,11 +131,11 @@ pub async fn start(
     let (threads, encrypted) = {
         // Sockets and tasks from here on belong to the runtimes of strangers.
         let _among_strangers = beside.stream.enter();
-        let threads = answer(bound, &pinned, &shared, &connections, &tasks, &stop)?;
+        let threads = answer(bound, &pinned, &responder, &connections, &tasks, &stop)?;
         let _encrypted = beside.encrypt.enter();
         let certificate = config.certificate.as_ref().map(|one| Arc::clone(&one.certified));
         let encrypted = certificate
-            .map(|one| encrypted::start(listeners, one, &shared, &connections, &stop))
+            .map(|one| encrypted::start(listeners, one, &responder, &connections, &stop))
             .transpose()?;
         (threads, encrypted)
     };
@@ -145,7 +147,7 @@ pub async fn start(
     if let Some((_, listener)) = dashboard {
         let dashboard = Dashboard {
             status: control.status.clone(),
-            counters: Arc::clone(&shared.counters),
+            counters: Arc::clone(&responder.counters),
             hooks: hooks.clone(),
             limits: http::server::Limits { connections: shares.page, ..Default::default() },
             commands: control.commands.clone(),
@@ -222,7 +224,7 @@ async fn listen(
 fn answer(
     bound: Vec<Bound>,
     cores: &[usize],
-    shared: &Shared,
+    responder: &Responder,
     connections: &Connections,
     tasks: &TaskTracker,
     stop: &CancellationToken,
@@ -232,10 +234,10 @@ fn answer(
         for (socket, number) in udp.into_iter().zip(0..) {
             let worker = threads.len();
             let core = cores.get(number % cores.len().max(1)).copied();
-            threads.push(udp::start(socket, address, worker, core, shared.clone())?);
+            threads.push(udp::start(socket, address, worker, core, responder.clone())?);
         }
         let listener = TcpListener::from_std(tcp)?;
-        let serve = stream::serve(listener, shared.clone(), connections.clone(), stop.clone());
+        let serve = stream::serve(listener, responder.clone(), connections.clone(), stop.clone());
         tasks.spawn(serve);
     }
     Ok(threads)

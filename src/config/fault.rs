@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::cluster::visible::{is_hidden, visible_line};
-use crate::zone::idn::invisible;
+use crate::zone::name_fault::invisible;
 use crate::zone::record::{FaultCode, Severity};
 
 /// So many characters of a source line are kept; of a longer one, those around the fault.

@@ -14,7 +14,6 @@ use crate::config::raw::scalar::quoted;
 use crate::config::read;
 use crate::config::words;
 use crate::config::written::KeyPath;
-use crate::zone::idn;
 use crate::zone::name::Name;
 use crate::zone::read as zone_read;
 use crate::zone::record::{Place, Severity, Zone, ZoneFault};
@@ -104,7 +103,7 @@ fn apex(raw: &RawZone, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> 
         Ok(name) if name.is_wildcard() => (format!("{} is a wildcard", quoted(text)), help),
         Ok(name) => return Some(name),
         Err(fault) => {
-            let help = idn::cure(&fault).unwrap_or(help);
+            let help = fault.help().unwrap_or(help);
             (format!("{} is no domain name: {fault}", quoted(text)), help)
         }
     };

@@ -19,8 +19,9 @@ use crate::snapshot::statics::POOL_NEGATIVE_TTL;
 use crate::zone::lookup::Outcome;
 use crate::zone::lower::LowerName;
 use crate::zone::name::MAX_NAME;
+use crate::zone::rrset::RrsetView;
 use crate::zone::rtype;
-use crate::zone::store::{NodeId, RrsetView, ZoneId, parent};
+use crate::zone::store::{NodeId, ZoneId, parent};
 
 /// Names that one answer goes through at most.
 const MAX_STEPS: usize = 16;

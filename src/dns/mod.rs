@@ -18,6 +18,7 @@ pub mod query;
 pub mod records;
 pub mod reply;
 pub mod respond;
+pub mod responder;
 pub mod sockets;
 pub mod stream;
 mod tally;

@@ -21,7 +21,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -32,12 +32,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 use crate::counters::Counters;
-use crate::dns::exchange::{Client, Reply, Transport};
+use crate::dns::exchange::Transport;
 use crate::dns::frames::{READ_ROOM, UNANSWERED, answer_frames, make_room, wanted};
-use crate::dns::respond::respond;
-use crate::dns::tally::tally_by;
+use crate::dns::responder::Responder;
 use crate::dns::turns::{Turn, Turns};
-use crate::dns::udp::Shared;
 use crate::places::{Bounds, Place, Places};
 
 /// See the module.
@@ -94,7 +92,7 @@ pub struct Session {
     /// [`Client::idle`].
     idle: Option<u16>,
     end: Instant,
-    shared: Shared,
+    responder: Responder,
     connections: Connections,
     seat: Seat,
 }
@@ -115,19 +113,19 @@ pub struct Memory {
 /// DNS over plain TCP, until `stop`.
 pub async fn serve(
     listener: TcpListener,
-    shared: Shared,
+    responder: Responder,
     connections: Connections,
     stop: CancellationToken,
 ) {
     let talk = |stream, session| async move { converse(stream, &session).await };
-    accept(listener, shared, connections, stop, talk).await;
+    accept(listener, responder, connections, stop, talk).await;
 }
 
 /// Accepts until `stop`, then waits for the connections to finish what they are at. `talk` is what
 /// happens on one of them.
 pub async fn accept<T>(
     listener: TcpListener,
-    shared: Shared,
+    responder: Responder,
     connections: Connections,
     stop: CancellationToken,
     talk: impl Fn(TcpStream, Session) -> T,
@@ -142,8 +140,8 @@ pub async fn accept<T>(
         };
         match accepted {
             Ok((stream, peer)) => {
-                shared.counters.connections_accepted.fetch_add(1, Ordering::Relaxed);
-                let session = Session::new(peer.ip().to_canonical(), &shared, &connections);
+                responder.counters.connections_accepted.fetch_add(1, Ordering::Relaxed);
+                let session = Session::new(peer.ip().to_canonical(), &responder, &connections);
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!("connection of {peer}: {error}");
                 }
@@ -164,7 +162,7 @@ pub async fn accept<T>(
                 let _ = timeout(ACCEPT_PAUSE, connections.places.settle()).await;
             }
             Err(error) if is_exhaustion(&error) => {
-                connections.evict(&shared.counters);
+                connections.evict(&responder.counters);
                 sleep(ACCEPT_PAUSE).await;
             }
             // The client went away between its handshake and our accept.
@@ -248,30 +246,6 @@ pub fn with_room<T>(write: impl FnOnce(&mut [u8]) -> T) -> T {
     ROOM.with_borrow_mut(|room| write(room))
 }
 
-/// Answers and counts one query; the length of the reply in `room`, or `None` for no reply.
-pub fn answer(
-    query: &[u8],
-    address: IpAddr,
-    transport: Transport,
-    idle: Option<u16>,
-    shared: &Shared,
-    room: &mut [u8],
-) -> Option<usize> {
-    let now = shared.clock.seconds();
-    let client = Client { address, transport, idle, now };
-    let snapshot = shared.reader.load();
-    let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
-    let reply = respond(&snapshot, query, &client, turn, room);
-    let add = |counter: &AtomicU64| {
-        counter.fetch_add(1, Ordering::Relaxed);
-    };
-    tally_by(&shared.counters.stream, &reply, room, add);
-    match reply {
-        Reply::Send { len, .. } => Some(len),
-        Reply::Drop => None,
-    }
-}
-
 async fn write<S>(stream: &mut S, output: &mut Vec<u8>, deadline: Instant) -> io::Result<()>
 where
     S: AsyncWrite + Unpin,
@@ -296,14 +270,14 @@ fn units(idle: Duration) -> u16 {
 
 impl Session {
     /// A new connection, for which another one may have to go.
-    pub fn new(client: IpAddr, shared: &Shared, connections: &Connections) -> Session {
+    pub fn new(client: IpAddr, responder: &Responder, connections: &Connections) -> Session {
         Session {
             client,
             transport: Transport::Stream,
             idle: Some(units(connections.limits.idle)),
             end: Instant::now() + connections.limits.total,
-            shared: shared.clone(),
-            seat: connections.take(client, &shared.counters),
+            responder: responder.clone(),
+            seat: connections.take(client, &responder.counters),
             connections: connections.clone(),
         }
     }
@@ -324,7 +298,7 @@ impl Session {
     }
 
     pub fn answer(&self, query: &[u8], room: &mut [u8]) -> Option<usize> {
-        answer(query, self.client, self.transport, self.idle, &self.shared, room)
+        self.responder.answer(query, self.client, self.transport, self.idle, room)
     }
 
     /// Appends the reply to `output`, behind its length; whether there is one.

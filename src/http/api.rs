@@ -17,10 +17,11 @@ use serde::Serialize;
 use crate::control::status::Status;
 use crate::control::troubles::Trouble;
 use crate::http::auth::Writers;
+use crate::http::dashboard::HandlerState;
 use crate::http::json::Json;
-use crate::http::{Shared, operator, push};
+use crate::http::{operator, push};
 
-pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
+pub fn routes(writers: Writers) -> Router<Arc<HandlerState>> {
     let reads = Router::new().route("/status", get(status)).route("/hooks", get(hooks));
     reads.merge(operator::routes(writers.clone())).merge(push::routes(writers))
 }
@@ -33,11 +34,11 @@ struct Whole {
     troubles: Vec<Trouble>,
 }
 
-async fn status(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    let whole = Whole { status: shared.status(), troubles: shared.troubles() };
+async fn status(State(state): State<Arc<HandlerState>>) -> impl IntoResponse {
+    let whole = Whole { status: state.status(), troubles: state.troubles() };
     ([(CACHE_CONTROL, "no-store")], Json(whole))
 }
 
-async fn hooks(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    ([(CACHE_CONTROL, "no-store")], Json(shared.hooks()))
+async fn hooks(State(state): State<Arc<HandlerState>>) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], Json(state.hooks()))
 }

@@ -22,25 +22,25 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::time::sleep;
 
-use crate::http::Shared;
+use crate::http::dashboard::HandlerState;
 
 /// A process that was stopped and goes on needs a moment: so often a standstill is looked at.
 const LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub fn routes() -> Router<Arc<Shared>> {
+pub fn routes() -> Router<Arc<HandlerState>> {
     Router::new().route("/livez", get(live)).route("/readyz", get(ready))
 }
 
-async fn live(State(shared): State<Arc<Shared>>) -> Response {
-    match dead(&shared).await {
+async fn live(State(state): State<Arc<HandlerState>>) -> Response {
+    match dead(&state).await {
         None => said(StatusCode::OK, "alive".into()),
         Some(why) => said(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
 
-async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    match (dead(&shared).await, shared.status().ready) {
+async fn ready(State(state): State<Arc<HandlerState>>) -> Response {
+    match (dead(&state).await, state.status().ready) {
         (Some(why), _) => said(StatusCode::SERVICE_UNAVAILABLE, why),
         (None, true) => said(StatusCode::OK, "ready".into()),
         (None, false) => {
@@ -55,13 +55,13 @@ fn said(status: StatusCode, text: String) -> Response {
 }
 
 /// Why no verdict is made.
-async fn dead(shared: &Shared) -> Option<String> {
+async fn dead(state: &HandlerState) -> Option<String> {
     let mut looks = 0;
     loop {
-        if !shared.is_published() {
+        if !state.is_published() {
             return Some("the control loop has ended; restart this server".into());
         }
-        let standstill = shared.liveness.check().err()?;
+        let standstill = state.liveness.check().err()?;
         looks += 1;
         if looks == LOOKS {
             return Some(format!("{standstill}; restart this server"));

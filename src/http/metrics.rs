@@ -30,7 +30,7 @@ use crate::control::troubles::{Subject, Troubles};
 use crate::counters::{Block, Counters, LOG_LINES_DROPPED, QTYPES, RCODES};
 use crate::hooks::HooksHandle;
 use crate::hooks::status::HookStatus;
-use crate::http::{Dashboard, Shared};
+use crate::http::dashboard::{Dashboard, HandlerState};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -39,13 +39,13 @@ const OPERATOR_STATES: [&str; 5] = ["none", "draining", "drained", "forced up", 
 /// Every state that a check can be in.
 const STATES: [&str; 5] = ["unknown", "up", "falling", "down", "rising"];
 
-pub fn routes() -> Router<Arc<Shared>> {
+pub fn routes() -> Router<Arc<HandlerState>> {
     Router::new().route("/metrics", get(metrics))
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+async fn metrics(State(state): State<Arc<HandlerState>>) -> Response {
     let mut body = String::new();
-    match text::encode(&mut body, &shared.registry) {
+    match text::encode(&mut body, &state.registry) {
         Ok(()) => {
             ([(CONTENT_TYPE, OPEN_METRICS), (CACHE_CONTROL, "no-store")], body).into_response()
         }

@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod dashboard;
 pub mod faults;
 pub mod guard;
 pub mod json;
@@ -34,67 +35,12 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
-use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
 
-use crate::control::event::{Command, ReportRequest};
-use crate::control::liveness::Liveness;
-use crate::control::status::Status;
-use crate::control::troubles::{Trouble, Troubles};
-use crate::counters::Counters;
-use crate::hooks;
-use crate::http::auth::Writers;
-use crate::http::server::Limits;
+use crate::http::dashboard::{Dashboard, HandlerState};
 
 /// Octets of a request body that a handler may ask for.
 const MAX_BODY: usize = 16 * 1024;
-
-/// What the dashboard is given by the composition root.
-#[derive(Debug, Clone)]
-pub struct Dashboard {
-    pub status: watch::Receiver<Arc<Status>>,
-    pub counters: Arc<Counters>,
-    pub hooks: hooks::HooksHandle,
-    pub limits: Limits,
-    pub commands: mpsc::Sender<Command>,
-    pub reports: mpsc::Sender<ReportRequest>,
-    pub writers: Writers,
-    pub liveness: Liveness,
-    pub troubles: Troubles,
-}
-
-/// What every handler sees.
-#[derive(Debug)]
-pub struct Shared {
-    status: watch::Receiver<Arc<Status>>,
-    hooks: hooks::HooksHandle,
-    registry: Registry,
-    commands: mpsc::Sender<Command>,
-    reports: mpsc::Sender<ReportRequest>,
-    liveness: Liveness,
-    troubles: Troubles,
-}
-
-impl Shared {
-    pub fn troubles(&self) -> Vec<Trouble> {
-        self.troubles.list()
-    }
-
-    pub fn hooks(&self) -> Vec<hooks::status::HookStatus> {
-        self.hooks.status()
-    }
-
-    pub fn status(&self) -> Arc<Status> {
-        self.status.borrow().clone()
-    }
-
-    /// Whether somebody still publishes. Without a writer the newest status stays readable, and
-    /// it must not be taken for news.
-    pub fn is_published(&self) -> bool {
-        self.status.has_changed().is_ok()
-    }
-}
 
 /// Answers until `stop` is ready, then lets open requests end within the limits' grace.
 ///
@@ -114,8 +60,8 @@ pub async fn serve(
 fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
     let registry = metrics::registry(&dashboard);
     let Dashboard { status, hooks, commands, reports, writers, liveness, troubles, .. } = dashboard;
-    let shared = Shared { status, hooks, registry, commands, reports, liveness, troubles };
-    let shared = Arc::new(shared);
+    let state = HandlerState { status, hooks, registry, commands, reports, liveness, troubles };
+    let state = Arc::new(state);
     Router::new()
         .merge(page::routes())
         .merge(metrics::routes())
@@ -128,5 +74,5 @@ fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(hosts, guard::check_host))
         .layer(middleware::map_response(guard::protect))
-        .with_state(shared)
+        .with_state(state)
 }

@@ -22,8 +22,9 @@ use crate::control::event::Command;
 use crate::control::overrides::request::{self, Refusal};
 use crate::control::status::{OverrideEffect, OverrideStatus};
 use crate::http::auth::{Writers, check_token};
+use crate::http::dashboard::HandlerState;
+use crate::http::faults;
 use crate::http::json::{self, Json};
-use crate::http::{Shared, faults};
 
 /// For an order to be on the disk.
 const RECORDING: Duration = Duration::from_secs(10);
@@ -36,16 +37,16 @@ struct Overrides<'a> {
     members: Option<&'a [OverrideEffect]>,
 }
 
-pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
+pub fn routes(writers: Writers) -> Router<Arc<HandlerState>> {
     let guard = middleware::from_fn_with_state(writers, check_token);
     Router::new().route("/operator", routing::post(order).layer(guard).get(list))
 }
 
-async fn list(State(shared): State<Arc<Shared>>) -> Response {
-    said(&shared.status().overrides, None)
+async fn list(State(state): State<Arc<HandlerState>>) -> Response {
+    said(&state.status().overrides, None)
 }
 
-async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+async fn order(State(state): State<Arc<HandlerState>>, body: Bytes) -> Response {
     let body = match json::read(&body) {
         Ok(body) => body,
         Err(error) => {
@@ -59,7 +60,7 @@ async fn order(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     };
     let (reply, answer) = oneshot::channel();
     let carried_out = async {
-        shared.commands.send(Command::Operate(request, reply)).await.ok()?;
+        state.commands.send(Command::Operate(request, reply)).await.ok()?;
         answer.await.ok()
     };
     match timeout(RECORDING, carried_out).await {

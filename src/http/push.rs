@@ -20,13 +20,14 @@ use tokio::time::timeout;
 use crate::control::event::ReportRequest;
 use crate::control::health_report::{self, ReportPools, ReportRefusal};
 use crate::http::auth::{Writers, check_report};
+use crate::http::dashboard::HandlerState;
+use crate::http::faults;
 use crate::http::json::{self, Json};
-use crate::http::{Shared, faults};
 
 /// For the writer to take a report.
 const TAKING: Duration = Duration::from_secs(2);
 
-pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
+pub fn routes(writers: Writers) -> Router<Arc<HandlerState>> {
     let guard = middleware::from_fn_with_state(writers, check_report);
     Router::new()
         .route("/push/{pool}/{node}", routing::post(of_member).layer(guard.clone()))
@@ -34,22 +35,22 @@ pub fn routes(writers: Writers) -> Router<Arc<Shared>> {
 }
 
 async fn of_member(
-    State(shared): State<Arc<Shared>>,
+    State(state): State<Arc<HandlerState>>,
     Path((pool, node)): Path<(String, String)>,
     body: Bytes,
 ) -> Response {
-    report(&shared, Some(&pool), &node, &body).await
+    report(&state, Some(&pool), &node, &body).await
 }
 
 async fn of_node(
-    State(shared): State<Arc<Shared>>,
+    State(state): State<Arc<HandlerState>>,
     Path(node): Path<String>,
     body: Bytes,
 ) -> Response {
-    report(&shared, None, &node, &body).await
+    report(&state, None, &node, &body).await
 }
 
-async fn report(shared: &Shared, pool: Option<&str>, node: &str, body: &[u8]) -> Response {
+async fn report(state: &HandlerState, pool: Option<&str>, node: &str, body: &[u8]) -> Response {
     let body = match json::read(body) {
         Ok(body) => body,
         Err(error) => {
@@ -62,7 +63,7 @@ async fn report(shared: &Shared, pool: Option<&str>, node: &str, body: &[u8]) ->
         Err(found) => return faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found),
     };
     let (reply, answer) = oneshot::channel();
-    if shared.reports.try_send(ReportRequest { report, reply }).is_err() {
+    if state.reports.try_send(ReportRequest { report, reply }).is_err() {
         return busy();
     }
     match timeout(TAKING, answer).await {

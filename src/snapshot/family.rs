@@ -14,10 +14,12 @@
 use std::net::IpAddr;
 
 use crate::snapshot::drawing::Line;
-use crate::snapshot::pool::MAX_ANSWERS;
 use crate::snapshot::rotation::{Draw, place};
 use crate::snapshot::spread::{Domains, Spread};
 use crate::snapshot::sticky::Ranking;
+
+/// Maximum number of addresses of one family in an answer.
+pub const MAX_ANSWERS: usize = 256;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {

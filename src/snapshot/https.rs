@@ -11,8 +11,8 @@
 
 use crate::cluster::pool::Alpn;
 use crate::snapshot::family::{DoesNotFit, Family, Pick, Seat};
+use crate::zone::rrset::RR_HEAD;
 use crate::zone::rtype;
-use crate::zone::store::RR_HEAD;
 
 /// SvcParamKeys, in the order in which they stand (RFC 9460 §2.2, §14.3.2).
 const ALPN: u16 = 1;

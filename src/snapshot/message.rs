@@ -4,8 +4,8 @@
 //! RDATA of the types that RFC 1035 defines; RFC 3597 §4 forbids it in all others.
 
 use crate::zone::name::labels;
+use crate::zone::rrset::{RR_HEAD, RrsetView};
 use crate::zone::rtype;
-use crate::zone::store::{RR_HEAD, RrsetView};
 
 /// Octets before the question.
 pub const HEADER: usize = 12;

@@ -8,14 +8,11 @@ use crate::cluster::member::{Addresses, Member};
 use crate::cluster::networks::Networks;
 use crate::cluster::pool::{Membership, Order, Pool, Spread};
 use crate::cluster::selection::{Selection, Share};
-use crate::snapshot::family::{DoesNotFit, Family, Pick, Seat};
+use crate::snapshot::family::{DoesNotFit, Family, MAX_ANSWERS, Pick, Seat};
 use crate::snapshot::https::Https;
 use crate::snapshot::sticky;
+use crate::zone::rrset::RR_HEAD;
 use crate::zone::rtype;
-use crate::zone::store::RR_HEAD;
-
-/// Most addresses of a family in an answer.
-pub const MAX_ANSWERS: usize = 256;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct PoolAnswer {

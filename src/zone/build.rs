@@ -12,19 +12,31 @@ use std::collections::HashSet;
 use rustc_hash::FxHashMap;
 
 use crate::zone::index::Index;
+use crate::zone::layout::{Layout, Owner, Render};
 use crate::zone::name::{MAX_NAME, Name};
 use crate::zone::record::{Record, Zone, rrset_of};
+use crate::zone::rrset::{Rrset, RrsetView};
 use crate::zone::rtype;
-use crate::zone::store::{
-    Kind, Links, NONE, Node, NodeId, RENDERED, Rrset, RrsetView, TooLarge, ZoneHead, ZoneId, Zones,
-    packed, parent,
-};
+use crate::zone::store::{Kind, Links, NONE, NodeId, TooLarge, ZoneHead, ZoneId, Zones, parent};
 
 /// Room for names without records, which are few: one in so many.
 const SPARE: usize = 16;
 
-/// Sorts the records of all zones by name and lays them out.
-pub(super) struct Builder {
+impl Zones {
+    /// `slots` names the owners whose addresses the caller answers; a slot is below 2^32 - 1.
+    /// `render` makes the records as they follow a question of their own owner, which it is given,
+    /// where the stored form is not as good.
+    pub fn build<'a>(
+        zones: &[Zone],
+        slots: impl Iterator<Item = (&'a Name, u32)>,
+        render: impl Fn(&[u8], &RrsetView<'_>) -> Option<Vec<u8>>,
+    ) -> Result<Zones, TooLarge> {
+        Builder::new(zones)?.build(zones, slots, &render)
+    }
+}
+
+/// Sorts the records of all zones by name.
+struct Builder {
     apexes: FxHashMap<Vec<u8>, ZoneId>,
     /// Into `owners`.
     index: Index,
@@ -35,9 +47,6 @@ pub(super) struct Builder {
     has_cuts: bool,
     has_dnames: bool,
 }
-
-/// How the records of an RRset follow a question of their own owner, if not as they are stored.
-pub(super) type Render<'r> = &'r dyn Fn(&[u8], &RrsetView<'_>) -> Option<Vec<u8>>;
 
 /// Whose business a record is.
 #[derive(Clone, Copy)]
@@ -50,19 +59,8 @@ enum Holder {
     Hidden,
 }
 
-/// A name while building: which records of its zone it has.
-struct Owner {
-    /// Where in `Builder::names`.
-    name: u32,
-    name_len: u8,
-    zone: ZoneId,
-    slot: u32,
-    first: u32,
-    records: u32,
-}
-
 impl Builder {
-    pub(super) fn new(zones: &[Zone]) -> Result<Builder, TooLarge> {
+    fn new(zones: &[Zone]) -> Result<Builder, TooLarge> {
         let mut apexes = FxHashMap::default();
         for (index, zone) in zones.iter().enumerate() {
             apexes
@@ -79,7 +77,7 @@ impl Builder {
         })
     }
 
-    pub(super) fn build<'a>(
+    fn build<'a>(
         mut self,
         zones: &[Zone],
         slots: impl Iterator<Item = (&'a Name, u32)>,
@@ -326,88 +324,6 @@ impl Builder {
         wildcard.extend_from_slice(b"\x01*");
         wildcard.extend_from_slice(self.name_of(owner));
         self.find(&wildcard).unwrap_or(NONE)
-    }
-}
-
-struct Layout<'r> {
-    nodes: Vec<Node>,
-    rrsets: Vec<Rrset>,
-    bytes: Vec<u8>,
-    render: Render<'r>,
-}
-
-impl Owner {
-    fn of<'z>(&self, zones: &'z [Zone]) -> &'z [Record] {
-        let start = self.first as usize;
-        &zones[self.zone.index()].records[start..start + self.records as usize]
-    }
-}
-
-impl<'r> Layout<'r> {
-    fn new(names: usize, render: Render<'r>) -> Layout<'r> {
-        Layout { nodes: Vec::with_capacity(names), rrsets: vec![], bytes: vec![], render }
-    }
-
-    fn node(&mut self, owner: &Owner, lower: &[u8], zones: &[Zone]) {
-        let name = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(lower);
-        let others = self.rrsets.len();
-        let zone = &zones[owner.zone.index()];
-        let mut first = None;
-        for records in owner.of(zones).chunk_by(|a, b| a.rtype == b.rtype) {
-            let rrset = self.rrset(zone, lower, records);
-            match first {
-                None => first = Some(rrset),
-                Some(_) => self.rrsets.push(rrset),
-            }
-        }
-        self.nodes.push(Node {
-            name,
-            rrsets: (usize::from(first.is_some()) + self.rrsets.len() - others) as u16,
-            zone: owner.zone,
-            first: first.unwrap_or_default(),
-            others: others as u32,
-            links: NONE,
-            name_len: owner.name_len,
-            kind: Kind::Inside,
-        });
-    }
-
-    fn rrset(&mut self, zone: &Zone, owner: &[u8], records: &[Record]) -> Rrset {
-        let start = self.bytes.len();
-        let mut rtype = 0;
-        for (number, record) in records.iter().enumerate() {
-            let rdata = zone.rdata(record);
-            rtype = record.rtype;
-            if packed(rtype).is_none() {
-                self.bytes.extend_from_slice(&[0xc0, 12]);
-                self.bytes.extend_from_slice(&rtype.to_be_bytes());
-                self.bytes.extend_from_slice(&[0, 1]);
-                self.bytes.extend_from_slice(&record.ttl.to_be_bytes());
-                self.bytes.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
-            } else if number == 0 {
-                self.bytes.extend_from_slice(&record.ttl.to_be_bytes());
-            }
-            self.bytes.extend_from_slice(rdata);
-        }
-        let len = (self.bytes.len() - start) as u32;
-        let count = records.len() as u16;
-        let mut rrset = Rrset { start: start as u32, len, rtype, count };
-        let view = RrsetView { bytes: &self.bytes, rrset: &rrset };
-        if let Some(own) = (self.render)(owner, &view) {
-            rrset.len |= RENDERED;
-            self.bytes.extend_from_slice(&(own.len() as u32).to_ne_bytes());
-            self.bytes.extend_from_slice(&own);
-        }
-        rrset
-    }
-
-    fn has(&self, node: u32, rtype: u16) -> bool {
-        self.find(&self.nodes[node as usize], rtype).is_some()
-    }
-
-    fn find<'l>(&'l self, node: &'l Node, rtype: u16) -> Option<&'l Rrset> {
-        node.rrsets(&self.rrsets).find(|rrset| rrset.rtype == rtype)
     }
 }
 

@@ -13,13 +13,12 @@
 //! | `\DDD` | the octet itself (RFC 1035 §5.1) |
 
 use std::borrow::Cow;
-use std::fmt;
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::{GeneralCategory, Script};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-use crate::zone::name::{Name, NameFault};
+use crate::zone::name_fault::{NameFault, invisible};
 
 /// A name in presentation form, its labels in ASCII. Escapes stay as they are.
 pub fn to_ascii(text: &[u8]) -> Result<Vec<u8>, NameFault> {
@@ -97,21 +96,6 @@ fn is_allowed(label: &str) -> bool {
     })
 }
 
-/// A name as people read it: `xn--mnchen-3ya.example. (münchen.example.)`, and in ASCII only where
-/// it has no other form.
-#[derive(Debug, Clone, Copy)]
-pub struct BothForms<'a>(pub &'a Name);
-
-impl fmt::Display for BothForms<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        match unicode(&text) {
-            Some(unicode) => f.pad(&format!("{text} ({unicode})")),
-            None => f.pad(&text),
-        }
-    }
-}
-
 /// A name in presentation form with its A-labels as people write them; `None` where there is none,
 /// or one that this server would not have made.
 pub fn unicode(text: &str) -> Option<String> {
@@ -133,47 +117,10 @@ pub fn unicode(text: &str) -> Option<String> {
     found.then(|| labels.join("."))
 }
 
-/// What to write instead of a name that was refused here.
-pub fn cure(fault: &NameFault) -> Option<&'static str> {
-    match fault {
-        NameFault::NotUtf8 => Some("save the file as UTF-8, or write the name as xn--…"),
-        NameFault::NotIdna => Some("write xn--…, if it is meant so"),
-        NameFault::Invisible(_) => Some("remove it"),
-        _ => None,
-    }
-}
-
-/// The name of a character that nobody sees, or that changes the order of others.
-pub fn invisible(c: char) -> Option<&'static str> {
-    Some(match c {
-        '\u{a0}' => "a no-break space",
-        '\u{ad}' => "a soft hyphen",
-        '\u{34f}' | '\u{61c}' | '\u{180e}' => "an invisible character",
-        '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{205f}' => "a space of another width",
-        '\u{200b}' => "a zero-width space",
-        '\u{200c}' => "a zero-width non-joiner",
-        '\u{200d}' => "a zero-width joiner",
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            "a mark of writing direction"
-        }
-        '\u{2028}' | '\u{2029}' => "a line separator",
-        '\u{202f}' => "a narrow no-break space",
-        '\u{2060}' => "a word joiner",
-        '\u{2061}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}' => "an invisible character",
-        '\u{3000}' => "an ideographic space",
-        '\u{feff}' => "a byte order mark",
-        _ => return None,
-    })
-}
-
-/// `a no-break space (U+00A0)`.
-pub fn invisible_name(c: char) -> String {
-    format!("{} (U+{:04X})", invisible(c).unwrap_or("the character"), u32::from(c))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::name_fault::invisible_name;
 
     fn ascii(text: &str) -> Result<String, NameFault> {
         to_ascii(text.as_bytes()).map(|ascii| String::from_utf8(ascii).unwrap())
@@ -221,16 +168,5 @@ mod tests {
         assert_eq!(invisible_name('\u{a0}'), "a no-break space (U+00A0)");
         // In Persian, a zero-width non-joiner is part of the word (RFC 5892 appendix A.1).
         assert_eq!(ascii("نامه\u{200c}ای").as_deref(), Ok("xn--mgba3gch31f060k"));
-    }
-
-    #[test]
-    fn people_see_both_forms() {
-        let both = |text: &str| BothForms(&Name::parse(text).unwrap()).to_string();
-        assert_eq!(both("münchen.example"), "xn--mnchen-3ya.example. (münchen.example.)");
-        assert_eq!(both("XN--MNCHEN-3YA.example"), "XN--MNCHEN-3YA.example. (münchen.example.)");
-        // No A-labels, and those of symbols or with direction marks inside.
-        for text in ["www.example.", "xn--a.example.", "xn--n3h.example.", "xn---.", "."] {
-            assert_eq!(both(text), text);
-        }
     }
 }

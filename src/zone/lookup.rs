@@ -13,8 +13,9 @@
 //! | covered by a wildcard of the closest encloser (RFC 4592) | as if it were there |
 //! | not there | [`Outcome::NxDomain`] |
 
+use crate::zone::rrset::RrsetView;
 use crate::zone::rtype;
-use crate::zone::store::{Kind, NodeId, RrsetView, ZoneId, Zones, parent};
+use crate::zone::store::{Kind, NodeId, ZoneId, Zones, parent};
 
 /// Every way that a look-up can end. The owner of what is answered is the name asked for, but for
 /// `Redirect` and `Referral`.

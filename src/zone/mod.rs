@@ -7,15 +7,19 @@
 //! - [`rdata`]: one table of record types; reading, writing and checking RDATA come from it.
 //! - [`read`]: master files as text → a checked zone, or every fault with its place.
 
+pub mod both_forms;
 mod build;
 pub mod idn;
 mod index;
+mod layout;
 pub mod lookup;
 pub mod lower;
 pub mod mail;
 pub mod name;
+pub mod name_fault;
 pub mod rdata;
 pub mod read;
 pub mod record;
+pub mod rrset;
 pub mod rtype;
 pub mod store;

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::zone::idn;
+use crate::zone::name_fault::NameFault;
 
 /// Longest name in wire form, root label included (RFC 1035 §2.3.4).
 pub const MAX_NAME: usize = 255;
@@ -16,27 +17,6 @@ pub const MAX_LABEL: usize = 63;
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Name(Arc<[u8]>);
-
-/// Why some text or bytes are no domain name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NameFault {
-    #[error("a name is at most 255 octets long")]
-    TooLong,
-    #[error("a label is at most 63 octets long")]
-    LabelTooLong,
-    #[error("an empty label: two dots in a row, or a dot at the start")]
-    EmptyLabel,
-    #[error("a backslash is followed by three digits up to 255 or by one other character")]
-    BadEscape,
-    #[error("the name is cut off")]
-    Truncated,
-    #[error("its octets above 127 are no UTF-8")]
-    NotUtf8,
-    #[error("IDNA 2008 does not allow it (RFC 5892)")]
-    NotIdna,
-    #[error("{} is in it", idn::invisible_name(*.0))]
-    Invisible(char),
-}
 
 impl Name {
     pub fn root() -> Name {

@@ -10,6 +10,9 @@ use crate::zone::index::Index;
 use crate::zone::name::Name;
 use crate::zone::rtype::SOA;
 
+/// RFC 2181 §8.
+pub const MAX_TTL: u32 = i32::MAX as u32;
+
 /// A zone as read: checked, duplicates dropped.
 #[derive(Debug, Clone)]
 pub struct Zone {
@@ -53,6 +56,12 @@ pub struct Place {
     pub file: u16,
     pub line: u32,
     pub column: u32,
+}
+
+impl Place {
+    /// The first place of the file that was read first. Faults about missing records are reported
+    /// here.
+    pub(super) const START: Place = Place { file: 0, line: 1, column: 1 };
 }
 
 /// Something wrong in a zone file, with what to write instead.

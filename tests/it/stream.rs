@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tiovivo::counters::Counters;
 use tiovivo::dns::clock::Clock;
 use tiovivo::dns::frames::UNANSWERED;
+use tiovivo::dns::responder::Responder;
 use tiovivo::dns::stream::{Connections, Limits, serve};
-use tiovivo::dns::udp::Shared;
 use tiovivo::snapshot::publish::channel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -46,7 +46,7 @@ impl Server {
         let world = World::load(&[("config.yaml", CONFIG), ("zones/midominio.com.zone", ZONE)]);
         let (_, reader) = channel(world.snapshot);
         let counters = Arc::new(Counters::new(1));
-        let shared = Shared {
+        let responder = Responder {
             reader,
             counters: Arc::clone(&counters),
             turn: Arc::new(AtomicU64::new(0)),
@@ -56,7 +56,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, shared, Connections::new(limits), stop.clone()));
+        let task = tokio::spawn(serve(listener, responder, Connections::new(limits), stop.clone()));
         Server { address, counters, stop, task }
     }
 

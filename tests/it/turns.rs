@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tiovivo::counters::Counters;
 use tiovivo::dns::clock::Clock;
+use tiovivo::dns::responder::Responder;
 use tiovivo::dns::stream::{Connections, Limits, Session, converse};
 use tiovivo::dns::turns::{AT_ONCE, TURN_MESSAGES};
-use tiovivo::dns::udp::Shared;
 use tiovivo::snapshot::publish::channel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::yield_now;
@@ -25,7 +25,7 @@ const WIDE: usize = 1 << 20;
 const NARROW: usize = 6 * 1024;
 
 struct Server {
-    shared: Shared,
+    responder: Responder,
     connections: Connections,
 }
 
@@ -33,14 +33,14 @@ impl Server {
     fn new() -> Server {
         let world = World::load(&[("config.yaml", CONFIG), ("zones/midominio.com.zone", ZONE)]);
         let (_, reader) = channel(world.snapshot);
-        let shared = Shared {
+        let responder = Responder {
             reader,
             counters: Arc::new(Counters::new(1)),
             turn: Arc::new(AtomicU64::new(0)),
             stop: Arc::new(AtomicBool::new(false)),
             clock: Clock::default(),
         };
-        Server { shared, connections: Connections::new(Limits::default()) }
+        Server { responder, connections: Connections::new(Limits::default()) }
     }
 
     /// A connection with so many queries in it, and so much room for octets on their way.
@@ -50,13 +50,13 @@ impl Server {
         let frame = [&(query.len() as u16).to_be_bytes(), query.as_slice()].concat();
         client.write_all(&frame.repeat(queries)).await.unwrap();
         let address: IpAddr = Ipv4Addr::from_bits(0x7f00_0000 + number as u32).into();
-        let session = Session::new(address, &self.shared, &self.connections);
+        let session = Session::new(address, &self.responder, &self.connections);
         tokio::spawn(async move { converse(stream, &session).await });
         client
     }
 
     fn answered(&self) -> usize {
-        self.shared.turn.load(std::sync::atomic::Ordering::SeqCst) as usize
+        self.responder.turn.load(std::sync::atomic::Ordering::SeqCst) as usize
     }
 }
 

@@ -19,7 +19,6 @@ use crate::config::raw::scalar::quoted;
 use crate::config::raw::table::Table;
 use crate::config::written::KeyPath;
 use crate::config::zones::{Loaded, Zones};
-use crate::zone::idn;
 use crate::zone::name::Name;
 use crate::zone::record::{Place, Record};
 
@@ -89,7 +88,7 @@ fn parse(text: &str, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {
         Ok(name) => return Some(name),
         Err(fault) => {
             let message = format!("{} is no domain name: {fault}", quoted(text));
-            let help = idn::cure(&fault).unwrap_or("write a name such as www.example.com");
+            let help = fault.help().unwrap_or("write a name such as www.example.com");
             report.error(path, message, help);
         }
     }

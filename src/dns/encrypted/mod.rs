@@ -36,9 +36,9 @@ use tokio_util::task::TaskTracker;
 use crate::dns::encrypted::memory::{MAX_HELD, Memory};
 use crate::dns::encrypted::quic::Answering;
 use crate::dns::encrypted::tls::Presented;
+use crate::dns::responder::Responder;
 use crate::dns::sockets::{BindFault, bind_quic, bind_stream};
 use crate::dns::stream::{self, Connections};
-use crate::dns::udp::Shared;
 
 /// Bound sockets. None at all is fine.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ impl Listeners {
 pub fn start(
     listeners: Listeners,
     certificate: Arc<CertifiedKey>,
-    shared: &Shared,
+    responder: &Responder,
     connections: &Connections,
     stop: &CancellationToken,
 ) -> io::Result<Handle> {
@@ -105,7 +105,7 @@ pub fn start(
         let dot = dot.clone();
         tasks.spawn(stream::accept(
             net::TcpListener::from_std(listener)?,
-            shared.clone(),
+            responder.clone(),
             connections.clone(),
             stop.clone(),
             move |stream, session| tls::converse(dot.clone(), stream, session),
@@ -113,12 +113,12 @@ pub fn start(
     }
     let doh = tls::acceptor(&presented, https::ALPN)?;
     let path: Arc<str> = path.into();
-    let memory = Memory::new(MAX_HELD, &shared.counters);
+    let memory = Memory::new(MAX_HELD, &responder.counters);
     for listener in https {
         let (doh, path, memory) = (doh.clone(), Arc::clone(&path), memory.clone());
         tasks.spawn(stream::accept(
             net::TcpListener::from_std(listener)?,
-            shared.clone(),
+            responder.clone(),
             connections.clone(),
             stop.clone(),
             move |stream, session| {
@@ -129,7 +129,7 @@ pub fn start(
     for socket in quic {
         let endpoint = quic::endpoint(socket, &presented, connections.limits().idle)?;
         let answering = Answering {
-            shared: shared.clone(),
+            responder: responder.clone(),
             connections: connections.clone(),
             memory: memory.clone(),
         };

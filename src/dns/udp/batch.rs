@@ -11,9 +11,14 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg};
 use crate::dns::udp::outbox::Outbox;
 use crate::dns::udp::pace::MANY;
 use crate::dns::udp::peer::{Local, Peer};
-use crate::dns::udp::{Desk, QUERY_ROOM};
+use crate::dns::udp::round::WorkerResponder;
 
-/// What the calls work on, made once.
+/// Octets of a query that are read. Longer queries are cut, and malformed then. An odd number of
+/// cache lines: otherwise the beginnings of a batch would share a few sets of the cache, and push
+/// each other out.
+pub const QUERY_ROOM: usize = 31 * 64;
+
+/// The buffers of the two calls, allocated once.
 pub struct Batch<'s, P> {
     socket: &'s UdpSocket,
     wildcard: bool,
@@ -42,7 +47,10 @@ impl<'s, P: Peer> Batch<'s, P> {
 
     /// Receives up to `N` queries, waiting for the first only, has them answered and sends the
     /// replies. The number of queries.
-    pub fn serve<const N: usize>(&mut self, desk: &mut Desk) -> Result<usize, Errno> {
+    pub fn serve<const N: usize>(
+        &mut self,
+        responder: &mut WorkerResponder,
+    ) -> Result<usize, Errno> {
         let mut rooms = self.queries.chunks_exact_mut(QUERY_ROOM);
         let mut slices: [[IoSliceMut<'_>; 1]; N] =
             std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
@@ -52,7 +60,7 @@ impl<'s, P: Peer> Batch<'s, P> {
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(0),
             Err(error) => return Err(error),
         };
-        let mut round = desk.begin(N as u64);
+        let mut round = responder.begin(N as u64);
         let mut received = 0;
         for query in queries {
             received += 1;

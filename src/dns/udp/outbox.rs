@@ -12,26 +12,29 @@ use nix::libc;
 use nix::sys::socket::{getsockopt, sockopt::UdpGsoSegment};
 
 use crate::counters::{Block, bump};
-use crate::dns::udp::REPLY_ROOM;
+use crate::dns::reply::UDP_LIMIT;
 use crate::dns::udp::pace::MANY;
 use crate::dns::udp::peer::{Local, Peer};
 use crate::dns::udp::sendmmsg::{Message, sendmmsg};
 
+/// Octets for one reply: an odd number of cache lines, as for queries.
+const REPLY_ROOM: usize = 21 * 64;
+const _: () = assert!(REPLY_ROOM >= UDP_LIMIT);
 /// Replies in one message: the longest ones still make an IP packet.
 const TOGETHER: usize = 48;
 const _: () = assert!(TOGETHER * REPLY_ROOM <= 65_507);
 
 pub struct Outbox<P> {
     rooms: Box<[u8]>,
-    replies: Vec<Reply<P>>,
-    /// Of each reply its [`Reply::order`], and its place in the last octet.
+    replies: Vec<Datagram<P>>,
+    /// Of each reply its [`Datagram::order`], and its place in the last octet.
     order: Vec<u64>,
     /// The kernel parts messages.
     joins: bool,
 }
 
 #[derive(Clone, Copy)]
-struct Reply<P> {
+struct Datagram<P> {
     len: usize,
     peer: P,
     /// Where the socket is bound to no address, the one to leave from.
@@ -58,7 +61,7 @@ impl<P: Peer> Outbox<P> {
 
     /// The first `len` octets of the room are a reply.
     pub fn put(&mut self, len: usize, peer: P, local: Option<Local>) {
-        let reply = Reply { len, peer, local };
+        let reply = Datagram { len, peer, local };
         self.order.push(reply.order() | self.replies.len() as u64);
         self.replies.push(reply);
     }
@@ -72,13 +75,13 @@ impl<P: Peer> Outbox<P> {
             let room = &self.rooms[place(order) * REPLY_ROOM..];
             *slice = IoSlice::new(&room[..self.reply(order).len]);
         }
-        let Some(Reply { peer, .. }) = self.replies.first() else { return };
+        let Some(Datagram { peer, .. }) = self.replies.first() else { return };
         let mut messages = [Message { datagrams: &[], peer: *peer, local: None }; N];
         let mut count = 0;
         let (mut sorted, mut slices) = (self.order.as_slice(), slices.as_slice());
         while let [first, ..] = sorted {
             let joined = self.joined(sorted);
-            let Reply { peer, local, .. } = *self.reply(first);
+            let Datagram { peer, local, .. } = *self.reply(first);
             messages[count] = Message { datagrams: &slices[..joined], peer, local };
             count += 1;
             (sorted, slices) = (&sorted[joined..], &slices[joined..]);
@@ -91,7 +94,7 @@ impl<P: Peer> Outbox<P> {
         self.order.clear();
     }
 
-    fn reply(&self, order: &u64) -> &Reply<P> {
+    fn reply(&self, order: &u64) -> &Datagram<P> {
         &self.replies[place(order)]
     }
 
@@ -144,7 +147,7 @@ fn send<P: Peer, const N: usize>(
     can_join
 }
 
-impl<P: Peer> Reply<P> {
+impl<P: Peer> Datagram<P> {
     /// Sorts replies to one peer side by side, the longest first.
     fn order(&self) -> u64 {
         let local = self.local.map_or(0, |local| local.last_octet());
@@ -153,7 +156,7 @@ impl<P: Peer> Reply<P> {
             | (0xffff - self.len as u64) << 8
     }
 
-    fn goes_with(&self, other: &Reply<P>) -> bool {
+    fn goes_with(&self, other: &Datagram<P>) -> bool {
         self.peer == other.peer && self.local == other.local
     }
 }

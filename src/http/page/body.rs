@@ -4,8 +4,18 @@ use jiff::Timestamp;
 
 use crate::control::status::{ChangeStatus, ConfigStatus, OverrideStatus, Status};
 use crate::control::troubles::Trouble;
+use crate::hooks::status::HookStatus;
 use crate::http::page::html::Html;
-use crate::http::page::{Seen, hooks, pool, time};
+use crate::http::page::{hooks, pool, time};
+
+/// Everything that the page shows.
+pub struct PageData<'a> {
+    pub status: &'a Status,
+    pub hooks: &'a [HookStatus],
+    pub troubles: &'a [Trouble],
+    /// Whether the control loop still runs and publishes.
+    pub published: bool,
+}
 
 /// Changes in view; older ones are folded away.
 const CHANGES_IN_VIEW: usize = 12;
@@ -31,7 +41,7 @@ pub fn title(status: &Status) -> String {
     }
 }
 
-pub fn write(html: &mut Html, seen: &Seen<'_>, now: Timestamp) {
+pub fn write(html: &mut Html, seen: &PageData<'_>, now: Timestamp) {
     let status = seen.status;
     html.raw("<div id=\"live\" data-title=\"").text(title(status)).raw("\">\n");
     header(html, status, now);

@@ -24,10 +24,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::clock::{Wall, wall};
-use crate::control::status::Status;
-use crate::control::troubles::Trouble;
-use crate::hooks::status::HookStatus;
-use crate::http::Shared;
+use crate::http::dashboard::HandlerState;
+use crate::http::page::body::PageData;
 use crate::http::page::html::Html;
 
 const HEAD: &str = r#"<!DOCTYPE html>
@@ -49,7 +47,7 @@ const STALE: &str = r#"</title>
 <span>What is shown is from <time id="stale-since"></time>.</span></div>
 "#;
 
-pub fn routes() -> Router<Arc<Shared>> {
+pub fn routes() -> Router<Arc<HandlerState>> {
     Router::new()
         .route("/", get(page))
         .route("/app.css", get(|| file("text/css", include_str!("app.css"))))
@@ -64,12 +62,12 @@ struct Wanted {
 }
 
 async fn page(
-    State(shared): State<Arc<Shared>>,
+    State(state): State<Arc<HandlerState>>,
     Query(wanted): Query<Wanted>,
 ) -> impl IntoResponse {
-    let (status, hooks) = (shared.status(), shared.hooks());
-    let (troubles, published) = (shared.troubles(), shared.is_published());
-    let seen = Seen { status: &status, hooks: &hooks, troubles: &troubles, published };
+    let (status, hooks) = (state.status(), state.hooks());
+    let (troubles, published) = (state.troubles(), state.is_published());
+    let seen = PageData { status: &status, hooks: &hooks, troubles: &troubles, published };
     let mut html = Html::default();
     if wanted.fragment.is_some() {
         body::write(&mut html, &seen, wall(Wall::Shown));
@@ -79,16 +77,7 @@ async fn page(
     ([(CACHE_CONTROL, "no-store")], HtmlResponse(html.done()))
 }
 
-/// What the page is made of.
-struct Seen<'a> {
-    status: &'a Status,
-    hooks: &'a [HookStatus],
-    troubles: &'a [Trouble],
-    /// Whether somebody still publishes.
-    published: bool,
-}
-
-fn whole(html: &mut Html, seen: &Seen<'_>, now: Timestamp) {
+fn whole(html: &mut Html, seen: &PageData<'_>, now: Timestamp) {
     html.raw(HEAD).text(body::title(seen.status)).raw(STALE);
     body::write(html, seen, now);
     html.raw("</body>\n</html>\n");

@@ -13,9 +13,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::zone::rdata::rare::{Rare, former, gateway, prefixes};
+use crate::zone::rdata::field::{Field, Rare};
+use crate::zone::rdata::rare::{former, gateway, prefixes};
 use crate::zone::rdata::svcb;
-use crate::zone::rdata::table::{Field, row};
+use crate::zone::rdata::table::row;
 use crate::zone::rdata::walk::Fields;
 
 /// Of checked RDATA.

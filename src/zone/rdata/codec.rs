@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::zone::name::unescape;
+use crate::zone::name::{MAX_NAME, unescape};
 
 /// Decimal digits only: no sign, no space, no other base.
 pub fn number(text: &[u8]) -> Option<u32> {
@@ -181,6 +181,22 @@ pub fn write_base32(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
         f.write_char(char::from(ALPHABET[(pending << (5 - bits)) as usize & 31]))?;
     }
     Ok(())
+}
+
+/// How many octets the name at the start of `rest` takes.
+pub fn name_extent(rest: &[u8]) -> Result<usize, &'static str> {
+    let mut at = 0;
+    loop {
+        match rest.get(at) {
+            None => return Err("a name is cut off"),
+            Some(0) => return Ok(at + 1),
+            Some(len @ 1..=63) => at += 1 + usize::from(*len),
+            Some(_) => return Err("a name inside the data is compressed or has no end"),
+        }
+        if at >= MAX_NAME {
+            return Err("a name is at most 255 octets long");
+        }
+    }
 }
 
 #[cfg(test)]

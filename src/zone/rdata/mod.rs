@@ -13,12 +13,15 @@
 pub mod addresses;
 pub mod bitmap;
 pub mod codec;
+pub mod field;
 pub mod loc;
 pub mod parse;
 pub mod present;
 pub mod rare;
+pub mod rules;
 pub mod svcb;
 pub mod table;
 pub mod time;
+pub mod values;
 pub mod walk;
 pub mod words;

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::zone::name::Name;
 use crate::zone::rdata::codec::{write_base32, write_base64, write_hex, write_quoted};
-use crate::zone::rdata::table::{Field, row, type_name};
+use crate::zone::rdata::field::Field;
+use crate::zone::rdata::table::{row, type_name};
 use crate::zone::rdata::walk::{self, Fields};
 use crate::zone::rdata::{bitmap, loc, rare, svcb, time};
 

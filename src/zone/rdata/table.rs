@@ -9,57 +9,11 @@ use crate::zone::rtype::{
 };
 use std::fmt;
 
-use crate::zone::rdata::rare;
+use crate::zone::rdata::field::{Field, Rare};
 use crate::zone::rdata::rare::gateway::check_ipseckey;
-use crate::zone::rdata::walk::{check_ds, check_hash_length, check_key, check_sshfp, check_zonemd};
-
-/// One piece of RDATA: how it is written, how long it is, what may stand in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    U8,
-    U16,
-    U32,
-    /// 32 bits of seconds, with or without units (`1h30m`).
-    Period,
-    /// RRSIG times: `YYYYMMDDHHmmSS` or seconds (RFC 4034 §3.2).
-    Time,
-    /// A record type by mnemonic or `TYPEnnn`.
-    Type,
-    /// A DNSSEC algorithm by number or mnemonic.
-    Algorithm,
-    /// A certificate type by number or mnemonic (RFC 4398 §2.1).
-    CertType,
-    Ipv4,
-    Ipv6,
-    Name {
-        compress: bool,
-    },
-    /// A character-string (RFC 1035 §3.3).
-    String,
-    /// Character-strings to the end, at least one.
-    Strings,
-    /// A character-string of letters and digits (RFC 8659 §4.1).
-    CaaTag,
-    /// Octets to the end, written as one string and stored without a length.
-    Text,
-    /// Octets to the end, at least one.
-    Base64,
-    Hex,
-    /// Octets behind their length, in one word; `-` is none (RFC 5155 §3.3).
-    Salt,
-    /// Octets behind their length, in base 32 with extended hex alphabet (RFC 5155 §3.3).
-    Base32,
-    /// Types present, to the end (RFC 4034 §4.1.2).
-    Bitmap,
-    /// To the end (RFC 9460 §2.1).
-    SvcParams,
-    /// The whole of LOC (RFC 1876 §3).
-    Loc,
-    Eui48,
-    Eui64,
-    /// Of one or two types only.
-    Rare(rare::Rare),
-}
+use crate::zone::rdata::rules::{
+    check_ds, check_hash_length, check_key, check_sshfp, check_zonemd,
+};
 
 /// A rule over whole RDATA, and what is wrong in words.
 pub type Check = fn(&[u8]) -> Result<(), &'static str>;
@@ -86,7 +40,7 @@ const PLAIN: Field = Field::Name { compress: false };
 const DS_FIELDS: &[Field] = &[Field::U16, Field::Algorithm, Field::U8, Field::Hex];
 const KEY_FIELDS: &[Field] = &[Field::U16, Field::U8, Field::Algorithm, Field::Base64];
 const OLD_KEY_FIELDS: &[Field] =
-    &[Field::U16, Field::U8, Field::Algorithm, Field::Rare(rare::Rare::OptionalBase64)];
+    &[Field::U16, Field::U8, Field::Algorithm, Field::Rare(Rare::OptionalBase64)];
 const SIGNATURE_FIELDS: &[Field] = &[
     Field::Type,
     Field::Algorithm,
@@ -103,11 +57,11 @@ const SVCB_FIELDS: &[Field] = &[Field::U16, PLAIN, Field::SvcParams];
 const MAIL_FIELDS: &[Field] = &[Field::U16, PLAIN];
 
 /// No text form: octets only.
-pub const OPAQUE: &[Field] = &[Field::Rare(rare::Rare::Opaque)];
+pub const OPAQUE: &[Field] = &[Field::Rare(Rare::Opaque)];
 
 static TABLE: &[RrType] = &{
-    use Field::*;
-    use rare::Rare as R;
+    use crate::zone::rdata::field::Field::*;
+    use crate::zone::rdata::field::Rare as R;
     [
         rr(A, "A", &[Ipv4]),
         rr(NS, "NS", &[PACKED]),

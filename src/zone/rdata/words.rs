@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::zone::idn::invisible;
+use crate::zone::name_fault::invisible;
 
 /// Where a word stands. `start..end` excludes the quotes of a quoted word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

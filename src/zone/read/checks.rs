@@ -19,8 +19,8 @@ use std::ops::Range;
 use crate::zone::rdata::table::type_name;
 use crate::zone::rdata::walk::{EmbeddedName, names, target};
 use crate::zone::read::faults::Faults;
-use crate::zone::read::{START, delegation, mail};
-use crate::zone::record::{Record, Zone, rrset_of};
+use crate::zone::read::{delegation, mail};
+use crate::zone::record::{Place, Record, Zone, rrset_of};
 use crate::zone::rtype::{A, AAAA, CNAME, DNAME, MX, NS, NSEC, PTR, RRSIG, SOA};
 
 /// Up to this many records are compared each with each, without a table.
@@ -75,11 +75,11 @@ fn check_apex(zone: &Zone, faults: &mut Faults) {
     let apex = &zone.apex;
     if !zone.has(apex, SOA) {
         let help = "write @ IN SOA ns1 hostmaster ( 2026010101 14400 3600 1209600 300 )";
-        faults.error(START, format!("no SOA at the apex {apex} (RFC 1034 §4.2.1)"), help);
+        faults.error(Place::START, format!("no SOA at the apex {apex} (RFC 1034 §4.2.1)"), help);
     }
     if !zone.has(apex, NS) {
         let help = "write @ IN NS ns1, once for each name server";
-        faults.error(START, format!("no NS at the apex {apex} (RFC 1034 §4.2.1)"), help);
+        faults.error(Place::START, format!("no NS at the apex {apex} (RFC 1034 §4.2.1)"), help);
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::zone::name::Name;
 use crate::zone::rdata::codec::{period, unescape_into};
-use crate::zone::rdata::parse::name_fault;
+use crate::zone::rdata::values::name_fault;
 use crate::zone::rdata::words::{WordFault, Words, shown};
-use crate::zone::read::reader::MAX_TTL;
+use crate::zone::record::MAX_TTL;
 
 #[derive(Debug)]
 pub enum Directive {

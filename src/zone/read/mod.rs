@@ -29,18 +29,13 @@ pub mod lexer;
 pub mod mail;
 pub mod reader;
 
-use std::sync::Arc;
-
 use crate::zone::name::Name;
 use crate::zone::read::faults::Faults;
-use crate::zone::read::reader::Reader;
-use crate::zone::record::{Place, Severity, Zone, ZoneFault};
+use crate::zone::read::reader::{OpenFile, Reader};
+use crate::zone::record::{Severity, Zone, ZoneFault};
 
 /// The zone and its warnings, or its faults: errors first, each kind in the order of the files.
 type Outcome = Result<(Zone, Vec<ZoneFault>), Vec<ZoneFault>>;
-
-/// Gives the octets of the zone file or of an `$INCLUDE` by name, or says in words why not.
-pub type OpenFile<'a> = dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String> + 'a;
 
 /// Reads and checks the zone `apex`, whose text begins in `file`. `include` gives the text of
 /// `file` and of each `$INCLUDE`, or says in words why not; the names that it sees beside `file`
@@ -56,9 +51,6 @@ pub fn read(apex: &Name, file: &str, include: &mut OpenFile<'_>) -> Outcome {
     debug_assert!(failed || list.iter().all(|fault| fault.severity == Severity::Warning));
     if failed { Err(list) } else { Ok((zone, list)) }
 }
-
-/// The first place of the file that was read first: where what is missing is told.
-const START: Place = Place { file: 0, line: 1, column: 1 };
 
 #[cfg(test)]
 mod tests {

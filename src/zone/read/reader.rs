@@ -13,23 +13,20 @@
 
 use std::sync::Arc;
 
-use crate::zone::idn::{invisible, invisible_name};
 use crate::zone::name::Name;
+use crate::zone::name_fault::{invisible, invisible_name};
 use crate::zone::rdata::codec::period;
-use crate::zone::rdata::parse::{name_fault, parse};
+use crate::zone::rdata::parse::parse;
 use crate::zone::rdata::table::{numbered, type_name, type_number_of};
+use crate::zone::rdata::values::name_fault;
 use crate::zone::rdata::words::{Token, Word, WordFault, Words, shown};
-use crate::zone::read::OpenFile;
-use crate::zone::read::START;
 use crate::zone::read::directive::{self, Directive};
 use crate::zone::read::faults::{Faults, place_at, place_behind, place_of};
 use crate::zone::read::lexer::{Entry, Lexer};
-use crate::zone::record::{OwnerId, Owners, Place, Record, Zone};
+use crate::zone::record::{MAX_TTL, OwnerId, Owners, Place, Record, Zone};
 use crate::zone::rtype::is_meta;
 use crate::zone::rtype::{A, SOA};
 
-/// RFC 2181 §8.
-pub const MAX_TTL: u32 = i32::MAX as u32;
 /// Deepest nesting of `$INCLUDE`.
 pub const MAX_DEPTH: usize = 8;
 /// Most files of one zone.
@@ -38,6 +35,9 @@ pub const MAX_FILES: usize = 100;
 pub const MAX_TEXT: usize = 256 << 20;
 /// Most RDATA of one zone: a short relative name is long on the wire.
 pub const MAX_ZONE_RDATA: usize = 1 << 30;
+
+/// Gives the octets of the zone file or of an `$INCLUDE` by name, or says why it cannot.
+pub type OpenFile<'a> = dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String> + 'a;
 
 #[expect(missing_debug_implementations, reason = "holds the caller's closure")]
 pub struct Reader<'i> {
@@ -95,7 +95,7 @@ impl<'i> Reader<'i> {
             if self.zone.files.is_empty() {
                 self.zone.files.push(name.into());
             }
-            self.faults.error(START, why, "");
+            self.faults.error(Place::START, why, "");
         }
     }
 
@@ -159,7 +159,7 @@ impl<'i> Reader<'i> {
         let place = match (tokens.get(fault.at), tokens.last()) {
             (Some(token), _) => place_of(scope.file, text, token),
             (None, Some(last)) => place_behind(scope.file, text, last),
-            (None, None) => START,
+            (None, None) => Place::START,
         };
         self.faults.error(place, fault.message, fault.help.unwrap_or_default());
     }
@@ -191,7 +191,8 @@ impl<'i> Reader<'i> {
         scope: &mut Scope<'_>,
     ) -> Result<(), WordFault> {
         let mut words = Words::new(scope.text, tokens, 0);
-        let place = tokens.first().map_or(START, |token| place_of(scope.file, scope.text, token));
+        let place =
+            tokens.first().map_or(Place::START, |token| place_of(scope.file, scope.text, token));
         if !entry.indented {
             self.owner(&mut words, scope, place)?;
             // The text outlives the words; where they were cut is in the first token.

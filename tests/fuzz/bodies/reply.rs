@@ -13,7 +13,7 @@ use tiovivo::rcode::Rcode;
 use tiovivo::snapshot::Snapshot;
 use tiovivo::zone::lookup::Outcome;
 use tiovivo::zone::lower::LowerName;
-use tiovivo::zone::store::RrsetView;
+use tiovivo::zone::rrset::RrsetView;
 
 use super::wire::{AA, AD, CD, HEADER, QR, RA, RD, Reply, Rrset, TC, Z, rtype};
 

@@ -11,8 +11,8 @@ use rustls_pki_types::PrivateKeyDer;
 use tiovivo::counters::Counters;
 use tiovivo::dns::clock::Clock;
 use tiovivo::dns::encrypted::{self, Handle, Listeners};
+use tiovivo::dns::responder::Responder;
 use tiovivo::dns::stream::{self, Connections, Limits};
-use tiovivo::dns::udp::Shared;
 use tiovivo::snapshot::Snapshot;
 use tiovivo::snapshot::identity::Identity as Said;
 use tiovivo::snapshot::publish::{self, Publisher};
@@ -67,7 +67,7 @@ pub struct Server {
     pub quic: SocketAddr,
     pub handle: Handle,
     pub stop: CancellationToken,
-    pub shared: Shared,
+    pub responder: Responder,
     pub zone: Zone,
     _publisher: Publisher,
 }
@@ -89,7 +89,7 @@ impl Server {
         let statics = Statics::build(zones, std::iter::empty(), said).unwrap();
         let snapshot = Snapshot::build(&Arc::new(statics), &[], &[], None);
         let (publisher, reader) = publish::channel(snapshot);
-        let shared = Shared {
+        let responder = Responder {
             reader,
             counters: Arc::new(Counters::new(0)),
             turn: Arc::new(AtomicU64::new(0)),
@@ -106,24 +106,24 @@ impl Server {
         let tcp = plain.local_addr().unwrap();
         let (connections, stop) = (Connections::new(limits), CancellationToken::new());
         let handle =
-            encrypted::start(listeners, identity.certified(), &shared, &connections, &stop)
+            encrypted::start(listeners, identity.certified(), &responder, &connections, &stop)
                 .unwrap();
         let plain = tokio::net::TcpListener::from_std(plain).unwrap();
-        tokio::spawn(stream::serve(plain, shared.clone(), connections, stop.clone()));
-        Server { tcp, tls, https, quic, handle, stop, shared, zone, _publisher: publisher }
+        tokio::spawn(stream::serve(plain, responder.clone(), connections, stop.clone()));
+        Server { tcp, tls, https, quic, handle, stop, responder, zone, _publisher: publisher }
     }
 
     /// Every answer from now on is of that turn, until the next query takes it on.
     pub fn turn(&self, turn: u64) {
-        self.shared.turn.store(turn, Ordering::Relaxed);
+        self.responder.turn.store(turn, Ordering::Relaxed);
     }
 
     pub fn queries(&self) -> u64 {
-        self.shared.counters.stream.queries.load(Ordering::Relaxed)
+        self.responder.counters.stream.queries.load(Ordering::Relaxed)
     }
 
     pub fn evicted(&self) -> u64 {
-        self.shared.counters.connections_evicted.load(Ordering::Relaxed)
+        self.responder.counters.connections_evicted.load(Ordering::Relaxed)
     }
 }
 

@@ -81,7 +81,7 @@ fn plain(server: &Server, query: &[u8]) -> Vec<u8> {
     let address = "127.0.0.1".parse().unwrap();
     let client = Client { address, transport: Transport::Stream, idle: None, now: 0 };
     let mut out = vec![0; 65535];
-    match respond(&server.shared.reader.load(), query, &client, TURN, &mut out) {
+    match respond(&server.responder.reader.load(), query, &client, TURN, &mut out) {
         Reply::Send { len, .. } => out[..len].to_vec(),
         Reply::Drop => panic!("no reply to {query:?}"),
     }

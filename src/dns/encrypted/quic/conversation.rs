@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dns::encrypted::conversation::Conversation;
 use crate::dns::encrypted::memory::Share;
+use crate::dns::encrypted::quic::codes::{
+    EXCESSIVE_LOAD, NO_ERROR, PROTOCOL_ERROR, REQUEST_CANCELLED,
+};
 use crate::dns::encrypted::quic::message::encode;
-use crate::dns::encrypted::quic::{EXCESSIVE_LOAD, NO_ERROR, PROTOCOL_ERROR, REQUEST_CANCELLED};
 use crate::dns::options::asks_keep_alive;
 
 /// Why a stream ended without a whole reply.

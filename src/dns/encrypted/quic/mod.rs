@@ -17,6 +17,7 @@
 //! A handshake has a task of its own, so whoever stops in the middle of one delays nobody. With
 //! Retry, an address that cannot receive costs one datagram and no memory.
 
+mod codes;
 mod conversation;
 mod message;
 
@@ -28,9 +29,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{
-    Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
-};
+use quinn::{Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig};
 use rustls::version::TLS13;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -39,10 +38,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::dns::encrypted::conversation::Conversation;
 use crate::dns::encrypted::memory::Memory;
+use crate::dns::encrypted::quic::codes::NO_ERROR;
 use crate::dns::encrypted::quic::conversation::converse;
 use crate::dns::encrypted::tls::{HANDSHAKE, Presented, config};
+use crate::dns::responder::Responder;
 use crate::dns::stream::{Connections, Session};
-use crate::dns::udp::Shared;
 
 pub const ALPN: &[u8] = b"doq";
 /// Handshakes at a time with addresses that nobody has proven to be the sender's.
@@ -58,16 +58,10 @@ const MAX_INCOMING: usize = 1024;
 const INCOMING_OCTETS: u64 = 16 * 1024;
 const ALL_INCOMING_OCTETS: u64 = 4 << 20;
 
-/// RFC 9250 §4.3.
-const NO_ERROR: VarInt = VarInt::from_u32(0);
-const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
-const REQUEST_CANCELLED: VarInt = VarInt::from_u32(3);
-const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
-
 /// What answering needs beside a connection.
 #[derive(Debug, Clone)]
 pub struct Answering {
-    pub shared: Shared,
+    pub responder: Responder,
     pub connections: Connections,
     pub memory: Memory,
 }
@@ -144,10 +138,10 @@ async fn connection(
     answering: Answering,
     stop: CancellationToken,
 ) {
-    let Answering { shared, connections, memory } = answering;
+    let Answering { responder, connections, memory } = answering;
     let address = incoming.remote_address();
-    shared.counters.connections_accepted.fetch_add(1, Ordering::Relaxed);
-    let session = Session::new(address.ip().to_canonical(), &shared, &connections);
+    responder.counters.connections_accepted.fetch_add(1, Ordering::Relaxed);
+    let session = Session::new(address.ip().to_canonical(), &responder, &connections);
     let mut evicted = pin!(session.evicted());
     let ended = async {
         let connection = tokio::select! {

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use crate::zone::rdata::parse;
 use crate::zone::rdata::table::{type_name, type_number_of};
+use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
 const ADDRESS: usize = 16;
@@ -14,13 +14,13 @@ const NXT_TYPES: u16 = 128;
 
 /// The prefix length and, unless that is 128, the address behind the prefix.
 pub fn read_suffix(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
-    let length = |text: &[u8]| parse::small::<u8>(text).filter(|bits| *bits <= 128);
-    let prefix = parse::plain(words, "a prefix length from 0 to 128", length)?;
+    let length = |text: &[u8]| values::small::<u8>(text).filter(|bits| *bits <= 128);
+    let prefix = values::plain(words, "a prefix length from 0 to 128", length)?;
     out.push(prefix);
     if prefix == 128 {
         return Ok(());
     }
-    let address = parse::plain(words, parse::WANTED_IPV6, parse::ipv6)?;
+    let address = values::plain(words, values::WANTED_IPV6, values::ipv6)?;
     let kept = u128::from_be_bytes(address) & (u128::MAX >> prefix);
     out.extend_from_slice(kept.to_be_bytes().get(usize::from(prefix / 8)..).unwrap_or_default());
     Ok(())
@@ -66,7 +66,7 @@ pub fn read_bitmap(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordF
     while !words.is_empty() {
         let is_early = |rtype: &u16| (1..NXT_TYPES).contains(rtype);
         let rtype = |text: &[u8]| type_number_of(text).filter(is_early);
-        let rtype = parse::plain(words, "a record type such as A, below 128", rtype)?;
+        let rtype = values::plain(words, "a record type such as A, below 128", rtype)?;
         let at = usize::from(rtype / 8);
         bits.resize(bits.len().max(at + 1), 0);
         if let Some(octet) = bits.get_mut(at) {

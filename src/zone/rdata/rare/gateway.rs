@@ -11,8 +11,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::zone::name::Name;
-use crate::zone::rdata::parse;
-use crate::zone::rdata::walk;
+use crate::zone::rdata::codec::name_extent;
+use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
 /// Of the octet that has the kind, AMTRELAY takes the first bit for its own.
@@ -28,17 +28,17 @@ pub fn read(
     match kind(out.get(start..).unwrap_or_default()) {
         0 => {
             let none = |text: &[u8]| (text == b".").then_some(());
-            parse::plain(words, "a dot, because there is no gateway", none)
+            values::plain(words, "a dot, because there is no gateway", none)
         }
         1 => {
-            out.extend_from_slice(&parse::plain(words, parse::WANTED_IPV4, parse::ipv4)?);
+            out.extend_from_slice(&values::plain(words, values::WANTED_IPV4, values::ipv4)?);
             Ok(())
         }
         2 => {
-            out.extend_from_slice(&parse::plain(words, parse::WANTED_IPV6, parse::ipv6)?);
+            out.extend_from_slice(&values::plain(words, values::WANTED_IPV6, values::ipv6)?);
             Ok(())
         }
-        3 => parse::name(words, origin, out),
+        3 => values::name(words, origin, out),
         _ => Err(words.fault(UNKNOWN, "write 0, 1, 2 or 3, or the octets: \\# 4 C0000201")),
     }
 }
@@ -48,7 +48,7 @@ pub fn extent(rdata: &[u8], rest: &[u8]) -> Result<usize, &'static str> {
         0 => Ok(0),
         1 => Ok(4),
         2 => Ok(16),
-        3 => walk::name_extent(rest),
+        3 => name_extent(rest),
         _ => Err(UNKNOWN),
     }
 }
@@ -72,10 +72,10 @@ pub fn address(octets: &[u8], rdata: &[u8]) -> Option<IpAddr> {
 
 /// `0 1`: the discovery bit, then the kind.
 pub fn read_relay(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
-    let bit = |text: &[u8]| parse::small::<u8>(text).filter(|bit| *bit < 2);
-    let discovery = parse::plain(words, "0 or 1, whether discovery is optional", bit)?;
-    let kind = |text: &[u8]| parse::small::<u8>(text).filter(|kind| *kind < DISCOVERY);
-    let kind = parse::plain(words, "a kind of relay from 0 to 3", kind)?;
+    let bit = |text: &[u8]| values::small::<u8>(text).filter(|bit| *bit < 2);
+    let discovery = values::plain(words, "0 or 1, whether discovery is optional", bit)?;
+    let kind = |text: &[u8]| values::small::<u8>(text).filter(|kind| *kind < DISCOVERY);
+    let kind = values::plain(words, "a kind of relay from 0 to 3", kind)?;
     out.push(discovery << 7 | kind);
     Ok(())
 }

@@ -4,25 +4,25 @@
 use std::fmt;
 
 use crate::zone::rdata::codec::{Base64, Hex, write_base64, write_hex};
-use crate::zone::rdata::parse;
+use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
 const HEAD: usize = 4;
 
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
-    let algorithm: u8 = parse::plain(words, "an algorithm from 0 to 255", parse::small)?;
+    let algorithm: u8 = values::plain(words, "an algorithm from 0 to 255", values::small)?;
     let tag = |text: &[u8]| {
         let (mut digits, mut octets) = (Hex::new(), vec![]);
         digits.read(text, &mut octets).filter(|()| digits.finish() && !octets.is_empty())?;
         Some(octets)
     };
-    let tag = parse::plain(words, "a host identity tag, in hex digits", tag)?;
+    let tag = values::plain(words, "a host identity tag, in hex digits", tag)?;
     let key = |text: &[u8]| {
         let (mut digits, mut octets) = (Base64::new(), vec![]);
         digits.read(text, &mut octets).filter(|()| digits.finish() && !octets.is_empty())?;
         Some(octets)
     };
-    let key = parse::plain(words, "a key, as one word of base 64", key)?;
+    let key = values::plain(words, "a key, as one word of base 64", key)?;
     let (Ok(tag_len), Ok(key_len)) = (u8::try_from(tag.len()), u16::try_from(key.len())) else {
         let help = "write a tag of at most 255 octets and a key of at most 65535";
         return Err(words.fault("the tag or the key is too long", help));

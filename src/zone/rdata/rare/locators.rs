@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use crate::zone::rdata::codec::Hex;
-use crate::zone::rdata::parse;
+use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
 /// An end system address of ATM in hex digits, and a telephone number (E.164).
@@ -14,7 +14,7 @@ const TELEPHONE: u8 = 1;
 
 pub fn read_64(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let wanted = "64 bits in four groups, such as 14:4fff:ff20:ee64";
-    let groups = parse::plain(words, wanted, groups)?;
+    let groups = values::plain(words, wanted, groups)?;
     out.extend(groups.iter().flat_map(|group| group.to_be_bytes()));
     Ok(())
 }
@@ -37,7 +37,7 @@ pub fn write_64(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
 
 pub fn read_32(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let wanted = "a locator in four octets, such as 10.1.2.0";
-    out.extend_from_slice(&parse::plain(words, wanted, parse::ipv4)?);
+    out.extend_from_slice(&values::plain(words, wanted, values::ipv4)?);
     Ok(())
 }
 
@@ -53,7 +53,7 @@ pub fn read_nsap(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFau
         _ => None,
     };
     let wanted = "an NSAP address in hex digits, such as 0x47.0005.80";
-    out.extend_from_slice(&parse::plain(words, wanted, read)?);
+    out.extend_from_slice(&values::plain(words, wanted, read)?);
     Ok(())
 }
 
@@ -71,7 +71,7 @@ pub fn read_atma(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFau
         digits => Some([&[AESA], dotted_hex(digits)?.as_slice()].concat()),
     };
     let wanted = "an ATM address of hex digits, or + and a telephone number";
-    out.extend_from_slice(&parse::plain(words, wanted, read)?);
+    out.extend_from_slice(&values::plain(words, wanted, read)?);
     Ok(())
 }
 

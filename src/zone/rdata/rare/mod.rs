@@ -20,50 +20,10 @@ pub mod services;
 use std::fmt::{self, Write};
 
 use crate::zone::name::Name;
-use crate::zone::rdata::codec::{Base64, write_base64, write_hex, write_quoted};
-use crate::zone::rdata::parse;
-use crate::zone::rdata::walk;
+use crate::zone::rdata::codec::{Base64, name_extent, write_base64, write_hex, write_quoted};
+use crate::zone::rdata::field::Rare;
+use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rare {
-    /// A character-string, or nothing.
-    OptionalString,
-    /// Octets to the end in base 64, perhaps none.
-    OptionalBase64,
-    /// As [`Rare::OptionalBase64`], but none is written `-` (DOA).
-    DashedBase64,
-    /// Names to the end, perhaps none.
-    Names,
-    /// 64 bits.
-    U64,
-    /// A scheme of DSYNC (RFC 9859 §2.1).
-    Scheme,
-    /// Octets of a type that has no text form of its own: `\# length hex`.
-    Opaque,
-    /// What the second octet of the RDATA announces: nothing, an address or a name.
-    Gateway,
-    /// The discovery bit and the kind of the gateway of AMTRELAY, in one octet.
-    Relay,
-    /// The whole of APL.
-    Prefixes,
-    /// The protocol of WKS and its ports, to the end.
-    Services,
-    /// HIP up to the end of the key.
-    HostIdentity,
-    /// Four groups of hex digits, 64 bits.
-    Locator64,
-    /// 32 bits, written as an IPv4 address and none.
-    Locator32,
-    Nsap,
-    Atma,
-    /// The prefix length and the address suffix of A6.
-    Suffix,
-    /// The name of A6, if its prefix is not empty.
-    PrefixName,
-    /// The types of NXT, to the end.
-    FlatBitmap,
-}
 
 /// Appends what is written of the field to `out`, where the RDATA begins at `start`.
 pub fn read(
@@ -75,32 +35,32 @@ pub fn read(
 ) -> Result<(), WordFault> {
     match rare {
         Rare::OptionalString if words.is_empty() => Ok(()),
-        Rare::OptionalString => parse::string(words, out),
+        Rare::OptionalString => values::string(words, out),
         Rare::OptionalBase64 if words.is_empty() => Ok(()),
         Rare::DashedBase64 if words.peek().is_some_and(|word| word.text == b"-") => {
             words.next();
             Ok(())
         }
         Rare::OptionalBase64 | Rare::DashedBase64 => {
-            parse::digits(Base64::new(), words, out, "base 64, such as AwEAAQ==")
+            values::digits(Base64::new(), words, out, "base 64, such as AwEAAQ==")
         }
         Rare::Names => {
             while !words.is_empty() {
-                parse::name(words, origin, out)?;
+                values::name(words, origin, out)?;
             }
             Ok(())
         }
         Rare::U64 => {
             let wanted = "a number from 0 to 18446744073709551615";
-            out.extend_from_slice(&parse::plain(words, wanted, long)?.to_be_bytes());
+            out.extend_from_slice(&values::plain(words, wanted, long)?.to_be_bytes());
             Ok(())
         }
         Rare::Scheme => {
             let read = |text: &[u8]| match text.eq_ignore_ascii_case(b"NOTIFY") {
                 true => Some(NOTIFY),
-                false => parse::small::<u8>(text),
+                false => values::small::<u8>(text),
             };
-            out.push(parse::plain(words, "a scheme such as NOTIFY, or its number", read)?);
+            out.push(values::plain(words, "a scheme such as NOTIFY, or its number", read)?);
             Ok(())
         }
         Rare::Opaque => {
@@ -119,7 +79,7 @@ pub fn read(
         Rare::Atma => locators::read_atma(words, out),
         Rare::Suffix => former::read_suffix(words, out),
         Rare::PrefixName if out.get(start) == Some(&0) => Ok(()),
-        Rare::PrefixName => parse::name(words, origin, out),
+        Rare::PrefixName => values::name(words, origin, out),
         Rare::FlatBitmap => former::read_bitmap(words, out),
     }
 }
@@ -136,7 +96,7 @@ pub fn extent(rare: Rare, rdata: &[u8], at: usize) -> Result<usize, &'static str
         Rare::HostIdentity => host_identity::extent(rest)?,
         Rare::Suffix => former::suffix_extent(rest),
         Rare::PrefixName if rdata.first() == Some(&0) => 0,
-        Rare::PrefixName => walk::name_extent(rest)?,
+        Rare::PrefixName => name_extent(rest)?,
         Rare::OptionalBase64
         | Rare::DashedBase64
         | Rare::Names
@@ -154,7 +114,7 @@ pub fn check(rare: Rare, octets: &[u8]) -> Result<(), &'static str> {
         Rare::Names => {
             let mut rest = octets;
             while !rest.is_empty() {
-                rest = rest.get(walk::name_extent(rest)?..).ok_or("a name is cut off")?;
+                rest = rest.get(name_extent(rest)?..).ok_or("a name is cut off")?;
             }
             Ok(())
         }

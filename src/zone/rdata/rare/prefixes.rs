@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::zone::rdata::codec::write_hex;
-use crate::zone::rdata::parse;
+use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
 const IPV4: u16 = 1;
@@ -26,7 +26,7 @@ pub struct Prefix<'a> {
 
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     while !words.is_empty() {
-        let prefix = parse::plain(words, WANTED, prefix_of)?;
+        let prefix = values::plain(words, WANTED, prefix_of)?;
         out.extend_from_slice(&prefix);
     }
     Ok(())
@@ -38,12 +38,12 @@ fn prefix_of(text: &[u8]) -> Option<Vec<u8>> {
         text => (0, text),
     };
     let colon = text.iter().position(|byte| *byte == b':')?;
-    let (family, text) = (parse::small::<u16>(text.get(..colon)?)?, text.get(colon + 1..)?);
+    let (family, text) = (values::small::<u16>(text.get(..colon)?)?, text.get(colon + 1..)?);
     let slash = text.iter().position(|byte| *byte == b'/')?;
-    let (address, length) = (text.get(..slash)?, parse::small::<u8>(text.get(slash + 1..)?)?);
+    let (address, length) = (text.get(..slash)?, values::small::<u8>(text.get(slash + 1..)?)?);
     let (address, most) = match family {
-        IPV4 => (parse::ipv4(address)?.to_vec(), 32),
-        IPV6 => (parse::ipv6(address)?.to_vec(), 128),
+        IPV4 => (values::ipv4(address)?.to_vec(), 32),
+        IPV6 => (values::ipv6(address)?.to_vec(), 128),
         _ => return None,
     };
     let used = address.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);

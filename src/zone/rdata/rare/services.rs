@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::zone::rdata::parse;
+use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
 const PROTOCOLS: &[(u8, &str)] = &[(1, "icmp"), (6, "tcp"), (17, "udp")];
@@ -73,12 +73,12 @@ const SERVICES: &[(u16, &str)] = &[
 ];
 
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
-    let protocol = |text: &[u8]| parse::small(text).or_else(|| parse::among(PROTOCOLS, text));
-    out.push(parse::plain(words, "a protocol such as TCP or 6", protocol)?);
+    let protocol = |text: &[u8]| values::small(text).or_else(|| values::among(PROTOCOLS, text));
+    out.push(values::plain(words, "a protocol such as TCP or 6", protocol)?);
     let mut bits: Vec<u8> = vec![];
     while !words.is_empty() {
-        let port = |text: &[u8]| parse::small(text).or_else(|| parse::among(SERVICES, text));
-        let port: u16 = parse::plain(words, "a service such as smtp or 25", port)?;
+        let port = |text: &[u8]| values::small(text).or_else(|| values::among(SERVICES, text));
+        let port: u16 = values::plain(words, "a service such as smtp or 25", port)?;
         let at = usize::from(port / 8);
         bits.resize(bits.len().max(at + 1), 0);
         if let Some(octet) = bits.get_mut(at) {

@@ -1,0 +1,61 @@
+//! What the dashboard is made of, and what its handlers share.
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use tokio::sync::{mpsc, watch};
+
+use crate::control::event::{Command, ReportRequest};
+use crate::control::liveness::Liveness;
+use crate::control::status::Status;
+use crate::control::troubles::{Trouble, Troubles};
+use crate::counters::Counters;
+use crate::hooks;
+use crate::http::auth::Writers;
+use crate::http::server::Limits;
+
+/// Everything that the composition root gives to the dashboard.
+#[derive(Debug, Clone)]
+pub struct Dashboard {
+    pub status: watch::Receiver<Arc<Status>>,
+    pub counters: Arc<Counters>,
+    pub hooks: hooks::HooksHandle,
+    pub limits: Limits,
+    pub commands: mpsc::Sender<Command>,
+    pub reports: mpsc::Sender<ReportRequest>,
+    pub writers: Writers,
+    pub liveness: Liveness,
+    pub troubles: Troubles,
+}
+
+/// What every handler reads and sends to.
+#[derive(Debug)]
+pub struct HandlerState {
+    pub(super) status: watch::Receiver<Arc<Status>>,
+    pub(super) hooks: hooks::HooksHandle,
+    pub(super) registry: Registry,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) reports: mpsc::Sender<ReportRequest>,
+    pub(super) liveness: Liveness,
+    pub(super) troubles: Troubles,
+}
+
+impl HandlerState {
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.troubles.list()
+    }
+
+    pub fn hooks(&self) -> Vec<hooks::status::HookStatus> {
+        self.hooks.status()
+    }
+
+    pub fn status(&self) -> Arc<Status> {
+        self.status.borrow().clone()
+    }
+
+    /// Whether somebody still publishes. Without a writer the newest status stays readable, and
+    /// it must not be taken for news.
+    pub fn is_published(&self) -> bool {
+        self.status.has_changed().is_ok()
+    }
+}

@@ -1,0 +1,37 @@
+//! Domain names as people read them, in ASCII and in Unicode.
+
+use std::fmt;
+
+use crate::zone::idn::unicode;
+use crate::zone::name::Name;
+
+/// A name as people read it: `xn--mnchen-3ya.example. (münchen.example.)`, and in ASCII only where
+/// it has no other form.
+#[derive(Debug, Clone, Copy)]
+pub struct BothForms<'a>(pub &'a Name);
+
+impl fmt::Display for BothForms<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        match unicode(&text) {
+            Some(unicode) => f.pad(&format!("{text} ({unicode})")),
+            None => f.pad(&text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_see_both_forms() {
+        let both = |text: &str| BothForms(&Name::parse(text).unwrap()).to_string();
+        assert_eq!(both("münchen.example"), "xn--mnchen-3ya.example. (münchen.example.)");
+        assert_eq!(both("XN--MNCHEN-3YA.example"), "XN--MNCHEN-3YA.example. (münchen.example.)");
+        // No A-labels, and those of symbols or with direction marks inside.
+        for text in ["www.example.", "xn--a.example.", "xn--n3h.example.", "xn---.", "."] {
+            assert_eq!(both(text), text);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Laying out names and RRsets one after another, as [`Zones`] keeps them.
+//!
+//! [`Zones`]: crate::zone::store::Zones
+
+use crate::zone::record::{Record, Zone};
+use crate::zone::rrset::{RENDERED, Rrset, RrsetView, packed};
+use crate::zone::store::ZoneId;
+use crate::zone::store::{Kind, NONE, Node};
+
+/// How the records of an RRset follow a question of their own owner, if not as they are stored.
+pub(super) type Render<'r> = &'r dyn Fn(&[u8], &RrsetView<'_>) -> Option<Vec<u8>>;
+
+/// The arrays of a [`Zones`], while they grow.
+pub(super) struct Layout<'r> {
+    pub(super) nodes: Vec<Node>,
+    pub(super) rrsets: Vec<Rrset>,
+    pub(super) bytes: Vec<u8>,
+    render: Render<'r>,
+}
+
+impl<'r> Layout<'r> {
+    pub(super) fn new(names: usize, render: Render<'r>) -> Layout<'r> {
+        Layout { nodes: Vec::with_capacity(names), rrsets: vec![], bytes: vec![], render }
+    }
+
+    pub(super) fn node(&mut self, owner: &Owner, lower: &[u8], zones: &[Zone]) {
+        let name = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(lower);
+        let others = self.rrsets.len();
+        let zone = &zones[owner.zone.index()];
+        let mut first = None;
+        for records in owner.of(zones).chunk_by(|a, b| a.rtype == b.rtype) {
+            let rrset = self.rrset(zone, lower, records);
+            match first {
+                None => first = Some(rrset),
+                Some(_) => self.rrsets.push(rrset),
+            }
+        }
+        self.nodes.push(Node {
+            name,
+            rrsets: (usize::from(first.is_some()) + self.rrsets.len() - others) as u16,
+            zone: owner.zone,
+            first: first.unwrap_or_default(),
+            others: others as u32,
+            links: NONE,
+            name_len: owner.name_len,
+            kind: Kind::Inside,
+        });
+    }
+
+    pub(super) fn rrset(&mut self, zone: &Zone, owner: &[u8], records: &[Record]) -> Rrset {
+        let start = self.bytes.len();
+        let mut rtype = 0;
+        for (number, record) in records.iter().enumerate() {
+            let rdata = zone.rdata(record);
+            rtype = record.rtype;
+            if packed(rtype).is_none() {
+                self.bytes.extend_from_slice(&[0xc0, 12]);
+                self.bytes.extend_from_slice(&rtype.to_be_bytes());
+                self.bytes.extend_from_slice(&[0, 1]);
+                self.bytes.extend_from_slice(&record.ttl.to_be_bytes());
+                self.bytes.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
+            } else if number == 0 {
+                self.bytes.extend_from_slice(&record.ttl.to_be_bytes());
+            }
+            self.bytes.extend_from_slice(rdata);
+        }
+        let len = (self.bytes.len() - start) as u32;
+        let count = records.len() as u16;
+        let mut rrset = Rrset { start: start as u32, len, rtype, count };
+        let view = RrsetView { bytes: &self.bytes, rrset: &rrset };
+        if let Some(own) = (self.render)(owner, &view) {
+            rrset.len |= RENDERED;
+            self.bytes.extend_from_slice(&(own.len() as u32).to_ne_bytes());
+            self.bytes.extend_from_slice(&own);
+        }
+        rrset
+    }
+
+    pub(super) fn has(&self, node: u32, rtype: u16) -> bool {
+        self.find(&self.nodes[node as usize], rtype).is_some()
+    }
+
+    pub(super) fn find<'l>(&'l self, node: &'l Node, rtype: u16) -> Option<&'l Rrset> {
+        node.rrsets(&self.rrsets).find(|rrset| rrset.rtype == rtype)
+    }
+}
+
+/// A name while building: which records of its zone it has.
+pub(super) struct Owner {
+    /// Where in `Builder::names`.
+    pub(super) name: u32,
+    pub(super) name_len: u8,
+    pub(super) zone: ZoneId,
+    pub(super) slot: u32,
+    pub(super) first: u32,
+    pub(super) records: u32,
+}
+
+impl Owner {
+    pub(super) fn of<'z>(&self, zones: &'z [Zone]) -> &'z [Record] {
+        let start = self.first as usize;
+        &zones[self.zone.index()].records[start..start + self.records as usize]
+    }
+}
