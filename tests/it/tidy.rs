@@ -1,7 +1,10 @@
-//! Rules worth having are tests: the arrows between modules, the homes of foreign crates, sizes.
+//! Rules worth having are tests: the arrows between modules and files, the homes of foreign crates,
+//! sizes.
 //!
 //! Reads the source. Text is enough: the style asks for full `crate::…` paths, and a path that is
 //! written is an arrow, whether in a `use` line or in the middle of an expression.
+
+mod circles;
 
 use std::collections::BTreeSet;
 use std::fs;
