@@ -20,6 +20,7 @@ RECEIVER = "tiovivo-receive.service"
 COPIER = "tiovivo-copy.service"
 FRESH_FILE = "fresh-epoch"
 CATCH_UP_S = 15.0
+SEND_S = 6 * 3600.0
 
 
 class Refusal(Exception):
@@ -222,13 +223,16 @@ def wait_standby(settings: Settings, last: str) -> None:
 
 
 def send_trees(settings: Settings) -> None:
-    """Copies all trees to the standby once, and waits for the end."""
-    password = str(settings.state_folder / "rsync-password")
-    for tree in settings.trees:
-        name = tree.rsplit("/", 1)[-1]
-        target = f"rsync://tiovivo@{settings.peer.address}/{name}/"
-        words = ["rsync", "-aHX", "--delete", "--timeout=60", f"--password-file={password}"]
-        run(*words, f"{tree}/", target, timeout=6 * 3600)
+    """Copies all trees to the standby once, side by side, and waits for the end."""
+    password = f"--password-file={settings.state_folder}/rsync-password"
+    words = ["rsync", "-aHX", "--delete", "--timeout=60", "--contimeout=10", password]
+
+    def send(tree: str) -> None:
+        target = f"rsync://tiovivo@{settings.peer.address}/{tree.rsplit('/', 1)[-1]}/"
+        run(*words, f"{tree}/", target, timeout=SEND_S)
+
+    with ThreadPoolExecutor(len(settings.trees) or 1) as pool:
+        list(pool.map(send, settings.trees))
 
 
 def mark_fresh(settings: Settings, epoch: int) -> None:
