@@ -22,8 +22,8 @@ from tiovivo_deploy.operations import (
 SOCKET = "/run/tiovivo-app/uwsgi.sock"
 HEALTH_SOCKET = "/run/tiovivo-app/health.sock"
 LIBRARY = "/usr/local/lib/tiovivo-app"
-# Of the application, in the database and towards the broker.
-DATABASE_USER = "app"
+# The account has the name of the database; roles of the mother make both.
+DEFAULT_DATABASE = "application"
 # What wheels of a project may need beyond Python: mysqlclient, file types, compiled messages.
 PACKAGES = ["python3", "libmariadb3", "media-types", "tzdata"]
 WEB_PACKAGES = ["uwsgi-core", "uwsgi-plugin-python3"]
@@ -111,6 +111,7 @@ def environment(job: Job) -> dict[str, str]:
 def ours(job: Job) -> dict[str, str]:
     cluster, application = job.cluster, _application(job)
     server = _mother_address(cluster)
+    database = (cluster.database or {}).get("name") or DEFAULT_DATABASE
     pairs = {
         "TIOVIVO_NODE": job.node.name,
         "TIOVIVO_SETTINGS": application.settings,
@@ -120,8 +121,8 @@ def ours(job: Job) -> dict[str, str]:
         "TIOVIVO_MIGRATE": "1" if application.migrate else "0",
         "TIOVIVO_SECRET_KEY": job.secrets.get("secret-key"),
         "TIOVIVO_DATABASE_HOST": server,
-        "TIOVIVO_DATABASE_NAME": (cluster.database or {}).get("name") or "app",
-        "TIOVIVO_DATABASE_USER": DATABASE_USER,
+        "TIOVIVO_DATABASE_NAME": database,
+        "TIOVIVO_DATABASE_USER": database,
         "TIOVIVO_DATABASE_PASSWORD": job.secrets.get("database-password"),
     }
     if application.static:

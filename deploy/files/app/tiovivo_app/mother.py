@@ -80,7 +80,7 @@ def lock(command):
 
 def look():
     return {
-        "python": "{}.{}".format(*sys.version_info),
+        "python": platform.python_version(),
         "machine": platform.machine(),
         "libc": platform.libc_ver()[1],
         "current": current(),
