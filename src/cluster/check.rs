@@ -1,4 +1,4 @@
-//! How a member is probed and how results are counted.
+//! How a member is probed, and how results are counted.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,36 +12,36 @@ use crate::cluster::trust::{Tls, Trust};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub probe: Probe,
-    /// Which address of the member is probed; `None` is the one that the pool answers.
+    /// Which address of the member is probed; `None` for the address that the pool answers.
     pub address: Option<AddressKind>,
     pub family: CheckedFamily,
-    /// From the start of one probe to the start of the next, before jitter. 100 ms to 1 day. Of a
-    /// push, when it expires.
+    /// From the start of one probe to the start of the next, before jitter: 100 ms to 1 day. For a
+    /// push, the time until it expires.
     pub every: Duration,
-    /// A probe without a verdict after this long has failed. Shorter than `every`; zero of a push.
+    /// A probe without a result after this time has failed. Shorter than `every`; zero for a push.
     pub timeout: Duration,
     pub thresholds: Thresholds,
 }
 
-/// `family:` of a check: where a member is probed that has addresses of both families. One with a
-/// single family is probed in that.
+/// `family:` of a check: in which families it probes a member that has addresses of both. A member
+/// with a single family is probed in that one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CheckedFamily {
-    /// In one, and the verdict counts for both.
+    /// In one family; the verdict counts for both.
     Only(Family),
-    /// In each, and each verdict counts for its family.
+    /// In each family; each verdict counts for its own.
     #[default]
     Each,
 }
 
-/// What is asked of the member. The address comes from the member itself.
+/// What a probe sends and expects. The address comes from the member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
-    /// A request over HTTP or HTTPS, up when the answer is as expected.
+    /// A request over HTTP or HTTPS; up when the answer is as expected.
     Http(HttpProbe),
     /// Up when the connection is accepted.
     Tcp { port: u16 },
-    /// Up when a text is in what the server says.
+    /// Up when the answer of the server contains a text.
     Talk(TalkProbe),
     /// Up when a TLS handshake succeeds.
     Tls(TlsProbe),
@@ -57,7 +57,7 @@ pub enum Probe {
     Dns(DnsProbe),
     /// Up when the gRPC health service says SERVING.
     Grpc(GrpcProbe),
-    /// Up when somebody reports that it is. Nothing is sent.
+    /// Up when a report says so. Nothing is sent.
     Push(PushProbe),
 }
 
@@ -79,12 +79,12 @@ impl Probe {
         }
     }
 
-    /// Whether it is sent to an address. A command and a report say something of the whole node.
+    /// Whether it is sent to an address. A command or a report is about the node as a whole.
     pub fn has_a_family(&self) -> bool {
         !matches!(self, Probe::Exec(_) | Probe::Push(_))
     }
 
-    /// Whether the node says how much it can take.
+    /// Whether the node reports its capacity.
     pub fn tells_load(&self) -> bool {
         match self {
             Probe::Http(http) => http.load,
@@ -101,7 +101,7 @@ impl Probe {
         }
     }
 
-    /// The file of its own that config.yaml names, if it was read.
+    /// The `ca_file` of the probe, if it has one.
     pub fn file(&self) -> Option<&PathBuf> {
         let tls = match self {
             Probe::Http(http) => http.tls.as_ref()?,
@@ -131,19 +131,20 @@ pub struct HttpProbe {
     /// The `Host` header; the node's own address when absent.
     pub host: Option<String>,
     pub method: Method,
-    /// Further headers, at most 32: neither `Host` nor any that frames the message.
+    /// Further headers, at most 32; neither `Host` nor a header that frames the message.
     pub headers: Vec<(String, String)>,
     /// Status codes that mean healthy, inclusive ranges. Never empty.
     pub expect: Vec<(u16, u16)>,
-    /// Looked for in the first 64 KiB of the body; `None` reads none of it. Never with `HEAD`.
+    /// A text that must be in the first 64 KiB of the body; with `None` the body is not read. Never
+    /// with `HEAD`.
     pub body: Option<String>,
-    /// Must not stand in the first 64 KiB of the body. Never with `HEAD`.
+    /// A text that must not be in the first 64 KiB of the body. Never with `HEAD`.
     pub body_not: Option<String>,
-    /// What the body, as JSON of at most 64 KiB, must say. At most 16; none with `HEAD`.
+    /// What the body must say, as JSON of at most 64 KiB. At most 16; none with `HEAD`.
     pub json: Vec<JsonMatch>,
     /// HTTPS when present.
     pub tls: Option<Tls>,
-    /// The answer may say in a header how much the node can take.
+    /// Whether a header of the answer may report the capacity of the node.
     pub load: bool,
     pub proxy: Option<ProxyVersion>,
 }
@@ -168,26 +169,26 @@ impl Default for HttpProbe {
     }
 }
 
-/// A value at one place of a JSON document; it must be there either way.
+/// A value at one place of a JSON document; the place must exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonMatch {
-    /// RFC 6901, beginning with a slash. At most 1024 octets.
+    /// A pointer of RFC 6901, beginning with a slash. At most 1024 octets.
     pub pointer: String,
     /// A string by its content; a number, `true`, `false` and `null` as JSON spells them. At most
     /// 1024 octets.
     pub value: String,
-    /// Whether the place must have this value, or any other.
+    /// Whether the place must have this value; if false, any other.
     pub equal: bool,
 }
 
-/// Of the PROXY protocol's header, with which a connection begins.
+/// The version of the PROXY protocol, whose header begins the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyVersion {
     V1,
     V2,
 }
 
-/// The protocol in which TLS is asked for.
+/// The protocol in which the probe asks for TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartTls {
     Smtp,
@@ -217,15 +218,15 @@ impl Method {
     }
 }
 
-/// A connection on which something is said.
+/// A TCP connection on which text is exchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TalkProbe {
     pub port: u16,
-    /// Sent at once; the server speaks first when absent. 1 to 1024 octets.
+    /// What is sent first; `None` when the server speaks first. 1 to 1024 octets.
     pub send: Option<String>,
-    /// Looked for in the first 64 KiB of the answer. 1 to 1024 octets.
+    /// A text that must be in the first 64 KiB of the answer. 1 to 1024 octets.
     pub expect: String,
-    /// TLS is asked for first, and all is said within it.
+    /// Asks for TLS first; the exchange then happens within it.
     pub start_tls: Option<(StartTls, Tls)>,
     pub proxy: Option<ProxyVersion>,
 }
@@ -234,29 +235,29 @@ pub struct TalkProbe {
 pub struct TlsProbe {
     pub port: u16,
     pub tls: Tls,
-    /// A certificate that ends sooner is a failure; `None` only shows its end. 1 to 365.
+    /// Days that a certificate must still be valid, 1 to 365; with `None` its end is only shown.
     pub min_days: Option<u32>,
-    /// TLS is asked for first.
+    /// Asks for TLS first, in this protocol.
     pub start_tls: Option<StartTls>,
     pub proxy: Option<ProxyVersion>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecProbe {
-    /// An absolute path, then arguments. At most 64, each of 4096 octets.
+    /// An absolute path, then arguments: at most 64 words of 4096 octets each.
     pub command: Vec<String>,
 }
 
-/// Reports that come by the API.
+/// Reports that come over the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PushProbe {
-    /// Without a report for so long it is a failure, and another one each time. 1 s to 1 day.
+    /// Each time that passes without a report counts as a failure. 1 s to 1 day.
     pub expires: Duration,
-    /// A report may say how much the node can take.
+    /// Whether a report may carry the capacity of the node.
     pub load: bool,
 }
 
-/// When results change the verdict.
+/// How many results change the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds {
     /// A failure adds 1, a success takes back 1/`forgive`; down at `fall`. 1 to 100.

@@ -1,15 +1,16 @@
-//! What decides whether a member serves: one check, or several and how many of them must pass.
+//! The checks that decide whether a member serves: one, or several of which so many must pass.
 
 use crate::cluster::check::Check;
 use crate::cluster::standing::{Standing, State};
 
-/// Checks of a pool.
+/// Most checks of a pool.
 pub const MAX_CHECKS: usize = 8;
 
 /// `check:` of a pool, or its `checks:` with `need:`. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checks {
     list: Vec<NamedCheck>,
+    /// How many must pass.
     least: usize,
 }
 
@@ -20,8 +21,8 @@ pub struct NamedCheck {
     pub check: Check,
 }
 
-/// The checks of a pool as one member has them, whose node has some of their keys of its own. They
-/// have the names, kinds and times of the pool's.
+/// The checks of a member whose node sets some of their keys itself. Names, kinds and times are
+/// those of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnChecks {
     pub checks: Checks,
@@ -47,7 +48,7 @@ impl Checks {
         self.list.iter_mut()
     }
 
-    /// So many must pass.
+    /// How many must pass.
     pub fn least(&self) -> usize {
         self.least
     }
@@ -65,20 +66,20 @@ pub fn standing(least: usize, checks: impl Iterator<Item = Standing>) -> Standin
 
 /// The state of a member, `least` of whose checks must pass.
 ///
-/// | verdict | the checks that are on their way | state |
+/// | standing | checks that are falling or rising | state |
 /// |---|---|---|
-/// | serving | enough are falling to take it out | falling, as far as the one that would decide |
-/// | out | enough are rising to bring it back | rising, as far as the one that would decide |
-/// | either | it rests upon checks that nobody has seen | unknown |
+/// | serving | enough are falling to take it out | falling, by the check that would decide |
+/// | out | enough are rising to bring it back | rising, by the check that would decide |
+/// | either | it rests on checks without a result | unknown |
 /// | serving, out | | up, down |
 ///
-/// With one check this is the state of that check. As [`State::is_stable`] goes by the state, a
-/// falling check that could not change the verdict shortens no TTL.
+/// With one check this is the state of that check. A falling check that cannot change the standing
+/// shortens no TTL, because [`State::is_stable`] goes by this state.
 pub fn state(least: usize, checks: &[State]) -> State {
     let of = |standing: Standing| checks.iter().filter(move |s| s.standing() == standing);
     let seen = |standing| of(standing).filter(|s| !matches!(s, State::Unknown { .. })).count();
     let (serving, out) = (of(Standing::Serving).count(), of(Standing::Out).count());
-    // More than so many checks that are out take the member out.
+    // How many checks may be out while the member serves.
     let spare = checks.len().saturating_sub(least);
     if serving >= least {
         let falling = checks.iter().filter_map(|state| match state {
@@ -103,14 +104,14 @@ pub fn state(least: usize, checks: &[State]) -> State {
     }
 }
 
-/// Of those on their way the one that changes the verdict, when `before` others may arrive first.
-fn deciding(mut on_their_way: Vec<(u32, u32)>, before: usize) -> Option<(u32, u32)> {
+/// The falling or rising check that changes the standing, when `before` others may do so first.
+fn deciding(mut moving: Vec<(u32, u32)>, before: usize) -> Option<(u32, u32)> {
     let remaining = |(count, of): &(u32, u32)| of.saturating_sub(*count);
-    on_their_way.sort_by_key(remaining);
-    on_their_way.get(before).copied()
+    moving.sort_by_key(remaining);
+    moving.get(before).copied()
 }
 
-/// Of checks that serve unseen.
+/// The remembered standing of checks without a result that serve.
 fn remembered(checks: &[State]) -> Option<Standing> {
     let last = checks.iter().filter_map(|state| match state {
         State::Unknown { last } => Some(*last),
@@ -214,7 +215,7 @@ mod tests {
         }
 
         #[test]
-        fn a_settled_one_that_serves_goes_on_whatever_becomes_of_those_on_their_way(
+        fn a_settled_one_that_serves_goes_on_whatever_becomes_of_those_moving(
             (least, checks) in any_checks(),
         ) {
             let now = state(least, &checks);

@@ -1,4 +1,4 @@
-//! Failover: the members of a pool in tiers, one of which is answered.
+//! Failover: a pool whose members stand in tiers, one of which is answered.
 //!
 //! | `tiers:` | a tier is | and suffices while |
 //! |---|---|---|
@@ -8,17 +8,17 @@
 //! | `stay` | answered |
 //! |---|---|
 //! | no | the first tier that suffices |
-//! | yes | the tier in charge while it suffices; then the first one that does, which takes charge |
+//! | yes | the active tier while it suffices; then the first tier that does becomes active |
 //!
-//! In a family a tier suffices with fewer, where fewer of its members have an address of it.
+//! In an address family a tier suffices with fewer members, where fewer have an address of it.
 //!
-//! Who is in charge is remembered by whoever decides, and handed in: nothing here has a memory.
+//! The caller remembers the active tier and passes it in: these functions have no state.
 
 use crate::cluster::families::Family;
 use crate::cluster::pool::Pool;
 
-/// The tier that is to be answered when these members can be, ascending; `None` when none
-/// suffices. `active_tier` is the one that has been answered so far, of a pool that stays with it.
+/// The tier to answer while `members` serve, which are ascending; `None` when no tier suffices.
+/// `active_tier` is the tier answered so far, in a pool with `stay`.
 pub fn tier(
     pool: &Pool,
     family: Option<Family>,
@@ -36,7 +36,7 @@ pub fn tier(
     active_tier.filter(|_| pool.stay).filter(stays).or_else(first)
 }
 
-/// So many of a tier suffice; at least 1.
+/// How many members of a tier suffice; at least 1.
 fn least(pool: &Pool, family: Option<Family>, tier: usize) -> usize {
     if !pool.tiers.are_written() {
         return 1;
@@ -46,7 +46,7 @@ fn least(pool: &Pool, family: Option<Family>, tier: usize) -> usize {
     pool.min_serving.min(members.count()).max(1)
 }
 
-/// The tier in charge when these members serve; while none suffices, the one that was.
+/// The active tier while these members serve. While no tier suffices, the tier before stays active.
 pub fn active_tier(
     pool: &Pool,
     family: Option<Family>,
@@ -56,8 +56,8 @@ pub fn active_tier(
     tier(pool, family, serving, before).or(before).filter(|_| pool.stay)
 }
 
-/// Of these members those of the tier that is to be answered; when none suffices, of the first that
-/// is there.
+/// The members of the tier to answer; when no tier suffices, those of the first tier that has any
+/// of `members`.
 pub fn answered(
     pool: &Pool,
     family: Option<Family>,

@@ -1,10 +1,10 @@
-//! Which pools are answered from which: `when_short: pool …`, read the other way round.
+//! Which pools may be answered from a pool: the reverse of `when_short: pool …`.
 
 use std::collections::BTreeSet;
 
 use crate::cluster::pool::{Pool, WhenShort};
 
-/// For each pool, the pools that name it.
+/// For each pool, the indices of the pools that name it as their fallback.
 #[derive(Debug)]
 pub struct Fallbacks(Vec<Vec<usize>>);
 
@@ -21,7 +21,7 @@ impl Fallbacks {
         Fallbacks(named_by)
     }
 
-    /// Those pools, and every pool that may be answered from one of them.
+    /// These pools, and every pool that may be answered from one of them.
     pub fn answered_from(&self, pools: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
         let mut open: Vec<usize> = pools.into_iter().collect();
         let mut found = BTreeSet::new();

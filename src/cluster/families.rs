@@ -1,14 +1,13 @@
-//! Address families: for which of them a pool is decided.
+//! Address families, and the values that exist for each.
 //!
-//! | a pool | is decided |
+//! | a pool | its answers are decided |
 //! |---|---|
 //! | whose `min_serving` counts families: `{ v4: 2, v6: 1 }` | for each family |
 //! | with a member that is probed in both families | for each family |
-//! | other | once, for both |
+//! | any other | once, for both |
 //!
-//! A family that falls short alone is filled up by `when_short`, and the other one stays as it is.
-//! A member with addresses of both families counts in both. Where a number or a verdict may be one
-//! of a family or one of both, it is said of `Option<Family>`: `None` is both together.
+//! If one family is short, `when_short` decides for that family alone. A member with addresses of
+//! both families counts in both. `Option<Family>` means one family, or both together (`None`).
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
@@ -19,13 +18,13 @@ pub enum Family {
 impl Family {
     pub const ALL: [Family; 2] = [Family::V4, Family::V6];
 
-    /// Of what is decided once for both.
+    /// The decisions of a pool that is decided once for both families.
     pub const TOGETHER: &'static [Option<Family>] = &[None];
 
-    /// Of what is decided for each.
+    /// The decisions of a pool that is decided for each family.
     pub const APART: &'static [Option<Family>] = &[Some(Family::V4), Some(Family::V6)];
 
-    /// In the operator's words.
+    /// As people write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Family::V4 => "IPv4",
@@ -33,7 +32,7 @@ impl Family {
         }
     }
 
-    /// As config.yaml, the API and the metrics have it.
+    /// As config.yaml, the API and the metrics write it.
     pub const fn key(self) -> &'static str {
         match self {
             Family::V4 => "v4",
@@ -49,7 +48,7 @@ impl Family {
     }
 }
 
-/// Something of each family.
+/// A value for each family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Families<T> {
     pub v4: T,
@@ -64,7 +63,7 @@ impl<T> Families<T> {
         }
     }
 
-    /// That of both together is kept in the place of IPv4.
+    /// The value of a family; that of both together (`None`) is stored as `v4`.
     pub fn of(&self, family: Option<Family>) -> &T {
         self.get(family.unwrap_or(Family::V4))
     }

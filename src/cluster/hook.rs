@@ -1,16 +1,17 @@
-//! Who is told when a standing changes, and how.
+//! Hooks: where changes of members and pools are sent.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::cluster::trust::Trust;
 
-/// What a change is of.
+/// What a change is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// A member of a pool began or ceased to serve.
+    /// A member of a pool begins or ceases to serve.
     Node,
-    /// A pool became short, or has enough again; its last set is kept, or no longer.
+    /// A pool becomes short or has enough again; it keeps its last set, or no longer; another tier
+    /// becomes active.
     Pool,
 }
 
@@ -29,11 +30,11 @@ pub struct Hook {
     pub name: String,
     pub action: Action,
     pub on: Vec<Scope>,
-    /// Names of pools; all of them when empty.
+    /// Names of the pools whose changes are sent; empty for all pools.
     pub pools: Vec<String>,
-    /// Of one attempt.
+    /// Longest time of one attempt.
     pub timeout: Duration,
-    /// From a failed attempt to the next; it doubles with each failure.
+    /// Pause after a failed attempt; it doubles with each failure.
     pub retry: Duration,
 }
 
@@ -45,13 +46,13 @@ impl Hook {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// An http or https URL, what signs the body, and who may vouch for an https receiver.
+    /// A POST to a URL of http or https, signed with `secret`; `trust` is for an https receiver.
     Webhook { url: String, secret: Option<Secret>, trust: Trust },
     /// A program and its arguments. Never empty.
     Command(Vec<String>),
 }
 
-/// Never printed.
+/// A key that signs events. Its content is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub Box<[u8]>);
 

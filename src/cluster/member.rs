@@ -5,9 +5,8 @@
 //! | everyone | children only: their address is a [`PublicAddresses`] |
 //! | the networks of `clients` | mother, standby, child, worker |
 //!
-//! [`PublicAddresses`] has one constructor, and it refuses every other role. The answer side takes
-//! nothing else for a public pool, so no policy, operator or bug in between can bring the mother
-//! in.
+//! [`PublicAddresses`] has one constructor, which refuses every other role. The answers of a public
+//! pool accept no other type, so no policy, operator or bug can bring the mother into them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -62,8 +61,7 @@ impl Addresses {
         self.v4.is_some() && self.v6.is_some()
     }
 
-    /// Where probes go: to the address of that family if there is one, and without a wish to IPv4
-    /// if there is one.
+    /// The address to probe: that of the given family, if there is one; with `None`, IPv4 first.
     pub fn probed(&self, family: Option<Family>) -> IpAddr {
         match (self.v4, self.v6, family) {
             (_, Some(v6), Some(Family::V6)) | (None, Some(v6), _) => IpAddr::V6(v6),
@@ -73,8 +71,7 @@ impl Addresses {
     }
 }
 
-/// Where probes of a node go, by the kind of address that a check asks for. It says nothing about
-/// answers.
+/// The addresses of a node that checks may probe, by kind. They are never answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
     public: Option<Addresses>,
@@ -95,16 +92,16 @@ impl Reach {
     }
 }
 
-/// Addresses that anyone may be told.
+/// Addresses that any client may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicAddresses(Addresses);
 
-/// The node's role keeps it out of public answers.
+/// The error of a node whose role keeps it out of public answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotPublic(pub Role);
 
 impl PublicAddresses {
-    /// The mother guard: the only way to a public address, open to children alone.
+    /// The mother guard: the only way to get a public address. It succeeds for children only.
     pub fn of(node: &Node, kind: AddressKind) -> Result<Option<PublicAddresses>, NotPublic> {
         match node.role {
             Role::Child => Ok(Addresses::of(node, kind).map(PublicAddresses)),
@@ -117,7 +114,7 @@ impl PublicAddresses {
     }
 }
 
-/// A node as a member of a pool; `A` says who may be told its addresses.
+/// A node as a member of a pool; `A` says which clients may get its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member<A> {
     pub node: NodeName,

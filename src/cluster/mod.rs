@@ -1,10 +1,10 @@
 //! The checked inventory: machines, what each is for, and the pools that are answered from them.
 //!
-//! Everything here is a value that cannot be wrong: `config` builds it once, nobody validates it
-//! again. Nothing here knows DNS, clocks, sockets or files.
+//! All values here are valid: `config` checks and builds them once, and no other module validates
+//! them again. Nothing here knows DNS, clocks, sockets or files.
 //!
-//! The mother guard lives in [`member`]: an address reaches a public answer only as a
-//! [`member::PublicAddresses`], and only a child can give one.
+//! The mother guard is in [`member`]: an address reaches a public answer only as
+//! [`member::PublicAddresses`], and only a child has any.
 
 pub mod check;
 pub mod checks;

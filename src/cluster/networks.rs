@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The networks that may ask for a restricted pool. Never empty: a pool that nobody may ask is a
-/// mistake, and `config` refuses it.
+/// The networks whose clients may ask for a restricted pool. Never empty: `config` refuses a pool
+/// that no client may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Networks(Vec<IpNet>);
 
@@ -19,7 +19,7 @@ impl Networks {
         self.0.iter()
     }
 
-    /// An IPv4 client that reached an IPv6 socket counts as IPv4.
+    /// Whether the client is in one of the networks. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn contains(&self, client: IpAddr) -> bool {
         let client = client.to_canonical();
         self.0.iter().any(|network| network.contains(&client))

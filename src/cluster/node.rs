@@ -10,17 +10,17 @@ use std::sync::Arc;
 pub struct Node {
     pub name: NodeName,
     pub role: Role,
-    /// The address that the world reaches. A node has this, `address6` or both.
+    /// The public IPv4 address. A node has this, `address6` or both.
     pub address: Option<Ipv4Addr>,
     pub address6: Option<Ipv6Addr>,
-    /// The address that the other nodes reach.
+    /// The address for traffic between nodes.
     pub private: Option<IpAddr>,
     pub tags: BTreeSet<String>,
     /// Share in the answers of a `weighted` or `sticky` pool, 1 to 100.
     pub weight: u8,
 }
 
-/// What a machine is for. It decides whether its address may be told to the world.
+/// What a machine is for. The role decides whether its address may be in a public answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// Database, files and the application tree. Never in a public answer.
@@ -29,7 +29,7 @@ pub enum Role {
     Standby,
     /// Serves the application. In the answers while healthy.
     Child,
-    /// Works off queues (renders videos). Never in a public answer.
+    /// Processes queues (renders videos). Never in a public answer.
     Worker,
     /// Runs tiovivo. Named by `NS` and glue records of the zone file only.
     Dns,
@@ -49,8 +49,9 @@ impl Role {
         }
     }
 
-    /// Whether the mother guard keeps this role's addresses from every public answer, also from
-    /// the static records of a zone file. Name servers are no pool members, but must be findable.
+    /// Whether the mother guard keeps this role's addresses out of every public answer, also out of
+    /// the static records of a zone file. Name servers are not members of pools, but zone files
+    /// must name them.
     pub fn is_guarded(self) -> bool {
         match self {
             Role::Mother | Role::Standby | Role::Worker => true,
@@ -66,7 +67,7 @@ impl fmt::Display for Role {
 }
 
 impl Node {
-    /// Public and private.
+    /// All addresses, public and private.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
         let public = [self.address.map(IpAddr::V4), self.address6.map(IpAddr::V6)];
         public.into_iter().chain([self.private]).flatten()

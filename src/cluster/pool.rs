@@ -14,57 +14,58 @@ use crate::cluster::node::{NodeName, Role};
 use crate::cluster::steadiness::Steadiness;
 use crate::cluster::tiers::Tiers;
 
-/// One pool of `pools:`. The names that it is published under are `config`'s: this is no DNS.
+/// One pool of `pools:`. The DNS names under which it is published are not part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     pub name: PoolName,
     pub membership: Membership,
     pub order: Order,
-    /// Of `failover`; not written otherwise.
+    /// The tiers of a `failover` pool; not written otherwise.
     pub tiers: Tiers,
-    /// Of `failover`: who came before does not take back by itself.
+    /// Whether a `failover` pool stays with the active tier when an earlier tier serves again.
     pub stay: bool,
     pub spread: Option<Spread>,
     /// Seconds, 1 to 86400.
     pub ttl: u32,
     /// At most this many addresses of a family in an answer, 1 to 256.
     pub max_answers: usize,
-    /// Fewer serving members than this, where tiers are written in each of them, and `when_short`
-    /// decides. At least 1.
+    /// With fewer serving members than this `when_short` decides; where tiers are written, with
+    /// fewer in every tier. At least 1.
     pub min_serving: usize,
-    /// The least of each family, where it is written; `min_serving` is the larger one then. Never
-    /// of `failover`.
+    /// `min_serving` of each family, where it is written so; `min_serving` is then the larger one.
+    /// `None` with `failover`.
     pub families: Option<Families<usize>>,
     pub when_short: WhenShort,
-    /// Decide the rotation.
+    /// The checks that decide whether a member serves.
     pub checks: Checks,
-    /// Shown and alerted, never decides the rotation.
+    /// A check that is shown and decides nothing.
     pub deep: Option<Check>,
-    /// Instead of these, of the members whose nodes have keys of their own.
+    /// The checks of members whose nodes set some keys themselves.
     pub own: HashMap<NodeName, OwnChecks>,
-    /// What the members speak on port 443, the best first: published beside their addresses. Not
-    /// published when `None`; otherwise never empty.
+    /// The protocols of the members on port 443, the preferred first, for HTTPS records; never
+    /// empty. `None` publishes no such records.
     pub https: Option<Vec<Alpn>>,
     pub steadiness: Steadiness,
 }
 
 impl Pool {
-    /// Whether more than one member may be answered at a time, so that they have parts.
+    /// Whether more than one member may be answered at a time, so that shares matter.
     pub fn answers_several(&self) -> bool {
         self.order != Order::Failover || self.tiers.are_written()
     }
 
-    /// Whether a member that has both families has a verdict for each of them. Then every such
-    /// member has, and each verdict is of one family.
+    /// Whether members with both families have a verdict for each. This holds for all of them or
+    /// for none.
     pub fn judges_apart(&self) -> bool {
         self.membership.iter().any(|member| self.has_two_verdicts(&member))
     }
 
+    /// Whether that member has a verdict for each family.
     pub fn has_two_verdicts(&self, member: &MemberView<'_>) -> bool {
         self.checks.list().iter().any(|of| member.is_probed_in_each(&of.check))
     }
 
-    /// For which families it is decided who is answered.
+    /// The families for which the answers are decided.
     pub fn decisions(&self) -> &'static [Option<Family>] {
         match self.families.is_some() || self.judges_apart() {
             true => Family::APART,
@@ -72,13 +73,13 @@ impl Pool {
         }
     }
 
-    /// For which families the members have verdicts of their own.
+    /// The families for which members have verdicts.
     pub fn verdicts(&self) -> &'static [Option<Family>] {
         if self.judges_apart() { Family::APART } else { Family::TOGETHER }
     }
 
-    /// With fewer serving members `when_short` decides: so many of a family as are written for it,
-    /// or `min_serving`, as far as so many have an address of it.
+    /// With fewer serving members than this `when_short` decides. For a family: the number written
+    /// for it, or `min_serving`, but no more than have an address of it.
     pub fn least(&self, family: Option<Family>) -> usize {
         match (family, &self.families) {
             (Some(family), Some(least)) => *least.get(family),
@@ -106,31 +107,32 @@ impl Pool {
         family.is_none_or(is_of)
     }
 
-    /// What decides about that member.
+    /// The checks that decide about that member.
     pub fn checks_of(&self, member: &MemberView<'_>) -> &Checks {
         self.own.get(member.node).map_or(&self.checks, |own| &own.checks)
     }
 
+    /// The deep check of that member.
     pub fn deep_of(&self, member: &MemberView<'_>) -> Option<&Check> {
         self.own.get(member.node).map_or(&self.deep, |own| &own.deep).as_ref()
     }
 
-    /// Those that decide, and the deep one last.
+    /// The checks that decide, and the deep one last.
     pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
         self.checks.list().iter().map(|of| &of.check).chain(&self.deep)
     }
 }
 
-/// Answers take members of different failure domains first.
+/// Spreads answers over failure domains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spread {
-    /// Which tags name domains: `*` and `?` as in `rack-*`.
+    /// Pattern of the tags that name domains, such as `rack-*`.
     pub by: String,
-    /// The domain of each member, by a number. One without such a tag has one to itself.
+    /// The domain of each member, as a number. A member without such a tag has a domain of its own.
     pub domains: Vec<u32>,
 }
 
-/// A protocol inside TLS (RFC 7301), by its name there.
+/// An application protocol of TLS (RFC 7301).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alpn {
     Http1,
@@ -148,11 +150,11 @@ impl Alpn {
     }
 }
 
-/// The members in the order of config.yaml, and who may be told. Never empty.
+/// The members in the order of config.yaml, and the clients that may ask for them. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Membership {
     Everyone(Vec<Member<PublicAddresses>>),
-    /// Others get REFUSED.
+    /// Clients of these networks; others get REFUSED.
     Only {
         clients: Networks,
         members: Vec<Member<Addresses>>,
@@ -162,15 +164,15 @@ pub enum Membership {
 /// The order of the addresses in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// Each serving member equally often at each place.
+    /// Each serving member is equally often at each place.
     #[default]
     Rotate,
-    /// Each serving member first as often as its weight says.
+    /// Each serving member is first as often as its weight says.
     Weighted,
     /// Only the first serving member of the list, or the serving members of one tier, rotated.
     Failover,
-    /// For each client network its own, which stays; each serving member first for as many networks
-    /// as its weight says.
+    /// Each client network gets an order of its own, which stays. Each serving member is first for
+    /// as many networks as its weight says.
     Sticky,
 }
 
@@ -184,8 +186,7 @@ pub enum WhenShort {
     LastKnown,
     /// NODATA.
     None,
-    /// What that pool answers. Loops are refused by `config`, and so is a restricted fallback of a
-    /// public pool.
+    /// The answer of that pool. `config` refuses loops, and a restricted fallback of a public pool.
     Pool(PoolId),
 }
 
@@ -219,7 +220,7 @@ impl fmt::Display for PoolName {
     }
 }
 
-/// What counting, probing and showing need of a member, whoever may be told its address.
+/// A member, as counting, probing and showing need it: for every kind of audience.
 #[derive(Debug, Clone, Copy)]
 pub struct MemberView<'a> {
     pub node: &'a NodeName,
@@ -230,8 +231,8 @@ pub struct MemberView<'a> {
 }
 
 impl MemberView<'_> {
-    /// Where a check of the pool probes it, for the verdict of a family or of both. The
-    /// configuration knows that it has the address.
+    /// The address that a check probes, for the verdict of a family or of both. The configuration
+    /// is checked for it.
     pub fn probed(&self, check: &Check, family: Option<Family>) -> IpAddr {
         self.reached(check).probed(match check.family {
             CheckedFamily::Only(family) => Some(family),
@@ -239,8 +240,7 @@ impl MemberView<'_> {
         })
     }
 
-    /// Whether that check gives it a verdict for each family: it is answered in both, and reached
-    /// in both.
+    /// Whether that check gives it a verdict for each family: it is answered and probed in both.
     pub fn is_probed_in_each(&self, check: &Check) -> bool {
         check.family == CheckedFamily::Each
             && check.probe.has_a_family()
@@ -248,7 +248,7 @@ impl MemberView<'_> {
             && self.reached(check).are_of_both_families()
     }
 
-    /// The only one, or IPv4.
+    /// Its only family, or IPv4.
     pub fn first_family(&self) -> Family {
         if self.addresses.v4().is_some() { Family::V4 } else { Family::V6 }
     }
@@ -258,7 +258,7 @@ impl MemberView<'_> {
     }
 }
 
-/// The names of the nodes, each once.
+/// The names of the members' nodes, each once.
 pub fn node_names<'a>(members: impl Iterator<Item = MemberView<'a>>) -> Vec<String> {
     let mut seen = HashSet::new();
     let names = members.map(|member| member.node.as_str());

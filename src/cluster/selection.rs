@@ -7,22 +7,22 @@
 //! | `min_serving` or more in a tier | failover with tiers | those of one tier, see [`failover`] |
 //! | fewer | any | what `when_short` says; of that, failover takes the first, or the first tier |
 //!
-//! A pool that is decided for each address family (see [`crate::cluster::families`]) is so by the
-//! members that have an address of it, and by their verdicts of that family.
+//! In a pool that is decided for each address family (see [`crate::cluster::families`]), each
+//! decision uses the members with an address of the family, and their verdicts in it.
 //!
-//! | of a family nobody serves, but the pool has enough in both together | answered |
+//! | no member serves in a family, but enough serve in both together | answered |
 //! |---|---|
-//! | nobody has an address of it, or serves in the other | NODATA: clients take the other |
-//! | some serve in the other family | what `when_short` says, of those |
+//! | none that has an address of it serves in the other family | NODATA: clients use the other |
+//! | some that have an address of it serve in the other family | what `when_short` says, of those |
 //!
-//! Where `min_serving` is written for each family, that alone decides. A fallback pool that has no
-//! address of a family does not stand in for it: all are answered then.
+//! Where `min_serving` is written for each family, that alone decides. A fallback pool without an
+//! address of a family does not stand in for it: all members are answered then.
 //!
-//! Of what `all` and `last_known` say, only those are taken that the operator holds back least: a
-//! drained member is answered when nobody else is left, and one that is forced down when not even
-//! a drained one is. Only `none` empties a pool.
+//! Of the members that `all` and `last_known` select, only those are answered that the operator
+//! withholds least: a drained member when no other is left, and one that is forced down when not
+//! even a drained one is. Only `none` empties a pool.
 //!
-//! Pure: the same pools and standings give the same selection on every server.
+//! These functions are pure: the same pools and standings give the same selection on every server.
 
 use crate::cluster::failover;
 use crate::cluster::families::{Families, Family};
@@ -30,15 +30,15 @@ use crate::cluster::operator::Withholding;
 use crate::cluster::pool::{Order, Pool, PoolId, WhenShort};
 use crate::cluster::standing::Standing;
 
-/// How much of its full part a member takes in the answers, in percent: 1 to 100. Less than 100
-/// while it starts slowly, or says that it is loaded.
+/// The share of its full part that a member takes in the answers, in percent: 1 to 100. It is below
+/// 100 while the member starts slowly or reports load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u8);
 
 impl Share {
     pub const FULL: Share = Share(100);
 
-    /// The nearest that there is.
+    /// The nearest share to that percentage.
     pub const fn percent(percent: u8) -> Share {
         match percent {
             0 => Share(1),
@@ -47,7 +47,7 @@ impl Share {
         }
     }
 
-    /// That part of this part.
+    /// The product of two shares.
     pub const fn times(self, other: Share) -> Share {
         Share::percent(((self.0 as u16 * other.0 as u16 + 50) / 100) as u8)
     }
@@ -60,45 +60,45 @@ impl Share {
 /// The answered members of one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
-    /// The pool that the members belong to: another one when a fallback pool stands in.
+    /// The pool of the members: another pool while a fallback stands in.
     pub pool: PoolId,
     /// Indices of members of that pool, ascending.
     pub members: Vec<usize>,
-    /// One for each of `members`. Full while the pool is short: nobody is spared then.
+    /// The share of each of `members`; full while the pool is short, as no member can be spared.
     pub shares: Vec<Share>,
     pub cause: Cause,
-    /// What questions for AAAA get, where that is decided apart; the rest is for A then.
+    /// The selection for AAAA, where the families are decided apart; this one is for A then.
     pub v6: Option<Box<Selection>>,
 }
 
-/// Why these members.
+/// Why these members are selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// Enough members serve.
     Enough,
-    /// `serving` is below `min_serving`; this was done about it.
+    /// Only `serving` members serve, fewer than `min_serving`; `rule` decided.
     Short { serving: usize, rule: WhenShort },
 }
 
-/// Standing and memory of one pool, in both address families or in IPv4.
+/// What the selection of one pool is made from, in both address families or in IPv4.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolHealth {
     /// One for each member, in the pool's order.
     pub standings: Vec<Standing>,
-    /// What the operator holds back, in the pool's order; empty when nothing is.
+    /// How strongly each member is withheld, in the pool's order; empty when none is.
     pub withheld: Vec<Withholding>,
     /// One for each member, in the pool's order.
     pub shares: Vec<Share>,
-    /// The serving members of the last time that there were enough; the same for both families,
-    /// unless they are counted apart.
+    /// The members that served when at least `min_serving` last did; equal for both families unless
+    /// they are counted apart.
     pub last_enough: Families<Vec<usize>>,
-    /// The tier that has been answered so far, of a pool that stays with it.
+    /// The active tier of a pool with `stay`; `None` in others.
     pub active_tier: Option<usize>,
-    /// That of IPv6, where members have verdicts of their own for it.
+    /// The health in IPv6, where members have a verdict for it.
     pub v6: Option<Box<PoolHealth>>,
 }
 
-/// `health` has one entry for each of `pools`.
+/// Selects the answered members of a pool. `health` has one entry for each of `pools`.
 pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
     let decide = |family| decide(pools, health, id, family);
     match pools[id.index()].decisions() {
@@ -107,7 +107,7 @@ pub fn select(pools: &[Pool], health: &[PoolHealth], id: PoolId) -> Selection {
     }
 }
 
-/// For all members, or for those of a family.
+/// The selection for all members, or for those of a family.
 fn decide(pools: &[Pool], health: &[PoolHealth], id: PoolId, family: Option<Family>) -> Selection {
     let pool = &pools[id.index()];
     let own = health[id.index()].in_family(family);
@@ -143,8 +143,9 @@ fn decide(pools: &[Pool], health: &[PoolHealth], id: PoolId, family: Option<Fami
     Selection { pool: id, shares: vec![Share::FULL; members.len()], members, cause, v6: None }
 }
 
-/// Of a pool that has enough in both families together: who has an address of this one and serves
-/// in either. `None` where each family is counted by itself, and where all are one.
+/// In a pool that has enough in both families together: the members with an address of this family
+/// that serve in either. `None` where each family is counted by itself, or both are decided at
+/// once.
 fn alive(pool: &Pool, health: &PoolHealth, family: Option<Family>) -> Option<Vec<usize>> {
     let family = family.filter(|_| pool.families.is_none())?;
     let mut alive = serving(&health.standings);
@@ -156,7 +157,7 @@ fn alive(pool: &Pool, health: &PoolHealth, family: Option<Family>) -> Option<Vec
 }
 
 impl Selection {
-    /// What a family gets.
+    /// The selection for a family.
     pub fn of(&self, family: Family) -> &Selection {
         match family {
             Family::V4 => self,
@@ -164,7 +165,7 @@ impl Selection {
         }
     }
 
-    /// One for both families, or one for each.
+    /// The selection for both families, or that for each.
     pub fn each(&self) -> impl Iterator<Item = &Selection> {
         std::iter::once(self).chain(self.v6.as_deref())
     }
@@ -179,13 +180,14 @@ impl Selection {
         self.each().any(|selection| selection.pool == pool && is_in(&selection.members))
     }
 
-    /// The same in the answers of one family.
+    /// Whether it is answered in one family.
     pub fn has_in(&self, family: Family, pool: PoolId, member: usize) -> bool {
         let of = self.of(family);
         of.pool == pool && of.members.binary_search(&member).is_ok()
     }
 
-    /// Of a fallback pool: all of it, or what a family gets.
+    /// This selection of a fallback pool, or its part for a family, with the cause of the pool that
+    /// is short.
     fn stand_in(self, family: Option<Family>, cause: Cause) -> Selection {
         let v6 = self.v6.map(|v6| Selection { cause, ..*v6 });
         match (family, v6) {
@@ -196,8 +198,8 @@ impl Selection {
     }
 }
 
-/// Whether so many serve that `when_short` has nothing to say. Of a family, `serving` are members
-/// that have an address of it.
+/// Whether enough members serve, so that `when_short` does not apply. For a family, `serving` are
+/// members with an address of it.
 pub fn is_enough(pool: &Pool, family: Option<Family>, serving: &[usize]) -> bool {
     let least = pool.least(family);
     match pool.tiers.are_written() && least > 0 {
@@ -207,7 +209,7 @@ pub fn is_enough(pool: &Pool, family: Option<Family>, serving: &[usize]) -> bool
 }
 
 impl PoolHealth {
-    /// Of members with these standings, with nothing beside and no memory.
+    /// The health of members with these standings, at their full shares and without overrides.
     pub fn of(standings: Vec<Standing>) -> PoolHealth {
         let all: Vec<usize> = (0..standings.len()).collect();
         PoolHealth {
@@ -225,7 +227,7 @@ impl PoolHealth {
         v6.unwrap_or(self)
     }
 
-    /// Those of the last time that there were enough, and whom nobody holds back.
+    /// The members of `last_enough` that the operator does not withhold; `None` if there are none.
     fn last_known(&self, family: Option<Family>) -> Option<Vec<usize>> {
         let last = self.last_enough.of(family);
         let free = |index: &usize| self.withheld(*index) == Withholding::No;
@@ -244,8 +246,7 @@ impl PoolHealth {
     }
 }
 
-/// Takes over what is to be remembered of these serving members, if they are enough. Of a family,
-/// they have an address of it.
+/// Remembers these serving members if they are enough. For a family, they have an address of it.
 pub fn remember(
     pool: &Pool,
     family: Option<Family>,

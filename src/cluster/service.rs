@@ -1,4 +1,4 @@
-//! Probes of servers that are no web servers: what is asked of a database, a cache, a name server.
+//! Probes of other servers than web servers: databases, caches, name servers, gRPC.
 
 use crate::cluster::trust::Tls;
 use crate::rcode::Rcode;
@@ -34,14 +34,14 @@ pub struct DnsProbe {
 pub struct Question {
     /// Name, type and class in the form of RFC 1035 §4.1.2. At most 259 octets.
     pub wire: Box<[u8]>,
-    /// Name and type, as written.
+    /// Name and type, as config.yaml has them.
     pub text: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrpcProbe {
     pub port: u16,
-    /// Asked for by name; the server as a whole when empty. At most 255 octets.
+    /// The name of the service; empty for the server as a whole. At most 255 octets.
     pub service: String,
     /// Over TLS when present.
     pub tls: Option<Tls>,

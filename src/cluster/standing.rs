@@ -1,27 +1,27 @@
-//! What health says of a member, and what clients feel of it.
+//! The state of a member by its health, and its standing in the answers.
 
 /// The health of one member under one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// No result yet in this run. `last` is what a young state file remembers.
+    /// No result yet in this run. `last` is the standing in the state file, if that is young.
     Unknown {
         last: Option<Standing>,
     },
     Up,
-    /// Up, with failures on its account: `count` of `of` that would make it down.
+    /// Up, with `count` of the `of` failures that make it down.
     Falling {
         count: u32,
         of: u32,
     },
     Down,
-    /// Down, with `count` of `of` successes in a row that would make it up.
+    /// Down, with `count` of the `of` successes in a row that make it up.
     Rising {
         count: u32,
         of: u32,
     },
 }
 
-/// Whether a member takes its turn in the answers.
+/// Whether a member is in the rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     Serving,
@@ -45,7 +45,8 @@ impl Standing {
 }
 
 impl State {
-    /// A member that nobody has seen yet serves: a start must not empty the answers.
+    /// The standing that follows. A member without a result serves: a start must not empty the
+    /// answers.
     pub fn standing(self) -> Standing {
         match self {
             State::Unknown { last } => last.unwrap_or(Standing::Serving),
@@ -54,7 +55,7 @@ impl State {
         }
     }
 
-    /// Whether the answer may have to change at the next probe; then its TTL is shortened.
+    /// Whether the next probe cannot change the standing. While it can, the TTL is shortened.
     pub fn is_stable(self) -> bool {
         match self {
             State::Up | State::Unknown { .. } => true,

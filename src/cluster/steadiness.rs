@@ -1,42 +1,42 @@
-//! What keeps the answers of a pool steady while its members do not: rules that go by time.
+//! Rules that keep the answers of a pool steady when its members are not.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::cluster::check::Probe;
 
-/// Each of them is off when `None`.
+/// The rules of a pool; each is off when `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Steadiness {
     pub damping: Option<Damping>,
-    /// So long after its return a member has its full part of the first places. 1 s to 1 h.
+    /// Time from the return of a member to its full share: 1 s to 1 h.
     pub slow_start: Option<Duration>,
-    /// When most members fail at once, the last set is kept while it is found out why; at most so
-    /// long. 1 s to 1 h.
+    /// Longest time for which the last set is kept when most members fail at once: 1 s to 1 h.
     pub common_cause: Option<Duration>,
 }
 
-/// Control targets that there may be.
+/// Most reference targets (`server.controls`).
 pub const MAX_CONTROLS: usize = 8;
 
-/// Something that answers unless this machine is cut off: it has nothing to do with the cluster.
+/// A host outside the cluster that answers unless this machine is cut off; one of
+/// `server.controls`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceTarget {
     pub address: IpAddr,
     pub probe: Probe,
 }
 
-/// Flap damping: the `falls`th fall within `within` holds a member out for `hold`, also when it has
-/// risen before; each further one twice as long, up to `most`. A fall is forgotten after `within`.
+/// Flap damping: the `falls`th fall within `within` holds a member out for `hold`, even if it rises
+/// before; each further fall twice as long, up to `most`. A fall counts no longer after `within`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damping {
     /// 2 to 20.
     pub falls: u32,
     /// 1 s to 1 day.
     pub within: Duration,
-    /// From the fall on. 1 s to `most`.
+    /// The first hold, from the fall on: 1 s to `most`.
     pub hold: Duration,
-    /// At most 1 day.
+    /// The longest hold: at most 1 day.
     pub most: Duration,
 }
 
@@ -48,14 +48,14 @@ impl Damping {
         most: Duration::from_secs(1800),
     };
 
-    /// How long a fall holds the member out that is the `count`th within the window.
+    /// The hold after the `count`th fall within the window; `None` for the first falls.
     pub fn hold(&self, count: u32) -> Option<Duration> {
         let doublings = count.checked_sub(self.falls)?;
         let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
         Some(self.hold.saturating_mul(factor).min(self.most))
     }
 
-    /// More falls than this need not be remembered: the hold does not grow any more.
+    /// From this number of falls on the hold no longer grows, so no more are remembered.
     pub fn remembered(&self) -> u32 {
         let mut count = self.falls;
         while self.hold(count) < Some(self.most) {
@@ -64,9 +64,9 @@ impl Damping {
         count
     }
 
-    /// Most falls in any span as long as the window. Of the falls in it the `i`th is the `i`th
-    /// within its own window at least, so the next one is `hold(i)` later at least, and the holds
-    /// between the first and the last fall have to fit into the span.
+    /// Most falls in any span as long as the window. The `i`th fall in the span is at least the
+    /// `i`th within its own window, so the next one comes at least `hold(i)` later, and the holds
+    /// between the first and the last fall must fit into the span.
     pub fn bound(&self) -> u32 {
         let (mut count, mut held) = (self.falls, Duration::ZERO);
         while let Some(hold) = self.hold(count)

@@ -5,12 +5,13 @@ use std::ops::Range;
 /// The tiers of a pool, in the order of its members.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tiers {
-    /// Where each tier ends among the members, ascending. Empty: each member is its own tier.
+    /// Index behind the last member of each tier, ascending. Empty when each member is a tier of
+    /// its own.
     ends: Vec<usize>,
 }
 
 impl Tiers {
-    /// Of tiers with so many members each, at least one, one behind the other.
+    /// Tiers of these sizes, each at least 1, in the order of the members.
     pub fn of(sizes: impl IntoIterator<Item = usize>) -> Tiers {
         let mut end = 0;
         let end = |size| {
@@ -20,16 +21,17 @@ impl Tiers {
         Tiers { ends: sizes.into_iter().map(end).collect() }
     }
 
+    /// Whether config.yaml has `tiers:`.
     pub fn are_written(&self) -> bool {
         !self.ends.is_empty()
     }
 
-    /// Members of the smallest one; `None` when they are not written.
+    /// The size of the smallest tier; `None` when tiers are not written.
     pub fn smallest(&self) -> Option<usize> {
         (0..self.ends.len()).map(|tier| self.members(tier).len()).min()
     }
 
-    /// The tier of a member, counted from 0.
+    /// The index of a member's tier.
     pub fn of_member(&self, member: usize) -> usize {
         match self.are_written() {
             true => self.ends.partition_point(|end| *end <= member),
@@ -37,7 +39,7 @@ impl Tiers {
         }
     }
 
-    /// The members of a tier.
+    /// The indices of a tier's members.
     pub fn members(&self, tier: usize) -> Range<usize> {
         if !self.are_written() {
             return tier..tier + 1;

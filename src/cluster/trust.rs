@@ -1,4 +1,4 @@
-//! Whom a probe over TLS believes.
+//! Which certificates a probe over TLS accepts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,11 +6,10 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 
-/// What a member must show in a TLS handshake.
+/// What a TLS handshake with a member must show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
-    /// Asked for in the handshake (SNI), and what the certificate must be for; the node's own
-    /// address when absent.
+    /// The name in the handshake (SNI) and in the certificate; `None` for the node's address.
     pub name: Option<String>,
     pub trust: Trust,
 }
@@ -31,7 +30,7 @@ pub struct Authorities {
     pub file: PathBuf,
     /// Never empty.
     pub roots: Arc<RootCertStore>,
-    /// The same, whole: a server may present one of them as its own.
+    /// The same certificates as they are: a server may present one of them as its own.
     pub certificates: Arc<[CertificateDer<'static>]>,
 }
 

@@ -1,4 +1,4 @@
-//! From when to when a certificate is valid, and what it is otherwise, read from its DER.
+//! The validity and other properties of a certificate, read from its DER.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -12,18 +12,18 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 /// `[0] EXPLICIT`, the version.
 const VERSION: u8 = 0xa0;
-/// Version 1; it is also meant where none is written.
+/// Version 1, which is also the default.
 const FIRST: &[u8] = &[0];
 
 /// From when to when a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
     pub starts: Timestamp,
-    /// `None` of a certificate without an end.
+    /// `None` for a certificate without an end.
     pub ends: Option<Timestamp>,
 }
 
-/// `None` of octets that are no certificate.
+/// The validity of a certificate; `None` if the octets are not one.
 pub fn of(certificate: &[u8]) -> Option<Validity> {
     let (validity, _) = element(behind_issuer(certificate)?.1, SEQUENCE)?;
     let (starts, rest) = time(validity)?;
@@ -31,16 +31,16 @@ pub fn of(certificate: &[u8]) -> Option<Validity> {
     Some(Validity { starts: moment(starts)?, ends: moment(ends) })
 }
 
-/// Whether it is of the first version of X.509, which has no names of servers.
+/// Whether it has version 1 of X.509, which has no server names.
 pub fn is_version_one(certificate: &[u8]) -> bool {
     behind_issuer(certificate).is_some_and(|(version, _)| version == FIRST)
 }
 
 /// Whether it has an RSA key of less than 2048 bits.
 pub fn has_short_rsa_key(certificate: &[u8]) -> bool {
-    // Behind the tag and the length, as RFC 3279 §2.3.1 has it.
+    // The object identifier without tag and length (RFC 3279 §2.3.1).
     const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-    // Modulus and exponent of 2048 bits, with what frames them.
+    // Octets of a modulus of 2048 bits; exponent and framing come on top.
     const SHORTEST: usize = 2048 / 8;
     let key = || {
         let (_, fields) = behind_issuer(certificate)?;
@@ -55,7 +55,7 @@ pub fn has_short_rsa_key(certificate: &[u8]) -> bool {
     key().unwrap_or(false)
 }
 
-/// The version and the fields from the validity on (RFC 5280 §4.1).
+/// The version, and the fields from the validity on (RFC 5280 §4.1).
 fn behind_issuer(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
     let (outer, _) = element(certificate, SEQUENCE)?;
     let (mut fields, _) = element(outer, SEQUENCE)?;
@@ -70,7 +70,7 @@ fn behind_issuer(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((version, fields))
 }
 
-/// The content of the DER element at the start, which must have this tag, and what follows it.
+/// The content of the first DER element, which must have this tag, and the octets behind it.
 fn element(der: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
     let [tag, short, rest @ ..] = der else { return None };
     if *tag != wanted {
@@ -101,8 +101,8 @@ fn time(der: &[u8]) -> Option<(DateTime, &[u8])> {
     Some((DateTime::strptime("%Y%m%d%H%M%SZ", text).ok()?, rest))
 }
 
-/// `None` of the last day of the year 9999, which is later than any moment: RFC 5280 §4.1.2.5 has
-/// its last second for certificates without an end.
+/// `None` for the last day of the year 9999, which is beyond the range of timestamps. Its last
+/// second marks a certificate without an end (RFC 5280 §4.1.2.5).
 fn moment(civil: DateTime) -> Option<Timestamp> {
     Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }

@@ -1,31 +1,31 @@
-//! Text from outside, made harmless for people: what nodes say, what an operator or a client wrote.
+//! Makes text from outside safe to show: replies of nodes, and what operators or clients write.
 //!
 //! | in a text | shown as |
 //! |---|---|
 //! | a control character but tab and line feed | `\u{1b}` |
 //! | a character that reorders the line (bidi: U+202E and its like) | `\u{202e}` |
-//! | U+2028, U+2029, which end a line for some | `\u{2028}` |
+//! | U+2028 and U+2029, which some programs treat as line ends | `\u{2028}` |
 //! | an invisible blank (U+200B, U+2060, U+FEFF) | `\u{feff}` |
 //! | anything else | itself |
 //!
-//! Without this a node could write over the terminal of whoever reads the log, or let `down` read
-//! as `up`.
+//! Without this a node could control the terminal of a reader of the log, or make `down` look like
+//! `up`.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// `text` with escapes in the place of what would not be seen as it is. Lines stay lines.
+/// `text` with hidden characters escaped. Line feeds and tabs stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
     escape(text, |char| is_hidden(char) && !matches!(char, '\n' | '\t'))
 }
 
-/// As [`visible`], on one line: line feeds and tabs are escaped as well.
+/// As [`visible`], with line feeds and tabs escaped, too.
 pub fn visible_line(text: &str) -> Cow<'_, str> {
     escape(text, is_hidden)
 }
 
-/// The beginning of what a node says, on one line: at most `most` characters as they are shown, an
-/// escape being several.
+/// The beginning of `text` on one line: at most `most` characters as they are shown, counting each
+/// character of an escape.
 pub fn excerpt(text: &str, most: usize) -> String {
     let mut shown = 0;
     let end = text.char_indices().find(|&(_, char)| {
@@ -35,7 +35,7 @@ pub fn excerpt(text: &str, most: usize) -> String {
     visible_line(&text[..end.map_or(text.len(), |(at, _)| at)]).into_owned()
 }
 
-/// Whether a character does something to the text around it instead of being seen.
+/// Whether a character is invisible or changes how the text around it is shown.
 pub fn is_hidden(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -49,7 +49,7 @@ fn escape(text: &str, hide: impl Fn(char) -> bool) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(text.len() + 16);
     for char in text.chars() {
         if hide(char) {
-            // A String takes everything.
+            // Writing to a String never fails.
             let _ = write!(escaped, "{}", char.escape_unicode());
         } else {
             escaped.push(char);

@@ -5,22 +5,22 @@ use serde_json::{Map, Value};
 
 use crate::cluster::visible::is_hidden;
 
-/// Octets of a target, a pool's name or an author.
+/// Most octets of a target, a pool's name or an author.
 pub const MAX_NAME: usize = 128;
-/// Octets of a reason.
+/// Most octets of a reason.
 pub const MAX_REASON: usize = 400;
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RequestFault {
-    /// The key of the body that is meant; empty: all of it.
+    /// The key of the body; empty for the body as a whole.
     pub key: &'static str,
     pub fault: String,
     /// What to write instead.
     pub write: String,
 }
 
-/// Reads a body, and gathers what is wrong with it.
+/// Reads the keys of a body, and collects the faults.
 #[derive(Debug)]
 pub struct BodyReader<'a> {
     body: &'a Map<String, Value>,
@@ -35,9 +35,9 @@ pub fn fault(
     RequestFault { key, fault: fault.into(), write: write.into() }
 }
 
-/// A name that nothing has.
+/// The fault of an unknown name.
 pub fn unknown(key: &'static str, what: &str, name: &str, known: &[&str]) -> Vec<RequestFault> {
-    /// Names that are told.
+    /// Most known names that the fault lists.
     const SHOWN: usize = 20;
     let mut write = format!("one of {}", known[..known.len().min(SHOWN)].join(", "));
     if known.len() > SHOWN {
@@ -47,7 +47,7 @@ pub fn unknown(key: &'static str, what: &str, name: &str, known: &[&str]) -> Vec
 }
 
 impl<'a> BodyReader<'a> {
-    /// `example` is a body with what it needs.
+    /// `example` is a minimal body, for the fault of a body that is no object.
     pub fn new(
         body: &'a Value,
         keys: &[&str],
@@ -64,7 +64,7 @@ impl<'a> BodyReader<'a> {
         Ok(reader)
     }
 
-    /// Whether something is written there; `null` is as good as nothing.
+    /// Whether the key has a value; `null` counts as absent.
     pub fn has(&self, key: &str) -> bool {
         self.body.get(key).is_some_and(|value| !value.is_null())
     }
@@ -74,7 +74,7 @@ impl<'a> BodyReader<'a> {
         if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
     }
 
-    /// `true` or `false`; `null` is as good as nothing.
+    /// Reads `true` or `false`; `null` counts as absent.
     pub fn flag(&mut self, key: &'static str) -> Option<bool> {
         match self.body.get(key) {
             None | Some(Value::Null) => None,
@@ -86,7 +86,7 @@ impl<'a> BodyReader<'a> {
         }
     }
 
-    /// 0 to 100; `null` is as good as nothing.
+    /// Reads a number from 0 to 100; `null` counts as absent.
     pub fn percent(&mut self, key: &'static str) -> Option<u8> {
         let value = self.body.get(key).filter(|value| !value.is_null())?;
         let percent = value.as_u64().filter(|percent| *percent <= 100);
@@ -100,8 +100,8 @@ impl<'a> BodyReader<'a> {
         self.faults.push(fault(key, what, write));
     }
 
-    /// A string without control characters, those included that reorder a line (U+202E). `null` is
-    /// as good as nothing.
+    /// Reads a string without control characters, and without characters that reorder a line
+    /// (U+202E). `null` counts as absent.
     pub fn text(&mut self, key: &'static str, most: usize) -> Option<String> {
         match self.body.get(key) {
             None | Some(Value::Null) => None,

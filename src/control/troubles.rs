@@ -1,7 +1,7 @@
-//! What is wrong with this server's own files, for as long as it is: shown on the page, in the
-//! status and in the metrics, and logged when it begins and when it is over.
+//! Troubles: the current problems with this server's own files. They are shown on the page, in the
+//! status and in the metrics, and logged when they begin and end.
 //!
-//! Not part of the writer's state: it must be seen, too, when the writer stands still.
+//! They are not part of the writer's state, because they must be visible while the writer hangs.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,11 +20,12 @@ pub enum Subject {
     Configuration,
     /// The lock of the state folder.
     StateFolder,
-    /// What a restart remembers of the members.
+    /// The standings for the next start: `health.json`.
     Standings,
-    /// The operator's orders.
-    Orders,
-    /// What waits for hooks.
+    /// The overrides: `overrides.json`.
+    #[serde(rename = "orders")]
+    Overrides,
+    /// The undelivered events of hooks: `hooks.json`.
     Hooks,
     TokenFile,
     ReportTokenFile,
@@ -35,7 +36,7 @@ impl Subject {
         Subject::Configuration,
         Subject::StateFolder,
         Subject::Standings,
-        Subject::Orders,
+        Subject::Overrides,
         Subject::Hooks,
         Subject::TokenFile,
         Subject::ReportTokenFile,
@@ -46,7 +47,7 @@ impl Subject {
             Subject::Configuration => "configuration",
             Subject::StateFolder => "state_folder",
             Subject::Standings => "standings",
-            Subject::Orders => "orders",
+            Subject::Overrides => "orders",
             Subject::Hooks => "hooks",
             Subject::TokenFile => "token_file",
             Subject::ReportTokenFile => "report_token_file",
@@ -58,7 +59,7 @@ impl Subject {
         match self {
             Subject::Standings => format!("the state is not kept: {why}"),
             Subject::Hooks => format!("what waits for hooks is not kept: {why}"),
-            Subject::Orders => format!("no operator's order can be kept: {why}"),
+            Subject::Overrides => format!("no operator's order can be kept: {why}"),
             Subject::Configuration
             | Subject::StateFolder
             | Subject::TokenFile
@@ -71,13 +72,13 @@ impl Subject {
         self.sentence(&disk::no_answer())
     }
 
-    /// What is logged when it is over.
+    /// The line for the log when the trouble ends.
     fn over(self) -> &'static str {
         match self {
             Subject::Configuration => "the files of the configuration answer again",
             Subject::StateFolder => "the state folder answers again",
             Subject::Standings => "the state is kept again",
-            Subject::Orders => "the file of the operator's orders answers again",
+            Subject::Overrides => "the file of the operator's orders answers again",
             Subject::Hooks => "what waits for hooks is kept again",
             Subject::TokenFile => "the token file is its owner's alone again: orders are taken",
             Subject::ReportTokenFile => {
@@ -95,12 +96,12 @@ pub struct Trouble {
     pub what: String,
 }
 
-/// Those who hold it share it.
+/// The list of troubles. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Troubles(Arc<Mutex<BTreeMap<Subject, Trouble>>>);
 
 impl Troubles {
-    /// From now on, or in other words than before.
+    /// Begins a trouble, or changes the words of one that goes on.
     pub fn begin(&self, subject: Subject, what: String) {
         let mut troubles = self.troubles();
         let old = troubles.get(&subject);
@@ -160,15 +161,15 @@ mod tests {
     #[test]
     fn a_trouble_lasts_until_it_is_over_and_may_change_its_words() {
         let troubles = Troubles::default();
-        troubles.begin(Subject::Orders, "the disk is full".into());
+        troubles.begin(Subject::Overrides, "the disk is full".into());
         let since = troubles.list()[0].since.clone();
-        troubles.begin(Subject::Orders, "the disk is away".into());
+        troubles.begin(Subject::Overrides, "the disk is away".into());
         assert_eq!(troubles.list().len(), 1);
         assert_eq!(troubles.list()[0].what, "the disk is away");
         assert_eq!(troubles.list()[0].since, since);
         troubles.end(Subject::Hooks);
-        assert!(troubles.has(Subject::Orders));
-        troubles.end(Subject::Orders);
+        assert!(troubles.has(Subject::Overrides));
+        troubles.end(Subject::Overrides);
         assert_eq!(troubles.list(), []);
     }
 }

@@ -9,8 +9,8 @@ use crate::control::explain::transition::hold;
 use crate::control::member::FamilyState;
 use crate::control::member::checks::MemberChecks;
 
-/// Why a member is answered or not. `shortage` is what [`super::pool::answered`] says, while the
-/// pool is short.
+/// Why a member is answered or not, by its health. `shortage` is the sentence of
+/// [`super::pool::answered`] while the pool is short.
 pub fn why(
     pool: &Pool,
     verdict: &FamilyState,
@@ -41,11 +41,13 @@ pub fn why(
     }
 }
 
-/// | standing | state | said |
+/// The health of a member:
+///
+/// | standing | state | sentence |
 /// |---|---|---|
-/// | serving | up, falling, unknown | serving, with the newest answer, failure or what is awaited |
+/// | serving | up, falling, unknown | serving, with the latest answer or failure, or what it awaits |
 /// | serving | down, rising | the first round is not over |
-/// | out | down, rising, unknown | out since, with the newest failure or what is awaited |
+/// | out | down, rising, unknown | out since, with the latest failure or what it awaits |
 /// | out | up, falling | the first round is not over |
 fn health(check: &MemberChecks, now: Moment) -> String {
     let (since, awaited) = (clock(check.since, now), check.awaited_result());
@@ -74,7 +76,7 @@ fn health(check: &MemberChecks, now: Moment) -> String {
     }
 }
 
-/// What a member takes that returned.
+/// The share of a member that starts slowly; `None` at its full share.
 fn start(pool: &Pool, verdict: &FamilyState, now: Moment) -> Option<String> {
     let (since, over) = (verdict.comeback.since()?, pool.steadiness.slow_start?);
     let full = clock(since.checked_add(over)?, now);
@@ -82,13 +84,13 @@ fn start(pool: &Pool, verdict: &FamilyState, now: Moment) -> Option<String> {
     Some(format!("; starts slowly: {share} % of its part, all of it from {full}"))
 }
 
-/// That nothing new is known of a member.
+/// For how long no probe finished because this machine is held up; `None` otherwise.
 fn held_up(check: &MemberChecks, now: Moment) -> Option<String> {
     let silent = check.held_up(now)?.as_secs();
     Some(format!("; no probe finished for {silent} s, as this machine is held up"))
 }
 
-/// What a member takes that says how loaded it is.
+/// The share of a member by its load; `None` at the full share, or where one member is answered.
 fn load(pool: &Pool, verdict: &FamilyState) -> Option<String> {
     let share = Some(verdict.load()).filter(|share| *share != Share::FULL)?;
     pool.answers_several()

@@ -4,7 +4,7 @@ use crate::clock::Moment;
 use crate::cluster::operator::{ActiveOverride, OverrideKind};
 use crate::control::explain::time::clock;
 
-/// What another order, or the passing of time, made of a member; `None` when it changed nothing.
+/// What changed for a member when its override changed from `old` to `new`; `None` for no change.
 pub fn changed(
     old: Option<&ActiveOverride>,
     new: Option<&ActiveOverride>,
@@ -40,7 +40,7 @@ pub fn in_force(active: &ActiveOverride, now: Moment) -> String {
     text
 }
 
-/// Why a member is answered or not, while an order counts for it.
+/// Why a member is answered or not, while an override counts for it.
 pub fn member(
     active: &ActiveOverride,
     in_answers: bool,

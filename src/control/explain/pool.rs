@@ -8,7 +8,7 @@ use crate::cluster::selection::{Cause, Selection};
 use crate::control::explain::tier;
 use crate::control::pool::PoolState;
 
-/// Who is answered for a pool, and why.
+/// Which members are answered for a pool, and why.
 pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &PoolState) -> String {
     let families = pool.decisions().iter().copied().flatten();
     let of_family = |family: Family| {
@@ -22,7 +22,7 @@ pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &Pool
     }
 }
 
-/// The same of one family, or of all members.
+/// The same for one family, or for all members.
 fn decided(
     pools: &[Pool],
     pool: &Pool,
@@ -81,12 +81,12 @@ fn all(state: &PoolState, selection: &Selection, members: &[usize]) -> String {
     "all members are answered (when_short: all)".to_owned()
 }
 
-/// Whether a pool answers its own members.
+/// Whether the selection of a pool has its own members.
 fn is_own(pools: &[Pool], pool: &Pool, selection: &Selection) -> bool {
     pools.get(selection.pool.index()).is_some_and(|of| of.name == pool.name)
 }
 
-/// `of` is how many members have an address of the family.
+/// The sentence of a pool that is not short; `of` members have an address of the family.
 fn enough(
     pool: &Pool,
     family: Option<Family>,

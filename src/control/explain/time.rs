@@ -17,7 +17,7 @@ pub fn shown(at: Moment, now: Moment) -> String {
     rfc3339(now.wall_of(at))
 }
 
-/// `10:02:11 UTC` as the wall clock goes now, with the date when that is not today's.
+/// `10:02:11 UTC` by the wall clock of now, with the date unless it is today.
 pub fn clock(at: Moment, now: Moment) -> String {
     let (at, now) = (now.wall_of(at), now.wall());
     let day = |time: Timestamp| time.to_zoned(TimeZone::UTC).date();

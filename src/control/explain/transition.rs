@@ -10,7 +10,7 @@ use crate::control::member::checks::MemberChecks;
 use crate::control::member::damping::Falls;
 use crate::control::member::target::TargetState;
 
-/// A member's standing changed, in a family or in all that it has.
+/// The new standing of a member, in a family or as a whole.
 pub fn standing_changed(
     pool: &Pool,
     family: Option<Family>,
@@ -19,7 +19,7 @@ pub fn standing_changed(
 ) -> String {
     let (name, which) = (&pool.name, which(family));
     match standing {
-        // Whether it is answered is another question.
+        // It serves, but another tier may stay active.
         Standing::Serving if pool.stay => {
             let over = family.map(|family| format!(" over {}", family.as_str()));
             format!("serves again{} in {name}: {cause}", over.unwrap_or_default())
@@ -33,12 +33,13 @@ pub fn back(pool: &Pool, family: Option<Family>, cause: &str) -> String {
     format!("back in the {}answers of {}: {cause}", which(family), pool.name)
 }
 
-/// `IPv6 `, of `the IPv6 answers`.
+/// `IPv6 `, as in `the IPv6 answers`; empty for a member as a whole.
 fn which(family: Option<Family>) -> String {
     family.map(|family| format!("{} ", family.as_str())).unwrap_or_default()
 }
 
-/// `IPv4: connection refused (3/3); IPv6: no answer within 2 s (3/3)`, or what is true of both.
+/// `IPv4: connection refused (3/3); IPv6: no answer within 2 s (3/3)`, or one cause when both are
+/// equal.
 pub fn of_both(v4: &str, v6: &str) -> String {
     match v4 == v6 {
         true => v4.to_owned(),
@@ -46,7 +47,7 @@ pub fn of_both(v4: &str, v6: &str) -> String {
     }
 }
 
-/// The same of a member for which the operator's word counts.
+/// A change of health of a member under an override.
 pub fn changed_under_override(
     active: &ActiveOverride,
     family: Option<Family>,
@@ -61,7 +62,7 @@ pub fn changed_under_override(
     format!("{health}: {}; it stays {}", check.cause(), active.state())
 }
 
-/// The same of a member that is held out whatever its health says.
+/// A change of health of a member that its damping holds out.
 pub fn changed_while_held(
     family: Option<Family>,
     standing: Standing,
@@ -77,7 +78,7 @@ pub fn changed_while_held(
     }
 }
 
-/// Why a member stays out although it may be well.
+/// Until when the damping holds a member out, and why; `None` without a hold.
 pub fn hold(pool: &Pool, falls: &Falls, now: Moment) -> Option<String> {
     let (until, rule) = (falls.held_until()?, pool.steadiness.damping.as_ref()?);
     let (count, within) = (falls.count(rule, now), span(rule.within));

@@ -64,7 +64,7 @@ impl OverrideWriter {
         let read = read.unwrap_or_else(late);
         let read_error = read.as_ref().err().cloned();
         if let Some(error) = &read_error {
-            troubles.begin(Subject::Orders, unreadable(error));
+            troubles.begin(Subject::Overrides, unreadable(error));
         }
         let writer = OverrideWriter {
             folder,
@@ -104,7 +104,7 @@ impl OverrideWriter {
     /// Queues a request while a write is under way.
     pub fn wait(&mut self, request: OverrideRequest, reply: Reply) {
         if self.is_late() {
-            refuse(reply, Subject::Orders.no_answer());
+            refuse(reply, Subject::Overrides.no_answer());
         } else if self.waiting.len() == MAX_WAITING {
             refuse(reply, format!("{MAX_WAITING} orders wait for the disk"));
         } else {
@@ -124,9 +124,9 @@ impl OverrideWriter {
     /// overrides that could not be read. Call once a second.
     pub fn check(&mut self, now: Moment) {
         if self.is_late() {
-            self.troubles.begin(Subject::Orders, Subject::Orders.no_answer());
+            self.troubles.begin(Subject::Overrides, Subject::Overrides.no_answer());
             for (_, reply) in self.waiting.drain(..) {
-                refuse(reply, Subject::Orders.no_answer());
+                refuse(reply, Subject::Overrides.no_answer());
             }
         }
         if self.read_error.is_some() && !self.is_busy() {
@@ -152,8 +152,8 @@ impl OverrideWriter {
         }
         match &self.read_error {
             // A write that failed is reported to the operator who asked for it.
-            None => self.troubles.end(Subject::Orders),
-            Some(error) => self.troubles.begin(Subject::Orders, unreadable(error)),
+            None => self.troubles.end(Subject::Overrides),
+            Some(error) => self.troubles.begin(Subject::Overrides, unreadable(error)),
         }
         result
     }

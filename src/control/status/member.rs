@@ -1,4 +1,4 @@
-//! The part of the status that is one member's.
+//! The part of the status about one member.
 
 use crate::clock::Moment;
 use crate::cluster::check::Check;
@@ -20,15 +20,15 @@ use crate::control::status::{
 };
 use crate::health::probe::describe;
 
-/// What a member is told of beside.
+/// What the status of a member needs to know of its pool.
 #[derive(Debug)]
 pub struct Context<'a> {
     pub pool: &'a Pool,
     pub id: PoolId,
     pub selection: &'a Selection,
-    /// Why the pool is short, while it is.
+    /// Why the pool is short; `None` while it is not.
     pub shortage: Option<&'a str>,
-    /// Its last set is kept.
+    /// Whether the pool keeps its last set.
     pub keeps: bool,
     pub now: Moment,
 }
@@ -129,7 +129,7 @@ impl Context<'_> {
     }
 }
 
-/// What decides the rotation, whether it is one check or the verdict of several.
+/// The check that decides, or the verdict of several.
 fn rotation(
     member: &MemberView<'_>,
     checks: &Checks,
@@ -166,7 +166,7 @@ fn rotation(
     }
 }
 
-/// Each of several.
+/// Each of several checks; empty when there is one.
 fn each(
     member: &MemberView<'_>,
     checks: &Checks,
@@ -185,7 +185,7 @@ fn each(
     status.collect()
 }
 
-/// What decides, and each of several checks, over both families.
+/// The check that decides, and each of several checks, over both families.
 fn together(
     health: &MemberState,
     v4: &FamilyStatus,
@@ -205,7 +205,7 @@ fn together(
         checks.push(NamedCheckStatus { name: v4.name.clone(), check });
     }
     if !checks.is_empty() {
-        // A check that counts in both was probed once.
+        // A check that counts in both families was probed once.
         check.probes = checks.iter().map(|of| of.check.probes).sum();
         check.failures = checks.iter().map(|of| of.check.failures).sum();
         check.voids = checks.iter().map(|of| of.check.voids).sum();
@@ -213,7 +213,7 @@ fn together(
     (check, checks)
 }
 
-/// It passes while it passes in one of them.
+/// A check in both families: it passes while it passes in one of them.
 fn both(states: [State; 2], v4: &CheckStatus, v6: &CheckStatus) -> CheckStatus {
     let state = checks::state(1, &states);
     let of_state = states.iter().zip([v4, v6]);
@@ -245,7 +245,7 @@ fn both(states: [State; 2], v4: &CheckStatus, v6: &CheckStatus) -> CheckStatus {
         last_rtt_ms: v4.last_rtt_ms.or(v6.last_rtt_ms),
         last_answer: words(&v4.last_answer, &v6.last_answer),
         last_error: words(&v4.last_error, &v6.last_error),
-        // The one that ends first.
+        // The certificate that expires first.
         certificate_expires: [&v4.certificate_expires, &v6.certificate_expires]
             .into_iter()
             .flatten()

@@ -1,7 +1,8 @@
-//! What the world is told of the running server: the body of `GET /api/v1/status`.
+//! The status of the server: the body of `GET /api/v1/status`.
 //!
-//! Plain data, built by [`crate::control`] and handed out whole; pools in which nothing happened
-//! are shared with the status before. Times are RFC 3339 in UTC, durations are in the unit that the
+//! This file has the data. [`build`] makes it from the state ([`member`] and [`overrides`] are
+//! parts of that), and [`cache`] holds what was last built: pools in which nothing happened are
+//! shared with the previous status. Times are RFC 3339 in UTC; durations are in the unit that the
 //! name ends with.
 
 pub mod build;
@@ -20,23 +21,23 @@ pub struct Status {
     /// `nsid` of config.yaml.
     pub nsid: Option<String>,
     pub started: String,
-    /// The first round of probes is over, or its time is.
+    /// Whether the first round of probes is over.
     pub ready: bool,
     pub config: ConfigStatus,
     pub zones: Vec<ZoneStatus>,
     pub pools: Vec<Arc<PoolStatus>>,
-    /// The operator's orders in force, the newest last.
+    /// The overrides in force, the newest last.
     pub overrides: Vec<OverrideStatus>,
-    /// The newest last; at most 100.
+    /// The latest changes, the newest last; at most 100.
     pub changes: Vec<ChangeStatus>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub struct ConfigStatus {
     pub file: String,
-    /// When what is served was loaded.
+    /// When the configuration that is served was loaded.
     pub loaded: String,
-    /// Faults of the newest reload, when it was refused; what was served before still is.
+    /// The faults of the latest reload, if it was refused: the configuration did not change then.
     pub refused: Option<ReloadRefusal>,
 }
 
@@ -66,32 +67,33 @@ pub struct PoolStatus {
     pub unicode_names: BTreeMap<String, String>,
     /// `null` when everyone may ask.
     pub clients: Option<Vec<String>>,
-    /// rotate, weighted, failover or sticky.
+    /// `rotate`, `weighted`, `failover` or `sticky`.
     pub order: &'static str,
-    /// Seconds in the answers now.
+    /// TTL of the answers now, in seconds.
     pub ttl: u32,
-    /// Seconds as configured; answers carry less while a member is not settled.
+    /// TTL as configured, in seconds; answers carry less while a member is not stable.
     pub ttl_configured: u32,
     pub max_answers: usize,
     /// Tags that name failure domains; `null` when answers are not spread over them.
     pub spread_by: Option<String>,
     pub min_serving: usize,
-    /// Where the families are counted apart; `min_serving` is the larger one then.
+    /// The numbers of each family, where they are counted apart; `min_serving` is the larger one
+    /// then.
     pub min_serving_families: Option<FamiliesStatus>,
     pub when_short: String,
-    /// Members that serve by their health.
+    /// How many members serve.
     pub serving: usize,
-    /// Fewer than `min_serving` serve, and `when_short` decides.
+    /// Whether fewer than `min_serving` serve, so that `when_short` decides.
     pub short: bool,
-    /// Nodes of the tier in charge; `null` without `stay`.
+    /// Nodes of the active tier; `null` without `stay`.
     pub in_charge: Option<Vec<String>>,
-    /// Since when the last set is kept, because most members failed at once.
+    /// Since when the last set is kept because most members failed at once; `null` otherwise.
     pub kept: Option<String>,
-    /// No control target answers this machine.
+    /// Whether no control target answers this machine.
     pub cut_off: bool,
-    /// Nodes in the answers now; those of the fallback pool while that stands in.
+    /// Nodes in the answers now: those of the fallback pool while it stands in.
     pub answering: Vec<String>,
-    /// The same of each address family, where they are decided apart.
+    /// The same for each address family, where they are decided apart.
     pub answering_families: Option<AnsweringStatus>,
     /// One sentence.
     pub why: String,
@@ -117,36 +119,35 @@ pub struct MemberStatus {
     pub addresses: Vec<String>,
     pub weight: u8,
     pub in_answers: bool,
-    /// The order that counts for it, instead of its health.
+    /// The override that counts instead of its health.
     pub operator: Option<OperatorStatus>,
     /// One sentence.
     pub why: String,
-    /// Percent of its part of the first places: below 100 while it starts slowly or says that it
-    /// is loaded. The larger one of two families.
+    /// The share of its full part in the answers, in percent: below 100 while it starts slowly or
+    /// reports load. The larger of two families.
     pub share: u8,
-    /// Falls that its damping remembers; the more of two families.
+    /// Falls within the window of its damping; the larger number of two families.
     pub falls: usize,
-    /// It fell so often that it stays out until then, whatever its health says; in all of its
-    /// families.
+    /// Until when its damping holds it out in all of its families; `null` otherwise.
     pub held_until: Option<String>,
-    /// What decides the rotation: the verdict of all of `checks`, where there are several. Of two
+    /// The check that decides, or the verdict of all `checks` where there are several. With two
     /// families it is up while one of them is.
     pub check: CheckStatus,
     /// Each of several checks; empty when there is one.
     pub checks: Vec<NamedCheckStatus>,
     /// Each of two address families that have verdicts of their own; empty otherwise.
     pub families: Vec<FamilyStatus>,
-    /// Shown and alerted only.
+    /// The deep check, which decides nothing.
     pub deep: Option<CheckStatus>,
 }
 
 /// A member in one address family.
 #[derive(Debug, Clone, Serialize)]
 pub struct FamilyStatus {
-    /// v4 or v6.
+    /// `v4` or `v6`.
     pub family: &'static str,
     pub address: String,
-    /// By its health, or the order that counts for it.
+    /// Whether it serves, by its health or its override.
     pub serving: bool,
     pub in_answers: bool,
     /// One sentence.
@@ -161,44 +162,45 @@ pub struct FamilyStatus {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct OperatorStatus {
-    /// draining, drained, forced up or forced down.
+    /// `draining`, `drained`, `forced up` or `forced down`.
     pub state: &'static str,
-    /// Whom the order named: a node, a pattern, a tag or a role.
+    /// What the override selects: a node, a pattern, a tag or a role.
     pub target: String,
     pub reason: String,
     pub author: String,
     pub since: String,
-    /// When the order ends by itself.
+    /// When the override ends by itself; `null` if it does not.
     pub until: Option<String>,
-    /// Of a drain: resolvers may hold the address until then.
+    /// Until when resolvers may hold the address of a drained member; `null` of other kinds.
     pub held_until: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OverrideStatus {
-    /// drain, force-up or force-down.
+    /// `drain`, `force-up` or `force-down`.
     pub order: &'static str,
     pub target: String,
-    /// Only as members of this pool.
+    /// The pool in which the override counts; `null` for every pool.
     pub pool: Option<String>,
     pub reason: String,
     pub author: String,
     pub since: String,
     pub until: Option<String>,
-    /// Whom it means now. Empty: nobody, since a reload; the order is kept.
+    /// The nodes that it selects now. Empty if none is left after a reload; the override stays in
+    /// force.
     pub nodes: Vec<String>,
 }
 
-/// What an order that was just given did to one member.
+/// What a new override did to one member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OverrideEffect {
     pub pool: String,
     pub node: String,
-    /// draining, drained, forced up or forced down.
+    /// `draining`, `drained`, `forced up` or `forced down`.
     pub state: &'static str,
-    /// True also of a drained member, where nobody else is left to be answered.
+    /// True also for a drained member when no other member is left to be answered.
     pub in_answers: bool,
-    /// Of a drain: resolvers may hold the address until then.
+    /// Until when resolvers may hold the address of a drained member; `null` of other kinds.
     pub held_until: Option<String>,
     /// One sentence.
     pub why: String,
@@ -217,7 +219,7 @@ pub struct CheckStatus {
     pub kind: &'static str,
     /// What is probed, in words: `GET http://192.0.2.18:80/health`.
     pub probe: String,
-    /// unknown, up, falling, down or rising.
+    /// `unknown`, `up`, `falling`, `down` or `rising`.
     pub state: &'static str,
     /// `2/3` while falling or rising.
     pub progress: Option<String>,
@@ -225,30 +227,30 @@ pub struct CheckStatus {
     pub since: String,
     pub probes: u64,
     pub failures: u64,
-    /// Probes that say nothing, as this machine was held up: they count as not sent.
+    /// Void probes: they have no result, because this machine was held up, and count as not sent.
     pub voids: u64,
     pub last_probe: Option<String>,
-    /// Of the newest probe that had a verdict from the node.
+    /// Round-trip time of the latest healthy probe, in milliseconds.
     pub last_rtt_ms: Option<f64>,
-    /// The newest healthy answer: `200`, `TLS, certificate expires in 12 days`.
+    /// The latest healthy answer: `200`, `TLS, certificate expires in 12 days`.
     pub last_answer: Option<String>,
-    /// Of the newest failed probe since the member was last up without a flaw.
+    /// The latest failure since the member was last up without a failure counted.
     pub last_error: Option<String>,
-    /// When the certificate expires that the newest healthy handshake showed.
+    /// When the certificate of the latest healthy handshake expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_expires: Option<String>,
-    /// Of a check with `load: true`.
+    /// `null` unless the check has `load: true`.
     pub load: Option<LoadStatus>,
 }
 
-/// How much a node says that it can take.
+/// The load that a node reports.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadStatus {
-    /// The newest word, in percent; `null` when it says nothing.
+    /// The latest reported capacity, in percent; `null` when the node reports none.
     pub said: Option<u8>,
-    /// What follows from all of them: percent of its part of the first places. 1 to 100.
+    /// The share that follows, in percent: 1 to 100.
     pub share: u8,
-    /// Words that were no whole number from 0 to 100.
+    /// Reports that were no whole number from 0 to 100.
     pub ignored: u64,
 }
 
