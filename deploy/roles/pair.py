@@ -7,6 +7,7 @@ from typing import Any
 
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
+
 from tiovivo_deploy.data import files, plan
 from tiovivo_deploy.data.plan import Plan
 from tiovivo_deploy.inventory import UsageError

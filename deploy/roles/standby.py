@@ -1,8 +1,7 @@
 """The role standby: the same as the mother, following it."""
 
-from tiovivo_deploy.job import Job
-
 from roles import pair
+from tiovivo_deploy.job import Job
 
 
 def install(job: Job) -> None:

@@ -1,6 +1,7 @@
 """A name server's part in a failover by itself; the role dns calls it."""
 
 from pyinfra import host
+
 from tiovivo_deploy.data import files
 from tiovivo_deploy.job import Job
 from tiovivo_deploy.operations import File, UnitState, changed, put_files, service, template

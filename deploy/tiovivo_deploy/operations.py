@@ -7,6 +7,7 @@ Files come whole: they are laid aside and renamed, so a run that is killed leave
 import difflib
 import hashlib
 import io
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ class File:
     def octets(self) -> bytes:
         return self.content.encode() if isinstance(self.content, str) else self.content
 
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.octets).hexdigest()
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -46,23 +51,83 @@ class Folder:
     owner: str = "root:root"
 
 
-def template(name: str, **values: Any) -> str:
+def template(file: str, /, **values: Any) -> str:
     """A file of deploy/files, with `@NAME@` replaced by the value of that name. A name without a value
     or a value without a place is a fault of the role."""
-    text = (FILES / name).read_text(encoding="utf-8")
+    text = (FILES / file).read_text(encoding="utf-8")
     for key, value in values.items():
         mark = f"@{key.upper()}@"
         if mark not in text:
-            raise ValueError(f"deploy/files/{name} has no {mark}")
+            raise ValueError(f"deploy/files/{file} has no {mark}")
         text = text.replace(mark, str(value))
     return text
 
 
+# --- runs that were killed -----------------------------------------------------------------------
+
+# A changed file counts only when its service has read it. A run that is killed in between leaves a
+# mark here, named after the operation, and `changed` says so to the next run.
+UNFINISHED = "/var/lib/tiovivo-deploy/unfinished"
+# Of each node: marks that an earlier run left, and those that the next service() takes away.
+_left: dict[str, set[str]] = {}
+_read: dict[str, set[str]] = {}
+
+
+class UnfinishedMarks(FactBase[set[str]]):
+    """What an earlier run left behind."""
+
+    def command(self) -> str:
+        return f"ls {UNFINISHED} 2>/dev/null || true"
+
+    @staticmethod
+    def default() -> set[str]:
+        return set()
+
+    def process(self, output: Iterable[str]) -> set[str]:
+        return {line for line in output if line}
+
+
+def begin_node() -> None:
+    """Asks what an earlier run left; before the role of a node."""
+    _left[host.name] = host.get_fact(UnfinishedMarks)
+    _read[host.name] = set()
+
+
+def end_node() -> None:
+    """The role came to its end: everything that was changed is in force."""
+    if _left[host.name] or _read[host.name]:
+        host.run_shell_command(StringCommand(f"rm -rf {UNFINISHED}"))
+
+
+def mark_unfinished() -> str:
+    """For operations that change what a service reads: a shell command that goes before the change."""
+    mark = _mark(host.current_op_hash)
+    _read[host.name].add(mark)
+    return f"mkdir -p {UNFINISHED} && touch {UNFINISHED}/{mark}"
+
+
 def changed(*results: Any) -> bool:
-    """Whether any of these operations changed something, or in a dry run would."""
-    return any(
-        result.did_change() if result.is_complete() else result.will_change for result in results
-    )
+    """Whether any of these operations changed something, or in a dry run would; or did in a run that
+    did not come to its end."""
+    marks = {_mark(result._hash) for result in results}
+    _read[host.name] |= marks
+    return bool(marks & _left[host.name]) or any(map(is_change, results))
+
+
+def is_change(result: Any) -> bool:
+    """Whether this operation itself changed something, or in a dry run would."""
+    return result.did_change() if result.is_complete() else result.will_change
+
+
+def _mark(op_hash: str) -> str:
+    name = ",".join(sorted(host.state.get_op_meta(op_hash).names))
+    return re.sub("[^a-z0-9]+", "-", name.lower())
+
+
+def _take_marks() -> list[str]:
+    marks = sorted(_read[host.name])
+    paths = shlex.join(f"{UNFINISHED}/{mark}" for mark in marks)
+    return [f"rm -f {paths}"] if marks else []
 
 
 # --- packages ------------------------------------------------------------------------------------
@@ -170,7 +235,8 @@ def put_files(files: list[File] = [], folders: list[Folder] = []):  # noqa: B006
     if not host.state.is_executing and show_difference:
         for file in wrong_files:
             show_difference(host.name, _difference(stats.get(file.path), file))
-    before = [_make_folder(folder) for folder in wrong_folders]
+    before = [mark_unfinished()] if wrong_files else []
+    before += [_make_folder(folder) for folder in wrong_folders]
     # Parents that nobody named are Debian's usual ones.
     parents = {str(Path(file.path).parent) for file in wrong_files}
     if parents:
@@ -196,7 +262,7 @@ def _as_wanted(stat: Stat | None, file: File) -> bool:
         and stat.kind in ("regular file", "regular empty file")
         and stat.mode == file.mode
         and stat.owner == file.owner
-        and stat.sha256 == hashlib.sha256(file.octets).hexdigest()
+        and stat.sha256 == file.hash
     )
 
 
@@ -207,17 +273,19 @@ def _make_folder(folder: Folder) -> str:
 
 def _difference(stat: Stat | None, file: File) -> list[str]:
     """What a run would change of the file, in lines of a unified diff."""
-    head = [f"{file.path} (new)" if stat is None else file.path]
-    if stat is not None and (stat.mode, stat.owner) != (file.mode, file.owner):
-        head.append(f"  mode {stat.mode} {stat.owner} → {file.mode} {file.owner}")
-    if stat is not None and stat.sha256 == hashlib.sha256(file.octets).hexdigest():
+    if stat is None:
+        return [f"{file.path} (new, {len(file.octets)} octets)"]
+    head = [file.path]
+    if (stat.mode, stat.owner) != (file.mode, file.owner):
+        head.append(f"  mode {stat.mode} {stat.owner}, then {file.mode} {file.owner}")
+    if stat.sha256 == file.hash:
         return head
     if file.secret:
         return [*head, "  content not shown: it is secret"]
     new = file.octets
     if len(new) > DIFFERENCE_OCTETS or b"\0" in new:
         return [*head, f"  {len(new)} octets, not shown"]
-    old = host.get_fact(Text, path=file.path) if stat is not None else ""
+    old = host.get_fact(Text, path=file.path)
     lines = difflib.unified_diff(
         old.splitlines(), new.decode(errors="replace").splitlines(), lineterm="", n=2
     )
@@ -266,9 +334,10 @@ def service(
     enabled: bool = True,
     restart: bool = False,
     reload: bool = False,
+    on_failure: str = "true",
 ):
     """Brings a unit to this state. `restart` and `reload` are for changes that the role made: a unit that
-    does not run yet is only started."""
+    does not run yet is only started. `on_failure` is a shell command that follows the explanation."""
     state = host.get_fact(UnitState, unit=unit)
     name = shlex.quote(unit)
     active = state.get("ActiveState") in ("active", "reloading", "activating")
@@ -298,7 +367,8 @@ def service(
     if not [command for command in commands if command != "systemctl daemon-reload"]:
         commands = commands if state.get("NeedDaemonReload") == "yes" else []
     if commands:
-        explain = f"systemctl --no-pager --full --lines=15 status {name} >&2; exit 1"
+        commands += _take_marks()
+        explain = f"systemctl --no-pager --full --lines=15 status {name} >&2; {on_failure}; exit 1"
         yield StringCommand(
             " && ".join(commands) + f" || {{ {explain}; }}", _timeout=SERVICE_SECONDS
         )

@@ -51,6 +51,7 @@ class Outcome:
     # Where it failed, and what the node said of it.
     step: str = ""
     details: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class Report:
@@ -69,6 +70,11 @@ class Report:
     def say(self, text: str) -> None:
         """A line about the whole."""
         self._write(f"{self._clock()} {printable(text)}\n")
+
+    def difference(self, name: str, lines: list[str]) -> None:
+        """What a dry run would change of a file: its name, then the lines."""
+        self.line(name, lines[0])
+        self.block(lines[1:])
 
     def block(self, lines: Iterable[str], limit: int = DIFFERENCE_LINES) -> None:
         """Indented lines below a line of progress."""
@@ -98,6 +104,9 @@ class Report:
             f"{count(len(outcomes), 'node')}, {count(changes, 'change')}, "
             f"{len(failed) or 'none'} failed, {seconds:.1f} s\n"
         )
+        for outcome in outcomes:
+            for note in outcome.notes:
+                self._write(f"note: {outcome.node}: {printable(note)}\n")
         for outcome in failed:
             at = f" at: {outcome.step}" if outcome.step else ""
             self._write(f"\n{outcome.node} FAILED{at}\n")

@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 from pyinfra.api import BaseStateCallback, Config, Host, Inventory, State
 from pyinfra.api.exceptions import ConnectError, NestedOperationError, PyinfraError
@@ -24,11 +25,13 @@ from pyinfra.context import ctx_host, ctx_state
 
 from tiovivo_deploy import inventory, operations, secrets
 from tiovivo_deploy.inventory import Cluster, Node, UsageError
-from tiovivo_deploy.job import Job
+from tiovivo_deploy.job import Gates, Job
 from tiovivo_deploy.ssh import known_hosts
 from tiovivo_deploy.summary import CHANGED, FAILED, UNCHANGED, WOULD_CHANGE, Outcome, Report, tail
 
 PROGRAM = "deploy/up"
+# The role of nodes that `--only` does not name.
+NEIGHBOUR = "neighbour"
 PARALLEL = 32
 CONNECT_SECONDS = 10
 CONNECT_RETRIES = 2
@@ -112,30 +115,30 @@ class Lock:
 def install(
     cluster: Cluster, nodes: list[Node], tiovivo: str, dry: bool
 ) -> tuple[list[Outcome], Report]:
-    """Runs the role of each node; what became of them stands in the order of the nodes."""
-    report = Report(node.name for node in nodes)
-    state = connect_state(cluster, nodes, dry)
-    runs = []
+    """Runs the roles of these nodes, and tells the others what has changed for them."""
+    report = Report(node.name for node in cluster.nodes)
+    state = connect_state(cluster, cluster.nodes, dry)
+    gates, one_at_a_time = Gates(nodes), BoundedSemaphore()
     own = secrets.of_cluster(cluster.folder, keep=not dry)
-    mother_done = gevent.event.Event()
-    if not any(node.role == "mother" for node in nodes):
-        mother_done.set()
-    for index, node in enumerate(nodes):
-        job = Job(node, cluster, own, tiovivo, dry, mother_done)
-        runs.append(Run(state, state.inventory.get_host(node.name), job, index, report))
-    callbacks = Progress({run.host: run for run in runs})
-    state.add_callback_handler(callbacks)
-    operations.show_difference = lambda name, lines: report.block(lines)
+    runs = []
+    for index, node in enumerate(cluster.nodes):
+        role = node.role if node in nodes else NEIGHBOUR
+        job = Job(node, cluster, own, gates, tiovivo, dry, one_at_a_time)
+        runs.append(Run(state, state.inventory.get_host(node.name), job, role, index, report))
+    # One for all greenlets, unlike the host: nobody may leave it before the last one.
+    ctx_state.set(state)
+    state.add_callback_handler(Progress({run.host: run for run in runs}))
+    operations.show_difference = report.difference
     still = gevent.spawn(tell_slow_steps, runs)
     pool = Pool(PARALLEL)
-    # The mother first: others wait for her, and must not take her place in the pool.
-    for run in sorted(runs, key=lambda run: run.job.node.role != "mother"):
+    # Whoever is waited for comes first, and so never waits for a place in the pool.
+    for run in sorted(runs, key=lambda run: inventory.ROLES.index(run.job.node.role)):
         pool.spawn(run.run)
     pool.join()
     still.kill()
     for run in runs:
         run.disconnect()
-    return [run.outcome for run in runs], report
+    return [run.outcome for run in runs if not run.is_idle()], report
 
 
 def connect_state(cluster: Cluster, nodes: list[Node], dry: bool) -> State:
@@ -144,13 +147,14 @@ def connect_state(cluster: Cluster, nodes: list[Node], dry: bool) -> State:
     data = {
         "ssh_user": cluster.ssh.user,
         "ssh_port": cluster.ssh.port,
-        "ssh_key": cluster.ssh.key,
         "ssh_known_hosts_file": str(known_hosts(cluster)),
         "ssh_strict_host_key_checking": "accept-new",
         "ssh_connect_retries": CONNECT_RETRIES,
         "_timeout": COMMAND_SECONDS,
         "_sudo": cluster.ssh.user != "root",
     }
+    if cluster.ssh.key:
+        data["ssh_key"] = cluster.ssh.key
     hosts = [(node.name, {"ssh_hostname": node.address}) for node in nodes]
     # No ssh_config of the operator's: config.yaml says all.
     data["ssh_config_file"] = os.devnull
@@ -164,8 +168,8 @@ def connect_state(cluster: Cluster, nodes: list[Node], dry: bool) -> State:
 class Run:
     """The installation of one node."""
 
-    def __init__(self, state: State, host: Host, job: Job, index: int, report: Report):
-        self.state, self.host, self.job, self.report = state, host, job, report
+    def __init__(self, state: State, host: Host, job: Job, role: str, index: int, report: Report):
+        self.state, self.host, self.job, self.role, self.report = state, host, job, role, report
         self.outcome = Outcome(job.node.name, job.node.role)
         self.step = "connecting"
         self.step_began = time.monotonic()
@@ -178,29 +182,39 @@ class Run:
         try:
             with gevent.Timeout(NODE_SECONDS, TimeoutError(f"not done within {NODE_SECONDS} s")):
                 self._install()
-            self.outcome.result = self._result()
         except NestedOperationError as error:
             self._fail(self._output(str(error.args[0])))
         except ConnectError as error:
-            self._fail([str(error)])
+            if self.role == NEIGHBOUR:
+                # It may be down for its own reasons, and learns of the change later.
+                self.job.note("not reached; it learns of this change by the next deploy/up")
+            else:
+                self._fail([explain_connection(str(error), self.job)])
         except (PyinfraError, TimeoutError, OSError, UsageError) as error:
             self._fail([str(error) or repr(error)])
         except Exception:  # noqa: BLE001 - a fault of a role must not end the other nodes
             self._fail(traceback.format_exc().splitlines())
         finally:
             self.ended = True
+            # What is said of the last operation waits for its turn.
+            gevent.sleep(0)
+            self.outcome.notes = self.job.notes
             self.outcome.seconds = time.monotonic() - began
-            if self.job.node.role == "mother":
-                self.job.mother_done.set()
+            self.job.gates.end(self.job.node)
+        self.outcome.changes = sum(map(self.changes, self.host.op_hash_order))
         if self.outcome.result != FAILED:
-            self.report.line(self.job.node.name, f"done: {self.outcome.result}")
+            self.outcome.result = self._result()
+            if not self.is_idle():
+                self.report.line(self.job.node.name, f"done: {self.outcome.result}")
 
     def _install(self) -> None:
-        with ctx_state.use(self.state), ctx_host.use(self.host):
+        with ctx_host.use(self.host):
             self.host.connect(reason=None, show_errors=False, raise_exceptions=True)
             self.state.activate_host(self.host)
             notice_silence(self.host)
-            for module in ("roles.base", f"roles.{self.job.node.role}"):
+            operations.begin_node()
+            base = [] if self.role == NEIGHBOUR else ["roles.base"]
+            for module in (*base, f"roles.{self.role}"):
                 self.begin(module)
                 importlib.import_module(module).install(self.job)
                 if self.host in self.state.failed_hosts:
@@ -209,14 +223,21 @@ class Run:
                     )
             if self.job.dry:
                 self._show_would_change()
-            # What was told of the last operation waits for its turn.
-            gevent.sleep(0)
-            self.outcome.changes = sum(map(self.changes, self.host.op_hash_order))
+            else:
+                operations.end_node()
+
+    def is_idle(self) -> bool:
+        """A node that was not named, and for which nothing changed: not worth a line."""
+        return (
+            self.role == NEIGHBOUR and self.outcome.result == UNCHANGED and not self.outcome.notes
+        )
 
     def changes(self, op_hash: str) -> bool:
         """Whether this operation changed something, or in a dry run would."""
         data = self.state.ops[self.host].get(op_hash)
-        return data is not None and operations.changed(data.operation_meta)
+        if data is None or not (self.job.dry or data.operation_meta.is_complete()):
+            return False
+        return operations.is_change(data.operation_meta)
 
     def _result(self) -> str:
         if not self.outcome.changes:
@@ -291,6 +312,15 @@ def tell_slow_steps(runs: list[Run]) -> None:
             seconds = time.monotonic() - run.step_began
             if not run.ended and seconds > STILL_SECONDS:
                 run.report.line(run.job.node.name, f"still at: {run.step} ({seconds:.0f} s)")
+
+
+def explain_connection(error: str, job: Job) -> str:
+    if "does not match" in error:
+        return (
+            f"{error} Another machine answers, or it was installed anew: in that case take its line"
+            f" out of {known_hosts(job.cluster)}"
+        )
+    return error
 
 
 def notice_silence(host: Host) -> None:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tiovivo_deploy.data import backup, files, plan, promote, rejoin, restore, status
 from tiovivo_deploy.data.plan import Standing
 from tiovivo_deploy.inventory import Cluster, Node, Ssh, UsageError

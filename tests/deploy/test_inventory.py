@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tiovivo_deploy import inventory
 from tiovivo_deploy.inventory import UsageError
 

@@ -1,6 +1,7 @@
 """The address plan of a lab."""
 
 import pytest
+
 from tiovivo_deploy.lab import network
 from tiovivo_deploy.lab.errors import LabError
 from tiovivo_deploy.lab.places import Places

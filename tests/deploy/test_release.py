@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from tiovivo_deploy import environment, inventory
 from tiovivo_deploy.inventory import UsageError
 from tiovivo_deploy.release import pip_for, rollback, source, wheels

@@ -3,6 +3,7 @@
 import stat
 
 import pytest
+
 from tiovivo_deploy.inventory import UsageError
 from tiovivo_deploy.secrets import KINDS, Secrets
 

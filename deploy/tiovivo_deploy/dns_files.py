@@ -1,0 +1,155 @@
+"""What a name server gets: the files of config.yaml, with the keys of `server:` that belong to the
+machine set for it, and the program with its unit and manual pages."""
+
+import gzip
+import hashlib
+import io
+import ipaddress
+import os
+import subprocess
+import tarfile
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from tiovivo_deploy.inventory import REPOSITORY, Cluster, Node, UsageError
+from tiovivo_deploy.operations import File
+from tiovivo_deploy.secrets import Secrets
+
+ETC = "/etc/tiovivo"
+STATE = "/var/lib/tiovivo"
+# Where systemd shows the unit's credentials, which it reads as root from SECRETS.
+CREDENTIALS = "/run/credentials/tiovivo.service"
+SECRETS = "/etc/tiovivo-secrets"
+FILE_OCTETS = 64 * 1024 * 1024
+PACK_SECONDS = 120
+
+
+def config_files(cluster: Cluster, node: Node, folder: str, credentials: str) -> list[File]:
+    """Every file that config.yaml names, below `folder`; config.yaml itself comes last, since the
+    server looks at it. `credentials` is where the server finds its secrets."""
+    files = []
+    for path in cluster.files:
+        if path != cluster.config:
+            files.append(File(place(cluster, path, folder), read(path)))
+    text = server_text(read(cluster.config), node, credentials, cluster.config)
+    return [*files, File(f"{folder}/config.yaml", text)]
+
+
+def place(cluster: Cluster, path: str, folder: str) -> str:
+    """The same relative place below `folder`."""
+    relative = os.path.relpath(path, cluster.folder)
+    if relative.startswith(".."):
+        raise UsageError(f"{path}: not below {cluster.folder}; the name servers need it there")
+    return f"{folder}/{relative}"
+
+
+def read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            octets = file.read(FILE_OCTETS + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    if len(octets) > FILE_OCTETS:
+        raise UsageError(f"{path}: longer than {FILE_OCTETS} octets")
+    return octets
+
+
+def server_text(config: bytes, node: Node, credentials: str, origin: str) -> str:
+    """config.yaml for this name server. tiovivo has checked the file: here only these keys change:
+
+    state, token_file, cookie_secret_file   where the unit has them
+    nsid                                     the node's name, if none is set
+    listen                                   every address, if config.yaml names loopback addresses
+    deploy                                   left out: its files are the control machine's
+    """
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    try:
+        whole = yaml.load(config)
+        server = whole.setdefault("server", {})
+        listen = server.get("listen")
+        if listen is not None and all(map(is_loopback, listen)):
+            del server["listen"]
+        server["state"] = STATE
+        server["token_file"] = f"{credentials}/token"
+        server["cookie_secret_file"] = f"{credentials}/cookie-secret"
+        server.setdefault("nsid", node.name)
+        whole.pop("deploy", None)
+        text = io.StringIO()
+        yaml.dump(whole, text)
+    except (YAMLError, AttributeError, TypeError) as error:
+        raise UsageError(f"{origin}: {error}") from error
+    return text.getvalue()
+
+
+def is_loopback(listen: object) -> bool:
+    """Whether `ADDRESS:PORT` is reached from the machine itself alone."""
+    host = str(listen).rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def secret_files(cluster: Cluster, secrets: Secrets) -> list[File]:
+    """What the unit hands to the server as credentials: for orders, and for DNS cookies, whose secret
+    is the same on every name server."""
+    return [
+        File(f"{SECRETS}/{name}", secrets.get(name) + "\n", mode="600", secret=True)
+        for name in ("token", "cookie-secret")
+    ]
+
+
+class Program:
+    """The program as it is installed below /usr/local: what packaging/install.sh lays, in an archive."""
+
+    def __init__(self, archive: bytes, hashes: dict[str, str]):
+        self.archive = archive
+        # Path on the node to SHA-256.
+        self.hashes = hashes
+
+
+@cache
+def pack_program(binary: str) -> Program:
+    """Runs packaging/install.sh into a folder of its own, once in each run of a command."""
+    with tempfile.TemporaryDirectory(prefix="tiovivo-pack-") as root:
+        try:
+            subprocess.run(
+                [str(REPOSITORY / "packaging" / "install.sh")],
+                env={**os.environ, "DESTDIR": root, "BINARY": binary, "PREFIX": "/usr/local"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PACK_SECONDS,
+                check=True,
+            )
+        except subprocess.CalledProcessError as error:
+            raise UsageError(
+                f"packaging/install.sh: {(error.stderr or error.stdout).strip()}"
+            ) from error
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UsageError(f"packaging/install.sh: {error}") from error
+        files = sorted(path for path in Path(root).rglob("*") if path.is_file())
+        hashes = {
+            f"/{path.relative_to(root)}": hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+        }
+        packed = io.BytesIO()
+        with (
+            gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=3, mtime=0) as stream,
+            tarfile.open(fileobj=stream, mode="w") as archive,
+        ):
+            for path in files:
+                archive.add(path, str(path.relative_to(root)), filter=as_root)
+        return Program(packed.getvalue(), hashes)
+
+
+def as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
