@@ -45,14 +45,13 @@ async def serve(listener: socket.socket) -> None:
     async def handle(reader, writer):
         async with places:
             try:
-                await forward(reader, writer)
-            except (
-                OSError,
-                ValueError,
-                asyncio.IncompleteReadError,
-                asyncio.LimitOverrunError,
-            ) as error:
-                writer.write(f"HTTP/1.1 502 Bad Gateway\r\n\r\n{error}\n".encode())
+                far = await reach(reader, writer)
+                try:
+                    await asyncio.gather(copy(reader, far[1]), copy(far[0], writer))
+                finally:
+                    far[1].close()
+            except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                pass
             finally:
                 writer.close()
 
@@ -61,32 +60,36 @@ async def serve(listener: socket.socket) -> None:
         await server.serve_forever()
 
 
-async def forward(reader, writer) -> None:
+async def reach(reader, writer):
+    """Reads what is wanted, and connects; a failure is the proxy's answer."""
     async with asyncio.timeout(HEAD_LIMIT):
         head = await reader.readuntil(b"\r\n\r\n")
+    host, port, greeting, answer = read_head(head)
+    try:
+        async with asyncio.timeout(CONNECT_LIMIT):
+            far = await asyncio.open_connection(host, port)
+    except OSError as error:
+        writer.write(f"HTTP/1.1 502 Bad Gateway\r\n\r\n{error}\n".encode())
+        raise
+    far[1].write(greeting)
+    writer.write(answer)
+    return far
+
+
+def read_head(head: bytes) -> tuple[str, int, bytes, bytes]:
+    """Where to connect, what to send there first, and what to answer."""
     first, _, rest = head.partition(b"\r\n")
     method, target, version = first.decode("ascii").split()
     if method == "CONNECT":
         host, _, port = target.rpartition(":")
-        host = host.strip("[]")
-        greeting, answer = b"", b"HTTP/1.1 200 Connected\r\n\r\n"
-    else:
-        parts = urlsplit(target)
-        host, port = parts.hostname, parts.port or 80
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        lines = [line for line in rest.split(b"\r\n") if line]
-        kept = [line for line in lines if not line.lower().startswith((b"proxy-", b"connection:"))]
-        greeting = f"{method} {path} {version}\r\n".encode() + b"\r\n".join(kept)
-        greeting += b"\r\nConnection: close\r\n\r\n"
-        answer = b""
-    async with asyncio.timeout(CONNECT_LIMIT):
-        far_reader, far_writer = await asyncio.open_connection(host, int(port))
-    try:
-        far_writer.write(greeting)
-        writer.write(answer)
-        await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer))
-    finally:
-        far_writer.close()
+        return host.strip("[]"), int(port), b"", b"HTTP/1.1 200 Connected\r\n\r\n"
+    parts = urlsplit(target)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [line for line in rest.split(b"\r\n") if line]
+    # A connection serves one request, so nothing of the next one is taken for its body.
+    kept = [line for line in lines if not line.lower().startswith((b"proxy-", b"connection:"))]
+    greeting = [f"{method} {path} {version}".encode(), *kept, b"Connection: close", b"", b""]
+    return parts.hostname or "", parts.port or 80, b"\r\n".join(greeting), b""
 
 
 async def copy(reader, writer) -> None:
