@@ -1,7 +1,6 @@
 """A name server: the program tiovivo, the configuration, and the secrets that all name servers share.
 Never are two of them restarted at once, and a configuration that this machine would refuse is not laid."""
 
-import io
 import shlex
 
 from pyinfra import host
@@ -9,6 +8,7 @@ from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
 
 from roles import witness
 from tiovivo_deploy import dns_files
+from tiovivo_deploy.inventory import UsageError
 from tiovivo_deploy.job import Job
 from tiovivo_deploy.operations import (
     File,
@@ -74,6 +74,9 @@ def begin(job: Job, restart: bool, reload: bool = False) -> None:
         service(name="tiovivo runs", unit=UNIT, reload=reload)
         return
     with job.one_at_a_time:
+        if job.gates.fallen:
+            raise UsageError(f"left as it is, since {job.gates.fallen} did not come back well")
+        job.gates.fallen = job.node.name
         restarted = service(name="tiovivo runs", unit=UNIT, restart=True, on_failure=BACK)
         if changed(restarted) and not job.dry:
             health = f"{BINARY} health --config {dns_files.ETC}/config.yaml"
@@ -83,6 +86,8 @@ def begin(job: Job, restart: bool, reload: bool = False) -> None:
                 f" journalctl --unit {UNIT} --lines 15 --no-pager >&2; exit 1",
                 seconds=HEALTH_SECONDS * 3,
             )
+        # Not reached when an operation failed: what felled one name server must not fell them all.
+        job.gates.fallen = ""
 
 
 class ProgramHashes(FactBase[dict[str, str]]):
@@ -109,7 +114,7 @@ def install_program(binary: str):
         return
     archive = f"{WORK}/tiovivo.tar.gz"
     yield StringCommand(f"{mark_unfinished()} && rm -rf {WORK}/new && mkdir {WORK}/new")
-    yield FileUploadCommand(io.BytesIO(program.archive), archive)
+    yield FileUploadCommand(str(program.archive), archive)
     yield StringCommand(
         f"tar -C {WORK}/new -xzf {archive} && {WORK}/new{BINARY} --version >&2"
         f" && mkdir -p {PREVIOUS.rpartition('/')[0]} {BINARY.rpartition('/')[0]}"

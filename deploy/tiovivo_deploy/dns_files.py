@@ -1,10 +1,10 @@
 """What a name server gets: the files of config.yaml, with the keys of `server:` that belong to the
 machine set for it, and the program with its unit and manual pages."""
 
-import gzip
 import hashlib
 import io
 import ipaddress
+import json
 import os
 import subprocess
 import tarfile
@@ -108,7 +108,7 @@ def secret_files(cluster: Cluster, secrets: Secrets) -> list[File]:
 class Program:
     """The program as it is installed below /usr/local: what packaging/install.sh lays, in an archive."""
 
-    def __init__(self, archive: bytes, hashes: dict[str, str]):
+    def __init__(self, archive: Path, hashes: dict[str, str]):
         self.archive = archive
         # Path on the node to SHA-256.
         self.hashes = hashes
@@ -116,7 +116,24 @@ class Program:
 
 @cache
 def pack_program(binary: str) -> Program:
-    """Runs packaging/install.sh into a folder of its own, once in each run of a command."""
+    """Runs packaging/install.sh into a folder of its own, once for each program: the archive is kept
+    in the cache, under a name of what it is made of."""
+    digest = hashlib.sha256(Path(binary).read_bytes())
+    for path in sorted((REPOSITORY / "packaging").glob("*")) + sorted(REPOSITORY.glob("LICENSE*")):
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    folder = cache_folder() / digest.hexdigest()[:32]
+    archive, list_of_hashes = folder / "tiovivo.tar.gz", folder / "hashes.json"
+    if not list_of_hashes.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        make_archive(binary, archive, list_of_hashes)
+    return Program(archive, json.loads(list_of_hashes.read_text(encoding="ascii")))
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tiovivo" / "programs"
+
+
+def make_archive(binary: str, archive: Path, list_of_hashes: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="tiovivo-pack-") as root:
         try:
             subprocess.run(
@@ -129,9 +146,8 @@ def pack_program(binary: str) -> Program:
                 check=True,
             )
         except subprocess.CalledProcessError as error:
-            raise UsageError(
-                f"packaging/install.sh: {(error.stderr or error.stdout).strip()}"
-            ) from error
+            said = (error.stderr or error.stdout).strip()
+            raise UsageError(f"packaging/install.sh: {said}") from error
         except (OSError, subprocess.TimeoutExpired) as error:
             raise UsageError(f"packaging/install.sh: {error}") from error
         files = sorted(path for path in Path(root).rglob("*") if path.is_file())
@@ -139,14 +155,14 @@ def pack_program(binary: str) -> Program:
             f"/{path.relative_to(root)}": hashlib.sha256(path.read_bytes()).hexdigest()
             for path in files
         }
-        packed = io.BytesIO()
-        with (
-            gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=3, mtime=0) as stream,
-            tarfile.open(fileobj=stream, mode="w") as archive,
-        ):
+        aside = archive.with_suffix(f".{os.getpid()}")
+        with tarfile.open(aside, mode="w:gz", compresslevel=3) as packed:
             for path in files:
-                archive.add(path, str(path.relative_to(root)), filter=as_root)
-        return Program(packed.getvalue(), hashes)
+                packed.add(path, str(path.relative_to(root)), filter=as_root)
+        os.replace(aside, archive)
+        # Last, so that a killed run leaves nothing that looks whole.
+        aside.write_text(json.dumps(hashes), encoding="ascii")
+        os.replace(aside, list_of_hashes)
 
 
 def as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:

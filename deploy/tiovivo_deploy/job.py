@@ -22,6 +22,8 @@ class Gates:
         self._pending = Counter(node.role for node in nodes)
         self._gates = {role: Event() for role in ROLES}
         self._ended: set[str] = set()
+        # The name server that did not come back after its restart.
+        self.fallen = ""
         for role in ROLES:
             if not self._pending[role]:
                 self._gates[role].set()

@@ -113,15 +113,16 @@ class Lock:
 
 
 def install(
-    cluster: Cluster, nodes: list[Node], tiovivo: str, dry: bool
+    cluster: Cluster, nodes: list[Node], tiovivo: str, dry: bool, neighbours: bool = True
 ) -> tuple[list[Outcome], Report]:
     """Runs the roles of these nodes, and tells the others what has changed for them."""
     report = Report(node.name for node in cluster.nodes)
-    state = connect_state(cluster, cluster.nodes, dry)
+    concerned = cluster.nodes if neighbours else nodes
+    state = connect_state(cluster, concerned, dry)
     gates, one_at_a_time = Gates(nodes), BoundedSemaphore()
     own = secrets.of_cluster(cluster.folder, keep=not dry)
     runs = []
-    for index, node in enumerate(cluster.nodes):
+    for index, node in enumerate(concerned):
         role = node.role if node in nodes else NEIGHBOUR
         job = Job(node, cluster, own, gates, tiovivo, dry, one_at_a_time)
         runs.append(Run(state, state.inventory.get_host(node.name), job, role, index, report))
