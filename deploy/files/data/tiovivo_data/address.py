@@ -6,17 +6,23 @@ are told (gratuitous ARP), because they would send to the old mother for minutes
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import itertools
-import json
+import os
 import socket
 import struct
-import subprocess
 import time
 from pathlib import Path
 
 from tiovivo_data.settings import Settings
 
 ROUTES = Path("/proc/net/fib_trie")
+NETLINK_ROUTE, RTM_NEWADDR, RTM_DELADDR = 0, 20, 21
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE = 1, 4, 0x400
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+SIOCGIFADDR = 0x8915
+NETLINK_S = 5.0
 ETHERTYPE_ARP = 0x0806
 PROBES = 3
 PROBE_WAIT_S = 0.15
@@ -29,9 +35,15 @@ class AddressError(Exception):
 
 def interface(settings: Settings) -> str:
     """The interface of the private address."""
-    for link, addresses in links():
-        if settings.address in addresses:
-            return link
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, link in socket.if_nameindex():
+            request = struct.pack("256s", link.encode())
+            try:
+                reply = fcntl.ioctl(probe, SIOCGIFADDR, request)
+            except OSError:
+                continue  # it has no IPv4 address
+            if socket.inet_ntoa(reply[20:24]) == settings.address:
+                return link
     raise AddressError(f"no interface has the private address {settings.address}")
 
 
@@ -47,26 +59,32 @@ def is_local(routes: str, address: str) -> bool:
     return any(a == f"|-- {address}" and b == "/32 host LOCAL" for a, b in pairs)
 
 
-def links() -> list[tuple[str, list[str]]]:
-    output = command("ip", "-json", "-4", "address", "show")
-    return [
-        (link["ifname"], [entry["local"] for entry in link.get("addr_info", [])])
-        for link in json.loads(output or "[]")
-        if "ifname" in link
-    ]
-
-
 def take(settings: Settings) -> None:
-    link = interface(settings)
     if not is_held(settings):
-        command("ip", "address", "add", f"{settings.mother_address}/32", "dev", link)
+        change(RTM_NEWADDR, NLM_F_CREATE, interface(settings), settings.mother_address)
     announce(settings)
 
 
 def drop(settings: Settings) -> None:
-    for link, addresses in links():
-        if settings.mother_address in addresses:
-            command("ip", "address", "del", f"{settings.mother_address}/32", "dev", link)
+    if is_held(settings):
+        change(RTM_DELADDR, 0, interface(settings), settings.mother_address)
+
+
+def change(kind: int, flags: int, link: str, address: str) -> None:
+    """Asks the kernel by netlink (rtnetlink(7)): no program has to be started in a hurry."""
+    octets = socket.inet_aton(address)
+    body = struct.pack("=BBBBI", socket.AF_INET, 32, 0, 0, socket.if_nametoindex(link))
+    for attribute in (IFA_LOCAL, IFA_ADDRESS):
+        body += struct.pack("=HH4s", 8, attribute, octets)
+    length = 16 + len(body)
+    head = struct.pack("=IHHII", length, kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE) as kernel:
+        kernel.settimeout(NETLINK_S)
+        kernel.send(head + body)
+        reply = kernel.recv(4096)
+    number = -struct.unpack_from("=i", reply, 16)[0]
+    if number not in (0, errno.EEXIST, errno.EADDRNOTAVAIL):
+        raise AddressError(f"{address} on {link}: {os.strerror(number)}")
 
 
 def ask_holder(link: str, address: str) -> str:
@@ -122,10 +140,3 @@ def holder_in(frame: bytes, address: str, mine: bytes) -> bytes:
     if sender_ip != socket.inet_aton(address) or sender == mine:
         return b""
     return sender
-
-
-def command(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)
-    if done.returncode != 0:
-        raise AddressError(f"{' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tiovivo_data import address, broker, database, look, role, sql, wire
 from tiovivo_data.role import Role
 from tiovivo_data.settings import Settings
+from tiovivo_data.sql import Sql
 
 UNIT = "tiovivo-mother.service"
 RECEIVER = "tiovivo-receive.service"
@@ -40,13 +41,12 @@ def take(settings: Settings) -> None:
             end = database.Stop(settings, db)
             end.apply()
             end.forget()
-    serve(settings, now)
+        serve(settings, now, db)
 
 
-def serve(settings: Settings, now: Role) -> None:
+def serve(settings: Settings, now: Role, db: Sql) -> None:
     """Opens everything; the caller has made sure that nobody else is the mother."""
-    with sql.local(settings.database_socket) as db:
-        database.open_for_writes(db, wait_for_standby=must_wait(settings, now))
+    database.open_for_writes(db, wait_for_standby=must_wait(settings, now))
     broker.lead(settings)
     address.take(settings)
 
@@ -142,7 +142,7 @@ def promote(settings: Settings, tell=print) -> None:
         role.write(settings.state_folder, next_role)
         mark_fresh(settings, next_role.epoch)
         # At once, and with its faults in sight; the unit then finds everything done.
-        serve(settings, next_role)
+        serve(settings, next_role, db)
         words = f"{settings.node} is the mother, epoch {next_role.epoch}"
         tell(f"{words}, {time.monotonic() - started:.1f} s")
         # Also stops the receiver of files, which it conflicts with.
