@@ -25,7 +25,7 @@ use crate::config::token::{self, Token};
 use crate::config::{self, Config, Server};
 use crate::control::event::Command;
 use crate::control::served_config::ServedConfig;
-use crate::control::troubles::{Subject, Troubles};
+use crate::control::troubles::{TroubleSubject, Troubles};
 use crate::dns::encrypted;
 use crate::hooks;
 use crate::http::auth::Writers;
@@ -109,9 +109,9 @@ async fn answered<T>(
     if let Ok(done) = timeout(patience, &mut work).await {
         return done;
     }
-    troubles.begin(Subject::Configuration, late.into());
+    troubles.begin(TroubleSubject::Configuration, late.into());
     let done = work.await;
-    troubles.end(Subject::Configuration);
+    troubles.end(TroubleSubject::Configuration);
     done
 }
 
@@ -141,20 +141,20 @@ impl Access {
             (true, Some(_)) => tracing::info!("orders need the token that the token file has now"),
             (true, None) => tracing::warn!("there is no token any more: nobody may give orders"),
         }
-        self.troubles.end(Subject::TokenFile);
-        self.troubles.end(Subject::ReportTokenFile);
+        self.troubles.end(TroubleSubject::TokenFile);
+        self.troubles.end(TroubleSubject::ReportTokenFile);
     }
 
     /// A token that others may know counts no more until the whole configuration is well again.
     fn expose(&self, [orders, reports]: [Option<String>; 2]) {
         if let Some(why) = orders {
             self.writers.expose_orders(Some(&why));
-            self.troubles.begin(Subject::TokenFile, format!("no order is taken: {why}"));
+            self.troubles.begin(TroubleSubject::TokenFile, format!("no order is taken: {why}"));
         }
         if let Some(why) = reports {
             self.writers.expose_reports(Some(&why));
             let what = format!("no report is taken with the token for reports: {why}");
-            self.troubles.begin(Subject::ReportTokenFile, what);
+            self.troubles.begin(TroubleSubject::ReportTokenFile, what);
         }
     }
 }

@@ -47,17 +47,17 @@ impl Hook {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// A POST to a URL of http or https, signed with `secret`; `trust` is for an https receiver.
-    Webhook { url: String, secret: Option<Secret>, trust: Trust },
+    Webhook { url: String, secret: Option<HookSecret>, trust: Trust },
     /// A program and its arguments. Never empty.
     Command(Vec<String>),
 }
 
 /// A key that signs events. Its content is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub Box<[u8]>);
+pub struct HookSecret(pub Box<[u8]>);
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for HookSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
+        f.write_str("HookSecret")
     }
 }

@@ -28,7 +28,7 @@ use crate::cluster::standing::Standing;
 use crate::control::change_feed::ChangeBacklog;
 use crate::control::member::damping::Falls;
 use crate::control::member::target::PriorStanding;
-use crate::control::troubles::{Subject, Troubles};
+use crate::control::troubles::{TroubleSubject, Troubles};
 use crate::pace;
 use crate::state_dir::{RETRY, WRITE_INTERVAL, disk, document, file};
 
@@ -219,7 +219,7 @@ pub async fn write_requests(
             }
             let (file, now) = (Arc::clone(&file), clock());
             let write = move || write(&file, &pools, now);
-            let written = disk::run(&troubles.reporter(Subject::Standings), write).await;
+            let written = disk::run(&troubles.reporter(TroubleSubject::Standings), write).await;
             pause = if written.is_ok() { REWRITE } else { RETRY };
         }
         if ended {

@@ -123,7 +123,7 @@ impl HealthReport {
         pools: impl Iterator<Item = (&'a Pool, &'a PoolState)> + Clone,
     ) -> Result<ReportTargets, Vec<RequestFault>> {
         let member = pools.clone().filter_map(|(pool, s)| Some((pool, self.waiting(pool, s)?)));
-        let member: Vec<(&Pool, Vec<Waiting<'_>>)> = member.collect();
+        let member: Vec<(&Pool, Vec<PushTarget<'_>>)> = member.collect();
         if member.is_empty() {
             return Err(self.no_member(pools.map(|(pool, _)| pool)));
         }
@@ -132,7 +132,7 @@ impl HealthReport {
             let text = format!("no pool waits for reports of {}", self.node);
             return Err(vec![fault("", text, NO_PUSH)]);
         }
-        let is_for = |checks: &[Waiting<'_>]| match &self.check {
+        let is_for = |checks: &[PushTarget<'_>]| match &self.check {
             None => true,
             Some(name) => checks.iter().any(|(known, ..)| known == name),
         };
@@ -154,7 +154,7 @@ impl HealthReport {
     }
 
     /// The checks of the pool that wait for reports about the node; `None` when it is not a member.
-    fn waiting<'a>(&self, pool: &'a Pool, state: &'a PoolState) -> Option<Vec<Waiting<'a>>> {
+    fn waiting<'a>(&self, pool: &'a Pool, state: &'a PoolState) -> Option<Vec<PushTarget<'a>>> {
         let mut members = pool.membership.iter();
         let index = members.position(|member| member.node.as_str() == self.node)?;
         let targets = state.members.get(index)?.first_targets();
@@ -166,7 +166,11 @@ impl HealthReport {
     }
 
     /// The check that the report names, or the only one.
-    fn choose(&self, pool: &Pool, waiting: &[Waiting<'_>]) -> Result<TargetId, Vec<RequestFault>> {
+    fn choose(
+        &self,
+        pool: &Pool,
+        waiting: &[PushTarget<'_>],
+    ) -> Result<TargetId, Vec<RequestFault>> {
         let names: Vec<&str> = waiting.iter().map(|(name, ..)| *name).collect();
         let (push, target) = match (&self.check, waiting) {
             (_, []) => {
@@ -203,7 +207,7 @@ impl HealthReport {
 }
 
 /// A check that waits for reports: its name, its settings, and its target.
-type Waiting<'a> = (&'a str, &'a PushProbe, TargetId);
+type PushTarget<'a> = (&'a str, &'a PushProbe, TargetId);
 
 const NO_PUSH: &str = "`push: { expires: 60s }` as a check of the pool, in config.yaml";
 

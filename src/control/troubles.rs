@@ -15,7 +15,7 @@ use crate::state_dir::disk;
 /// What the trouble is with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Subject {
+pub enum TroubleSubject {
     /// config.yaml and the files that it names.
     Configuration,
     /// The lock of the state folder.
@@ -31,39 +31,39 @@ pub enum Subject {
     ReportTokenFile,
 }
 
-impl Subject {
-    pub const ALL: [Subject; 7] = [
-        Subject::Configuration,
-        Subject::StateFolder,
-        Subject::Standings,
-        Subject::Overrides,
-        Subject::Hooks,
-        Subject::TokenFile,
-        Subject::ReportTokenFile,
+impl TroubleSubject {
+    pub const ALL: [TroubleSubject; 7] = [
+        TroubleSubject::Configuration,
+        TroubleSubject::StateFolder,
+        TroubleSubject::Standings,
+        TroubleSubject::Overrides,
+        TroubleSubject::Hooks,
+        TroubleSubject::TokenFile,
+        TroubleSubject::ReportTokenFile,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Subject::Configuration => "configuration",
-            Subject::StateFolder => "state_folder",
-            Subject::Standings => "standings",
-            Subject::Overrides => "orders",
-            Subject::Hooks => "hooks",
-            Subject::TokenFile => "token_file",
-            Subject::ReportTokenFile => "report_token_file",
+            TroubleSubject::Configuration => "configuration",
+            TroubleSubject::StateFolder => "state_folder",
+            TroubleSubject::Standings => "standings",
+            TroubleSubject::Overrides => "orders",
+            TroubleSubject::Hooks => "hooks",
+            TroubleSubject::TokenFile => "token_file",
+            TroubleSubject::ReportTokenFile => "report_token_file",
         }
     }
 
     /// The sentence about a failure of this subject.
     pub fn sentence(self, why: &str) -> String {
         match self {
-            Subject::Standings => format!("the state is not kept: {why}"),
-            Subject::Hooks => format!("what waits for hooks is not kept: {why}"),
-            Subject::Overrides => format!("no operator's order can be kept: {why}"),
-            Subject::Configuration
-            | Subject::StateFolder
-            | Subject::TokenFile
-            | Subject::ReportTokenFile => why.to_owned(),
+            TroubleSubject::Standings => format!("the state is not kept: {why}"),
+            TroubleSubject::Hooks => format!("what waits for hooks is not kept: {why}"),
+            TroubleSubject::Overrides => format!("no operator's order can be kept: {why}"),
+            TroubleSubject::Configuration
+            | TroubleSubject::StateFolder
+            | TroubleSubject::TokenFile
+            | TroubleSubject::ReportTokenFile => why.to_owned(),
         }
     }
 
@@ -75,13 +75,15 @@ impl Subject {
     /// The line for the log when the trouble ends.
     fn over(self) -> &'static str {
         match self {
-            Subject::Configuration => "the files of the configuration answer again",
-            Subject::StateFolder => "the state folder answers again",
-            Subject::Standings => "the state is kept again",
-            Subject::Overrides => "the file of the operator's orders answers again",
-            Subject::Hooks => "what waits for hooks is kept again",
-            Subject::TokenFile => "the token file is its owner's alone again: orders are taken",
-            Subject::ReportTokenFile => {
+            TroubleSubject::Configuration => "the files of the configuration answer again",
+            TroubleSubject::StateFolder => "the state folder answers again",
+            TroubleSubject::Standings => "the state is kept again",
+            TroubleSubject::Overrides => "the file of the operator's orders answers again",
+            TroubleSubject::Hooks => "what waits for hooks is kept again",
+            TroubleSubject::TokenFile => {
+                "the token file is its owner's alone again: orders are taken"
+            }
+            TroubleSubject::ReportTokenFile => {
                 "the file of the token for reports is its owner's alone again"
             }
         }
@@ -90,7 +92,7 @@ impl Subject {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trouble {
-    pub subject: Subject,
+    pub subject: TroubleSubject,
     pub since: String,
     /// One sentence.
     pub what: String,
@@ -98,11 +100,11 @@ pub struct Trouble {
 
 /// The list of troubles. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Troubles(Arc<Mutex<BTreeMap<Subject, Trouble>>>);
+pub struct Troubles(Arc<Mutex<BTreeMap<TroubleSubject, Trouble>>>);
 
 impl Troubles {
     /// Begins a trouble, or changes the words of one that goes on.
-    pub fn begin(&self, subject: Subject, what: String) {
+    pub fn begin(&self, subject: TroubleSubject, what: String) {
         let mut troubles = self.troubles();
         let old = troubles.get(&subject);
         if old.is_some_and(|old| old.what == what) {
@@ -113,13 +115,13 @@ impl Troubles {
         troubles.insert(subject, Trouble { subject, since, what });
     }
 
-    pub fn end(&self, subject: Subject) {
+    pub fn end(&self, subject: TroubleSubject) {
         if self.troubles().remove(&subject).is_some() {
             tracing::info!("{}", subject.over());
         }
     }
 
-    pub fn has(&self, subject: Subject) -> bool {
+    pub fn has(&self, subject: TroubleSubject) -> bool {
         self.troubles().contains_key(&subject)
     }
 
@@ -128,11 +130,11 @@ impl Troubles {
     }
 
     /// The reporter of work on the disk that concerns `subject`.
-    pub fn reporter(&self, subject: Subject) -> Reporter<'_> {
+    pub fn reporter(&self, subject: TroubleSubject) -> Reporter<'_> {
         Reporter { troubles: self, subject }
     }
 
-    fn troubles(&self) -> MutexGuard<'_, BTreeMap<Subject, Trouble>> {
+    fn troubles(&self) -> MutexGuard<'_, BTreeMap<TroubleSubject, Trouble>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -141,7 +143,7 @@ impl Troubles {
 #[derive(Debug)]
 pub struct Reporter<'a> {
     troubles: &'a Troubles,
-    subject: Subject,
+    subject: TroubleSubject,
 }
 
 impl disk::Report for Reporter<'_> {
@@ -161,15 +163,15 @@ mod tests {
     #[test]
     fn a_trouble_lasts_until_it_is_over_and_may_change_its_words() {
         let troubles = Troubles::default();
-        troubles.begin(Subject::Overrides, "the disk is full".into());
+        troubles.begin(TroubleSubject::Overrides, "the disk is full".into());
         let since = troubles.list()[0].since.clone();
-        troubles.begin(Subject::Overrides, "the disk is away".into());
+        troubles.begin(TroubleSubject::Overrides, "the disk is away".into());
         assert_eq!(troubles.list().len(), 1);
         assert_eq!(troubles.list()[0].what, "the disk is away");
         assert_eq!(troubles.list()[0].since, since);
-        troubles.end(Subject::Hooks);
-        assert!(troubles.has(Subject::Overrides));
-        troubles.end(Subject::Overrides);
+        troubles.end(TroubleSubject::Hooks);
+        assert!(troubles.has(TroubleSubject::Overrides));
+        troubles.end(TroubleSubject::Overrides);
         assert_eq!(troubles.list(), []);
     }
 }

@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::{Wall, wall};
 use crate::cluster::hook::Hook;
 use crate::control::change_feed::{Change, ChangeReceiver};
-use crate::control::troubles::{Subject, Troubles};
+use crate::control::troubles::{TroubleSubject, Troubles};
 use crate::hooks::event::{HookEvent, next_id};
 use crate::hooks::queue_file::{QueueSource, QueueWriter, SavedQueues};
 use crate::hooks::status::HookStatus;
@@ -85,10 +85,10 @@ pub fn start(
     let handle = HooksHandle { server: server.map(Arc::from), ..HooksHandle::default() };
     let from = folder.to_owned();
     let saved = disk::run_at_start(move || queue_file::read(&from, wall(Wall::Kept)));
-    let saved = saved.unwrap_or_else(|| Err(Subject::Hooks.no_answer()));
+    let saved = saved.unwrap_or_else(|| Err(TroubleSubject::Hooks.no_answer()));
     if let Err(error) = &saved {
         let until = "until it can, what waits for hooks is not kept";
-        troubles.begin(Subject::Hooks, format!("{error}; {until}"));
+        troubles.begin(TroubleSubject::Hooks, format!("{error}; {until}"));
     }
     let on_disk = saved.ok();
     handle.configure(hooks, on_disk.clone().unwrap_or_default());

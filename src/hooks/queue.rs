@@ -13,7 +13,7 @@ pub const MAX_OCTETS: usize = 384 * 1024;
 const MAX_DROPPED_BODY: usize = 144 + 6 * 255;
 
 #[derive(Debug, Default)]
-pub struct Queue {
+pub struct EventQueue {
     /// The event that is being delivered; it is not dropped.
     current: Option<HookEvent>,
     waiting: VecDeque<HookEvent>,
@@ -21,11 +21,11 @@ pub struct Queue {
     octets: usize,
 }
 
-impl Queue {
-    /// The queue whose [`Queue::events`] these were.
-    pub fn from_events(events: Vec<HookEvent>) -> Queue {
+impl EventQueue {
+    /// The queue whose [`EventQueue::events`] these were.
+    pub fn from_events(events: Vec<HookEvent>) -> EventQueue {
         let mut events = events.into_iter();
-        let mut queue = Queue { current: events.next(), ..Queue::default() };
+        let mut queue = EventQueue { current: events.next(), ..EventQueue::default() };
         for event in events {
             queue.push(event);
         }
@@ -74,7 +74,7 @@ impl Queue {
         Some(event)
     }
 
-    /// The oldest event; it stays the current one until [`Queue::done`].
+    /// The oldest event; it stays the current one until [`EventQueue::done`].
     pub fn take(&mut self) -> Option<HookEvent> {
         if self.current.is_none() {
             self.current = self.pop();
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_was_dropped_is_told_in_its_place_and_the_rest_comes_in_order() {
-        let mut queue = Queue::default();
+        let mut queue = EventQueue::default();
         assert_eq!(queue.push(event(0)), 0);
         assert_eq!(queue.take(), Some(event(0)));
         let total = MAX_WAITING as u64 + 10;
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn long_events_are_bounded_by_their_octets() {
-        let mut queue = Queue::default();
+        let mut queue = EventQueue::default();
         let mut dropped = 0;
         for id in 0..1000 {
             dropped += queue.push(long_event(id, 1000));
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn older_ones_come_before_what_waits() {
-        let mut queue = Queue::from_events((10..10 + MAX_WAITING as u64).map(event).collect());
+        let mut queue = EventQueue::from_events((10..10 + MAX_WAITING as u64).map(event).collect());
         assert_eq!(queue.put_first(vec![event(1), event(2)]), 2);
         let ids: Vec<u64> = queue.events().map(|event| event.id).take(4).collect();
         assert_eq!(ids, [10, 2, 11, 12]);
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn one_that_is_longer_than_the_bound_comes_all_the_same() {
-        let mut queue = Queue::default();
+        let mut queue = EventQueue::default();
         assert_eq!(queue.push(long_event(1, 10)), 0);
         assert_eq!(queue.push(long_event(2, MAX_OCTETS)), 1);
         assert_eq!(queue.take().unwrap().missing, 1);

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Wall, wall};
-use crate::control::troubles::{Subject, Troubles};
+use crate::control::troubles::{TroubleSubject, Troubles};
 use crate::hooks::event::HookEvent;
 use crate::state_dir::{RETRY, WRITE_INTERVAL, disk, document};
 
@@ -140,7 +140,7 @@ impl<K: QueueSource> QueueWriter<K> {
         if self.on_disk.is_none() {
             let folder = self.folder.clone();
             let read = move || read(&folder, wall(Wall::Kept));
-            let saved = disk::run(&self.troubles.reporter(Subject::Hooks), read).await?;
+            let saved = disk::run(&self.troubles.reporter(TroubleSubject::Hooks), read).await?;
             self.on_disk = Some(saved.clone());
             self.source.put_first(saved);
         }
@@ -149,7 +149,7 @@ impl<K: QueueSource> QueueWriter<K> {
         if self.on_disk.as_ref() != Some(&now) {
             let (file, content) = (self.folder.join(FILE), now.content());
             let write = move || document::write(&file, &content);
-            disk::run(&self.troubles.reporter(Subject::Hooks), write).await?;
+            disk::run(&self.troubles.reporter(TroubleSubject::Hooks), write).await?;
             self.on_disk = Some(now);
         }
         self.persisted.send_replace(passed_on);
@@ -161,7 +161,7 @@ impl<K: QueueSource> QueueWriter<K> {
 mod tests {
     use super::*;
     use crate::hooks::event::tests::{event, long_event};
-    use crate::hooks::queue::{MAX_OCTETS, Queue};
+    use crate::hooks::queue::{EventQueue, MAX_OCTETS};
 
     fn there_and_back(saved: &SavedQueues) -> SavedQueues {
         let folder = tempfile::tempdir().unwrap();
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn full_queues_of_every_hook_fit_into_the_file() {
-        let mut queue = Queue::default();
+        let mut queue = EventQueue::default();
         for id in 0..2000 {
             queue.push(long_event(id, 4000));
         }
@@ -192,7 +192,7 @@ mod tests {
         let hooks = (0..32).map(|index| (format!("{index:063}"), events.clone())).collect();
         let saved = SavedQueues { last_id: u64::MAX, hooks };
         assert_eq!(there_and_back(&saved), saved);
-        let queue = Queue::from_events(events.clone());
+        let queue = EventQueue::from_events(events.clone());
         assert!(queue.events().eq(&events), "nothing is dropped for it");
     }
 }

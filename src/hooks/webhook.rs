@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::clock::{Wall, wall};
-use crate::cluster::hook::Secret;
+use crate::cluster::hook::HookSecret;
 use crate::cluster::trust::Trust;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::trust;
@@ -44,7 +44,7 @@ pub struct Webhook {
 
 impl Webhook {
     /// `None` when no client can be built; each attempt then reports that.
-    pub fn new(url: &str, secret: Option<&Secret>, trust: &Trust) -> Option<Webhook> {
+    pub fn new(url: &str, secret: Option<&HookSecret>, trust: &Trust) -> Option<Webhook> {
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .no_proxy()

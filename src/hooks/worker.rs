@@ -12,7 +12,7 @@ use crate::cluster::hook::Hook;
 use crate::hooks::attempt::{Deliverer, MAX_REFUSALS};
 use crate::hooks::delivery_error::DeliveryError;
 use crate::hooks::event::HookEvent;
-use crate::hooks::queue::Queue;
+use crate::hooks::queue::EventQueue;
 use crate::hooks::status::{EventCounts, FailureRecord, FailureStreak, HookStatus};
 
 /// How often the pause after a failure doubles: with a `retry` of 1 s it grows to 64 s.
@@ -33,7 +33,7 @@ pub struct HookWorker {
 /// The state of a worker, which another worker of the same hook continues with.
 #[derive(Debug, Default)]
 pub struct WorkerState {
-    pub queue: Queue,
+    pub queue: EventQueue,
     counts: EventCounts,
     failures: FailureStreak,
     /// Whether events were dropped and none was delivered since.
@@ -43,7 +43,7 @@ pub struct WorkerState {
 impl WorkerState {
     /// The state with the events that an earlier run did not deliver.
     pub fn of(events: Vec<HookEvent>) -> WorkerState {
-        WorkerState { queue: Queue::from_events(events), ..WorkerState::default() }
+        WorkerState { queue: EventQueue::from_events(events), ..WorkerState::default() }
     }
 
     /// Notes that so many events were dropped. Returns whether the overflow begins with them.
@@ -78,7 +78,7 @@ impl HookWorker {
         self.add(|queue| queue.put_first(events));
     }
 
-    fn add(&self, add: impl FnOnce(&mut Queue) -> u64) {
+    fn add(&self, add: impl FnOnce(&mut EventQueue) -> u64) {
         let mut state = self.state();
         let dropped = add(&mut state.queue);
         state.counts.dropped += dropped;

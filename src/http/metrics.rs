@@ -26,7 +26,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 
 use crate::control::status::{CheckStatus, MemberStatus, PoolStatus, Status};
-use crate::control::troubles::{Subject, Troubles};
+use crate::control::troubles::{TroubleSubject, Troubles};
 use crate::counters::{Block, Counters, LOG_LINES_DROPPED, QTYPES, RCODES};
 use crate::hooks::HooksHandle;
 use crate::hooks::status::HookStatus;
@@ -162,7 +162,7 @@ fn server(out: &mut Families<'_>, status: &Status) -> fmt::Result {
 }
 
 fn troubles(out: &mut Families<'_>, troubles: &Troubles) -> fmt::Result {
-    let each = Subject::ALL
+    let each = TroubleSubject::ALL
         .map(|subject| (vec![("subject", subject.as_str())], flag(troubles.has(subject))));
     out.gauge("trouble", "1 while something is wrong with a file of this server", each)
 }

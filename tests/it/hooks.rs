@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tiovivo::cluster::hook::{Action, Hook, Scope, Secret};
+use tiovivo::cluster::hook::{Action, Hook, HookSecret, Scope};
 use tiovivo::cluster::trust::Trust;
 use tiovivo::control::change_feed::{self, ChangeSender};
 use tiovivo::control::troubles::Troubles;
@@ -79,7 +79,7 @@ async fn until(what: impl Fn() -> bool) {
 fn webhook(name: &str, at: SocketAddr) -> Hook {
     let action = Action::Webhook {
         url: format!("http://{at}/hook"),
-        secret: Some(Secret(SECRET.as_bytes().into())),
+        secret: Some(HookSecret(SECRET.as_bytes().into())),
         trust: Trust::Public,
     };
     hook(name, action)

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
-use tiovivo::cluster::hook::{Action, Hook, Scope, Secret};
+use tiovivo::cluster::hook::{Action, Hook, HookSecret, Scope};
 use tiovivo::cluster::trust::Trust;
 use tiovivo::control::change_feed;
 use tiovivo::control::liveness::Liveness;
@@ -206,7 +206,7 @@ async fn page_api_and_metrics_say_how_the_hooks_stand() {
         name: name.into(),
         action: Action::Webhook {
             url,
-            secret: Some(Secret(SECRET.as_bytes().into())),
+            secret: Some(HookSecret(SECRET.as_bytes().into())),
             trust: Trust::Public,
         },
         on: vec![Scope::Node],

@@ -1,5 +1,5 @@
-//! Only pools in which something happened are decided and told of again. That must be what deciding
-//! and telling all of them would say.
+//! Only pools in which something happened are decided again, and their status built again. The
+//! result must equal deciding and building all of them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -54,23 +54,23 @@ pub fn all_are_decided(state: &ControlState) {
     let dues = pools.iter().zip(&state.pools).flat_map(|(pool, state)| {
         let verdicts = state.members.iter().flat_map(MemberState::verdicts);
         let holds = verdicts.filter_map(|(_, verdict)| verdict.falls.held_until());
-        let suspicions = [&state.outage.v4, &state.outage.v6];
-        let doubts = outage::evidence::rule(pool).map(|rule| suspicions.map(|of| of.due(&rule)));
-        holds.chain(doubts.into_iter().flatten().flatten()).collect::<Vec<Moment>>()
+        let detectors = [&state.outage.v4, &state.outage.v6];
+        let outages = outage::evidence::rule(pool).map(|rule| detectors.map(|of| of.due(&rule)));
+        holds.chain(outages.into_iter().flatten().flatten()).collect::<Vec<Moment>>()
     });
     let first = dues.chain(state.overrides.iter().filter_map(|order| order.until)).min();
     assert!(first.is_none_or(|first| state.due().is_some_and(|due| due <= first)), "{first:?}");
 }
 
 /// The cache has what was decided, whatever it has not yet of what was only observed.
-fn all_are_told(cache: &StatusCache, state: &ControlState, now: Moment) {
-    let told = cache.statuses();
+fn all_are_shown(cache: &StatusCache, state: &ControlState, now: Moment) {
+    let shown = cache.statuses();
     let expected = build::status(state, now).pools;
-    assert_eq!(told.len(), expected.len());
-    for (told, expected) in told.iter().zip(&expected) {
-        assert_eq!(of_pool(told), of_pool(expected));
-        let members = told.members.iter().zip(&expected.members);
-        members.for_each(|(told, expected)| assert_eq!(of_member(told), of_member(expected)));
+    assert_eq!(shown.len(), expected.len());
+    for (shown, expected) in shown.iter().zip(&expected) {
+        assert_eq!(of_pool(shown), of_pool(expected));
+        let members = shown.members.iter().zip(&expected.members);
+        members.for_each(|(shown, expected)| assert_eq!(of_member(shown), of_member(expected)));
     }
 }
 
@@ -215,7 +215,7 @@ fn pool_by_pool_is_what_all_pools_together_are() {
             }
             run.step();
             all_are_decided(&run.state);
-            all_are_told(&run.cache, &run.state, run.now);
+            all_are_shown(&run.cache, &run.state, run.now);
             let built = built(&run.state);
             for slot in 0..run.state.answers().len() as u32 {
                 assert_eq!(run.snapshot.pool(slot), built.pool(slot));
@@ -239,8 +239,8 @@ fn a_round_goes_on_in_pieces_of_some_pools() {
     }
     state.commit(now);
     let probed = |cache: &StatusCache| {
-        let told = cache.statuses();
-        told.iter().filter(|pool| pool.members.iter().all(|m| m.check.probes == 1)).count()
+        let shown = cache.statuses();
+        shown.iter().filter(|pool| pool.members.iter().all(|m| m.check.probes == 1)).count()
     };
     assert!(!cache.is_behind(), "nobody has begun");
 

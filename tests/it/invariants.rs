@@ -1,5 +1,5 @@
-//! The rules that never bend, over long random weather: observations go through the real state, what
-//! it selects through the real snapshot, and clients ask all the while.
+//! Invariants under long random failures: observations go through the real state, its selections
+//! through the real snapshot, and clients ask all the time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -28,12 +28,12 @@ use crate::incremental_equals_full::all_are_decided;
 use crate::world::{Ask, World};
 
 const STEPS: u32 = 100_000;
-/// Steps between two careful looks.
+/// Steps between two thorough checks.
 const LOOK: u32 = 5_000;
 const OK: Verdict =
     Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(300), certificate: None });
 const REFUSED: Verdict = Err(Failure::Refused);
-/// Part of a node's probes that fails, while its weather lasts.
+/// The fraction of a node's probes that fail, for some steps.
 const WEATHER: [f64; 6] = [0.0, 0.0, 0.01, 0.3, 0.5, 1.0];
 const PUBLIC: &str = "midominio.com";
 const CONTROL: [u8; 4] = [203, 0, 113, 1];
@@ -47,10 +47,10 @@ struct Server {
     world: World,
     state: ControlState,
     targets: Vec<TargetId>,
-    /// Control targets that it probes now.
-    controls: Vec<TargetId>,
-    /// To be probed next: whom the state wants to hear at once, as a prober does it.
-    hurry: VecDeque<TargetId>,
+    /// The reference targets that it probes now.
+    references: Vec<TargetId>,
+    /// Targets to probe next, because the state wants them probed at once.
+    at_once: VecDeque<TargetId>,
     now: Moment,
 }
 
@@ -61,8 +61,14 @@ impl Server {
         let control = ReferenceTarget { address: CONTROL.into(), probe: Probe::Tcp { port: 53 } };
         loaded.references = vec![control];
         let (state, plan) = ControlState::new(Box::new(loaded), kept, now);
-        let mut server =
-            Server { world, state, targets: vec![], controls: vec![], hurry: VecDeque::new(), now };
+        let mut server = Server {
+            world,
+            state,
+            targets: vec![],
+            references: vec![],
+            at_once: VecDeque::new(),
+            now,
+        };
         server.follow(plan);
         server.publish();
         server
@@ -83,7 +89,7 @@ impl Server {
         );
     }
 
-    /// Whether the answers changed.
+    /// Returns whether the answers changed.
     fn see(&mut self, target: TargetId, verdict: &Verdict) -> bool {
         self.now += SignedDuration::from_millis(100);
         self.state.observe(&Observation { target, verdict: verdict.clone() }, self.now);
@@ -92,9 +98,9 @@ impl Server {
         let due = self.state.due();
         assert!(due.is_none_or(|due| due > self.now), "{due:?} is over at {}", self.now);
         let plan = self.state.take_probe_changes();
-        self.hurry.extend(plan.at_once);
-        self.controls.retain(|target| !plan.stop.contains(target));
-        self.controls.extend(plan.start.into_iter().map(|target| target.id));
+        self.at_once.extend(plan.at_once);
+        self.references.retain(|target| !plan.stop.contains(target));
+        self.references.extend(plan.start.into_iter().map(|target| target.id));
         all_are_decided(&self.state);
         if changed {
             self.publish();
@@ -115,7 +121,7 @@ impl Server {
         addresses(&self.world.ask(&Ask::new(name, rtype)).unwrap())
     }
 
-    /// Those that serve and those that do not, by their checks.
+    /// The standing of each target, by its checks.
     fn standings(&self) -> HashMap<TargetId, Standing> {
         let members = self.state.pools.iter().flat_map(|pool| &pool.members);
         members
@@ -124,7 +130,7 @@ impl Server {
             .collect()
     }
 
-    /// Goes on until nobody is falling, rising or starting slowly, with the standings of now.
+    /// Goes on until every member is stable and at its full share, with the standings of now.
     fn calm(&mut self) {
         for (target, standing) in self.standings() {
             match standing {
@@ -138,7 +144,7 @@ impl Server {
                 }
             }
         }
-        // A hold may end meanwhile, and somebody start slowly then.
+        // Meanwhile a hold may end, and a member starts slowly.
         for _ in 0..100 {
             self.now += SignedDuration::from_secs(60);
             self.state.advance(self.now);
@@ -152,15 +158,15 @@ impl Server {
     }
 }
 
-/// | promise | looked at |
+/// | invariant | checked |
 /// |---|---|
 /// | no address of a guarded node in a public answer | at each change of an answer |
 /// | no empty answer in either family, but with `when_short: none` | at each change of an answer |
-/// | time brings nothing twice: what is due is later than now | at each step |
+/// | what is due is later than now: nothing is due twice | at each step |
 /// | no set is kept longer than 5 minutes because most members fail | at each step |
-/// | who serves is equally often first | at each careful look |
-/// | equal standings, equal octets on another server | at each careful look |
-fn keep_promises(policy: usize, rule: &str, min_serving: usize, seed: u64) {
+/// | serving members are equally often first | at each thorough check |
+/// | equal standings give equal octets on another server | at each thorough check |
+fn hold_invariants(policy: usize, rule: &str, min_serving: usize, seed: u64) {
     let new_world = || world_by(POLICIES[policy], rule, min_serving);
     let guarded: BTreeSet<IpAddr> = GUARDED.iter().map(|a| a.parse().unwrap()).collect();
     let mut luck = fastrand::Rng::with_seed(seed);
@@ -171,12 +177,12 @@ fn keep_promises(policy: usize, rule: &str, min_serving: usize, seed: u64) {
     for step in 0..STEPS {
         cut = if luck.u32(..2000) == 0 { 600 } else { cut - u32::from(cut > 0) };
         let anyone = server.targets[luck.usize(..server.targets.len())];
-        let target = server.hurry.pop_front().unwrap_or(anyone);
+        let target = server.at_once.pop_front().unwrap_or(anyone);
         if luck.u32(..50) == 0 {
             weather.insert(target, WEATHER[luck.usize(..WEATHER.len())]);
         }
         let lost = cut > 0 || luck.f64() < weather.get(&target).copied().unwrap_or_default();
-        if let Some(&control) = server.controls.first()
+        if let Some(&control) = server.references.first()
             && luck.u32(..20) == 0
         {
             server.see(control, if cut > 0 { &REFUSED } else { &OK });
@@ -208,18 +214,18 @@ fn keep_promises(policy: usize, rule: &str, min_serving: usize, seed: u64) {
         if step % LOOK == LOOK - 1 {
             cut = 0;
             server.calm();
-            take_changes(&mut server);
+            check_rotation(&mut server);
             compare(&mut server, new_world());
             looks += 1;
         }
     }
-    // The weather was worth the name, and the line was.
+    // There were outages, and times in which this machine was cut off.
     assert!(kept > cut_off && cut_off > 0, "{kept} times kept, {cut_off} cut off");
     assert!(changes > STEPS / 100 && looks == STEPS / LOOK, "{changes} changes, {looks} looks");
     assert_eq!(short > 0, rule == "none", "{short} empty answers");
 }
 
-fn take_changes(server: &mut Server) {
+fn check_rotation(server: &mut Server) {
     let mut first = BTreeMap::<IpAddr, u32>::new();
     const TURNS: u32 = 600;
     for _ in 0..TURNS {
@@ -231,7 +237,7 @@ fn take_changes(server: &mut Server) {
     assert!(first.values().all(|n| n.abs_diff(part) <= 4), "{first:?}");
 }
 
-/// Another server remembers the same and is told the same standings by one probe each.
+/// Another server starts with the same saved state, and one probe of each target.
 fn compare(server: &mut Server, world: World) {
     let mut other = Server::new(world, &kept(&server.state));
     let standings = server.standings();
@@ -250,42 +256,42 @@ fn compare(server: &mut Server, world: World) {
 
 #[test]
 fn all_are_answered_when_too_few_serve() {
-    keep_promises(0, "all", 2, 1);
+    hold_invariants(0, "all", 2, 1);
 }
 
 #[test]
 fn the_last_known_are_answered_when_too_few_serve() {
-    keep_promises(0, "last_known", 2, 2);
+    hold_invariants(0, "last_known", 2, 2);
 }
 
 #[test]
 fn nobody_is_answered_when_none_serve_and_the_rule_says_so() {
-    keep_promises(0, "none", 1, 3);
+    hold_invariants(0, "none", 1, 3);
 }
 
 #[test]
 fn a_fallback_pool_is_answered_when_too_few_serve() {
-    keep_promises(0, "{ pool: reserva }", 1, 4);
+    hold_invariants(0, "{ pool: reserva }", 1, 4);
 }
 
 #[test]
 fn one_is_answered_and_stays_although_others_come_back() {
-    keep_promises(2, "last_known", 2, 5);
+    hold_invariants(2, "last_known", 2, 5);
 }
 
 #[test]
 fn a_tier_is_answered_and_stays_although_others_come_back() {
-    keep_promises(3, "all", 1, 1);
+    hold_invariants(3, "all", 1, 1);
 }
 
 #[test]
 fn a_family_is_filled_up_alone() {
-    keep_promises(5, "all", 2, 8);
+    hold_invariants(5, "all", 2, 8);
 }
 
 #[test]
 fn members_of_different_domains_come_first() {
-    keep_promises(4, "last_known", 2, 7);
+    hold_invariants(4, "last_known", 2, 7);
 }
 
 const DAMPING: Damping = Damping {
@@ -295,8 +301,8 @@ const DAMPING: Damping = Damping {
     most: Duration::from_secs(20),
 };
 
-/// The most falls of a member within any minute. An end of a hold because too few serve begins the
-/// count anew: there the rule promises nothing.
+/// The most falls of a member within any minute. The count restarts when a hold is released because
+/// too few serve: the rule has no bound then.
 fn most_falls(damping: Option<Damping>, seed: u64) -> usize {
     let steadiness = Steadiness { damping, ..Steadiness::default() };
     let pool = Pool { steadiness, min_serving: 2, ..pool("web", &[2, 3, 4, 5, 6]) };
@@ -341,7 +347,7 @@ fn the_number_of_falls_is_bounded_by_the_damping_rule() {
     for seed in 0..4 {
         let (damped, free) = (most_falls(Some(DAMPING), seed), most_falls(None, seed));
         assert!(damped <= bound, "{damped} falls within a minute, at most {bound} may be");
-        // The rule had something to do, and lets happen what it may.
+        // The rule had an effect, and allows as many falls as it may.
         assert!(damped > bound - 3 && free > bound, "{damped}, {free} without damping");
     }
 }

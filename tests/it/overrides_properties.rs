@@ -1,8 +1,8 @@
-//! The operator's orders over long random weather: whoever is held back is in no answer, unless
-//! nobody is held back less and the pool's rule wants somebody all the same.
+//! Properties of overrides under long random failures: a withheld member is in no answer, unless no
+//! member is withheld less and the rule of the pool answers some member all the same.
 //!
-//! What is in force is worked out here once more, from the orders as they were given; what is
-//! answered comes through the real state, the real snapshot and the real reply.
+//! The override in force is computed here a second time, from the requests as they were given. The
+//! answers come through the real state, the real snapshot and the real reply.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -57,7 +57,7 @@ const POOLS: [Pool; 3] = [
     },
 ];
 
-/// Whom an order can be for, and whom it means.
+/// The targets of overrides, and the nodes that each selects.
 const TARGETS: [(&str, &[&str]); 9] = [
     ("server-1", &["server-1"]),
     ("server-1.1", &["server-1.1"]),
@@ -70,7 +70,7 @@ const TARGETS: [(&str, &[&str]); 9] = [
     ("role:child", &["server-2", "server-3", "server-4"]),
 ];
 
-/// How much an order holds a member back.
+/// How strongly an override withholds a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Held {
     No,
@@ -85,7 +85,7 @@ const ORDERS: [(&str, Option<Held>); 4] = [
     ("release", None),
 ];
 
-/// One that was taken.
+/// An override that was accepted.
 #[derive(Debug)]
 struct Given {
     target: &'static str,
@@ -117,7 +117,7 @@ impl Run {
         Run { world, state, targets, now, luck, given: vec![] }
     }
 
-    /// Whether the answers may have changed.
+    /// Returns whether the answers may have changed.
     fn step(&mut self, fails: f64) -> bool {
         self.now += SignedDuration::from_millis(500);
         let mut changed = false;
@@ -140,7 +140,7 @@ impl Run {
         changed
     }
 
-    /// Refused are those that mean nobody of that pool, and releases of what is not in force.
+    /// Refused are requests that select no member of the pool, and releases without an override.
     fn order(&mut self) -> bool {
         let (order, holds) = ORDERS[self.luck.usize(..ORDERS.len())];
         let (target, means) = TARGETS[self.luck.usize(..TARGETS.len())];
@@ -163,7 +163,7 @@ impl Run {
         true
     }
 
-    /// By the newest order for the member that is still in force.
+    /// How strongly the member is withheld, by the newest override in force.
     fn held(&self, pool: &Pool, node: &str) -> Held {
         let is_for = |given: &&Given| {
             let in_force = given.until.is_none_or(|until| until > self.now);
@@ -174,13 +174,13 @@ impl Run {
     }
 
     fn ask(&mut self, name: &str) -> Vec<IpAddr> {
-        // One of those that may ask for the mother.
+        // A client that may ask for the mother.
         let from = "10.77.0.18".parse().unwrap();
         addresses(&self.world.ask(&Ask { from, ..Ask::new(name, "A") }).unwrap())
     }
 
-    /// Whether these addresses may be answered of that pool. `None`: one is held back that is not.
-    /// Otherwise how many of them are there although they are held back, as nobody is held less.
+    /// How many of the answered addresses are of withheld members, because no member is withheld
+    /// less. `None` when an answered member should have been withheld.
     fn last_choices(&self, pool: &Pool, got: &[IpAddr], fills: bool) -> Option<usize> {
         let holds = |(node, _): &(&str, &str)| self.held(pool, node);
         let least = pool.members.iter().map(holds).min().unwrap();
@@ -230,7 +230,7 @@ fn obey(rule: &str, seed: u64) {
             }
         }
     }
-    // The orders were worth the name.
+    // The overrides had an effect.
     assert!(changes > STEPS / 50 && kept_out > 500, "{changes} changes, {kept_out} kept out");
     assert_eq!(last_choices > 0, rule != "none", "{last_choices} last choices");
 }

@@ -34,7 +34,7 @@ fn write(folder: &Path, version: u32, age: SignedDuration) {
     fs::write(folder.join(health_file::FILE), content).unwrap();
 }
 
-fn recall(folder: &Path) -> Vec<SavedPool> {
+fn read(folder: &Path) -> Vec<SavedPool> {
     health_file::read(folder, clock::now())
 }
 
@@ -62,33 +62,33 @@ fn a_file_that_cannot_be_used_is_set_aside() {
     for broken in ["", "{", "[]", r#"{"version":1}"#, "\0\0\0"] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(health_file::FILE), broken).unwrap();
-        assert_eq!(recall(folder.path()), []);
+        assert_eq!(read(folder.path()), []);
         assert!(set_aside(folder.path()), "{broken:?}");
         assert!(!folder.path().join(health_file::FILE).exists());
     }
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 4, SignedDuration::ZERO);
-    assert_eq!(recall(folder.path()), []);
+    assert_eq!(read(folder.path()), []);
     assert!(set_aside(folder.path()));
 }
 
-/// A change comes to the disk after those who pass it on have it there; if their disk does not take
-/// it, all the same.
+/// A change is written after the hooks have it on their disk, or after a limit if their disk does
+/// not take it.
 #[tokio::test]
-async fn standings_wait_for_those_who_pass_changes_on_but_not_for_ever() {
+async fn standings_wait_for_the_hooks_but_not_for_ever() {
     for heeds in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let (mut sender, changes) = change_feed::channel();
         sender.send(fall("server-2"));
-        let to_keep = SaveRequest { pools: vec![], backlog: Some(sender.backlog()) };
-        let (kept, keepable) = watch::channel(None);
+        let request = SaveRequest { pools: vec![], backlog: Some(sender.backlog()) };
+        let (saves, requests) = watch::channel(None);
         let keeper = tokio::spawn(health_file::write_requests(
             folder.path().to_owned(),
-            keepable,
+            requests,
             Arc::new(clock::now),
             Troubles::default(),
         ));
-        kept.send_replace(Some(to_keep));
+        saves.send_replace(Some(request));
         sleep(Duration::from_millis(300)).await;
         let file = folder.path().join(health_file::FILE);
         assert!(!file.exists());
@@ -101,7 +101,7 @@ async fn standings_wait_for_those_who_pass_changes_on_but_not_for_ever() {
             }
         };
         timeout(SOON, written).await.unwrap();
-        drop(kept);
+        drop(saves);
         keeper.await.unwrap();
     }
 }
@@ -148,15 +148,15 @@ async fn from_one_start_to_the_next() {
     until(&mut handle, |status| status.pools[0].serving == 1).await;
     handle.stop().await;
 
-    let kept = recall(folder.path());
-    let serving: Vec<bool> = kept[0].members.iter().map(|member| member.serving).collect();
+    let saved = read(folder.path());
+    let serving: Vec<bool> = saved[0].members.iter().map(|member| member.serving).collect();
     assert_eq!(serving, [true, false]);
     let (_, reader) = Control::new(loaded(vec![quick(port, &[2, 3])]), folder.path().into());
     assert_eq!(reader.load().pool(0).unwrap().count(1), 1, "remembered");
 }
 
 #[tokio::test]
-async fn a_reload_arrives_and_a_refused_one_is_told() {
+async fn a_reload_is_served_and_a_refused_one_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();

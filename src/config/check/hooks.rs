@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cluster::hook::{Action, Hook, Scope, Secret};
+use crate::cluster::hook::{Action, Hook, HookSecret, Scope};
 use crate::cluster::trust::Trust;
 use crate::config::check::nodes;
 use crate::config::check::probes::tls;
@@ -203,13 +203,13 @@ fn secret(
     path: &KeyPath,
     files: &mut Vec<PathBuf>,
     report: &mut Report<'_>,
-) -> Option<Secret> {
+) -> Option<HookSecret> {
     let file = folder.join(written);
     let read = token::read(&file);
     let help = format!("run `(umask 077; openssl rand -hex 32 > {})`", file.display());
     files.push(file);
     match read {
-        Ok(Some(token)) => Some(Secret(token.as_str().as_bytes().into())),
+        Ok(Some(token)) => Some(HookSecret(token.as_str().as_bytes().into())),
         Ok(None) => {
             report.error(path, format!("there is no {}", quoted(written)), help);
             None

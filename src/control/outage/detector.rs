@@ -87,7 +87,7 @@ enum OutagePhase {
 
 /// What changed at an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
+pub enum OutageFinding {
     /// Most members fail: the last set is kept from now on.
     Suspected {
         failing: usize,
@@ -122,12 +122,12 @@ impl Detector {
         evidence: &[Evidence],
         answer: ReferenceAnswer,
         now: Moment,
-    ) -> Option<Finding> {
+    ) -> Option<OutageFinding> {
         self.falls.retain(|at| now < at.later(rule.interval));
         if let Some(since) = self.since()
             && since.later(rule.longest) <= now
         {
-            return Some(self.confirm(rule, now, Finding::LimitReached));
+            return Some(self.confirm(rule, now, OutageFinding::LimitReached));
         }
         let fails = evidence.iter().filter(|of| of.fails).count();
         let most_fail = is_most(fails, evidence.len());
@@ -137,14 +137,14 @@ impl Detector {
             OutagePhase::Suspected { since, .. } => Some(match (most_fail, answer) {
                 (false, _) => {
                     self.phase = OutagePhase::Recovering { since };
-                    Finding::Recovered
+                    OutageFinding::Recovered
                 }
                 (true, ReferenceAnswer::NoTargets | ReferenceAnswer::Yes) => {
-                    self.confirm(rule, now, Finding::Confirmed(answer))
+                    self.confirm(rule, now, OutageFinding::Confirmed(answer))
                 }
                 (true, ReferenceAnswer::No | ReferenceAnswer::Awaited) => {
                     self.phase = OutagePhase::CutOff { since };
-                    Finding::CutOff
+                    OutageFinding::CutOff
                 }
             }),
             OutagePhase::CutOff { .. } if most_fail && answer != ReferenceAnswer::Yes => None,
@@ -156,7 +156,7 @@ impl Detector {
             }
             OutagePhase::CutOff { since } | OutagePhase::Recovering { since } => {
                 self.phase = OutagePhase::Suspected { since, decides: now.later(rule.patience) };
-                Some(Finding::ProbedAgain)
+                Some(OutageFinding::ProbedAgain)
             }
         }
     }
@@ -186,7 +186,7 @@ impl Detector {
         evidence: &[Evidence],
         fails: usize,
         now: Moment,
-    ) -> Option<Finding> {
+    ) -> Option<OutageFinding> {
         let is_confirmed = self.confirmed_until.is_some_and(|until| now < until);
         let (failing, of) = (fails + self.falls.len(), evidence.len() + self.falls.len());
         if is_confirmed || !evidence.iter().any(|of| of.falls) || !is_most(failing, of) {
@@ -194,10 +194,10 @@ impl Detector {
         }
         let decides = now.later(rule.patience);
         self.phase = OutagePhase::Suspected { since: now, decides };
-        Some(Finding::Suspected { failing, of })
+        Some(OutageFinding::Suspected { failing, of })
     }
 
-    fn confirm(&mut self, rule: &OutageRule, now: Moment, finding: Finding) -> Finding {
+    fn confirm(&mut self, rule: &OutageRule, now: Moment, finding: OutageFinding) -> OutageFinding {
         self.phase = OutagePhase::None;
         self.confirmed_until = Some(now.later(rule.interval));
         finding
@@ -280,7 +280,7 @@ mod tests {
         Moment::on_line(Timestamp::from_second(second).unwrap())
     }
 
-    fn evaluated(evidence: &[Evidence]) -> (Detector, Option<Finding>) {
+    fn evaluated(evidence: &[Evidence]) -> (Detector, Option<OutageFinding>) {
         let mut detector = Detector::default();
         let finding = detector.evaluate(&RULE, evidence, ReferenceAnswer::NoTargets, at(0));
         (detector, finding)
@@ -301,7 +301,7 @@ mod tests {
         for suspect in [&[FALLS, FAILS][..], &[FALLS, FAILS, WELL], &[FALLS, FAILS, FAILS, WELL]] {
             let (detector, finding) = evaluated(suspect);
             let failing = suspect.iter().filter(|of| of.fails).count();
-            assert_eq!(finding, Some(Finding::Suspected { failing, of: suspect.len() }));
+            assert_eq!(finding, Some(OutageFinding::Suspected { failing, of: suspect.len() }));
             assert!(detector.keeps(&FALLS));
             assert_eq!(detector.due(&RULE), Some(at(3)));
         }
@@ -319,7 +319,7 @@ mod tests {
         detector.note_fall(&RULE, 5, at(8));
         detector.note_fall(&RULE, 5, at(9));
         let finding = detector.evaluate(&RULE, &evidence, ReferenceAnswer::NoTargets, at(10));
-        assert_eq!(finding, Some(Finding::Suspected { failing: 3, of: 5 }));
+        assert_eq!(finding, Some(OutageFinding::Suspected { failing: 3, of: 5 }));
     }
 
     #[test]
@@ -330,7 +330,7 @@ mod tests {
             (finding, detector.keeps(&FALLS))
         };
         assert_eq!(evaluate(&[FALLS, FALLS, FAILS], 2), (None, true));
-        let believed = Some(Finding::Confirmed(ReferenceAnswer::NoTargets));
+        let believed = Some(OutageFinding::Confirmed(ReferenceAnswer::NoTargets));
         assert_eq!(evaluate(&[FALLS, FALLS, FAILS], 3), (believed, false));
         assert_eq!(evaluate(&[FALLS, FAILS], 6), (None, false), "the rest of the same death");
         assert!(evaluate(&[FALLS, FAILS], 10).1, "another one");
@@ -340,7 +340,7 @@ mod tests {
     fn who_answers_is_kept_until_it_has_risen() {
         let (mut detector, _) = evaluated(&[FALLS, FALLS, FAILS]);
         let finding = detector.evaluate(&RULE, &[RISES, RISES, WELL], ReferenceAnswer::No, at(1));
-        assert_eq!(finding, Some(Finding::Recovered), "all of them have answered");
+        assert_eq!(finding, Some(OutageFinding::Recovered), "all of them have answered");
         assert!(detector.keeps(&RISES) && !detector.keeps(&FALLS));
         detector.evaluate(&RULE, &[RISES, WELL, WELL], ReferenceAnswer::No, at(2));
         assert!(detector.since().is_some());
@@ -353,9 +353,9 @@ mod tests {
         let dead = [FALLS, FALLS, FALLS];
         let (mut detector, _) = evaluated(&dead);
         let mut evaluate = |answer, now| detector.evaluate(&RULE, &dead, answer, at(now));
-        assert_eq!(evaluate(ReferenceAnswer::No, 3), Some(Finding::CutOff));
+        assert_eq!(evaluate(ReferenceAnswer::No, 3), Some(OutageFinding::CutOff));
         assert_eq!(evaluate(ReferenceAnswer::No, 59), None);
-        assert_eq!(evaluate(ReferenceAnswer::No, 60), Some(Finding::LimitReached));
+        assert_eq!(evaluate(ReferenceAnswer::No, 60), Some(OutageFinding::LimitReached));
         assert!(!detector.keeps(&FALLS));
     }
 
@@ -367,13 +367,16 @@ mod tests {
             let finding = detector.evaluate(&RULE, evidence, answer, at(now));
             (finding, detector.due(&RULE))
         };
-        assert_eq!(evaluate(&dead, ReferenceAnswer::No, 3), (Some(Finding::CutOff), Some(at(60))));
+        assert_eq!(
+            evaluate(&dead, ReferenceAnswer::No, 3),
+            (Some(OutageFinding::CutOff), Some(at(60)))
+        );
         assert_eq!(
             evaluate(&dead, ReferenceAnswer::Yes, 20),
-            (Some(Finding::ProbedAgain), Some(at(23)))
+            (Some(OutageFinding::ProbedAgain), Some(at(23)))
         );
         let (finding, _) = evaluate(&[RISES, RISES, FALLS], ReferenceAnswer::Yes, 23);
-        assert_eq!(finding, Some(Finding::Recovered));
+        assert_eq!(finding, Some(OutageFinding::Recovered));
         assert!(detector.keeps(&RISES) && !detector.keeps(&FALLS));
     }
 
@@ -382,8 +385,8 @@ mod tests {
         let (mut detector, _) = evaluated(&[FALLS; 3]);
         detector.evaluate(&RULE, &[RISES; 3], ReferenceAnswer::No, at(1));
         let finding = detector.evaluate(&RULE, &[FALLS, FALLS, RISES], ReferenceAnswer::No, at(5));
-        assert_eq!((finding, detector.since()), (Some(Finding::ProbedAgain), Some(at(0))));
+        assert_eq!((finding, detector.since()), (Some(OutageFinding::ProbedAgain), Some(at(0))));
         let late = detector.evaluate(&RULE, &[FALLS; 3], ReferenceAnswer::No, at(60));
-        assert_eq!(late, Some(Finding::LimitReached));
+        assert_eq!(late, Some(OutageFinding::LimitReached));
     }
 }

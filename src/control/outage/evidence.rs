@@ -11,7 +11,9 @@ use crate::cluster::steadiness::ReferenceTarget;
 use crate::control::explain::time::{clock, span};
 use crate::control::member::checks::MemberChecks;
 use crate::control::member::{FamilyState, MemberState};
-use crate::control::outage::detector::{Detector, Evidence, Finding, OutageRule, ReferenceAnswer};
+use crate::control::outage::detector::{
+    Detector, Evidence, OutageFinding, OutageRule, ReferenceAnswer,
+};
 use crate::control::outage::references;
 use crate::control::pool::PoolState;
 use crate::health::{TargetId, beat};
@@ -107,11 +109,13 @@ pub fn evaluate(
         what: with_family(family, &what),
         is_kept: (was_kept != is_kept).then_some(is_kept),
         probe_at_once: match finding {
-            Finding::Suspected { .. } | Finding::ProbedAgain => await_failing(pool, family, state),
-            Finding::CutOff
-            | Finding::Recovered
-            | Finding::Confirmed(_)
-            | Finding::LimitReached => vec![],
+            OutageFinding::Suspected { .. } | OutageFinding::ProbedAgain => {
+                await_failing(pool, family, state)
+            }
+            OutageFinding::CutOff
+            | OutageFinding::Recovered
+            | OutageFinding::Confirmed(_)
+            | OutageFinding::LimitReached => vec![],
         },
     })
 }
@@ -147,7 +151,7 @@ fn with_family(family: Option<Family>, what: &str) -> String {
 
 /// `lasted` is for how many seconds the set was kept, and `until` is the end of the longest time.
 fn sentence(
-    finding: Finding,
+    finding: OutageFinding,
     rule: &OutageRule,
     targets: &[ReferenceTarget],
     lasted: f64,
@@ -155,11 +159,11 @@ fn sentence(
     now: Moment,
 ) -> String {
     match finding {
-        Finding::Suspected { failing, of } => format!(
+        OutageFinding::Suspected { failing, of } => format!(
             "{failing} of {of} fail at once, as if it were this machine: the last set is kept \
              while they are asked again"
         ),
-        Finding::CutOff => {
+        OutageFinding::CutOff => {
             let none = references::description(targets);
             let until = until.map(|until| clock(until, now)).unwrap_or_default();
             format!(
@@ -167,21 +171,21 @@ fn sentence(
                  cut off, and the last set is kept until {until} at most"
             )
         }
-        Finding::ProbedAgain => {
+        OutageFinding::ProbedAgain => {
             "this machine reaches something: the failing ones are asked again".into()
         }
-        Finding::Recovered => {
+        OutageFinding::Recovered => {
             format!("most members answer: the last set was kept for {lasted:.1} s")
         }
-        Finding::Confirmed(ReferenceAnswer::NoTargets) => {
+        OutageFinding::Confirmed(ReferenceAnswer::NoTargets) => {
             "most members failed again, and no `server.controls` tell whether it is this machine: \
              they are believed"
                 .into()
         }
-        Finding::Confirmed(_) => {
+        OutageFinding::Confirmed(_) => {
             "most members failed again, and a control target answers: they are believed".into()
         }
-        Finding::LimitReached => {
+        OutageFinding::LimitReached => {
             format!("the last set was kept for {}, and no longer", span(rule.longest))
         }
     }

@@ -19,13 +19,13 @@ use crate::clock::Moment;
 use crate::cluster::operator::Override;
 use crate::control::overrides::file;
 use crate::control::overrides::request::{Acknowledgement, OverrideRequest, Refusal};
-use crate::control::troubles::{Subject, Troubles};
+use crate::control::troubles::{TroubleSubject, Troubles};
 use crate::state_dir::disk;
 
 /// Most requests that wait for the write under way.
 const MAX_WAITING: usize = 16;
 
-pub type Reply = oneshot::Sender<Result<Acknowledgement, Refusal>>;
+pub type OverrideReply = oneshot::Sender<Result<Acknowledgement, Refusal>>;
 
 /// The end of a read or a write.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub struct OverrideWriter {
     /// cannot, nothing is written.
     read_error: Option<String>,
     /// The overrides of the write under way, and where to acknowledge it.
-    under_way: Option<(Vec<Override>, Reply)>,
-    waiting: VecDeque<(OverrideRequest, Reply)>,
+    under_way: Option<(Vec<Override>, OverrideReply)>,
+    waiting: VecDeque<(OverrideRequest, OverrideReply)>,
     /// The read or write under way.
     task: Option<JoinHandle<OverrideFileResult>>,
     /// When the last read or write began.
@@ -64,7 +64,7 @@ impl OverrideWriter {
         let read = read.unwrap_or_else(late);
         let read_error = read.as_ref().err().cloned();
         if let Some(error) = &read_error {
-            troubles.begin(Subject::Overrides, unreadable(error));
+            troubles.begin(TroubleSubject::Overrides, unreadable(error));
         }
         let writer = OverrideWriter {
             folder,
@@ -88,7 +88,7 @@ impl OverrideWriter {
     }
 
     /// Starts a write, and acknowledges it by `reply`. Do not call while it is busy.
-    pub fn write(&mut self, overrides: Vec<Override>, reply: Reply, now: Moment) {
+    pub fn write(&mut self, overrides: Vec<Override>, reply: OverrideReply, now: Moment) {
         self.rewrite(overrides.clone(), now);
         self.under_way = Some((overrides, reply));
     }
@@ -102,9 +102,9 @@ impl OverrideWriter {
     }
 
     /// Queues a request while a write is under way.
-    pub fn wait(&mut self, request: OverrideRequest, reply: Reply) {
+    pub fn wait(&mut self, request: OverrideRequest, reply: OverrideReply) {
         if self.is_late() {
-            refuse(reply, Subject::Overrides.no_answer());
+            refuse(reply, TroubleSubject::Overrides.no_answer());
         } else if self.waiting.len() == MAX_WAITING {
             refuse(reply, format!("{MAX_WAITING} orders wait for the disk"));
         } else {
@@ -113,7 +113,7 @@ impl OverrideWriter {
     }
 
     /// The oldest request that waits; `None` while a write is under way.
-    pub fn next_waiting(&mut self) -> Option<(OverrideRequest, Reply)> {
+    pub fn next_waiting(&mut self) -> Option<(OverrideRequest, OverrideReply)> {
         match self.is_busy() {
             true => None,
             false => self.waiting.pop_front(),
@@ -124,9 +124,9 @@ impl OverrideWriter {
     /// overrides that could not be read. Call once a second.
     pub fn check(&mut self, now: Moment) {
         if self.is_late() {
-            self.troubles.begin(Subject::Overrides, Subject::Overrides.no_answer());
+            self.troubles.begin(TroubleSubject::Overrides, TroubleSubject::Overrides.no_answer());
             for (_, reply) in self.waiting.drain(..) {
-                refuse(reply, Subject::Overrides.no_answer());
+                refuse(reply, TroubleSubject::Overrides.no_answer());
             }
         }
         if self.read_error.is_some() && !self.is_busy() {
@@ -152,14 +152,14 @@ impl OverrideWriter {
         }
         match &self.read_error {
             // A write that failed is reported to the operator who asked for it.
-            None => self.troubles.end(Subject::Overrides),
-            Some(error) => self.troubles.begin(Subject::Overrides, unreadable(error)),
+            None => self.troubles.end(TroubleSubject::Overrides),
+            Some(error) => self.troubles.begin(TroubleSubject::Overrides, unreadable(error)),
         }
         result
     }
 
     /// The overrides of the write that has ended, and where to acknowledge it.
-    pub fn take_written(&mut self) -> Option<(Vec<Override>, Reply)> {
+    pub fn take_written(&mut self) -> Option<(Vec<Override>, OverrideReply)> {
         self.under_way.take()
     }
 }
@@ -169,6 +169,6 @@ fn unreadable(error: &str) -> String {
 }
 
 /// Replies with a refusal; the client may be gone.
-fn refuse(reply: Reply, why: String) {
+fn refuse(reply: OverrideReply, why: String) {
     drop(reply.send(Err(Refusal::NotPersisted(why))));
 }

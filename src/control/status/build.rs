@@ -14,7 +14,7 @@ use crate::control::outage::detector::Detector;
 use crate::control::outage::evidence;
 use crate::control::pool::PoolState;
 use crate::control::state::ControlState;
-use crate::control::status::member::Context;
+use crate::control::status::member::MemberContext;
 use crate::control::status::overrides::operator_status;
 use crate::control::status::{
     AnsweringStatus, ConfigStatus, FamiliesStatus, OperatorStatus, OverrideEffect, PoolStatus,
@@ -58,7 +58,7 @@ pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatu
     let why = explain::pool::answered(pools, pool, selection, members);
     let short = selection.is_short();
     let kept = evidence::kept(pool, members, now);
-    let context = Context {
+    let context = MemberContext {
         pool,
         id: PoolId(index as u32),
         selection,

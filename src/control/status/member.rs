@@ -22,7 +22,7 @@ use crate::health::probe::describe;
 
 /// What the status of a member needs to know of its pool.
 #[derive(Debug)]
-pub struct Context<'a> {
+pub struct MemberContext<'a> {
     pub pool: &'a Pool,
     pub id: PoolId,
     pub selection: &'a Selection,
@@ -33,7 +33,7 @@ pub struct Context<'a> {
     pub now: Moment,
 }
 
-impl Context<'_> {
+impl MemberContext<'_> {
     pub fn member(
         &self,
         place: usize,

@@ -36,7 +36,7 @@ use crate::control::status::Status;
 use crate::control::status::build;
 use crate::control::status::cache::StatusCache;
 use crate::control::troubles::Troubles;
-use crate::control::writer::task::{Inbox, Writer, snapshot};
+use crate::control::writer::task::{Inbox, WriterTask, snapshot};
 use crate::health::schedule::{CONCURRENT, Schedule};
 use crate::snapshot::publish::{Publisher, Reader, channel};
 
@@ -155,7 +155,7 @@ impl Control {
         let liveness = Liveness::default();
         let stop = CancellationToken::new();
         let round_end = Instant::now() + state.first_round();
-        let mut writer = Writer {
+        let mut writer = WriterTask {
             state,
             clock,
             schedule,

@@ -4,14 +4,14 @@ use jiff::SignedDuration;
 
 use crate::clock::Moment;
 use crate::control::overrides::request::{Acknowledgement, OverrideRequest, Refusal};
-use crate::control::overrides::writer::{OverrideFileResult, Reply};
+use crate::control::overrides::writer::{OverrideFileResult, OverrideReply};
 use crate::control::status::build;
-use crate::control::writer::task::Writer;
+use crate::control::writer::task::WriterTask;
 
 /// From this difference between wall clock and monotonic line on, the wall clock was set.
 const CLOCK_SET: SignedDuration = SignedDuration::from_secs(2);
 
-impl Writer {
+impl WriterTask {
     /// Looks whether the wall clock was set: the times that are shown and stored follow it.
     pub(super) fn follow_wall_clock(&mut self, now: Moment) {
         let by = now.set() - std::mem::replace(&mut self.clock_offset, now.set());
@@ -30,7 +30,7 @@ impl Writer {
     }
 
     /// Handles one request. While a write is under way it waits, because it builds on the result.
-    pub(super) fn operate(&mut self, request: OverrideRequest, reply: Reply, now: Moment) {
+    pub(super) fn operate(&mut self, request: OverrideRequest, reply: OverrideReply, now: Moment) {
         if self.override_writer.is_busy() {
             return self.override_writer.wait(request, reply);
         }

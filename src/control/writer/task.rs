@@ -42,7 +42,7 @@ pub(super) struct Inbox {
     pub reports: mpsc::Receiver<ReportRequest>,
 }
 
-pub(super) struct Writer {
+pub(super) struct WriterTask {
     pub state: ControlState,
     pub clock: Clock,
     pub schedule: Schedule,
@@ -64,7 +64,7 @@ pub(super) struct Writer {
     pub rounds: ProbeRounds,
 }
 
-impl Writer {
+impl WriterTask {
     pub async fn run(&mut self, mut inbox: Inbox, round_end: Instant, stop: CancellationToken) {
         let mut ticks = interval(REFRESH);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
