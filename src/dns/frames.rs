@@ -1,7 +1,7 @@
 //! The octets of a stream as messages, each behind its length (RFC 1035 §4.2.2). The stream itself
 //! is elsewhere.
 
-use crate::dns::turns::Turn;
+use crate::dns::work_slice::WorkSlice;
 
 /// Messages without a reply that a connection may send: empty ones, such without a whole header,
 /// responses.
@@ -9,18 +9,18 @@ pub const UNANSWERED: usize = 8;
 /// Octets of input that every connection has room for.
 pub const READ_ROOM: usize = 512;
 
-/// Answers the whole messages of `input` in order: until the turn is over, or too many of the
+/// Answers the whole messages of `input` in order: until the slice is used up, or too many of the
 /// connection are unanswered. `reply` appends to `output`, and says whether there is a reply.
 /// Returns the octets of `input` that are done with.
 pub fn answer_frames(
     input: &[u8],
     output: &mut Vec<u8>,
-    turn: &mut Turn,
+    slice: &mut WorkSlice,
     unanswered: &mut usize,
     reply: impl Fn(&[u8], &mut Vec<u8>) -> bool,
 ) -> usize {
     let mut used = 0;
-    while !turn.is_over()
+    while !slice.is_over()
         && *unanswered <= UNANSWERED
         && let Some(query) = frame(&input[used..])
     {
@@ -29,7 +29,7 @@ pub fn answer_frames(
             *unanswered += 1;
         }
         used += 2 + query.len();
-        turn.count(2 + query.len() + output.len() - before);
+        slice.count(2 + query.len() + output.len() - before);
     }
     used
 }
@@ -59,7 +59,7 @@ pub fn make_room(input: &mut Vec<u8>, wanted: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::turns::TURN_MESSAGES;
+    use crate::dns::work_slice::SLICE_MESSAGES;
 
     /// Replies of 100 octets to what is not empty.
     fn reply(query: &[u8], output: &mut Vec<u8>) -> bool {
@@ -70,23 +70,23 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_ends_after_so_many_messages_and_so_many_octets() {
-        let (mut turn, mut output, mut unanswered) = (Turn::first(), vec![], 0);
+    fn a_slice_ends_after_so_many_messages_and_so_many_octets() {
+        let (mut slice, mut output, mut unanswered) = (WorkSlice::first(), vec![], 0);
         let short = [0, 1, 9].repeat(100);
-        let used = answer_frames(&short, &mut output, &mut turn, &mut unanswered, reply);
-        assert_eq!((used, output.len()), (3 * TURN_MESSAGES, 100 * TURN_MESSAGES));
-        let (mut turn, mut output) = (Turn::first(), vec![]);
+        let used = answer_frames(&short, &mut output, &mut slice, &mut unanswered, reply);
+        assert_eq!((used, output.len()), (3 * SLICE_MESSAGES, 100 * SLICE_MESSAGES));
+        let (mut slice, mut output) = (WorkSlice::first(), vec![]);
         let long = [&[0x10, 0][..], &[9; 4096]].concat().repeat(10);
-        let used = answer_frames(&long, &mut output, &mut turn, &mut unanswered, reply);
+        let used = answer_frames(&long, &mut output, &mut slice, &mut unanswered, reply);
         assert_eq!(used, 4 * (2 + 4096));
-        assert_eq!(answer_frames(&long, &mut output, &mut turn, &mut unanswered, reply), 0);
+        assert_eq!(answer_frames(&long, &mut output, &mut slice, &mut unanswered, reply), 0);
     }
 
     #[test]
     fn what_comes_behind_too_many_unanswered_messages_is_not_read() {
-        let (mut turn, mut output, mut unanswered) = (Turn::first(), vec![], 0);
+        let (mut slice, mut output, mut unanswered) = (WorkSlice::first(), vec![], 0);
         let input = [[0, 0].repeat(UNANSWERED + 1), vec![0, 1, 9]].concat();
-        let used = answer_frames(&input, &mut output, &mut turn, &mut unanswered, reply);
+        let used = answer_frames(&input, &mut output, &mut slice, &mut unanswered, reply);
         assert_eq!((used, unanswered, output.len()), (2 * UNANSWERED + 2, UNANSWERED + 1, 0));
     }
 

@@ -22,5 +22,5 @@ pub mod responder;
 pub mod sockets;
 pub mod stream;
 mod tally;
-pub mod turns;
 pub mod udp;
+pub mod work_slice;

@@ -8,7 +8,7 @@
 //! | [`Limits::write`] for a reply to be taken | closed: a slow reader holds memory |
 //! | [`Limits::total`] since it was accepted | closed |
 //! | [`Limits::memory`] for long messages of all connections | closed |
-//! | a [`Turn`], of some messages and octets | it gives way, in a queue ([`Turns`]) |
+//! | a [`WorkSlice`], of some messages and octets | it gives way, in a queue ([`SliceQueue`]) |
 //! | [`UNANSWERED`] messages that get no reply | closed |
 //! | out of file descriptors | the idlest of the heaviest client makes room, and accepting pauses |
 //!
@@ -35,7 +35,7 @@ use crate::counters::Counters;
 use crate::dns::exchange::Transport;
 use crate::dns::frames::{READ_ROOM, UNANSWERED, answer_frames, make_room, wanted};
 use crate::dns::responder::Responder;
-use crate::dns::turns::{Turn, Turns};
+use crate::dns::work_slice::{SliceQueue, WorkSlice};
 use crate::places::{Bounds, Place, Places};
 
 /// See the module.
@@ -80,7 +80,7 @@ const PIECE: usize = 1024;
 pub struct Connections {
     places: Places,
     memory: Arc<Semaphore>,
-    turns: Arc<Turns>,
+    slices: Arc<SliceQueue>,
     limits: Limits,
 }
 
@@ -187,14 +187,14 @@ where
     let mut deadline = session.deadline();
     let mut input: Vec<u8> = Vec::with_capacity(READ_ROOM);
     let mut output: Vec<u8> = vec![];
-    let mut turn = Turn::first();
+    let mut slice = WorkSlice::first();
     let mut permit = None;
     let mut unanswered = 0;
     // Of a message that is longer than most.
     let mut memory = None;
     loop {
         let reply = |query: &[u8], output: &mut Vec<u8>| session.frame(query, output);
-        let used = answer_frames(&input, &mut output, &mut turn, &mut unanswered, reply);
+        let used = answer_frames(&input, &mut output, &mut slice, &mut unanswered, reply);
         // Whoever waits for its socket holds up nobody.
         drop(permit.take());
         if used != 0 {
@@ -210,10 +210,10 @@ where
         if unanswered > UNANSWERED {
             return Ok(());
         }
-        if turn.is_over() {
-            let queue = session.connections.turns.next(&turn);
+        if slice.is_over() {
+            let queue = session.connections.slices.next(&slice);
             let Ok((held, waited)) = timeout_at(session.end, queue).await else { return Ok(()) };
-            (permit, turn) = (held, Turn::first());
+            (permit, slice) = (held, WorkSlice::first());
             // While it waits for us it is not idle.
             deadline = session.end.min(deadline + waited);
             if Instant::now() < deadline {
@@ -226,7 +226,7 @@ where
             memory = session.hold_beyond(READ_ROOM, wanted)?;
         }
         make_room(&mut input, wanted);
-        turn.count(0);
+        slice.count(0);
         let read = stream.read_buf(&mut input);
         match timeout_at(deadline, read).await {
             Ok(Ok(0)) | Err(_) => return Ok(()),
@@ -352,14 +352,14 @@ impl Connections {
         Connections {
             places: Places::new(Bounds { total, per_client, per_site }),
             memory: Arc::new(Semaphore::new(memory.div_ceil(PIECE))),
-            turns: Arc::default(),
+            slices: Arc::default(),
             limits,
         }
     }
 
     /// For another runtime: the same bounds, and a queue that does not wait for the first one.
-    pub fn with_own_turns(&self) -> Connections {
-        Connections { turns: Arc::default(), ..self.clone() }
+    pub fn with_own_queue(&self) -> Connections {
+        Connections { slices: Arc::default(), ..self.clone() }
     }
 
     pub fn limits(&self) -> Limits {

@@ -34,7 +34,7 @@ mod spread;
 mod steadiness;
 mod stream;
 mod tidy;
-mod turns;
+mod work_slices;
 mod world;
 mod zone_properties;
 mod zones;

@@ -88,7 +88,7 @@ impl Listeners {
 }
 
 /// Serves `listeners` until `stop`, in tasks of the runtime that this is called in. `connections`
-/// should be those of TCP, so that its bounds hold for all of them together; turns are taken apart.
+/// should be those of TCP, so that its bounds hold for all of them together; busy connections queue apart.
 pub fn start(
     listeners: Listeners,
     certificate: Arc<CertifiedKey>,
@@ -97,7 +97,7 @@ pub fn start(
     stop: &CancellationToken,
 ) -> io::Result<Handle> {
     let Listeners { tls, https, path, quic } = listeners;
-    let connections = &connections.with_own_turns();
+    let connections = &connections.with_own_queue();
     let presented = Arc::new(Presented::new(certificate));
     let tasks = TaskTracker::new();
     let dot = tls::acceptor(&presented, tls::ALPN)?;

@@ -8,7 +8,7 @@ use tiovivo::counters::Counters;
 use tiovivo::dns::clock::Clock;
 use tiovivo::dns::responder::Responder;
 use tiovivo::dns::stream::{Connections, Limits, Session, converse};
-use tiovivo::dns::turns::{AT_ONCE, TURN_MESSAGES};
+use tiovivo::dns::work_slice::{AT_ONCE, SLICE_MESSAGES};
 use tiovivo::snapshot::publish::channel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::yield_now;
@@ -19,7 +19,7 @@ const ZONE: &str = include_str!("../../zones/midominio.com.zone");
 const CONFIG: &str = include_str!("../../config.yaml");
 const BUSY: usize = 200;
 /// Queries of a busy connection, which it sends ahead.
-const QUERIES: usize = 4 * TURN_MESSAGES;
+const QUERIES: usize = 4 * SLICE_MESSAGES;
 /// More than its queries and their replies.
 const WIDE: usize = 1 << 20;
 const NARROW: usize = 6 * 1024;
@@ -68,7 +68,7 @@ async fn read_replies(client: &mut DuplexStream, count: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newcomer_waits_for_a_few_turns_and_not_for_one_of_each_busy_connection() {
+async fn a_newcomer_waits_for_a_few_slices_and_not_for_one_of_each_busy_connection() {
     let server = Server::new();
     let mut busy = vec![];
     for number in 0..BUSY {
@@ -82,7 +82,7 @@ async fn a_newcomer_waits_for_a_few_turns_and_not_for_one_of_each_busy_connectio
     let mut newcomer = server.connect(BUSY, 1, WIDE).await;
     read_replies(&mut newcomer, 1).await;
     let meanwhile = server.answered() - before;
-    assert!(meanwhile < 8 * AT_ONCE * TURN_MESSAGES, "{meanwhile} of others were answered first");
+    assert!(meanwhile < 8 * AT_ONCE * SLICE_MESSAGES, "{meanwhile} of others were answered first");
     assert!(before + meanwhile < all, "the others were done");
     // Nobody is left behind.
     for client in &mut busy {
