@@ -64,7 +64,7 @@ impl TryFrom<Value> for SavedBody {
 
 /// Reads what an earlier run stored. The error says why it cannot be read. Blocks.
 pub fn read(folder: &Path, now: Timestamp) -> Result<SavedQueues, String> {
-    let consequence = "so what an earlier run had not told the hooks is not told";
+    let consequence = "so undelivered events of an earlier run are lost";
     let content = document::read(&folder.join(FILE), VERSION, consequence, now)?;
     let saved = content.map(|content: HooksFile| SavedQueues {
         last_id: content.last_id,

@@ -127,7 +127,7 @@ fn why(waiting: usize, delivered: u64, failures: &FailureStreak, now: Moment) ->
             format!("{attempts}: {}; {events}{}", failure.error, next.unwrap_or_default())
         }
         _ if waiting > 0 => format!("{events} for the receiver to take it"),
-        _ if delivered == 0 => "nothing was to be told yet".to_owned(),
+        _ if delivered == 0 => "there was no event yet".to_owned(),
         _ => "every event is delivered".to_owned(),
     }
 }
@@ -150,7 +150,7 @@ mod tests {
     fn one_sentence_says_how_it_stands() {
         let at: Moment = "2026-03-01T10:02:11Z".parse().unwrap();
         let mut failures = FailureStreak::default();
-        assert_eq!(why(0, 0, &failures, at), "nothing was to be told yet");
+        assert_eq!(why(0, 0, &failures, at), "there was no event yet");
         assert_eq!(why(0, 3, &failures, at), "every event is delivered");
         assert_eq!(why(1, 3, &failures, at), "1 event waits for the receiver to take it");
         let latest = Some(FailureRecord { at, error: "connection refused".into() });
