@@ -8,8 +8,8 @@
 //! So a client with one question waits for a few slices, not for one of each busy connection.
 //!
 //! A busy connection holds a [`Permit`] while it stands in tokio's queue of tasks and while its
-//! messages are answered, so few busy ones stand in that queue. It holds none while it waits for its
-//! socket, so a slow client delays no other.
+//! messages are answered, so few busy ones stand in that queue. It holds none while it waits for
+//! its socket, so a slow client delays no other.
 
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ impl Default for SliceQueue {
 }
 
 impl SliceQueue {
-    /// Waits after `slice` until the connection may continue. Returns a permit if it was busy, and how
-    /// long it waited.
+    /// Waits after `slice` until the connection may continue. Returns a permit if it was busy, and
+    /// how long it waited.
     pub async fn next(&self, slice: &WorkSlice) -> (Option<Permit<'_>>, Duration) {
         let start = Instant::now();
         let is_busy = start.duration_since(slice.began) < QUIET;

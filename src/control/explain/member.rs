@@ -45,9 +45,9 @@ pub fn why(
 ///
 /// | standing | state | sentence |
 /// |---|---|---|
-/// | serving | up, falling, unknown | serving, with the latest answer or failure, or what it awaits |
+/// | serving | up, falling, unknown | serving, with latest answer or failure, or what is awaited |
 /// | serving | down, rising | the first round is not over |
-/// | out | down, rising, unknown | out since, with the latest failure or what it awaits |
+/// | out | down, rising, unknown | out since, with the latest failure or what is awaited |
 /// | out | up, falling | the first round is not over |
 fn health(check: &MemberChecks, now: Moment) -> String {
     let (since, awaited) = (clock(check.since, now), check.awaited_result());

@@ -88,7 +88,8 @@ impl Listeners {
 }
 
 /// Serves `listeners` until `stop`, in tasks of the runtime that this is called in. `connections`
-/// should be those of TCP, so that its bounds hold for all of them together; busy connections queue apart.
+/// should be those of TCP, so that its bounds hold for all of them together; busy connections queue
+/// apart.
 pub fn start(
     listeners: Listeners,
     certificate: Arc<CertifiedKey>,
