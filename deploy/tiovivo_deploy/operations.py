@@ -158,10 +158,16 @@ def install_packages(packages: list[str]):
         return
     options = "-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3"
     keep = "-o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef"
+    get = f"apt-get {options} {keep} -y -qq install --no-install-recommends {shlex.join(missing)}"
+    update = f"apt-get {options} -qq update"
+    # Lists of packages of this hour will do, unless they miss one.
+    fresh = "find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -60 | grep -q ."
     yield StringCommand(
-        "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l; dpkg --configure -a --force-confold"
-        f" && apt-get {options} -qq update"
-        f" && apt-get {options} {keep} -y -qq install --no-install-recommends {shlex.join(missing)}",
+        "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l;"
+        # Waits for a dpkg that a killed run left at work, and finishes what it left half done.
+        f" {{ apt-get {options} {keep} -y -qq -f install || dpkg --configure -a --force-confold; }}"
+        f" && {{ {fresh} || {update}; }}"
+        f" && {{ {get} || {{ {update} && {get}; }}; }}",
         _timeout=APT_SECONDS,
     )
 
