@@ -14,16 +14,16 @@ import tempfile
 import time
 from pathlib import Path
 
+import control
 import install
 import mother
 import name_servers
+import other_project
 import releases
 import rotation
 import videos
-from verdicts import Failed, Verdicts
-
-import control
 from cluster import REPOSITORY, Cluster
+from verdicts import Failed, Verdicts
 
 # Name, what it does, and whether it needs an application that answers.
 STAGES = (
@@ -41,6 +41,7 @@ STAGES = (
     ("mother", mother.standby_power_cut, True),
     ("mother", mother.take_over, True),
     ("upgrade", name_servers.upgraded, True),
+    ("other", other_project.installed, True),
 )
 NAMES = list(dict.fromkeys(name for name, _, _ in STAGES))
 

@@ -6,9 +6,8 @@ Checks are quicker than the defaults, so that the test is.
 import shutil
 from pathlib import Path
 
-from verdicts import Failed
-
 from cluster import REPOSITORY, Cluster, run
+from verdicts import Failed
 
 CONFIG = """\
 server: { listen: [0.0.0.0:53], dashboard: 127.0.0.1:8053, state: /var/lib/tiovivo }

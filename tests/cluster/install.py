@@ -6,9 +6,8 @@ import signal
 import subprocess
 import time
 
-from verdicts import Verdicts, expect, wait_for
-
 from cluster import Cluster, Done
+from verdicts import Verdicts, expect, wait_for
 
 # A run is killed when so many steps have changed something.
 KILL_AFTER = 6

@@ -4,9 +4,8 @@ is missing, children stay in the rotation, and the old mother returns as the new
 import time
 
 import videos
-from verdicts import Verdicts, expect, wait_for
-
 from cluster import Cluster
+from verdicts import Verdicts, expect, wait_for
 
 # From the command to a page with database and files, on a quiet machine.
 COMMAND_SECONDS = 5

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import videos
+from cluster import Cluster, Done, Visitors
 from install import page
 from verdicts import Failed, Verdicts, expect
-
-from cluster import Cluster, Done, Visitors
 
 URL = "http://www.midominio.com/"
 RATE = 10

@@ -4,9 +4,8 @@ visitor feels it once the answers that resolvers keep have run out."""
 import time
 from collections import Counter
 
-from verdicts import Failed, Verdicts, expect, scaled, wait_for
-
 from cluster import Cluster, Visitors
+from verdicts import Failed, Verdicts, expect, scaled, wait_for
 
 REQUESTS = 300
 TOLERANCE = 0.2

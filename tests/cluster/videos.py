@@ -5,9 +5,8 @@ import struct
 import time
 import zlib
 
-from verdicts import Failed, Verdicts, expect, wait_for
-
 from cluster import Cluster
+from verdicts import Failed, Verdicts, expect, wait_for
 
 HOST = "www.midominio.com"
 RENDER_SECONDS = 40
