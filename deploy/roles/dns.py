@@ -51,7 +51,7 @@ def install(job: Job) -> None:
         # What runs goes on with the new program before it waits for anybody.
         begin(job, restart)
         restart = False
-    job.await_children()
+        job.await_children()
     install_configuration(job, restart)
     witness.install(job)
 
@@ -120,7 +120,7 @@ def install_program(binary: str):
         f" && mkdir -p {PREVIOUS.rpartition('/')[0]} {BINARY.rpartition('/')[0]}"
         f" && {{ [ ! -e {BINARY} ] || cp -p {BINARY} {PREVIOUS}; }}"
         f" && cp -p {WORK}/new{BINARY} {BINARY}.new && mv -f {BINARY}.new {BINARY}"
-        f" && cp -a {WORK}/new/. / && rm -rf {WORK}/new {archive}"
+        f" && rm {WORK}/new{BINARY} && cp -a {WORK}/new/. / && rm -rf {WORK}/new {archive}"
     )
 
 

@@ -22,7 +22,7 @@ PACKAGES = ["nfs-common"]
 # For a change of a release or a file to be seen within a second; with NFS's defaults it is a minute.
 # `retry` is in minutes: a node that boots while the mother is away mounts when she is back.
 COMMON = "nfsvers=4.2,hard,actimeo=1,nosuid,nodev,_netdev,retry=10080"
-MOUNT_SECONDS = 60
+MOUNT_SECONDS = 120
 
 
 @dataclass(frozen=True)

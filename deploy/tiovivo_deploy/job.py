@@ -1,7 +1,7 @@
 """One node's installation, as its role sees it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gevent.event import Event
@@ -60,6 +60,8 @@ class Job:
     dry: bool = False
     # Name servers are restarted one after another: `with job.one_at_a_time:`.
     one_at_a_time: BoundedSemaphore = field(default_factory=BoundedSemaphore)
+    # Tells what the node is at now, where that is no operation.
+    begin_step: Callable[[str], None] = lambda step: None
     # What the summary says of this node beside the changes.
     notes: list[str] = field(default_factory=list)
 
@@ -71,6 +73,7 @@ class Job:
         """Called where a role needs what the mother serves; returns at once when she is not in
         this run."""
         if not self.dry:
+            self.begin_step("waiting for the mother")
             self.gates.wait("mother", MOTHER_SECONDS)
 
     def mother_is_ready(self) -> None:
@@ -82,4 +85,5 @@ class Job:
         """Called by name servers: a new child is answered as soon as they know it, so it comes
         first."""
         if not self.dry:
+            self.begin_step("waiting for the children")
             self.gates.wait("child", CHILDREN_SECONDS)

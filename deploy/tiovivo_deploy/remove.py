@@ -19,6 +19,8 @@ SECONDS_BETWEEN = 5
 VISITORS_SECONDS = 120
 LOOK_SECONDS = 15
 STOP_SECONDS = 120
+# A name server reads a new configuration within this time.
+RELOAD_SECONDS = 3
 UNITS = {
     "child": ["nginx", "tiovivo-files", "tiovivo-app"],
     "worker": ["tiovivo-celery"],
@@ -52,7 +54,10 @@ def main() -> int:
     config_file.replace(cluster.config, edited)
     print(f"{node.name} is out of {cluster.config}; the file as it was: {cluster.config}.before")
     arguments.inventory = None
-    return tell_others(arguments, cluster)
+    after = tell_others(arguments)
+    if after is None:
+        return 1
+    return release(after, node) if node.role == "child" else 0
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -120,12 +125,27 @@ def stop(shell: Shell, node: Node) -> None:
     )
 
 
-def tell_others(arguments: argparse.Namespace, before: Cluster) -> int:
+def tell_others(arguments: argparse.Namespace) -> Cluster | None:
     """The name servers forget the node, the mother exports nothing to it, the firewalls close."""
     cluster = inventory.load(arguments)
     with up.Lock(cluster):
         outcomes, report = up.install(cluster, [], "", dry=False)
-    return 0 if report.close(outcomes, "deploy/up") else 1
+    return cluster if report.close(outcomes, "deploy/up") else None
+
+
+def release(cluster: Cluster, node: Node) -> int:
+    """The order of drain outlives the node: another one of its name would never be answered."""
+    time.sleep(RELOAD_SECONDS)
+    shell = Shell(cluster)
+    try:
+        refused = name_servers.release(shell, cluster.with_role("dns"), node.name)
+    finally:
+        shell.close()
+    for name in refused:
+        print(
+            f"{name}: its drain of {node.name} stays: tiovivo release {node.name}", file=sys.stderr
+        )
+    return 1 if refused else 0
 
 
 if __name__ == "__main__":

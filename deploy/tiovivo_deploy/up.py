@@ -172,6 +172,7 @@ class Run:
     def __init__(self, state: State, host: Host, job: Job, role: str, index: int, report: Report):
         self.state, self.host, self.job, self.role, self.report = state, host, job, role, report
         self.outcome = Outcome(job.node.name, job.node.role)
+        job.begin_step = self.begin
         self.step = "connecting"
         self.step_began = time.monotonic()
         self.ended = False
