@@ -121,7 +121,7 @@ pub struct Member<A> {
     pub role: Role,
     pub addresses: A,
     pub reach: Reach,
-    /// Share in a `weighted` or `sticky` pool, 1 to 100.
+    /// Share in a `weighted` or `sticky` pool, 0 to 100. 0 drains the member.
     pub weight: u8,
 }
 

@@ -16,7 +16,7 @@ pub struct Node {
     /// The address for traffic between nodes.
     pub private: Option<IpAddr>,
     pub tags: BTreeSet<String>,
-    /// Share in the answers of a `weighted` or `sticky` pool, 1 to 100.
+    /// Share in the answers of a `weighted` or `sticky` pool, 0 to 100. 0 drains the node.
     pub weight: u8,
 }
 

@@ -112,6 +112,7 @@ fn pick<A>(
     let selected = selection.members.iter().zip(&selection.shares);
     let seat = |(index, share): (&usize, &Share)| {
         let member = all.get(*index)?;
+        // A member of weight 0 is answered when it is forced up, or when nobody else is left.
         let weight = match order {
             Order::Weighted | Order::Sticky => u32::from(member.weight.max(1)),
             Order::Rotate | Order::Failover => 1,

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tiovivo::clock::{self, Moment};
 use tiovivo::cluster::operator::Override;
+use tiovivo::cluster::pool::Membership;
 use tiovivo::control::event::Command;
 use tiovivo::control::overrides::file;
 use tiovivo::control::overrides::request;
@@ -283,4 +284,43 @@ async fn a_file_of_orders_that_cannot_be_read_is_not_written_over() {
     handle.commands.send(command).await.unwrap();
     assert!(answer.await.unwrap().unwrap().overrides.is_empty());
     handle.stop().await;
+}
+
+#[test]
+fn a_member_of_weight_zero_is_drained_until_it_is_forced_up_or_has_a_weight() {
+    let now: Moment = "2026-03-01T10:00:00Z".parse().unwrap();
+    let pools = |weight| {
+        let mut web = pool("web", &[2, 3]);
+        let Membership::Everyone(members) = &mut web.membership else { panic!("public") };
+        members[0].weight = weight;
+        vec![web]
+    };
+    let (mut state, _) = ControlState::new(loaded(pools(0)), &[], now);
+    state.end_first_round();
+    state.commit(now);
+    let mut run = Run { state, now };
+    let first = |run: &Run| {
+        let member = run.status().pools[0].members[0].clone();
+        (member.in_answers, member.operator.map(|order| order.state), member.why)
+    };
+    let (in_answers, state, why) = first(&run);
+    assert_eq!((in_answers, state), (false, Some("draining")));
+    assert!(why.starts_with("draining since 10:00:00 UTC by config.yaml: weight: 0"), "{why}");
+    assert!(run.after(90), "resolvers forgot it");
+    assert_eq!(first(&run).1, Some("drained"));
+
+    run.order(json!({"order": "force-up", "target": "server-2", "reason": "try"})).unwrap();
+    assert_eq!(first(&run).1, Some("forced up"));
+    assert!(first(&run).0);
+    run.order(json!({"order": "release", "target": "server-2"})).unwrap();
+    assert_eq!(first(&run).1, Some("draining"), "config.yaml counts again");
+
+    // Its drain goes on over a reload that leaves the weight as it is.
+    run.after(90);
+    run.state.reload(loaded(pools(0)), run.now);
+    assert_eq!(first(&run).1, Some("drained"));
+    run.state.reload(loaded(pools(5)), run.now);
+    run.state.commit(run.now);
+    let (in_answers, state, _) = first(&run);
+    assert_eq!((in_answers, state), (true, None));
 }

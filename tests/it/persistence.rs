@@ -47,13 +47,13 @@ fn set_aside(folder: &Path) -> bool {
 fn a_young_file_is_trusted_and_an_old_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    assert_eq!(recall(folder), []);
+    assert_eq!(read(folder), []);
     write(folder, 1, SignedDuration::from_mins(9));
-    assert_eq!(recall(folder)[0].members[0].node, "server-2");
+    assert_eq!(read(folder)[0].members[0].node, "server-2");
     write(folder, 1, SignedDuration::from_hours(-2));
-    assert_eq!(recall(folder)[0].members[0].node, "server-2", "a clock that was set back");
+    assert_eq!(read(folder)[0].members[0].node, "server-2", "a clock that was set back");
     write(folder, 1, SignedDuration::from_mins(11));
-    assert_eq!(recall(folder), []);
+    assert_eq!(read(folder), []);
     assert!(!set_aside(folder), "there is nothing wrong with it");
 }
 

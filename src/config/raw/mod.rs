@@ -245,9 +245,9 @@ pub struct RawNode {
     pub private: Option<Scalar<IpAddr>>,
     /// Words of your own, for `members: { tag: … }`.
     pub tags: Vec<String>,
-    /// Share in the answers of a `weighted` or `sticky` pool.
+    /// Share in the answers of a `weighted` or `sticky` pool. 0 drains the node in every pool.
     #[schemars(extend("default" = 1))]
-    pub weight: Option<Count>,
+    pub weight: Option<Scalar<Whole<0, 100>>>,
     /// What this node has of its own of the checks of its pools, by their names: the kind of the
     /// probe, or the `name:` of one in a list, or `deep`.
     pub check: Table<RawNodeCheck>,

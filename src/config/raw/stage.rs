@@ -112,7 +112,7 @@ zonas: []
                 "f:6:36: nodes.n.address: `1.2.3` is no IPv4 address; \
                  write four numbers up to 255: 192.0.2.1",
                 "f:6:51: nodes.n.weight: `101` is out of range; \
-                 write a whole number from 1 to 100",
+                 write a whole number from 0 to 100",
                 "f:7:1: zonas: there is no key `zonas` here; did you mean `zones`? \
                  known here: server, zones, pools, nodes, hooks, deploy",
             ]

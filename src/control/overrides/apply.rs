@@ -1,7 +1,8 @@
 //! Which overrides a request leaves in force, and which override counts for each member.
 //!
 //! Of several overrides that select a member the newest counts. A new override replaces an earlier
-//! one with the same selector and pool.
+//! one with the same selector and pool. A member of weight 0 that no override selects is drained by
+//! config.yaml.
 
 use std::cell::LazyCell;
 use std::time::Duration;
@@ -22,6 +23,9 @@ const MAX_OVERRIDES: usize = 1000;
 /// Added to the TTL of a draining member's address: resolvers round up, and an answer may have been
 /// on its way.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(30);
+/// Author and reason of the drain of a member whose weight is 0.
+const AUTHOR: &str = "config.yaml";
+const BY_WEIGHT: &str = "weight: 0";
 
 /// The overrides in force after `request`.
 pub fn decide(
@@ -105,7 +109,9 @@ pub fn apply(
             let newest = overrides.iter().rev().filter(|given| !given.is_over(now));
             let mut newest = newest.filter(|given| in_pool(given.pool.as_deref(), pool));
             let given = newest.find(|given| selects(&given.selector, &member, config));
-            let active = given.map(|given| in_force(given, || *held, now));
+            let by_weight = || drain_by_weight(&member, state.operator.as_ref(), now);
+            let active = given.cloned().or_else(by_weight);
+            let active = active.map(|given| in_force(given, || *held, now));
             if let Some(what) =
                 explain::overrides::changed(state.operator.as_ref(), active.as_ref(), now)
             {
@@ -117,13 +123,33 @@ pub fn apply(
     changes
 }
 
-fn in_force(given: &Override, held: impl Fn() -> Duration, now: Moment) -> ActiveOverride {
+/// The drain of a member whose weight is 0. `before` is the override that counted until now: a
+/// drain by weight stays in force since its own beginning.
+fn drain_by_weight(
+    member: &MemberView<'_>,
+    before: Option<&ActiveOverride>,
+    now: Moment,
+) -> Option<Override> {
+    let is_by_weight = |given: &Override| given.author == AUTHOR && given.reason == BY_WEIGHT;
+    let before = before.map(|active| &active.given).filter(|given| is_by_weight(given));
+    (member.weight == 0).then(|| Override {
+        selector: Selector::Name(member.node.to_string()),
+        pool: None,
+        kind: OverrideKind::Drain,
+        reason: BY_WEIGHT.into(),
+        author: AUTHOR.into(),
+        since: before.map_or(now, |given| given.since),
+        until: None,
+    })
+}
+
+fn in_force(given: Override, held: impl Fn() -> Duration, now: Moment) -> ActiveOverride {
     let held_until = match given.kind {
         OverrideKind::Drain => given.since.checked_add(held()),
         OverrideKind::ForceUp | OverrideKind::ForceDown => None,
     };
     let is_drained = held_until.is_some_and(|until| until <= now);
-    ActiveOverride { given: given.clone(), held_until, is_drained }
+    ActiveOverride { given, held_until, is_drained }
 }
 
 /// When time alone changes what [`apply`] does.

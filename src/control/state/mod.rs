@@ -123,6 +123,7 @@ impl ControlState {
             probe_changes: ProbeChanges::default(),
         };
         state.index_targets();
+        state.apply_overrides(now);
         state.select(&state.all_pools(), now);
         (state, probes)
     }

@@ -13,6 +13,7 @@
 //! | bound, beside those of TCP | what happens there |
 //! |---|---|
 //! | [`MAX_STREAMS`] requests at a time | more wait (HTTP/2 says so to the client) |
+//! | [`MAX_AT_WORK`] of them being read and answered | more wait in `h2` |
 //! | `MAX_HEADERS` octets of header fields | that request is refused by `h2` |
 //! | the idle limit for a request's body, the write limit for its reply | that request is reset |
 //! | [`super::memory::MAX_HELD`] octets of all requests | the oldest is reset |
@@ -24,6 +25,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
@@ -47,8 +49,11 @@ use crate::dns::stream::Session;
 use crate::log_limit::LogLimit;
 
 pub const ALPN: &[u8] = b"h2";
-/// Requests of a connection at a time.
+/// Requests that a client may send on a connection before it has their replies.
 pub const MAX_STREAMS: u32 = 32;
+/// Requests of a connection that are read and answered at a time, each by a task. The others wait
+/// in `h2`, where they take a third of the memory.
+pub const MAX_AT_WORK: usize = 8;
 /// Octets of the header fields of a request; a GET has its query in there.
 const MAX_HEADERS: u32 = 16 * 1024;
 /// Requests of a connection that may end without a reply. Some clients reset what they no longer
@@ -57,6 +62,9 @@ pub const MAX_RESETS: u32 = 128;
 /// Octets of a reply that `h2` takes from us ahead of what the client takes from it.
 const SEND_AHEAD: usize = 16 * 1024;
 const DNS_MESSAGE: &str = "application/dns-message";
+
+/// A request, and where its reply goes.
+type Accepted = (Request<RecvStream>, SendResponse<Bytes>);
 
 /// One connection.
 pub async fn converse(
@@ -70,6 +78,7 @@ pub async fn converse(
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESETS as usize)
         .max_header_list_size(MAX_HEADERS)
         .max_send_buffer_size(SEND_AHEAD);
     let connecting = timeout(HANDSHAKE, builder.handshake(stream));
@@ -97,7 +106,8 @@ where
     let mut requests = JoinSet::new();
     let mut resets = 0;
     loop {
-        match timeout_at(talk.deadline(), connection.accept()).await {
+        let next = timeout_at(talk.deadline(), next(connection, &mut requests, &mut resets));
+        match next.await {
             Ok(Some(Ok((request, respond)))) => {
                 requests.spawn(serve(request, respond, Arc::clone(talk), Arc::clone(path)));
             }
@@ -115,9 +125,6 @@ where
                 break;
             }
         }
-        while let Some(ended) = requests.try_join_next() {
-            resets += u32::from(!ended.is_ok_and(|replied| replied));
-        }
         if resets > MAX_RESETS {
             say_ended();
             connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
@@ -125,6 +132,28 @@ where
         }
     }
     Ok(())
+}
+
+/// The next request, once fewer than [`MAX_AT_WORK`] are at work; until then the connection reads
+/// and writes all the same. `resets` grows by the requests that ended without a reply.
+async fn next<S>(
+    connection: &mut Connection<S, Bytes>,
+    requests: &mut JoinSet<bool>,
+    resets: &mut u32,
+) -> Option<Result<Accepted, h2::Error>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    poll_fn(|context| {
+        while let Poll::Ready(Some(ended)) = requests.poll_join_next(context) {
+            *resets += u32::from(!ended.is_ok_and(|replied| replied));
+        }
+        match requests.len() < MAX_AT_WORK {
+            true => connection.poll_accept(context),
+            false => connection.poll_closed(context).map(|closed| closed.err().map(Err)),
+        }
+    })
+    .await
 }
 
 fn say_ended() {
