@@ -2,8 +2,16 @@
 
 use std::path::Path;
 
-pub const PAGES: [&str; 10] = [
+pub const PAGES: [&str; 18] = [
     "README.md",
+    "docs/answers.md",
+    "docs/delegate.md",
+    "docs/glossary.md",
+    "docs/health-checks.md",
+    "docs/health.md",
+    "docs/install.md",
+    "docs/overrides.md",
+    "docs/troubleshooting.md",
     "docs/configuration.md",
     "docs/operations.md",
     "docs/simulate.md",
