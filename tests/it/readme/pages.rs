@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-pub const PAGES: [&str; 18] = [
+pub const PAGES: [&str; 27] = [
     "README.md",
     "docs/answers.md",
     "docs/delegate.md",
@@ -12,6 +12,15 @@ pub const PAGES: [&str; 18] = [
     "docs/install.md",
     "docs/overrides.md",
     "docs/troubleshooting.md",
+    "docs/cluster/README.md",
+    "docs/cluster/backup.md",
+    "docs/cluster/everyday.md",
+    "docs/cluster/failover.md",
+    "docs/cluster/lab.md",
+    "docs/cluster/nodes.md",
+    "docs/cluster/promote.md",
+    "docs/cluster/rejoin.md",
+    "docs/cluster/up.md",
     "docs/configuration.md",
     "docs/operations.md",
     "docs/simulate.md",
