@@ -281,3 +281,31 @@ fn the_changelog_knows_this_version() {
     let version = concat!("## [", env!("CARGO_PKG_VERSION"), "]");
     assert!(page("CHANGELOG.md").lines().any(|line| line.starts_with(version)), "{version}");
 }
+
+/// ARCHITECTURE.md and CONTRIBUTING.md name files of the source: a file that moved is named anew.
+#[test]
+fn files_that_are_named_are_there() {
+    for from in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let page = page(from);
+        let named = code(&page).into_iter().filter(|name| {
+            let is_path = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/.-".contains(&b));
+            is_path && name.contains('/') && (name.ends_with(".rs") || name.ends_with('/'))
+        });
+        for name in named {
+            let is_there = |base: &str| repository().join(base).join(name).exists();
+            assert!(is_there("") || is_there("src"), "{from}: there is no {name}");
+        }
+    }
+}
+
+#[test]
+fn each_decision_has_its_line_and_its_page() {
+    let listed: BTreeSet<String> = links(&page("ARCHITECTURE.md"))
+        .into_iter()
+        .filter(|to| to.contains("decisions/"))
+        .collect();
+    let folder = std::fs::read_dir(repository().join("docs/decisions")).unwrap();
+    let there = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let there: BTreeSet<String> = there.map(|name| format!("docs/decisions/{name}")).collect();
+    assert_eq!(listed, there);
+}
