@@ -46,13 +46,11 @@ def install(job: Job) -> None:
         name="unit of tiovivo",
         files=[File(f"/etc/systemd/system/{UNIT}.d/deploy.conf", template("dns/deploy.conf"))],
     )
-    restart = changed(program, secrets, unit)
     if is_running():
-        # What runs goes on with the new program before it waits for anybody.
-        begin(job, restart)
-        restart = False
+        # Clients are answered by it; a new server may well start before the children.
         job.await_children()
-    install_configuration(job, restart)
+    # Program, unit and configuration of one run belong together: only then it restarts.
+    install_configuration(job, restart=changed(program, secrets, unit))
     witness.install(job)
 
 

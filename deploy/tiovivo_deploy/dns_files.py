@@ -21,8 +21,8 @@ from tiovivo_deploy.secrets import Secrets
 
 ETC = "/etc/tiovivo"
 STATE = "/var/lib/tiovivo"
-# Where systemd shows the unit's credentials, which it reads as root from SECRETS.
-CREDENTIALS = "/run/credentials/tiovivo.service"
+# Where the unit's user finds a copy of SECRETS, which only root may read.
+CREDENTIALS = "/run/tiovivo-secrets"
 SECRETS = "/etc/tiovivo-secrets"
 FILE_OCTETS = 64 * 1024 * 1024
 PACK_SECONDS = 120
@@ -97,8 +97,8 @@ def is_loopback(listen: object) -> bool:
 
 
 def secret_files(cluster: Cluster, secrets: Secrets) -> list[File]:
-    """What the unit hands to the server as credentials: for orders, and for DNS cookies, whose secret
-    is the same on every name server."""
+    """For orders, and for DNS cookies, whose secret is the same on every name server. The unit hands
+    copies to the server."""
     return [
         File(f"{SECRETS}/{name}", secrets.get(name) + "\n", mode="600", secret=True)
         for name in ("token", "cookie-secret")

@@ -12,6 +12,7 @@ LINE_LIMIT = 300
 LINES_LIMIT = 20
 DIFFERENCE_LINES = 60
 
+NOT_REACHED = "not reached"
 OK, UNCHANGED, CHANGED, WOULD_CHANGE, FAILED = (
     "ok",
     "no change",

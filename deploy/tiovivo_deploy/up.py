@@ -189,7 +189,8 @@ class Run:
         except ConnectError as error:
             if self.role == NEIGHBOUR:
                 # It may be down for its own reasons, and learns of the change later.
-                self.job.note("not reached; it learns of this change by the next deploy/up")
+                self.outcome.result = NOT_REACHED
+                self.job.note("it learns of this change by the next deploy/up")
             else:
                 self._fail([explain_connection(str(error), self.job)])
         except (PyinfraError, TimeoutError, OSError, UsageError) as error:
@@ -204,7 +205,7 @@ class Run:
             self.outcome.seconds = time.monotonic() - began
             self.job.gates.end(self.job.node)
         self.outcome.changes = sum(map(self.changes, self.host.op_hash_order))
-        if self.outcome.result != FAILED:
+        if self.outcome.result not in (FAILED, NOT_REACHED):
             self.outcome.result = self._result()
             if not self.is_idle():
                 self.report.line(self.job.node.name, f"done: {self.outcome.result}")
