@@ -1,18 +1,18 @@
 //! Places for connections, shared out among clients.
 //!
-//! A client is an IPv4 address or an IPv6 /64: whoever has one address of a /64 has all of them.
-//! Its site is the /56 around it, which is what many customers of a provider have; an IPv4 address
-//! is its own site.
+//! A client is an IPv4 address or an IPv6 /64, as the holder of one address of a /64 has all of it.
+//! Its site is the /56 around it, which many providers give to a customer; an IPv4 address is its
+//! own site.
 //!
-//! | a client that | has a place because |
+//! | a client that | gets a place because |
 //! |---|---|
-//! | has [`Bounds::per_client`] | its own idlest connection goes |
-//! | is of a site that has [`Bounds::per_site`] | the idlest of that site's heaviest client goes |
-//! | has none | one is free: an eighth of them ([`KEPT_FOR_NEW`]) is kept for such clients |
-//! | comes when none is free for it | the idlest of the heaviest site's heaviest client goes |
+//! | has [`Bounds::per_client`] | its own idlest connection is evicted |
+//! | is in a site with [`Bounds::per_site`] | the idlest of the site's heaviest client is evicted |
+//! | has none | one is free: an eighth ([`KEPT_FOR_NEW`]) is reserved for such clients |
+//! | finds none free | the idlest of the heaviest site's heaviest client is evicted |
 //!
-//! So nobody is ever turned away. What takes a place costs a look at one site, and at `LOOKS`
-//! connections at most when all sites weigh the same. What happens on a connection takes no lock.
+//! So no client is ever refused. To take a place costs a look at one site, and at no more than
+//! `LOOKS` connections when all sites are equal. Activity on a connection takes no lock.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -23,14 +23,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The part of all places that only clients take which have none.
+/// One place in so many is reserved for clients without a connection.
 pub const KEPT_FOR_NEW: usize = 8;
-/// Connections that are looked at for the idlest of sites that weigh the same.
+/// Most connections that a search for the idlest looks at.
 const LOOKS: usize = 64;
 const CLIENT_BITS: u32 = 64;
 const SITE_BITS: u32 = 56;
 
-/// How many connections.
+/// Most connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub total: usize,
@@ -38,22 +38,22 @@ pub struct Bounds {
     pub per_site: usize,
 }
 
-/// Cheap to clone.
+/// The places. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Places(Arc<Shared>);
+pub struct Places(Arc<PlacesInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct PlacesInner {
     bounds: Bounds,
-    table: Mutex<Table>,
-    /// Places that are not given back yet, those of evicted connections too.
+    table: Mutex<PlaceTable>,
+    /// Places in use, with those of evicted connections that have not ended.
     held: AtomicUsize,
     given_back: Notify,
-    /// A clock of its own: it moves on with each activity.
+    /// A logical clock: it counts activities.
     now: AtomicU64,
 }
 
-/// One connection's; dropping it gives it back.
+/// The place of one connection; dropping it gives it back.
 #[derive(Debug)]
 pub struct Place {
     client: IpAddr,
@@ -64,11 +64,11 @@ pub struct Place {
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct PlaceTable {
     sites: HashMap<IpAddr, Site>,
-    /// The heaviest site first; of equal ones, the one that was idlest when it was last looked at.
+    /// The heaviest site first; among equal ones, the idlest as last seen.
     ranks: BTreeSet<Rank>,
-    /// Not evicted.
+    /// Connections that are not evicted.
     open: usize,
     next: u64,
 }
@@ -79,7 +79,7 @@ type Rank = (Reverse<usize>, u64, IpAddr);
 struct Site {
     open: Vec<Open>,
     clients: HashMap<IpAddr, usize>,
-    /// When its idlest connection was active, as far as was seen: not later than it is true.
+    /// When its idlest connection was last active, as last seen; the true time may be later.
     idle_since: u64,
 }
 
@@ -93,7 +93,7 @@ struct Open {
 
 impl Places {
     pub fn new(bounds: Bounds) -> Places {
-        Places(Arc::new(Shared {
+        Places(Arc::new(PlacesInner {
             bounds,
             table: Mutex::default(),
             held: AtomicUsize::new(0),
@@ -102,7 +102,7 @@ impl Places {
         }))
     }
 
-    /// A place for a connection of `address`, and whether another one had to go for it.
+    /// A place for a connection of `address`, and whether another one was evicted for it.
     pub fn take(&self, address: IpAddr) -> (Place, bool) {
         let client = client(address);
         let active = Arc::new(AtomicU64::new(self.tick()));
@@ -117,13 +117,13 @@ impl Places {
         (Place { client, id, active, evicted, places: self.clone() }, goes)
     }
 
-    /// Has the idlest connection of the heaviest client go; whether there was one.
+    /// Evicts the idlest connection of the heaviest client. Returns whether there was one.
     pub fn evict(&self) -> bool {
         self.table().evict_heaviest()
     }
 
-    /// Waits until connections that were evicted have ended, as far as there are too many.
-    pub async fn settle(&self) {
+    /// Waits until enough evicted connections have ended that the bound is kept.
+    pub async fn wait_for_room(&self) {
         loop {
             let given_back = self.0.given_back.notified();
             tokio::pin!(given_back);
@@ -139,18 +139,18 @@ impl Places {
         self.0.now.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, PlaceTable> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Place {
-    /// Notes that the client did what the connection is for.
+    /// Notes activity of the client.
     pub fn touch(&self) {
         self.active.store(self.places.tick(), Ordering::Relaxed);
     }
 
-    /// Is ready when another connection needs this place.
+    /// Completes when another connection needs this place.
     pub fn evicted(&self) -> WaitForCancellationFutureOwned {
         self.evicted.clone().cancelled_owned()
     }
@@ -164,8 +164,8 @@ impl Drop for Place {
     }
 }
 
-impl Table {
-    /// Whether a connection had to go.
+impl PlaceTable {
+    /// Evicts a connection if needed. Returns whether it did.
     fn make_room(&mut self, client: IpAddr, bounds: Bounds) -> bool {
         let key = site(client);
         let site = self.sites.get(&key);
@@ -191,7 +191,7 @@ impl Table {
         for rank in heaviest {
             let active = self.sites.get(&rank.2).and_then(Site::idlest).unwrap_or(rank.1);
             seen.push((active, *rank));
-            // It was seen as it is, and the next ones were active later.
+            // The rank is up to date, and later ranks were active later.
             if active <= rank.1 {
                 break;
             }
@@ -207,7 +207,7 @@ impl Table {
         idlest.is_some_and(|key| self.evict_in(key))
     }
 
-    /// The idlest connection of a site's heaviest client.
+    /// Evicts the idlest connection of a site's heaviest client.
     fn evict_in(&mut self, key: IpAddr) -> bool {
         let Some(site) = self.sites.get(&key) else { return false };
         let most = site.clients.values().max();
@@ -216,7 +216,7 @@ impl Table {
         self.evict(key, |owner| heaviest.contains(&owner))
     }
 
-    /// The idlest connection of a site, of those clients.
+    /// Evicts the idlest connection of a site, among those clients.
     fn evict(&mut self, key: IpAddr, among: impl Fn(IpAddr) -> bool) -> bool {
         let Some(site) = self.sites.get(&key) else { return false };
         let found = site.open.iter().filter(|open| among(open.client)).min_by_key(|open| open.at());
@@ -241,7 +241,7 @@ impl Table {
         self.open += 1;
     }
 
-    /// Unless it was evicted before.
+    /// Removes a connection, unless it was evicted before.
     fn remove(&mut self, client: IpAddr, id: u64) -> Option<Open> {
         let key = site(client);
         let site = self.sites.get_mut(&key)?;
@@ -269,7 +269,7 @@ impl Site {
         (Reverse(self.open.len()), self.idle_since, key)
     }
 
-    /// When its idlest connection was active.
+    /// When its idlest connection was last active.
     fn idlest(&self) -> Option<u64> {
         self.open.iter().map(Open::at).min()
     }
@@ -393,15 +393,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_accepts_waits_for_the_end_of_those_who_had_to_go() {
+    async fn the_listener_waits_for_the_end_of_evicted_connections() {
         let places = Places::new(Bounds { total: 1, ..BOUNDS });
         let (first, _) = places.take(ip("192.0.2.1"));
-        places.settle().await;
+        places.wait_for_room().await;
         let (_second, _) = places.take(ip("192.0.2.2"));
         let ending = async {
             first.evicted().await;
             drop(first);
         };
-        tokio::join!(places.settle(), ending);
+        tokio::join!(places.wait_for_room(), ending);
     }
 }

@@ -83,7 +83,7 @@ fn init_with(default: &str) {
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
     if let Some(fault) = fault {
         tracing::warn!(
-            "{VARIABLE} is not heeded: {fault}; write a level such as debug, or levels of targets \
+            "{VARIABLE} is ignored: {fault}; write a level such as debug, or levels of targets \
              such as info,tiovivo::control=debug"
         );
     }

@@ -159,7 +159,7 @@ pub async fn accept<T>(
                     }
                 });
                 // Not more descriptors than places, whoever comes how often.
-                let _ = timeout(ACCEPT_PAUSE, connections.places.settle()).await;
+                let _ = timeout(ACCEPT_PAUSE, connections.places.wait_for_room()).await;
             }
             Err(error) if is_exhaustion(&error) => {
                 connections.evict(&responder.counters);

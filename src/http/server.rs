@@ -108,7 +108,7 @@ pub(super) async fn serve(
                 let (router, ending) = (router.clone(), ending.clone());
                 tasks.spawn(converse(stream, Arc::new(place), router, limits, ending));
                 // Not more descriptors than places, whoever comes how often.
-                let _ = timeout(ACCEPT_PAUSE, places.settle()).await;
+                let _ = timeout(ACCEPT_PAUSE, places.wait_for_room()).await;
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {

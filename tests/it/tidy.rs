@@ -5,6 +5,7 @@
 //! written is an arrow, whether in a `use` line or in the middle of an expression.
 
 mod circles;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
