@@ -27,7 +27,16 @@ from tiovivo_deploy import inventory, operations, secrets
 from tiovivo_deploy.inventory import Cluster, Node, UsageError
 from tiovivo_deploy.job import Gates, Job
 from tiovivo_deploy.ssh import known_hosts
-from tiovivo_deploy.summary import CHANGED, FAILED, UNCHANGED, WOULD_CHANGE, Outcome, Report, tail
+from tiovivo_deploy.summary import (
+    CHANGED,
+    FAILED,
+    NOT_REACHED,
+    UNCHANGED,
+    WOULD_CHANGE,
+    Outcome,
+    Report,
+    tail,
+)
 
 PROGRAM = "deploy/up"
 # The role of nodes that `--only` does not name.
