@@ -28,7 +28,7 @@ pub struct ProbeChanges {
 pub struct TargetIds(u64);
 
 impl TargetIds {
-    pub fn next(&mut self) -> TargetId {
+    pub fn allocate(&mut self) -> TargetId {
         self.0 += 1;
         TargetId(self.0)
     }

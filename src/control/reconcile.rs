@@ -266,7 +266,7 @@ impl StateBuilder<'_> {
         family: Option<Family>,
         prior: Option<PriorStanding>,
     ) -> TargetState {
-        let id = self.ids.next();
+        let id = self.ids.allocate();
         let subject = Subject {
             node: member.node.clone(),
             pool: pool.name.clone(),

@@ -67,7 +67,7 @@ impl ReferenceProbes {
 
 fn target(reference: &ReferenceTarget, number: usize, ids: &mut TargetIds) -> ProbeTarget {
     ProbeTarget {
-        id: ids.next(),
+        id: ids.allocate(),
         subject: Subject {
             node: NodeName::new(&format!("control-{number}")),
             pool: PoolName::new("controls"),
