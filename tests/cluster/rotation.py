@@ -9,7 +9,7 @@ from verdicts import Failed, Verdicts, expect, scaled, wait_for
 
 REQUESTS = 300
 TOLERANCE = 0.2
-RATE = 10
+RATE = 5
 # What the configuration of the test promises: see control.py.
 CHECK_SECONDS = 1 * 2 + 1
 TTL_SECONDS = 5
@@ -44,7 +44,7 @@ def round_robin(cluster: Cluster, verdicts: Verdicts) -> None:
 
 
 def share(cluster: Cluster) -> list[dict]:
-    visitors = Visitors(cluster, "http://www.midominio.com/", 30, 600)
+    visitors = Visitors(cluster, "http://www.midominio.com/", RATE, 600)
     wait_for(120, f"{REQUESTS} requests", lambda: len(visitors.so_far()) >= REQUESTS)
     return visitors.stop()[:REQUESTS]
 
