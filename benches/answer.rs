@@ -17,7 +17,7 @@ use tiovivo::control::writer::Control;
 use tiovivo::dns::exchange::{Client, Reply, Transport};
 use tiovivo::dns::reply::UDP_LIMIT;
 use tiovivo::dns::respond::respond;
-use tiovivo::snapshot::publish::Reader;
+use tiovivo::snapshot::publish::SnapshotReader;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::rtype;
 
@@ -36,7 +36,7 @@ fn main() {
 }
 
 /// A zone of that many names with eight addresses each, and pools whose nodes all serve.
-fn reader(names: usize) -> Reader {
+fn reader(names: usize) -> SnapshotReader {
     let mut zone = String::from(
         "$TTL 30\n@ SOA ns1 hostmaster 1 14400 3600 1209600 300\n@ NS ns1\nns1 A 192.0.2.53\n\
          sub NS ns.sub\nns.sub A 192.0.2.60\n",

@@ -1,11 +1,10 @@
-//! What time it is: a line that only goes on, and the clock on the wall, which anybody may set.
+//! The time: a monotonic clock, and the wall clock, which people can set.
 //!
-//! Every duration within a run goes by the line ([`Moment`]): it is the monotonic clock of the
-//! kernel, counted from the wall clock's time at the start. Setting the wall clock moves nothing
-//! on it. While the machine sleeps it stands still.
+//! Every duration within a run is measured by [`Moment`]s, which lie on one line: the kernel's
+//! monotonic clock, counted from the wall clock's time at the start. Setting the wall clock does
+//! not move them. While the machine sleeps, the line stands still.
 //!
-//! The wall clock is read here and nowhere else, for the reasons that [`Wall`] lists. A test holds
-//! the source against that.
+//! The wall clock is read only here, for the reasons that [`Wall`] lists. A test checks the source.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -18,12 +17,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::time::Instant;
 
-/// Why somebody has to know what the clock on the wall says. Closed: other uses are mistakes.
+/// The reasons to read the wall clock. The list is closed: any other use is a mistake.
 ///
-/// | use | and when the clock is set |
+/// | use | effect of setting the clock |
 /// |---|---|
-/// | people read it | what is shown follows the clock, also of what happened before |
-/// | a file of the state folder says when it was written | it is written anew within a second |
+/// | people read it | shown times follow the clock, also those of earlier events |
+/// | a file of the state folder has the time of writing | it is rewritten within a second |
 /// | a certificate is valid until a date | the verdict follows: only the date is agreed upon |
 /// | a cookie has the time in it (RFC 9018) | clients get a new one; the old ones are refused |
 /// | a webhook is signed with the time in it | receivers compare it with their own clock |
@@ -36,7 +35,7 @@ pub enum Wall {
     Signature,
 }
 
-/// What the clock on the wall says.
+/// The time of the wall clock.
 pub fn wall(_why: Wall) -> Timestamp {
     Timestamp::now()
 }
@@ -49,23 +48,22 @@ pub fn now() -> Moment {
     let now = Instant::now();
     let line = match now.checked_duration_since(start) {
         Some(passed) => line.checked_add(passed),
-        // Another runtime's time was paused, and moved on by hand.
+        // The time of another runtime was paused, and advanced by a test.
         None => line.checked_sub(start.duration_since(now)),
     };
     let line = line.unwrap_or(wall);
     Moment { line, set: wall.duration_since(line) }
 }
 
-/// Where the time comes from; tests have their own.
+/// A source of the time; tests have their own.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
-/// A point on the line of this run. Two are compared by that alone.
-///
-/// What an earlier run remembers lies before the start of the line.
+/// A point on the line of this run. Comparisons use the line only. Moments of an earlier run lie
+/// before the start of the line.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     line: Timestamp,
-    /// By how much the wall clock was ahead of the line when this was now.
+    /// The offset of the wall clock from the line at this moment.
     set: SignedDuration,
 }
 
@@ -73,27 +71,27 @@ impl Moment {
     pub const UNIX_EPOCH: Moment = Moment::on_line(Timestamp::UNIX_EPOCH);
     pub const MAX: Moment = Moment::on_line(Timestamp::MAX);
 
-    /// Of a wall clock that nobody has set.
+    /// A moment with a wall clock equal to the line.
     pub const fn on_line(line: Timestamp) -> Moment {
         Moment { line, set: SignedDuration::ZERO }
     }
 
-    /// The same point while the wall clock says something else.
+    /// The same point with another time of the wall clock.
     pub fn with_wall(self, wall: Timestamp) -> Moment {
         Moment { line: self.line, set: wall.duration_since(self.line) }
     }
 
-    /// What the clock on the wall said then.
+    /// The time of the wall clock at this moment.
     pub fn wall(self) -> Timestamp {
         self.wall_of(self)
     }
 
-    /// What a clock that says what the wall clock says now would say at `other`.
+    /// The time at `other` by the wall clock as it is set at this moment.
     pub fn wall_of(self, other: Moment) -> Timestamp {
         other.line.checked_add(self.set).unwrap_or(other.line)
     }
 
-    /// By how much the wall clock was ahead of the line.
+    /// The offset of the wall clock from the line.
     pub fn set(self) -> SignedDuration {
         self.set
     }
@@ -102,17 +100,17 @@ impl Moment {
         self.line.duration_since(earlier.line)
     }
 
-    /// How long it is until `later`; nothing, when that is over.
+    /// The duration until `later`; zero when that is over.
     pub fn until(self, later: Moment) -> Duration {
         later.duration_since(self).try_into().unwrap_or_default()
     }
 
-    /// `None` beyond the end of all time.
+    /// `None` beyond the last representable time.
     pub fn checked_add(self, by: Duration) -> Option<Moment> {
         Some(Moment { line: self.line.checked_add(by).ok()?, ..self })
     }
 
-    /// The same, or the end of all time.
+    /// As [`Moment::checked_add`], or the last representable time.
     pub fn later(self, by: Duration) -> Moment {
         self.checked_add(by).unwrap_or(Moment::MAX)
     }
@@ -164,7 +162,7 @@ impl FromStr for Moment {
 impl Add<SignedDuration> for Moment {
     type Output = Moment;
 
-    /// As far as time goes.
+    /// Saturates at the first and last representable time.
     fn add(self, by: SignedDuration) -> Moment {
         let end = if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
         Moment { line: self.line.checked_add(by).unwrap_or(end), ..self }
@@ -193,14 +191,14 @@ impl AddAssign<SignedDuration> for Moment {
     }
 }
 
-/// As it is on the line.
+/// The time on the line.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.line.fmt(f)
     }
 }
 
-/// As it is on the line: whoever writes a file moves what is in it to the wall clock first.
+/// The time on the line. Writers of files convert moments to the wall clock first.
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.line.serialize(to)

@@ -1,4 +1,4 @@
-//! What the answer path counts. `dns` writes, `http` reads, nobody else.
+//! The counters of the answer path. Only `dns` writes them, and only `http` reads them.
 //!
 //! Each UDP worker has a block of its own in its own cache lines and is that block's only writer,
 //! so counting is a plain load and store; the stream side shares one block and adds atomically.
@@ -22,14 +22,15 @@ pub const QTYPES: [(u16, &str); 9] = [
     (0, "other"),
 ];
 
-/// Log lines that were dropped because standard error took none. Of the process, as its log is.
-pub static LOG_LINES_DROPPED: Total = Total(AtomicU64::new(0));
+/// Log lines that were dropped because standard error took none. One for the process, as the log
+/// is.
+pub static LOG_LINES_DROPPED: SharedCounter = SharedCounter(AtomicU64::new(0));
 
-/// Many may add to it.
+/// A counter with several writers.
 #[derive(Debug)]
-pub struct Total(AtomicU64);
+pub struct SharedCounter(AtomicU64);
 
-impl Total {
+impl SharedCounter {
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
@@ -67,7 +68,7 @@ pub struct Counters {
     pub connections_accepted: AtomicU64,
     /// Connections that were closed to keep a bound.
     pub connections_evicted: AtomicU64,
-    /// Octets that requests over HTTPS and QUIC ever held.
+    /// Octets that requests over HTTPS and QUIC have held in total.
     pub octets_held: AtomicU64,
 }
 

@@ -21,7 +21,7 @@
 //! | [`counters`] | written by `dns`, read by `http` |
 //! | [`log_limit`] | lines of the log that strangers can cause: one a minute, with a count |
 //! | [`pace`] | long work in short pieces, so that answers need not wait for it |
-//! | [`places`] | places for connections, shared out among clients |
+//! | [`connection_limiter`] | limits connections, and shares them out among clients |
 //! | [`rcode`] | response codes of DNS messages |
 //! | [`dns_client`] | the client's side of DNS: questions, and replies in the form of `dig` |
 //! | [`delegation`] | the rules that registries have for a delegation |
@@ -34,6 +34,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod connection_limiter;
 pub mod control;
 pub mod counters;
 pub mod delegation;
@@ -44,7 +45,6 @@ pub mod hooks;
 pub mod http;
 pub mod log_limit;
 pub mod pace;
-pub mod places;
 pub mod rcode;
 pub mod regular_file;
 pub mod simulation;

@@ -1,14 +1,13 @@
-//! Lines of the log that strangers can cause: one a minute, with a count.
+//! Limits log lines that strangers can cause to one a minute, with a count.
 //!
-//! Whoever can reach a port can repeat what causes a line as often as they like. So such a line
-//! goes through a [`LogLimit`]: the first comes at once, those of the next minute are only counted,
-//! and the next line says how many there were.
+//! Anyone who can reach a port can cause such a line as often as they like. A [`LogLimit`] lets the
+//! first line through, counts the events of the next minute, and gives the count to the next line.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Between two lines of one kind.
+/// Time between two lines of one kind.
 pub const INTERVAL: Duration = Duration::from_secs(60);
 
 /// One kind of line. A `static` beside the code that writes it.
@@ -16,7 +15,7 @@ pub const INTERVAL: Duration = Duration::from_secs(60);
 pub struct LogLimit {
     /// Occurrences since the last line.
     count: AtomicU64,
-    /// The earliest time of the next line, in milliseconds since the first of all.
+    /// The earliest time of the next line, in milliseconds since the first event of any kind.
     next: AtomicU64,
 }
 
@@ -25,8 +24,8 @@ impl LogLimit {
         LogLimit { count: AtomicU64::new(0), next: AtomicU64::new(0) }
     }
 
-    /// Counts one occurrence. When a line is due: how many there were since the last line, this one
-    /// included.
+    /// Counts one occurrence. Returns the number of occurrences since the last line, including this
+    /// one, when a line is due.
     pub fn due(&self) -> Option<u64> {
         static START: OnceLock<Instant> = OnceLock::new();
         self.due_after(START.get_or_init(Instant::now).elapsed())

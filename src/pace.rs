@@ -1,20 +1,20 @@
-//! Long work in short pieces.
+//! Yields the core during long work.
 //!
-//! A thread that answers may be waiting for this very core, and the kernel lets whoever runs there
-//! finish its slice: some milliseconds. Work over thousands of members offers the core in between.
+//! A thread that answers may be waiting for this core, and the kernel lets the running thread
+//! finish its time slice of some milliseconds. So work over thousands of members yields in between.
 
 use std::cell::Cell;
 use std::thread;
 
-/// Members in one piece: about a tenth of a millisecond.
+/// Members between two yields: about a tenth of a millisecond of work.
 pub const PIECE: usize = 32;
 
 thread_local! {
     static DONE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The work for so many members is done, by this thread.
-pub fn did(members: usize) {
+/// Counts the members that this thread has worked on, and yields after each [`PIECE`] of them.
+pub fn yield_after(members: usize) {
     let done = DONE.get() + members;
     DONE.set(done % PIECE);
     if done >= PIECE {
@@ -22,9 +22,9 @@ pub fn did(members: usize) {
     }
 }
 
-/// Frees all of them.
-pub fn free<T>(all: Vec<T>, members: impl Fn(&T) -> usize) {
+/// Drops `all`, and yields in between. `members` is the number of members in an item.
+pub fn drop_in_pieces<T>(all: Vec<T>, members: impl Fn(&T) -> usize) {
     for one in all {
-        did(members(&one));
+        yield_after(members(&one));
     }
 }

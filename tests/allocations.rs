@@ -14,11 +14,11 @@ use tiovivo::config;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::writer::Control;
 use tiovivo::counters::Counters;
-use tiovivo::dns::clock::Clock;
+use tiovivo::dns::cookie_clock::CookieClock;
 use tiovivo::dns::responder::Responder;
 use tiovivo::dns::sockets;
 use tiovivo::dns::udp;
-use tiovivo::snapshot::publish::Reader;
+use tiovivo::snapshot::publish::SnapshotReader;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::rdata::table::type_number;
 
@@ -132,7 +132,7 @@ fn queries() -> Vec<(Vec<u8>, bool)> {
 }
 
 /// The answers of a configuration whose nodes nobody has probed: all of them serve.
-fn reader(folder: &std::path::Path) -> Reader {
+fn reader(folder: &std::path::Path) -> SnapshotReader {
     let file = folder.join("config.yaml");
     std::fs::write(folder.join("zone"), ZONE).unwrap();
     std::fs::write(&file, configuration()).unwrap();
@@ -156,7 +156,7 @@ fn an_answered_query_allocates_nothing() {
             counters: Arc::new(Counters::new(1)),
             turn: Arc::new(AtomicU64::new(0)),
             stop: Arc::new(AtomicBool::new(false)),
-            clock: Clock::default(),
+            clock: CookieClock::default(),
         };
         let socket = bound.udp.into_iter().next().unwrap();
         let worker = udp::start(socket, bound.address, 0, None, responder.clone()).unwrap();

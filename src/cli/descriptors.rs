@@ -15,7 +15,7 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::dns::stream;
+use crate::dns::connections::StreamLimits;
 use crate::health::schedule::CONCURRENT;
 use crate::http::server;
 
@@ -41,7 +41,7 @@ pub struct Shares {
 pub fn shares() -> Shares {
     let open = std::fs::read_dir("/proc/self/fd").map_or(OPEN, Iterator::count);
     let shares = share_out(raised_limit(), open);
-    let wanted = stream::Limits::default().connections;
+    let wanted = StreamLimits::default().connections;
     if shares.streams < wanted {
         let Shares { streams, page, probes } = shares;
         tracing::info!(
@@ -56,9 +56,9 @@ pub fn shares() -> Shares {
 fn share_out(limit: usize, open: usize) -> Shares {
     let free = limit.saturating_sub(open + FILES);
     let probes = (free / 3 / PER_PROBE).clamp(1, CONCURRENT);
-    let page = (free / 6).clamp(1, server::Limits::default().connections);
+    let page = (free / 6).clamp(1, server::HttpLimits::default().connections);
     let left = free.saturating_sub(probes * PER_PROBE + page);
-    let streams = left.clamp(1, stream::Limits::default().connections);
+    let streams = left.clamp(1, StreamLimits::default().connections);
     Shares { probes, page, streams }
 }
 

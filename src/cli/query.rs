@@ -14,7 +14,7 @@ use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
 use crate::config::{self, Config};
 use crate::control::served_config::identity;
-use crate::dns::clock::Clock;
+use crate::dns::cookie_clock::CookieClock;
 use crate::dns::exchange::{Client, Reply, Transport};
 use crate::dns::respond::respond;
 use crate::dns_client::{exchange, present};
@@ -76,7 +76,7 @@ fn offline(config: &ConfigArg, query: &[u8], from: IpAddr) -> Result<(Vec<u8>, P
     let loaded = config::load(&path).map_err(|faults| faults::refuse(&faults))?;
     let snapshot = all_up(&loaded.config).map_err(failure)?;
     let mut room = vec![0; usize::from(u16::MAX)];
-    let now = Clock::default().seconds();
+    let now = CookieClock::default().seconds();
     let client = Client { address: from, transport: Transport::Stream, idle: None, now };
     match respond(&snapshot, query, &client, fastrand::u64(..), &mut room) {
         Reply::Send { len, .. } => {

@@ -28,7 +28,7 @@ use crate::control::served_config::ServedConfig;
 use crate::control::troubles::{TroubleSubject, Troubles};
 use crate::dns::encrypted;
 use crate::hooks;
-use crate::http::auth::Writers;
+use crate::http::auth::WriteTokens;
 
 const LOOK: Duration = Duration::from_secs(1);
 /// While the newest is refused: what was missing may have come, where nobody looks for it yet.
@@ -47,9 +47,9 @@ const SLOW: &str = "loading the configuration again has taken 30 s and is not ov
 #[derive(Debug)]
 pub struct Followers {
     pub commands: mpsc::Sender<Command>,
-    pub encrypted: Option<encrypted::Handle>,
+    pub encrypted: Option<encrypted::EncryptedHandle>,
     pub hooks: hooks::HooksHandle,
-    pub writers: Writers,
+    pub write_tokens: WriteTokens,
     pub troubles: Troubles,
 }
 
@@ -61,8 +61,9 @@ pub async fn watch(
     followers: Followers,
     hangup: Signal,
 ) -> std::io::Result<()> {
-    let Followers { commands, encrypted, hooks, writers, troubles } = followers;
-    let mut access = Access { writers, troubles: troubles.clone(), files: token_files(&server) };
+    let Followers { commands, encrypted, hooks, write_tokens, troubles } = followers;
+    let mut access =
+        Access { write_tokens, troubles: troubles.clone(), files: token_files(&server) };
     let loaded = marks(&files, &troubles).await;
     let (look, seen, retry) = (interval(LOOK), loaded.clone(), None);
     let mut watch = Watch { hangup, look, files, seen, loaded, retry, troubles: troubles.clone() };
@@ -124,7 +125,7 @@ fn token_files(server: &Server) -> TokenFiles {
 
 /// Who may write.
 struct Access {
-    writers: Writers,
+    write_tokens: WriteTokens,
     troubles: Troubles,
     files: TokenFiles,
 }
@@ -133,10 +134,10 @@ impl Access {
     /// Whoever has the token of now gives orders, and nobody else.
     fn admit(&mut self, [token, reports]: [Option<Token>; 2], files: TokenFiles) {
         self.files = files;
-        if self.writers.let_report(reports.as_ref().map(Token::as_str)) {
+        if self.write_tokens.set_report_token(reports.as_ref().map(Token::as_str)) {
             tracing::info!("reports need the token that its file has now, or the one for orders");
         }
-        match (self.writers.become_those_of(token.as_ref().map(Token::as_str)), token) {
+        match (self.write_tokens.set_order_token(token.as_ref().map(Token::as_str)), token) {
             (false, _) => {}
             (true, Some(_)) => tracing::info!("orders need the token that the token file has now"),
             (true, None) => tracing::warn!("there is no token any more: nobody may give orders"),
@@ -148,11 +149,11 @@ impl Access {
     /// A token that others may know counts no more until the whole configuration is well again.
     fn expose(&self, [orders, reports]: [Option<String>; 2]) {
         if let Some(why) = orders {
-            self.writers.expose_orders(Some(&why));
+            self.write_tokens.expose_orders(Some(&why));
             self.troubles.begin(TroubleSubject::TokenFile, format!("no order is taken: {why}"));
         }
         if let Some(why) = reports {
-            self.writers.expose_reports(Some(&why));
+            self.write_tokens.expose_reports(Some(&why));
             let what = format!("no report is taken with the token for reports: {why}");
             self.troubles.begin(TroubleSubject::ReportTokenFile, what);
         }

@@ -29,15 +29,16 @@ use crate::control::served_config::ServedConfig;
 use crate::control::status::Status;
 use crate::control::writer::{Control, ControlHandle};
 use crate::counters::Counters;
-use crate::dns::clock::Clock;
+use crate::dns::connections::{Connections, StreamLimits};
+use crate::dns::cookie_clock::CookieClock;
 use crate::dns::encrypted::{self, Listeners};
 use crate::dns::responder::Responder;
-use crate::dns::sockets::{self, BindFault, Bound};
-use crate::dns::stream::{self, Connections, Limits};
+use crate::dns::sockets::{self, BindFault, ListenSockets};
+use crate::dns::stream;
 use crate::dns::udp;
 use crate::hooks;
 use crate::http;
-use crate::http::auth::Writers;
+use crate::http::auth::WriteTokens;
 use crate::http::dashboard::Dashboard;
 use crate::state_dir::disk;
 use crate::state_dir::lock::{self, Lock, LockFault};
@@ -67,7 +68,7 @@ pub struct Running {
     pub dns: Vec<SocketAddr>,
     pub dashboard: Option<SocketAddr>,
     pub status: watch::Receiver<Arc<Status>>,
-    encrypted: Option<encrypted::Handle>,
+    encrypted: Option<encrypted::EncryptedHandle>,
     workers: Vec<udp::Worker>,
     stop_workers: Arc<AtomicBool>,
     stop: CancellationToken,
@@ -91,7 +92,7 @@ pub async fn start(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.server.workers.unwrap_or(cores);
     let pinned = if config.server.pin { usable_cores() } else { vec![] };
-    let bound: Vec<Bound> = config
+    let bound: Vec<ListenSockets> = config
         .server
         .listen
         .iter()
@@ -104,8 +105,8 @@ pub async fn start(
     if let Err(unlocked) = &lock {
         tracing::warn!("{unlocked}; another server may use it, too");
     }
-    let writers = Writers::new(config.server.token.as_ref().map(Token::as_str));
-    writers.let_report(config.server.report_token.as_ref().map(Token::as_str));
+    let write_tokens = WriteTokens::new(config.server.token.as_ref().map(Token::as_str));
+    write_tokens.set_report_token(config.server.report_token.as_ref().map(Token::as_str));
     let listeners = {
         let Encrypted { tls, https, path, quic } = &config.server.encrypted;
         Listeners::bind(tls, https, path, quic)?
@@ -118,7 +119,7 @@ pub async fn start(
         counters: Arc::new(Counters::new(workers * bound.len())),
         turn: Arc::new(AtomicU64::new(fastrand::u64(..))),
         stop: Arc::clone(&stop_workers),
-        clock: Clock::default(),
+        clock: CookieClock::default(),
     };
     let dns = bound.iter().map(|bound| bound.address).collect();
     let tasks = TaskTracker::new();
@@ -127,7 +128,8 @@ pub async fn start(
     tasks.spawn(stop.clone().run_until_cancelled_owned(giving_back));
     let shares = descriptors::shares();
     control.bound_probes(shares.probes);
-    let connections = Connections::new(Limits { connections: shares.streams, ..Limits::default() });
+    let connections =
+        Connections::new(StreamLimits { connections: shares.streams, ..StreamLimits::default() });
     let (threads, encrypted) = {
         // Sockets and tasks from here on belong to the runtimes of strangers.
         let _among_strangers = beside.stream.enter();
@@ -149,10 +151,10 @@ pub async fn start(
             status: control.status.clone(),
             counters: Arc::clone(&responder.counters),
             hooks: hooks.clone(),
-            limits: http::server::Limits { connections: shares.page, ..Default::default() },
+            limits: http::server::HttpLimits { connections: shares.page, ..Default::default() },
             commands: control.commands.clone(),
             reports: control.reports.clone(),
-            writers: writers.clone(),
+            tokens: write_tokens.clone(),
             liveness: control.liveness.clone(),
             troubles: control.troubles.clone(),
         };
@@ -169,7 +171,7 @@ pub async fn start(
         commands: control.commands.clone(),
         encrypted: encrypted.clone(),
         hooks: hooks.clone(),
-        writers,
+        write_tokens,
         troubles: control.troubles.clone(),
     };
     let reloading = reload::watch(path.to_owned(), server, files, followers, hangup);
@@ -222,7 +224,7 @@ async fn listen(
 
 /// UDP threads, kept on `cores` in turn, and TCP tasks of every address.
 fn answer(
-    bound: Vec<Bound>,
+    bound: Vec<ListenSockets>,
     cores: &[usize],
     responder: &Responder,
     connections: &Connections,
@@ -230,7 +232,7 @@ fn answer(
     stop: &CancellationToken,
 ) -> Result<Vec<udp::Worker>, StartFault> {
     let mut threads = vec![];
-    for Bound { address, udp, tcp } in bound {
+    for ListenSockets { address, udp, tcp } in bound {
         for (socket, number) in udp.into_iter().zip(0..) {
             let worker = threads.len();
             let core = cores.get(number % cores.len().max(1)).copied();

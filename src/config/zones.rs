@@ -16,7 +16,7 @@ use crate::config::words;
 use crate::config::written::KeyPath;
 use crate::zone::name::Name;
 use crate::zone::read as zone_read;
-use crate::zone::record::{Place, Severity, Zone, ZoneFault};
+use crate::zone::record::{FilePosition, Severity, Zone, ZoneFault};
 use crate::zone::rtype;
 
 /// The zones, and what of them can be relied on.
@@ -179,7 +179,7 @@ fn included(folder: &Path, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
 
 impl Loaded {
     /// A fault of a record.
-    pub fn fault(&self, place: Place, message: String, help: String) -> Fault {
+    pub fn fault(&self, place: FilePosition, message: String, help: String) -> Fault {
         let file = self.zone.files.get(usize::from(place.file)).cloned();
         self.texts.fault_of(ZoneFault {
             file: file.unwrap_or_else(|| "".into()),
@@ -193,12 +193,12 @@ impl Loaded {
     }
 
     /// `zones/midominio.com.zone:12`.
-    pub fn say(&self, place: Place) -> String {
+    pub fn say(&self, place: FilePosition) -> String {
         format!("{}:{}", self.file_of(place), place.line)
     }
 
     /// The path of the file that a record stands in.
-    pub fn file_of(&self, place: Place) -> String {
+    pub fn file_of(&self, place: FilePosition) -> String {
         let file = self.zone.files.get(usize::from(place.file));
         file.map(|file| self.texts.path(file)).unwrap_or_default()
     }

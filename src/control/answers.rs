@@ -59,7 +59,7 @@ impl Answers {
         let mut decided = AnswerChanges { affected, ..AnswerChanges::default() };
         for &index in pools {
             let (pool, state) = (&config.pools[index], &mut states[index]);
-            pace::did(state.members.len());
+            pace::yield_after(state.members.len());
             let step = state.step_slow_start(pool, now);
             for &family in pool.decisions() {
                 let serving = state.serving(pool, family);
@@ -71,7 +71,7 @@ impl Answers {
             put(&mut self.health, index, health(pool, state));
         }
         for &index in &decided.affected {
-            pace::did(states[index].members.len());
+            pace::yield_after(states[index].members.len());
             let id = PoolId(index as u32);
             let selection = select(&config.pools, &self.health, id);
             let ttl = ttl(id, &selection, config.pools[index].ttl, states);

@@ -102,7 +102,7 @@ struct HealthFile<P> {
 }
 
 fn in_pieces<S: Serializer>(members: &[SavedMember], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(members.iter().inspect(|_| pace::did(1)))
+    to.collect_seq(members.iter().inspect(|_| pace::yield_after(1)))
 }
 
 impl SavedPool {
@@ -120,7 +120,7 @@ impl SavedPool {
     /// The same state, with every time moved by `by`.
     fn moved(&self, by: SignedDuration) -> SavedPool {
         let members = self.members.iter().map(|member| {
-            pace::did(1);
+            pace::yield_after(1);
             let (since, falls) = (member.since + by, member.falls.moved(by));
             let v6 = member.v6.as_ref().map(|v6| SavedVerdict {
                 since: v6.since + by,

@@ -40,7 +40,7 @@ impl PoolState {
     pub fn to_saved(&self, pool: &Pool) -> SavedPool {
         let node = |index: &usize| Some(pool.membership.get(*index)?.node.to_string());
         let members = pool.membership.iter().zip(&self.members).filter_map(|(member, state)| {
-            pace::did(1);
+            pace::yield_after(1);
             let (first, v6) = state.to_saved();
             let (node, SavedVerdict { serving, since, falls }) = (member.node.to_string(), first?);
             Some(SavedMember { node, serving, since, falls, v6 })

@@ -142,7 +142,7 @@ fn follow(
     let untried = PriorStanding { standing: Standing::Out, since: builder.now };
     let untried = (!stays.is_empty()).then_some(untried);
     let untried = Families { v4: untried, v6: untried };
-    let members = pool.membership.iter().inspect(|_| pace::did(1));
+    let members = pool.membership.iter().inspect(|_| pace::yield_after(1));
     let members = members.map(|member| match stays.remove(member.node.as_str()) {
         Some((old, state)) => builder.continue_member((&member, pool), (&old, old_pool), state),
         None => builder.member(&member, pool, untried),
@@ -298,7 +298,7 @@ impl NextVerdict<'_> {
 }
 
 fn targets(pools: &[PoolState]) -> impl Iterator<Item = TargetId> {
-    let members = pools.iter().flat_map(|pool| &pool.members).inspect(|_| pace::did(1));
+    let members = pools.iter().flat_map(|pool| &pool.members).inspect(|_| pace::yield_after(1));
     members.flat_map(MemberState::targets)
 }
 

@@ -14,32 +14,32 @@ use crate::dns::query::Query;
 use crate::dns::records::Sections;
 use crate::rcode::Rcode;
 use crate::snapshot::Snapshot;
-use crate::snapshot::message::{Full, Writer};
+use crate::snapshot::message::{Full, RecordWriter};
 use crate::snapshot::statics::POOL_NEGATIVE_TTL;
 use crate::zone::lookup::Outcome;
 use crate::zone::lower::LowerName;
 use crate::zone::name::MAX_NAME;
 use crate::zone::rrset::RrsetView;
 use crate::zone::rtype;
-use crate::zone::store::{NodeId, ZoneId, parent};
+use crate::zone::store::{NameId, ZoneId, parent};
 
-/// Names that one answer goes through at most.
+/// Maximum number of names that one answer follows.
 const MAX_STEPS: usize = 16;
 
 struct Chain<'s, 'm> {
     snapshot: &'s Snapshot,
-    writer: Writer<'m>,
+    writer: RecordWriter<'m>,
     sections: Sections,
-    /// The name of the step, lower case.
+    /// The name of this step, in lower case.
     name: LowerName,
-    /// Hashes of the names gone through.
+    /// Hashes of the names that were followed.
     seen: [u64; MAX_STEPS],
     steps: usize,
-    /// Hashes of the owners of DNAMEs, each at the step that applied it.
+    /// Hashes of the owners of DNAMEs, each at the index of the step that applied it.
     applied: [Option<u64>; MAX_STEPS],
 }
 
-/// Goes on from `first`, the outcome for the question's own name.
+/// Follows the chain that begins with `first`, the outcome for the question's own name.
 #[inline(never)]
 pub fn follow(
     snapshot: &Snapshot,
@@ -55,7 +55,7 @@ pub fn follow(
     let _ = current.set(name.as_slice());
     let mut chain = Chain {
         snapshot,
-        writer: Writer::new(out, start),
+        writer: RecordWriter::new(out, start),
         sections: Sections { len: start, authoritative: true, ..Sections::default() },
         name: current,
         seen: [0; MAX_STEPS],
@@ -91,14 +91,14 @@ impl<'s> Chain<'s, '_> {
                         self.sections.answer += self.writer.rrset(owner, &rrset, None)?;
                     }
                     let goes_on = self.redirect(owner.len(), &rrset, target)?;
-                    // The CNAME is what was asked for, or as much as ANY gets.
+                    // The question asked for the CNAME itself, or for ANY, which gets no more.
                     let is_asked_for = matches!(qtype, rtype::CNAME | rtype::ANY);
                     if !goes_on || is_asked_for || is_below(target, owner) {
                         return Ok(());
                     }
                 }
                 Outcome::Referral { cut } => return self.refer(cut),
-                // A DNAME that led here may be what was asked for: it is in the answer already.
+                // The DNAME that was asked for is in the answer already: it led here.
                 Outcome::Data { rrset, .. } if self.is_applied(&rrset) => return Ok(()),
                 Outcome::Data { rrset, .. } => return self.answer(&rrset),
                 Outcome::Slot { zone, slot } => return self.pool(zone, slot, qtype, client, turn),
@@ -116,7 +116,7 @@ impl<'s> Chain<'s, '_> {
         Ok(())
     }
 
-    /// Notes the name of this step; false when it was there before or the steps are used up.
+    /// Records the name of this step; false when it was followed before or no step is left.
     fn is_new(&mut self) -> bool {
         let hash = self.snapshot.statics.zones.hash(self.name.as_slice());
         if self.steps == MAX_STEPS || self.seen[..self.steps].contains(&hash) {
@@ -127,7 +127,7 @@ impl<'s> Chain<'s, '_> {
         true
     }
 
-    /// Notes the DNAME at `owner`; false when its RRset is in this answer already.
+    /// Records the DNAME at `owner`; false when its RRset is in this answer already.
     fn is_first(&mut self, owner: &[u8]) -> bool {
         let hash = self.snapshot.statics.zones.hash(owner);
         let is_first = !self.applied[..self.steps].contains(&Some(hash));
@@ -207,7 +207,7 @@ impl<'s> Chain<'s, '_> {
 
     /// NS records and the addresses that a resolver needs to go on. Glue below the cut must fit
     /// (RFC 9471 §3.1); addresses of name servers elsewhere in our zones are welcome if they do.
-    fn refer(&mut self, cut: NodeId) -> Result<(), Full> {
+    fn refer(&mut self, cut: NameId) -> Result<(), Full> {
         let zones = &self.snapshot.statics.zones;
         let owner = zones.name_of(cut);
         let Some(ns) = zones.rrset(cut, rtype::NS) else { return Ok(()) };
@@ -219,13 +219,13 @@ impl<'s> Chain<'s, '_> {
             for target in ns.rdatas() {
                 let mut name = LowerName::default();
                 let Some(()) = name.set(target) else { continue };
-                let Some(node) = zones.find(name.as_slice()) else { continue };
-                let is_below = node == cut || zones.cut(zones.node(node)) == Some(cut);
+                let Some(entry) = zones.find(name.as_slice()) else { continue };
+                let is_below = entry == cut || zones.cut(zones.entry(entry)) == Some(cut);
                 if is_below != needed {
                     continue;
                 }
                 for rtype in [rtype::A, rtype::AAAA] {
-                    let Some(glue) = zones.rrset(node, rtype) else { continue };
+                    let Some(glue) = zones.rrset(entry, rtype) else { continue };
                     match self.writer.rrset(name.as_slice(), &glue, None) {
                         Ok(count) => self.sections.additional += count,
                         Err(Full) if needed => return Err(Full),
@@ -238,7 +238,7 @@ impl<'s> Chain<'s, '_> {
     }
 }
 
-/// Whether a DNAME of `owner` leads back to itself, with a longer name each time.
+/// Whether a DNAME at `owner` leads back below itself, with a longer name each time.
 fn is_below(target: &[u8], owner: &[u8]) -> bool {
     let mut rest = Some(target);
     while let Some(name) = rest {

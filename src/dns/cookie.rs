@@ -1,13 +1,14 @@
-//! Server cookies of version 1 (RFC 9018), which every name server with the same secret makes and
-//! knows: behind one address, or after a restart, a client keeps its cookie.
+//! Server cookies of version 1 (RFC 9018). Every name server with the same secret makes and accepts
+//! the same cookies: behind one address, or after a restart, a client keeps its cookie.
 //!
 //! ```text
 //! client's 8 octets | version 1 | reserved 3 | seconds 4 | SipHash-2-4 of it and the address 8
 //! ```
 //!
-//! A query with a wrong cookie, or none, is answered all the same and told a right one: nothing
-//! here demands cookies (BADCOOKIE, RFC 7873 §5.2.3), for there is no limit yet that those with a
-//! cookie could be let past. Only who asks for nothing but a cookie hears whether his is right.
+//! A query with a wrong cookie or none is answered all the same, with a right cookie in the reply.
+//! Cookies are never demanded (BADCOOKIE, RFC 7873 §5.2.3), because there is no rate limit yet from
+//! which a cookie could exempt. Only a query without a question is told whether its cookie is
+//! right.
 
 use std::net::IpAddr;
 
@@ -19,10 +20,11 @@ use crate::snapshot::identity::{CookieSecrets, SECRET_LEN};
 pub const CLIENT_LEN: usize = 8;
 /// Octets of our server cookies.
 pub const SERVER_LEN: usize = 16;
-/// Octets of anybody's server cookie (RFC 7873 §4).
+/// Octets of a server cookie of any server (RFC 7873 §4).
 const SERVER_LENS: std::ops::RangeInclusive<usize> = 8..=32;
 const VERSION: u8 = 1;
-/// How long a cookie is good, and how far a clock may be ahead of ours (RFC 9018 §4.3).
+/// Seconds for which a cookie is valid, and by which another server's clock may be ahead of ours
+/// (RFC 9018 §4.3).
 const MAX_AGE: u32 = 3600;
 const MAX_AHEAD: u32 = 300;
 
@@ -30,19 +32,20 @@ const MAX_AHEAD: u32 = 300;
 #[derive(Debug, Clone, Copy)]
 pub struct Cookie<'q> {
     pub client: &'q [u8; CLIENT_LEN],
-    /// Ours or not; empty when the client has none yet.
+    /// Made by any server; empty when the client has none yet.
     pub server: &'q [u8],
 }
 
 impl<'q> Cookie<'q> {
-    /// `None` when it has a length that no cookie has.
+    /// `None` when the option's length is wrong.
     pub fn read(option: &'q [u8]) -> Option<Cookie<'q>> {
         let (client, server) = option.split_first_chunk()?;
         let is_right = server.is_empty() || SERVER_LENS.contains(&server.len());
         is_right.then_some(Cookie { client, server })
     }
 
-    /// Whether one of us made it for this client, not long ago.
+    /// Whether a server with one of these secrets made the cookie for this client within the last
+    /// hour.
     pub fn is_valid(&self, secrets: &CookieSecrets, address: IpAddr, now: u32) -> bool {
         let Some((fixed, hash)) = self.server.split_first_chunk::<8>() else { return false };
         let [version, _, _, _, made @ ..] = *fixed;
@@ -70,7 +73,7 @@ pub fn make(
     cookie
 }
 
-/// RFC 9018 §4.4. A cookie with something in its reserved octets is signed with them.
+/// RFC 9018 §4.4. The hash covers the reserved octets, whatever their value.
 fn sign(
     secret: &[u8; SECRET_LEN],
     client: &[u8; CLIENT_LEN],
@@ -94,7 +97,7 @@ fn sign(
     SipHasher24::new_with_key(secret).hash(&message[..len]).to_le_bytes()
 }
 
-/// In the same time wherever they differ.
+/// Compares in constant time.
 fn is_same(ours: &[u8; 8], theirs: &[u8]) -> bool {
     let differ = ours.iter().zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b));
     theirs.len() == ours.len() && differ == 0

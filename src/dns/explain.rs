@@ -1,4 +1,4 @@
-//! Extended DNS errors (RFC 8914): why there is no answer, for whoever reads a resolver's log.
+//! Extended DNS errors (RFC 8914): why there is no answer, for readers of a resolver's log.
 //!
 //! | rcode | because | code |
 //! |---|---|---|
@@ -8,9 +8,9 @@
 //! | REFUSED, NOTIMP | a class or a type that nobody has data of | 21 Not Supported |
 //!
 //! NXDOMAIN and NODATA explain themselves. A pool that is short answers as its operator chose
-//! (`when_short`): that is neither stale (3), for no TTL has run out, nor forged (4), for he owns
-//! the name; the page and the metrics show it. There is no code for a server that has not probed
-//! yet (14 Not Ready): it answers.
+//! (`when_short`). Such an answer is neither stale (3), because no TTL has expired, nor forged (4),
+//! because the operator owns the name; the page and the metrics show it. Not Ready (14) is not
+//! used: a server that has not probed yet answers.
 
 use crate::dns::query::{CLASS_IN, Query};
 use crate::rcode::Rcode;
@@ -47,7 +47,7 @@ impl Reason {
     }
 }
 
-/// Why a reply has this rcode, if the client can be told and would not know.
+/// Why a reply has this rcode. `None` when the client did not send EDNS or the rcode says enough.
 #[inline]
 pub fn reason(
     snapshot: &Snapshot,
@@ -57,15 +57,15 @@ pub fn reason(
 ) -> Option<Reason> {
     match rcode {
         Rcode::REFUSED | Rcode::NOTIMP if query.edns.is_some() => {
-            Some(found(snapshot, query, name, rcode))
+            Some(find_reason(snapshot, query, name, rcode))
         }
         _ => None,
     }
 }
 
-/// The look-up once more, rather than to carry a reason along with every answer.
+/// Repeats the look-up: cheaper than to carry a reason along with every answer.
 #[cold]
-fn found(snapshot: &Snapshot, query: &Query<'_>, name: &LowerName, rcode: Rcode) -> Reason {
+fn find_reason(snapshot: &Snapshot, query: &Query<'_>, name: &LowerName, rcode: Rcode) -> Reason {
     if rcode == Rcode::NOTIMP || query.qclass != CLASS_IN {
         return Reason::NotSupported;
     }

@@ -1,17 +1,16 @@
-//! The octets of a stream as messages, each behind its length (RFC 1035 §4.2.2). The stream itself
-//! is elsewhere.
+//! Splits the octets of a stream into messages, each behind its length (RFC 1035 §4.2.2). No I/O.
 
 use crate::dns::work_slice::WorkSlice;
 
-/// Messages without a reply that a connection may send: empty ones, such without a whole header,
+/// Maximum number of messages without a reply on a connection: messages without a whole header, and
 /// responses.
 pub const UNANSWERED: usize = 8;
-/// Octets of input that every connection has room for.
+/// Octets of input that are not counted against the memory of all connections.
 pub const READ_ROOM: usize = 512;
 
-/// Answers the whole messages of `input` in order: until the slice is used up, or too many of the
-/// connection are unanswered. `reply` appends to `output`, and says whether there is a reply.
-/// Returns the octets of `input` that are done with.
+/// Answers the complete messages of `input` in order, until the slice is spent or too many
+/// messages of the connection are unanswered. `reply` appends to `output` and returns whether there
+/// is a reply. Returns the number of octets of `input` that were consumed.
 pub fn answer_frames(
     input: &[u8],
     output: &mut Vec<u8>,
@@ -34,20 +33,20 @@ pub fn answer_frames(
     used
 }
 
-/// The first whole message in `input`, without its length.
+/// The first complete message in `input`, without its length.
 fn frame(input: &[u8]) -> Option<&[u8]> {
     let (length, rest) = input.split_first_chunk::<2>()?;
     rest.get(..usize::from(u16::from_be_bytes(*length)))
 }
 
-/// Octets of the first message in `input` with its length, as far as is known, and at least
+/// Octets of the first message in `input` including its length, if that is known; at least
 /// [`READ_ROOM`].
 pub fn wanted(input: &[u8]) -> usize {
     let length = input.first_chunk().map_or(0, |length| u16::from_be_bytes(*length));
     READ_ROOM.max(2 + usize::from(length))
 }
 
-/// Room for so many octets in all, and not for more: a long message is the exception.
+/// Sets the capacity to `wanted` octets. It shrinks too, because long messages are rare.
 pub fn make_room(input: &mut Vec<u8>, wanted: usize) {
     if input.capacity() < wanted {
         input.reserve_exact(wanted.saturating_sub(input.len()));
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_ends_after_so_many_messages_and_so_many_octets() {
+    fn a_turn_ends_after_so_many_messages_and_so_many_octets() {
         let (mut slice, mut output, mut unanswered) = (WorkSlice::first(), vec![], 0);
         let short = [0, 1, 9].repeat(100);
         let used = answer_frames(&short, &mut output, &mut slice, &mut unanswered, reply);

@@ -1,13 +1,14 @@
 //! The answer side: bytes in, bytes out.
 //!
-//! [`respond::respond`] is one synchronous function for every transport. It sees a snapshot and
-//! nothing else: no health, no configuration, and of the time what it is told. [`udp`] and
-//! [`stream`] carry it, and [`encrypted`] does so inside TLS, HTTPS and QUIC.
+//! [`respond::respond`] is one synchronous function for every transport. Its input is a snapshot, a
+//! query and its client: no health, no configuration, no clock. [`udp`] and [`stream`] carry it,
+//! and [`encrypted`] does so inside TLS, HTTPS and QUIC.
 
 pub mod chain;
 pub mod chaos;
-pub mod clock;
+pub mod connections;
 pub mod cookie;
+pub mod cookie_clock;
 pub mod encrypted;
 pub mod exchange;
 pub mod explain;

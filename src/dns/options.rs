@@ -9,8 +9,9 @@
 //! | extended error (RFC 8914) | ignored | with REFUSED and NOTIMP, asked for or not |
 //! | any other | ignored (RFC 6891 §6.1.2) | |
 //!
-//! Room is reserved for the first three before any record is written. Extended errors come with
-//! replies that have room enough; where an option does not fit all the same, it is left out.
+//! Room for COOKIE, keepalive and NSID is reserved before any record is written. Extended errors
+//! come with replies that have room enough; where an option does not fit all the same, it is left
+//! out.
 //!
 //! Nothing here is called for a query without EDNS or without options, but for extended errors.
 
@@ -31,7 +32,7 @@ const OPTION_HEAD: usize = 4;
 /// Padded replies are a multiple of so many octets long (RFC 8467 §4.1).
 const BLOCK: usize = 468;
 
-/// The options that we know; the first of each kind counts (RFC 7873 §5.2).
+/// The options that this server knows. The first of each kind counts (RFC 7873 §5.2).
 #[derive(Debug, Clone, Copy, Default)]
 struct RequestedOptions<'q> {
     cookie: Option<&'q [u8]>,
@@ -58,7 +59,7 @@ impl<'q> RequestedOptions<'q> {
     }
 }
 
-/// A query with such options is answered by FORMERR.
+/// Whether the options ask for FORMERR.
 #[cold]
 pub fn is_malformed(rdata: &[u8], client: &Client) -> bool {
     let requested = RequestedOptions::read(rdata, client);
@@ -74,12 +75,12 @@ pub fn asks_keep_alive(message: &[u8]) -> bool {
     options(edns.options).flatten().any(|(code, _)| code == TCP_KEEPALIVE)
 }
 
-/// The query's cookie, when it is well-formed.
+/// The query's cookie, if it is well-formed.
 pub fn cookie<'q>(rdata: &'q [u8], client: &Client) -> Option<Cookie<'q>> {
     RequestedOptions::read(rdata, client).cookie.and_then(Cookie::read)
 }
 
-/// Octets that the options of the reply take.
+/// Octets of the reply's options, without padding and extended error.
 #[cold]
 pub fn len(rdata: &[u8], identity: &Identity, client: &Client) -> usize {
     let requested = RequestedOptions::read(rdata, client);
@@ -108,7 +109,7 @@ pub fn write(
     reason: Option<Reason>,
 ) -> usize {
     let requested = RequestedOptions::read(rdata, client);
-    let mut writer = Writer { out, start: at, end: at };
+    let mut writer = OptionWriter { out, start: at, end: at };
     if let Some(cookie) = requested.cookie.and_then(Cookie::read)
         && let Some(secret) = identity.cookies.first()
     {
@@ -131,8 +132,8 @@ pub fn write(
     writer.end
 }
 
-/// The padding behind a message of `len` octets, of those that it may have: zeros (RFC 7830 §3).
-/// Where a block ends beyond the limit, up to that.
+/// The value of the padding option behind a message of `len` octets: zeros (RFC 7830 §3) up to the
+/// end of the block, or up to `limit` when that comes first.
 pub fn padding(len: usize, limit: usize) -> &'static [u8] {
     static ZEROS: [u8; BLOCK] = [0; BLOCK];
     let bare = len + OPTION_HEAD;
@@ -140,20 +141,20 @@ pub fn padding(len: usize, limit: usize) -> &'static [u8] {
     ZEROS.get(..padded.saturating_sub(bare)).unwrap_or_default()
 }
 
-/// Keeps RDLENGTH, the last two octets before `start`, as long as the options are.
-struct Writer<'m> {
+/// Writes options, and keeps RDLENGTH, the last two octets before `start`, equal to their length.
+struct OptionWriter<'m> {
     out: &'m mut [u8],
     start: usize,
     end: usize,
 }
 
-impl Writer<'_> {
-    /// The whole option or nothing. Its value comes in two parts.
+impl OptionWriter<'_> {
+    /// Writes the whole option or nothing. Its value is `first` followed by `second`.
     fn option(&mut self, code: u16, first: &[u8], second: &[u8]) {
-        let _ = self.fitting(code, first, second);
+        let _ = self.try_option(code, first, second);
     }
 
-    fn fitting(&mut self, code: u16, first: &[u8], second: &[u8]) -> Option<()> {
+    fn try_option(&mut self, code: u16, first: &[u8], second: &[u8]) -> Option<()> {
         let length = first.len() + second.len();
         let end = self.end + OPTION_HEAD + length;
         let whole = u16::try_from(end - self.start).ok()?;

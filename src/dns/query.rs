@@ -1,8 +1,8 @@
 //! Reading a query (RFC 1035 §4.1, RFC 6891).
 //!
-//! | message | verdict |
+//! | message | result |
 //! |---|---|
-//! | shorter than a header, or QR set | dropped: an answer to it could loop |
+//! | shorter than a header, or QR set | dropped: a reply could loop |
 //! | opcode other than QUERY | NOTIMP; NOTIFY REFUSED |
 //! | QDCOUNT other than 1 (RFC 9619) | FORMERR |
 //! | answer records, or authority records without IXFR | FORMERR |
@@ -32,7 +32,7 @@ pub struct Query<'q> {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Edns<'q> {
-    /// What the client can take, as it says.
+    /// The UDP payload size of the client.
     pub size: u16,
     pub version: u8,
     pub dnssec_ok: bool,
@@ -40,7 +40,7 @@ pub struct Edns<'q> {
 }
 
 impl Edns<'static> {
-    /// What an OPT record of version 0 without options says.
+    /// Reads an OPT record of version 0 without options; `None` for any other.
     #[inline]
     pub fn plain(opt: &[u8; OPT_LEN]) -> Option<Edns<'static>> {
         let [0, 0, 41, size_high, size_low, 0, 0, flags, _, 0, 0] = *opt else { return None };
@@ -58,8 +58,8 @@ pub enum QueryFault {
 }
 
 impl<'q> Query<'q> {
-    /// Reads `message` and puts the name of its question into `name`. What nearly every query looks
-    /// like is read here, everything else by `other_sections`.
+    /// Reads `message` and puts the name of its question into `name`. The common forms are read
+    /// here, all others by `other_sections`.
     #[inline]
     pub fn parse(message: &'q [u8], name: &mut LowerName) -> Result<Query<'q>, QueryFault> {
         let header: &[u8; HEADER] = message.first_chunk().ok_or(QueryFault::Drop)?;
@@ -111,7 +111,7 @@ const OPCODE_NOTIFY: u8 = 4;
 pub const CLASS_IN: u16 = 1;
 const FORMAT: QueryFault = QueryFault::Rcode(Rcode::FORMERR);
 
-/// Where the question's name ends. A pointer there has nothing to point to.
+/// Octet behind the question's name. A compression pointer is refused: no name precedes it.
 #[inline]
 fn question_name(message: &[u8]) -> Option<usize> {
     let mut at = HEADER;
@@ -127,7 +127,7 @@ fn question_name(message: &[u8]) -> Option<usize> {
     }
 }
 
-/// Everything behind the question: all that matters is the one OPT record of the third section.
+/// Reads the sections behind the question. Only the OPT record of the additional section matters.
 #[cold]
 fn other_sections(
     mut rest: &[u8],
@@ -167,16 +167,17 @@ pub fn without_question(message: &[u8]) -> Option<Edns<'_>> {
     other_sections(rest, counts, 0).ok()?
 }
 
-/// What a reply can repeat of a message that is no query.
+/// The part of a message that a reply can repeat, although the message is no valid query.
 #[derive(Debug)]
 pub struct ReadablePart<'q> {
     /// Header and question, or the header alone where there is not exactly one whole question.
     pub head: &'q [u8],
-    /// Of the one OPT record in the additional section, whatever else is wrong.
+    /// The OPT record of the additional section; `None` when there is none or more than one.
     pub edns: Option<Edns<'q>>,
 }
 
-/// RFC 6891 §7: who sent an OPT gets one, with an error, too. `None` for less than a header.
+/// RFC 6891 §7: the reply to a message with OPT has OPT, errors included. `None` when the message
+/// is shorter than a header.
 #[cold]
 pub fn readable_part(message: &[u8]) -> Option<ReadablePart<'_>> {
     let (header, _) = message.split_first_chunk::<HEADER>()?;

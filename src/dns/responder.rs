@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::counters::Counters;
-use crate::dns::clock::Clock;
+use crate::dns::cookie_clock::CookieClock;
 use crate::dns::exchange::{Client, Reply, Transport};
 use crate::dns::respond::respond;
 use crate::dns::tally::tally_by;
-use crate::snapshot::publish::Reader;
+use crate::snapshot::publish::SnapshotReader;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Responder {
-    pub reader: Reader,
+    pub reader: SnapshotReader,
     pub counters: Arc<Counters>,
     /// The next turn of the rotation; all transports draw from it.
     pub turn: Arc<AtomicU64>,
     /// Ends the UDP workers.
     pub stop: Arc<AtomicBool>,
-    pub clock: Clock,
+    pub clock: CookieClock,
 }
 
 impl Responder {

@@ -1,4 +1,4 @@
-//! Opening the sockets that queries come in by.
+//! Opens the sockets that receive queries.
 //!
 //! Each UDP worker has a socket of its own for each address (SO_REUSEPORT); the kernel spreads
 //! clients over them. IPv6 sockets take IPv6 only, so `0.0.0.0` and `::` can stand side by side.
@@ -11,17 +11,17 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::{setsockopt_impl, sockopt_impl};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// A burst must find room while its worker sleeps: at about 1 KiB of kernel memory for a small
-/// datagram this holds some 4000. The default lost 800 of 1000 queries that came at once.
+/// Octets. Holds a burst of about 4000 small queries while their worker sleeps, at 1 KiB of kernel
+/// memory each. With the system's default, 800 of 1000 queries that came at once were lost.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// Connections that the kernel completes before we accept them.
+/// Connections that the kernel completes before they are accepted.
 const BACKLOG: i32 = 1024;
-/// Ports tried when any will do: the same one must be free for UDP and TCP.
+/// Attempts for port 0: the same port must be free for UDP and TCP.
 const PORT_TRIES: usize = 16;
 
 /// The sockets of one listen address.
 #[derive(Debug)]
-pub struct Bound {
+pub struct ListenSockets {
     pub address: SocketAddr,
     /// One for each worker.
     pub udp: Vec<UdpSocket>,
@@ -37,7 +37,7 @@ pub struct BindFault {
     pub source: io::Error,
 }
 
-/// What to do about it. `key` is where config.yaml has the address.
+/// What the operator can do about `error`. `key` is the key of the address in config.yaml.
 pub fn hint(error: &io::Error, address: &SocketAddr, key: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
@@ -56,8 +56,8 @@ pub fn hint(error: &io::Error, address: &SocketAddr, key: &str) -> String {
     }
 }
 
-/// UDP and TCP of `address` for `workers` workers. Port 0 takes any port free for both.
-pub fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindFault> {
+/// Binds UDP and TCP of `address` for `workers` workers. Port 0 takes any port free for both.
+pub fn bind(address: SocketAddr, workers: usize) -> Result<ListenSockets, BindFault> {
     let tries = if address.port() == 0 { PORT_TRIES } else { 1 };
     let mut tried = 0;
     loop {
@@ -69,7 +69,7 @@ pub fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindFault> {
     }
 }
 
-fn bind_once(address: SocketAddr, workers: usize) -> Result<Bound, BindFault> {
+fn bind_once(address: SocketAddr, workers: usize) -> Result<ListenSockets, BindFault> {
     let fault = |transport| move |source| BindFault { transport, address, source };
     let first = udp(address, workers > 1).map_err(fault("UDP"))?;
     let address = first.local_addr().map_err(fault("UDP"))?;
@@ -77,11 +77,11 @@ fn bind_once(address: SocketAddr, workers: usize) -> Result<Bound, BindFault> {
     for _ in 1..workers {
         sockets.push(udp(address, true).map_err(fault("UDP"))?);
     }
-    Ok(Bound { address, udp: sockets, tcp: tcp(address).map_err(fault("TCP"))? })
+    Ok(ListenSockets { address, udp: sockets, tcp: tcp(address).map_err(fault("TCP"))? })
 }
 
-// Nothing of ours is fragmented, here or on the way, and no forged ICMP message can make us believe
-// in a small path (RFC 9715 §3.1): DF is set, and what is said of paths is not heard.
+// No datagram of ours is fragmented, and no forged ICMP message can lower the path MTU (RFC 9715
+// §3.1): DF is set, and ICMP messages about the path are ignored.
 sockopt_impl!(PathMtu, SetOnly, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::c_int);
 sockopt_impl!(PathMtu6, SetOnly, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::c_int);
 
@@ -90,7 +90,7 @@ fn udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // Only among our own workers: a second server on the same address is a mistake to be told.
+    // Only among the workers of this process: a second server on the same address is an error.
     socket.set_reuse_port(shared)?;
     grow_receive_buffer(&socket)?;
     if address.is_ipv4() {
@@ -111,7 +111,7 @@ fn udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Past the limit of the system where we may, up to it otherwise.
+/// Beyond the system's limit if the process has the privilege, up to it otherwise.
 fn grow_receive_buffer(socket: &Socket) -> io::Result<()> {
     if setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_ok() {
         return Ok(());
@@ -133,7 +133,7 @@ pub fn bind_stream(address: SocketAddr, transport: &'static str) -> Result<TcpLi
     tcp(address).map_err(|source| BindFault { transport, address, source })
 }
 
-/// A UDP socket for QUIC, which reads it on the threads of streams.
+/// A UDP socket for QUIC, which is read by tokio and not by UDP workers.
 pub fn bind_quic(address: SocketAddr) -> Result<UdpSocket, BindFault> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
@@ -160,7 +160,7 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Whether replies must be told which address to leave from.
+/// Whether each reply must name the address that it leaves from.
 pub fn is_wildcard(address: SocketAddr) -> bool {
     address.ip().is_unspecified()
 }

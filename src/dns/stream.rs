@@ -2,89 +2,47 @@
 //!
 //! | bound | what happens there |
 //! |---|---|
-//! | [`Limits::connections`] in all | [`crate::places`] says who makes room |
-//! | [`Limits::per_client`], [`Limits::per_site`] | one of the same makes room |
-//! | [`Limits::idle`] without a reply | closed |
-//! | [`Limits::write`] for a reply to be taken | closed: a slow reader holds memory |
-//! | [`Limits::total`] since it was accepted | closed |
-//! | [`Limits::memory`] for long messages of all connections | closed |
-//! | a [`WorkSlice`], of some messages and octets | it gives way, in a queue ([`SliceQueue`]) |
+//! | [`StreamLimits::connections`] in all | [`crate::connection_limiter`] evicts one |
+//! | [`StreamLimits::per_client`], [`StreamLimits::per_site`] | one of the same is evicted |
+//! | [`StreamLimits::idle`] without a reply | closed |
+//! | [`StreamLimits::write`] for a reply to be taken | closed: a slow reader holds memory |
+//! | [`StreamLimits::total`] since it was accepted | closed |
+//! | [`StreamLimits::memory`] for long messages of all connections | closed |
+//! | a [`WorkSlice`] of messages and octets | it yields, in a queue (`work_slice`) |
 //! | [`UNANSWERED`] messages that get no reply | closed |
-//! | out of file descriptors | the idlest of the heaviest client makes room, and accepting pauses |
+//! | no file descriptor is left | the idlest of the heaviest client is evicted; accepting pauses |
 //!
 //! Queries of a connection are answered in their order; each costs microseconds, so nothing is
 //! gained by overtaking. A client may close its sending side and still gets its replies.
 //!
-//! [`accept`] and [`converse`] know nothing of the bytes' way: TLS lends them its own stream.
+//! [`accept`] and [`converse`] work on any stream: TLS passes its own.
 
 use std::cell::RefCell;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
-use crate::counters::Counters;
+use crate::dns::connections::{ConnectionGuard, Connections, MemoryGuard, StreamLimits};
 use crate::dns::exchange::Transport;
 use crate::dns::frames::{READ_ROOM, UNANSWERED, answer_frames, make_room, wanted};
 use crate::dns::responder::Responder;
-use crate::dns::work_slice::{SliceQueue, WorkSlice};
-use crate::places::{Bounds, Place, Places};
+use crate::dns::work_slice::WorkSlice;
 
-/// See the module.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    pub connections: usize,
-    pub per_client: usize,
-    pub per_site: usize,
-    pub idle: Duration,
-    pub write: Duration,
-    pub total: Duration,
-    /// Octets, over all connections.
-    pub memory: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connections: 4096,
-            per_client: 256,
-            per_site: 1024,
-            idle: Duration::from_secs(10),
-            write: Duration::from_secs(5),
-            total: Duration::from_secs(120),
-            memory: 64 << 20,
-        }
-    }
-}
-
-/// Between two tries to accept when the system has no more descriptors, and the longest wait for
-/// evicted connections to end.
+/// The pause before accepting again when the system has no more descriptors, and the longest wait
+/// for evicted connections to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Replies that wait to be written; more are counted in [`Limits::memory`].
+/// Octets of unwritten replies that are not counted in [`StreamLimits::memory`].
 const WRITE_ROOM: usize = 4 * 1024;
 /// RFC 1035 §4.2.2.
 const MAX_MESSAGE: usize = u16::MAX as usize;
-/// Octets of a permit of the memory.
-const PIECE: usize = 1024;
-
-/// The open connections of a server, whichever address they came to. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Connections {
-    places: Places,
-    memory: Arc<Semaphore>,
-    slices: Arc<SliceQueue>,
-    limits: Limits,
-}
-
-/// One connection: who is at the other end, and what keeps it within the limits.
+/// One connection: its client, and what keeps it within the limits.
 #[derive(Debug)]
 pub struct Session {
     client: IpAddr,
@@ -94,20 +52,7 @@ pub struct Session {
     end: Instant,
     responder: Responder,
     connections: Connections,
-    seat: Seat,
-}
-
-/// A place that is counted.
-#[derive(Debug)]
-pub struct Seat {
-    place: Place,
-    counters: Arc<Counters>,
-}
-
-/// Memory that is held for one connection; dropping it gives it back.
-#[derive(Debug)]
-pub struct Memory {
-    _permits: OwnedSemaphorePermit,
+    guard: ConnectionGuard,
 }
 
 /// DNS over plain TCP, until `stop`.
@@ -121,8 +66,8 @@ pub async fn serve(
     accept(listener, responder, connections, stop, talk).await;
 }
 
-/// Accepts until `stop`, then waits for the connections to finish what they are at. `talk` is what
-/// happens on one of them.
+/// Accepts until `stop`, then waits for the connections to finish their current exchange. `talk`
+/// serves one connection.
 pub async fn accept<T>(
     listener: TcpListener,
     responder: Responder,
@@ -158,8 +103,8 @@ pub async fn accept<T>(
                         tracing::debug!("connection of {peer}: {error}");
                     }
                 });
-                // Not more descriptors than places, whoever comes how often.
-                let _ = timeout(ACCEPT_PAUSE, connections.places.wait_for_room()).await;
+                // Keeps the number of descriptors within the number of places.
+                let _ = timeout(ACCEPT_PAUSE, connections.limiter.wait_for_evicted()).await;
             }
             Err(error) if is_exhaustion(&error) => {
                 connections.evict(&responder.counters);
@@ -178,24 +123,24 @@ fn is_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
 }
 
-/// Reads frames, however they are split or joined, and answers each.
+/// Reads messages, however they are split or joined, and answers each.
 pub async fn converse<S>(mut stream: S, session: &Session) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // Moved on by replies only: nothing else holds a connection open.
+    // Only a reply extends the deadline: nothing else keeps a connection open.
     let mut deadline = session.deadline();
     let mut input: Vec<u8> = Vec::with_capacity(READ_ROOM);
     let mut output: Vec<u8> = vec![];
     let mut slice = WorkSlice::first();
     let mut permit = None;
     let mut unanswered = 0;
-    // Of a message that is longer than most.
+    // The reservation for a message longer than `READ_ROOM`.
     let mut memory = None;
     loop {
         let reply = |query: &[u8], output: &mut Vec<u8>| session.frame(query, output);
         let used = answer_frames(&input, &mut output, &mut slice, &mut unanswered, reply);
-        // Whoever waits for its socket holds up nobody.
+        // A connection that waits for its socket delays no other.
         drop(permit.take());
         if used != 0 {
             input.drain(..used);
@@ -211,10 +156,10 @@ where
             return Ok(());
         }
         if slice.is_over() {
-            let queue = session.connections.slices.next(&slice);
-            let Ok((held, waited)) = timeout_at(session.end, queue).await else { return Ok(()) };
+            let next = session.connections.slices.next(&slice);
+            let Ok((held, waited)) = timeout_at(session.end, next).await else { return Ok(()) };
             (permit, slice) = (held, WorkSlice::first());
-            // While it waits for us it is not idle.
+            // The time in the queue is not idle time.
             deadline = session.end.min(deadline + waited);
             if Instant::now() < deadline {
                 continue;
@@ -237,11 +182,11 @@ where
 }
 
 thread_local! {
-    /// Replies are written here, and as much of them copied as there is.
+    /// The buffer that replies are written to before they are copied.
     static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; MAX_MESSAGE].into());
 }
 
-/// Room for the longest message, which is the thread's own: it need not be made for each reply.
+/// Lends the thread's buffer for the longest message, which is allocated once.
 pub fn with_room<T>(write: impl FnOnce(&mut [u8]) -> T) -> T {
     ROOM.with_borrow_mut(|room| write(room))
 }
@@ -253,23 +198,23 @@ where
     if !output.is_empty() {
         let written = async {
             stream.write_all(output).await?;
-            // What encrypts may hold back the end.
+            // TLS may hold back the last octets.
             stream.flush().await
         };
         timeout_at(deadline, written).await.map_err(|_| io::ErrorKind::TimedOut)??;
-        // An idle connection keeps no room for its largest reply.
+        // An idle connection keeps no buffer for its largest reply.
         *output = vec![];
     }
     Ok(())
 }
 
-/// Of 100 ms (RFC 7828 §3.1).
+/// In units of 100 ms (RFC 7828 §3.1).
 fn units(idle: Duration) -> u16 {
     u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX)
 }
 
 impl Session {
-    /// A new connection, for which another one may have to go.
+    /// Admits a new connection, for which another one may be evicted.
     pub fn new(client: IpAddr, responder: &Responder, connections: &Connections) -> Session {
         Session {
             client,
@@ -277,22 +222,22 @@ impl Session {
             idle: Some(units(connections.limits.idle)),
             end: Instant::now() + connections.limits.total,
             responder: responder.clone(),
-            seat: connections.take(client, &responder.counters),
+            guard: connections.take(client, &responder.counters),
             connections: connections.clone(),
         }
     }
 
-    /// Is ready when another connection needs this one's place.
+    /// Is ready when this connection is evicted.
     pub fn evicted(&self) -> WaitForCancellationFutureOwned {
-        self.seat.place.evicted()
+        self.guard.permit.evicted()
     }
 
-    /// For a transport that nobody else reads.
+    /// For a transport inside TLS or QUIC.
     pub fn encrypted(self) -> Session {
         Session { transport: Transport::Encrypted, ..self }
     }
 
-    /// For a transport whose clients are not told of the idle limit by DNS.
+    /// For a transport without the keepalive option.
     pub fn without_keep_alive(self) -> Session {
         Session { idle: None, ..self }
     }
@@ -301,7 +246,7 @@ impl Session {
         self.responder.answer(query, self.client, self.transport, self.idle, room)
     }
 
-    /// Appends the reply to `output`, behind its length; whether there is one.
+    /// Appends the reply to `output`, behind its length. False when there is no reply.
     fn frame(&self, query: &[u8], output: &mut Vec<u8>) -> bool {
         with_room(|room| match self.answer(query, room).and_then(|len| room.get(..len)) {
             Some(reply) => {
@@ -313,88 +258,35 @@ impl Session {
         })
     }
 
-    /// Memory for `octets`, of which `own` need not be counted.
-    fn hold_beyond(&self, own: usize, octets: usize) -> io::Result<Option<Memory>> {
+    /// Reserves memory for `octets`, of which `own` are free.
+    fn hold_beyond(&self, own: usize, octets: usize) -> io::Result<Option<MemoryGuard>> {
         match octets.saturating_sub(own) {
             0 => Ok(None),
             more => self.hold(more).map(Some).ok_or_else(|| io::ErrorKind::OutOfMemory.into()),
         }
     }
 
-    /// A part of [`Limits::memory`]; `None` when too little is left.
-    pub fn hold(&self, octets: usize) -> Option<Memory> {
+    /// Reserves a part of [`StreamLimits::memory`]. `None` when too little is left.
+    pub fn hold(&self, octets: usize) -> Option<MemoryGuard> {
         self.connections.hold(octets)
     }
 
-    /// Notes that the client was answered.
+    /// Records that the client was answered.
     pub fn active(&self) {
-        self.seat.place.touch();
+        self.guard.permit.note_activity();
     }
 
-    /// When the connection ends if nothing more is answered.
+    /// When the connection ends if no further query is answered.
     pub fn deadline(&self) -> Instant {
         self.end.min(Instant::now() + self.connections.limits.idle)
     }
 
-    /// When the connection ends if a reply that is being written is not taken.
+    /// When the connection ends if the client does not take a reply.
     pub fn write_deadline(&self) -> Instant {
         self.end.min(Instant::now() + self.connections.limits.write)
     }
 
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> StreamLimits {
         self.connections.limits
-    }
-}
-
-impl Connections {
-    pub fn new(limits: Limits) -> Connections {
-        let Limits { connections: total, per_client, per_site, memory, .. } = limits;
-        Connections {
-            places: Places::new(Bounds { total, per_client, per_site }),
-            memory: Arc::new(Semaphore::new(memory.div_ceil(PIECE))),
-            slices: Arc::default(),
-            limits,
-        }
-    }
-
-    /// For another runtime: the same bounds, and a queue that does not wait for the first one.
-    pub fn with_own_queue(&self) -> Connections {
-        Connections { slices: Arc::default(), ..self.clone() }
-    }
-
-    pub fn limits(&self) -> Limits {
-        self.limits
-    }
-
-    /// A place for a new connection; another one may have to go for it.
-    pub fn take(&self, client: IpAddr, counters: &Arc<Counters>) -> Seat {
-        let (place, goes) = self.places.take(client);
-        counters.connections_open.fetch_add(1, Ordering::Relaxed);
-        counters.connections_evicted.fetch_add(goes.into(), Ordering::Relaxed);
-        Seat { place, counters: Arc::clone(counters) }
-    }
-
-    /// As [`Session::hold`].
-    pub fn hold(&self, octets: usize) -> Option<Memory> {
-        let pieces = u32::try_from(octets.div_ceil(PIECE)).ok()?;
-        let permits = Arc::clone(&self.memory).try_acquire_many_owned(pieces).ok()?;
-        Some(Memory { _permits: permits })
-    }
-
-    fn evict(&self, counters: &Counters) {
-        let goes = self.places.evict();
-        counters.connections_evicted.fetch_add(goes.into(), Ordering::Relaxed);
-    }
-}
-
-impl Seat {
-    pub fn place(&self) -> &Place {
-        &self.place
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
     }
 }

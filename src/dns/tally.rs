@@ -1,11 +1,11 @@
-//! Counting a reply, by what its bytes say.
+//! Counts a reply, as its octets say.
 
 use std::sync::atomic::AtomicU64;
 
 use crate::counters::{Block, QTYPES, RCODES, bump};
 use crate::dns::exchange::Reply;
 
-/// For a block with this thread as its only writer. `out` is the buffer with the reply.
+/// Counts in a block that only this thread writes. `out` is the buffer with the reply.
 #[inline]
 pub fn tally(block: &Block, reply: &Reply, out: &[u8]) {
     tally_by(block, reply, out, bump);
@@ -28,7 +28,7 @@ pub fn tally_by(block: &Block, reply: &Reply, out: &[u8], count: impl Fn(&Atomic
 }
 
 const OTHER: u8 = QTYPES.len() as u8 - 1;
-/// The place in [`QTYPES`] of each type up to ANY: one load instead of a search.
+/// The index in [`QTYPES`] of each type up to ANY: one load instead of a search.
 static PLACES: [u8; 256] = {
     let mut places = [OTHER; 256];
     let mut place = 0;

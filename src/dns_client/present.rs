@@ -10,7 +10,7 @@ use hickory_proto::serialize::binary::{BinDecodable, BinEncodable};
 
 use crate::rcode::Rcode;
 use crate::snapshot::message::has_compressible_names;
-use crate::zone::rdata::present::Presented;
+use crate::zone::rdata::present::RdataText;
 use crate::zone::rdata::table::type_name;
 
 /// Extended errors that this server sends (RFC 8914 §5.2).
@@ -132,7 +132,7 @@ pub fn line(record: &Record) -> String {
     let rtype = u16::from(record.record_type());
     let rdata = match record.data.to_bytes() {
         Ok(rdata) if !has_compressible_names(rtype) => {
-            Presented { rtype, rdata: &rdata }.to_string()
+            RdataText { rtype, rdata: &rdata }.to_string()
         }
         // Outside of its message a compressed name would be read as another name.
         _ => record.data.to_string(),

@@ -7,19 +7,19 @@
 //! |---|---|
 //! | [`tracker`] | decides: results → up, falling, down, rising |
 //! | [`probe`] | does: one connection, one verdict |
-//! | [`beat`] | decides: when a target is probed next |
+//! | [`probe_timer`] | decides: when a target is probed next |
 //! | [`reports`] | does: waits for those who report by themselves |
 //! | [`schedule`] | does: one task for each target |
 //! | [`heart`] | does: notices when this process was held up |
-//! | `offer` | does: offers the core to others after each piece of work |
+//! | `yield_to_answers` | does: yields the core after each piece of work |
 
-pub mod beat;
 pub mod heart;
-mod offer;
 pub mod probe;
+pub mod probe_timer;
 pub mod reports;
 pub mod schedule;
 pub mod tracker;
+mod yield_to_answers;
 
 use crate::health::probe::Verdict;
 

@@ -1,18 +1,19 @@
 //! Which target is probed when: one task for each, one probe in flight for each.
 //!
-//! A new target is probed at once, so that a start is quick: of many, [`beat::burst`] begin in
-//! every [`beat::STEP`], so that all have begun within half a second and neither the network nor
-//! the answers feel a shock. The second probe comes after half an interval to one and a half, at
-//! random: that spreads the targets over the interval, and they stay spread. From then on each
-//! target has a beat of `every`, and each probe comes up to a tenth of it after the beat, so that
-//! two starts are `every` ± 10 % apart, and in the mean exactly `every`.
+//! A new target is probed at once, so that a start is quick: of many, [`probe_timer::burst_size`]
+//! begin in every [`probe_timer::STEP`], so that all have begun within half a second and neither
+//! the network nor the answers feel a shock. The second probe comes after half an interval to one
+//! and a half, at random: that spreads the targets over the interval, and they stay spread. From
+//! then on each target has a beat of `every`, and each probe comes up to a tenth of it after the
+//! beat, so that two starts are `every` ± 10 % apart, and in the mean exactly `every`.
 //!
 //! A target that fails behind a success is asked once more after a quarter of `every`, ahead of its
-//! beat ([`Beat::again`]): a dead one is out one interval sooner. Not when [`AGAIN`] others are
-//! being asked once more: a disturbance of everything must not double the probes.
+//! beat ([`ProbeTimer::retry_after_failure`]): a dead one is out one interval sooner. Not when
+//! [`AGAIN`] others are being asked once more: a disturbance of everything must not double the
+//! probes.
 //!
 //! A probe that says nothing, as this machine was held up, is repeated in the same way
-//! ([`Beat::repeat`]).
+//! ([`ProbeTimer::retry_after_void`]).
 //!
 //! Whoever doubts what was observed can have a target asked at once ([`Schedule::hurry`]); its beat
 //! stays. Many are spread as first probes are, and of several wishes for a target one is fulfilled.
@@ -28,11 +29,11 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::health::beat::{self, Beat};
 use crate::health::heart::Heart;
-use crate::health::offer::offering;
 use crate::health::probe::{Ask, Verdict, judge_beside};
+use crate::health::probe_timer::{self, ProbeTimer};
 use crate::health::reports;
+use crate::health::yield_to_answers::yield_to_answers;
 use crate::health::{Observation, TargetId};
 
 /// Probes in flight, over all targets.
@@ -91,7 +92,7 @@ impl Schedule {
         let count = jobs.len();
         for (index, job) in jobs.into_iter().enumerate() {
             let target = job.target;
-            let delay = beat::delay(index, count);
+            let delay = probe_timer::first_delay(index, count);
             let shared = Shared {
                 slots: self.slots.clone(),
                 again: self.again.clone(),
@@ -118,7 +119,7 @@ impl Schedule {
         let heart = &self.heart;
         self.beating
             .get_or_insert_with(|| AbortOnDropHandle::new(tokio::spawn(Arc::clone(heart).run())));
-        let running = tokio::spawn(offering(task));
+        let running = tokio::spawn(yield_to_answers(task));
         self.tasks.insert(target, AbortOnDropHandle::new(running));
     }
 
@@ -141,7 +142,7 @@ impl Schedule {
     pub fn hurry(&self, targets: &[TargetId]) {
         for (index, target) in targets.iter().enumerate() {
             if let Some(hurry) = self.hurries.get(target) {
-                hurry.send_replace(beat::delay(index, targets.len()));
+                hurry.send_replace(probe_timer::first_delay(index, targets.len()));
             }
         }
     }
@@ -185,7 +186,7 @@ async fn watch<A: Ask>(
 ) {
     sleep(delay).await;
     let start = Instant::now();
-    let mut beat = Beat::new(job.every, Duration::ZERO, fastrand::f64());
+    let mut timer = ProbeTimer::new(job.every, Duration::ZERO, fastrand::f64());
     let mut ahead = None;
     loop {
         let Some(said) = probe(&job, &shared).await else { return };
@@ -193,8 +194,10 @@ async fn watch<A: Ask>(
         drop(ahead.take());
         let now = start.elapsed();
         let soon = match said {
-            Said::Nothing => beat.repeat(now, fastrand::f64()),
-            Said::Well | Said::Failed => beat.again(now, matches!(said, Said::Failed)),
+            Said::Nothing => timer.retry_after_void(now, fastrand::f64()),
+            Said::Well | Said::Failed => {
+                timer.retry_after_failure(now, matches!(said, Said::Failed))
+            }
         };
         let soon = soon.zip(shared.again.try_acquire().ok());
         let next = match soon {
@@ -202,7 +205,7 @@ async fn watch<A: Ask>(
                 ahead = Some(permit);
                 soon
             }
-            None => beat.next(now, fastrand::f64()),
+            None => timer.next(now, fastrand::f64()),
         };
         loop {
             tokio::select! {

@@ -1,7 +1,7 @@
 //! `/api/v1`: the running server as data.
 //!
-//! Writes are `post(…)` beside the `get(…)` of the same thing, under the layer of [`auth`] that
-//! asks for the bearer token; reads ask for none. Fields may be added to a body, never renamed.
+//! Writes are `post(…)` beside the `get(…)` of the same resource, under the layer of [`auth`] that
+//! requires the bearer token; reads require none. Fields may be added to a body, but never renamed.
 //!
 //! [`auth`]: crate::http::auth
 
@@ -16,18 +16,18 @@ use serde::Serialize;
 
 use crate::control::status::Status;
 use crate::control::troubles::Trouble;
-use crate::http::auth::Writers;
+use crate::http::auth::WriteTokens;
 use crate::http::dashboard::HandlerState;
 use crate::http::json::Json;
 use crate::http::{operator, push};
 
-pub fn routes(writers: Writers) -> Router<Arc<HandlerState>> {
+pub fn routes(tokens: WriteTokens) -> Router<Arc<HandlerState>> {
     let reads = Router::new().route("/status", get(status)).route("/hooks", get(hooks));
-    reads.merge(operator::routes(writers.clone())).merge(push::routes(writers))
+    reads.merge(operator::routes(tokens.clone())).merge(push::routes(tokens))
 }
 
 #[derive(Debug, Serialize)]
-struct Whole {
+struct StatusBody {
     #[serde(flatten)]
     status: Arc<Status>,
     /// What is wrong with this server's own files.
@@ -35,7 +35,7 @@ struct Whole {
 }
 
 async fn status(State(state): State<Arc<HandlerState>>) -> impl IntoResponse {
-    let whole = Whole { status: state.status(), troubles: state.troubles() };
+    let whole = StatusBody { status: state.status(), troubles: state.troubles() };
     ([(CACHE_CONTROL, "no-store")], Json(whole))
 }
 

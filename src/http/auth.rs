@@ -1,14 +1,14 @@
-//! Who may write: whoever knows a token.
+//! Lets through only requests that carry a token.
 //!
 //! | token file | `Authorization` | an order is | a report is |
 //! |---|---|---|---|
-//! | none that is good for it | whatever it says | 403 | 403 |
+//! | none for this kind of request | anything | 403 | 403 |
 //! | `server.token_file` | `Bearer` and that token | done | done |
 //! | `server.report_token_file` | `Bearer` and that token | 401 | done |
 //! | any | anything else, or nothing | 401 | 401 |
-//! | one that others may read | its token | 403 | 403 |
+//! | a file that others may read | its token | 403 | 403 |
 //!
-//! A reload may bring another token; what is under way with the old one goes on.
+//! A reload may bring another token. Requests that were admitted with the old token go on.
 //!
 //! A browser sends no such header by itself, so no page from elsewhere can write through it.
 
@@ -24,47 +24,47 @@ use subtle::ConstantTimeEq;
 
 use crate::http::faults;
 
-/// Those who hold them share the tokens. Never printed.
+/// The tokens that admit requests. Clones share them; they are never printed.
 #[derive(Clone, Default)]
-pub struct Writers {
-    orders: Secret,
-    reports: Secret,
+pub struct WriteTokens {
+    orders: TokenCell,
+    reports: TokenCell,
 }
 
 #[derive(Clone, Default)]
-struct Secret(Arc<RwLock<Held>>);
+struct TokenCell(Arc<RwLock<TokenState>>);
 
 #[derive(Clone, Default)]
-struct Held {
-    /// `None`: nobody has it.
+struct TokenState {
+    /// `None` when there is no token file.
     token: Option<Arc<str>>,
-    /// Why others may know it, and what to do. Whoever sends it is not believed meanwhile.
+    /// Why others may know the token, and what to do. Meanwhile the token admits nobody.
     exposed: Option<Arc<str>>,
 }
 
-/// Why somebody may not write.
+/// Why a request is not admitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Denial {
-    /// Nobody may.
+    /// There is no token, so nobody is admitted.
     NoToken,
     /// The token is missing or wrong.
     Unknown,
     Exposed(Arc<str>),
 }
 
-/// What is to be written.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Write {
+enum WriteKind {
     Order,
     Report,
 }
 
-impl Secret {
-    /// From now on. Whether it is another one than before.
-    fn become_that(&self, token: Option<&str>) -> bool {
+impl TokenCell {
+    /// Replaces the token. Returns whether it differs from the token before.
+    fn replace(&self, token: Option<&str>) -> bool {
         let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let changed = now.token.as_deref() != token;
-        *now = Held { token: token.map(Arc::from), exposed: None };
+        *now = TokenState { token: token.map(Arc::from), exposed: None };
         changed
     }
 
@@ -72,43 +72,43 @@ impl Secret {
         self.0.write().unwrap_or_else(PoisonError::into_inner).exposed = why.map(Arc::from);
     }
 
-    fn get(&self) -> Held {
+    fn get(&self) -> TokenState {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Writers {
-    /// `token` is good for orders and reports.
-    pub fn new(token: Option<&str>) -> Writers {
-        let writers = Writers::default();
-        writers.become_those_of(token);
-        writers
+impl WriteTokens {
+    /// `token` admits orders and reports.
+    pub fn new(token: Option<&str>) -> WriteTokens {
+        let tokens = WriteTokens::default();
+        tokens.set_order_token(token);
+        tokens
     }
 
-    /// From now on. Whether it is another one than before.
-    pub fn become_those_of(&self, token: Option<&str>) -> bool {
-        self.orders.become_that(token)
+    /// Replaces the token for orders. Returns whether it differs from the token before.
+    pub fn set_order_token(&self, token: Option<&str>) -> bool {
+        self.orders.replace(token)
     }
 
-    /// The same of the token that is good for reports only.
-    pub fn let_report(&self, token: Option<&str>) -> bool {
-        self.reports.become_that(token)
+    /// The same for the token that admits reports only.
+    pub fn set_report_token(&self, token: Option<&str>) -> bool {
+        self.reports.replace(token)
     }
 
-    /// Others may read the file with the token for orders, or no longer.
+    /// Records why others may know the token for orders; `None` when they no longer can.
     pub fn expose_orders(&self, why: Option<&str>) {
         self.orders.expose(why);
     }
 
-    /// The same of the file with the token for reports.
+    /// The same for the token for reports.
     pub fn expose_reports(&self, why: Option<&str>) {
         self.reports.expose(why);
     }
 
-    fn admit(&self, headers: &HeaderMap, write: Write) -> Result<(), Denial> {
-        let reports = (write == Write::Report).then(|| self.reports.get());
+    fn admit(&self, headers: &HeaderMap, write: WriteKind) -> Result<(), Denial> {
+        let reports = (write == WriteKind::Report).then(|| self.reports.get());
         let held = [Some(self.orders.get()), reports];
-        let with_token = |held: Held| Some((held.token?, held.exposed));
+        let with_token = |held: TokenState| Some((held.token?, held.exposed));
         let tokens = held.map(|held| held.and_then(with_token));
         if tokens.iter().all(Option::is_none) {
             return Err(Denial::NoToken);
@@ -118,7 +118,7 @@ impl Writers {
             Some((scheme, sent)) if scheme.eq_ignore_ascii_case(b"Bearer ") => sent,
             _ => return Err(Denial::Unknown),
         };
-        // How long the comparison takes says nothing of the token but its length.
+        // The duration of the comparison tells the token's length only.
         let mut tokens = tokens.into_iter().flatten();
         match tokens.find(|(token, _)| bool::from(sent.ct_eq(token.as_bytes()))) {
             Some((_, None)) => Ok(()),
@@ -128,36 +128,40 @@ impl Writers {
     }
 }
 
-impl fmt::Debug for Writers {
+impl fmt::Debug for WriteTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.orders.get().token.is_some() {
-            "Writers(token)"
+            "WriteTokens(token)"
         } else {
-            "Writers(nobody)"
+            "WriteTokens(nobody)"
         })
     }
 }
 
-/// The layer of routes that take orders. It stands before the body is read.
-pub async fn check_token(State(writers): State<Writers>, request: Request, next: Next) -> Response {
-    check(&writers, Write::Order, request, next).await
+/// The layer of routes that take orders. It runs before the body is read.
+pub async fn check_token(
+    State(tokens): State<WriteTokens>,
+    request: Request,
+    next: Next,
+) -> Response {
+    check(&tokens, WriteKind::Order, request, next).await
 }
 
 /// The layer of the route that takes reports.
 pub async fn check_report(
-    State(writers): State<Writers>,
+    State(tokens): State<WriteTokens>,
     request: Request,
     next: Next,
 ) -> Response {
-    check(&writers, Write::Report, request, next).await
+    check(&tokens, WriteKind::Report, request, next).await
 }
 
-async fn check(writers: &Writers, write: Write, request: Request, next: Next) -> Response {
+async fn check(tokens: &WriteTokens, write: WriteKind, request: Request, next: Next) -> Response {
     let (what, key) = match write {
-        Write::Order => ("orders", "token_file"),
-        Write::Report => ("reports", "report_token_file"),
+        WriteKind::Order => ("orders", "token_file"),
+        WriteKind::Report => ("reports", "report_token_file"),
     };
-    match writers.admit(request.headers(), write) {
+    match tokens.admit(request.headers(), write) {
         Ok(()) => next.run(request).await,
         Err(Denial::Exposed(why)) => faults::one(
             StatusCode::FORBIDDEN,
@@ -192,7 +196,7 @@ mod tests {
         if let Some(sent) = sent {
             headers.insert(AUTHORIZATION, sent.parse().unwrap());
         }
-        Writers::new(token).admit(&headers, Write::Order)
+        WriteTokens::new(token).admit(&headers, WriteKind::Order)
     }
 
     #[test]
@@ -211,16 +215,16 @@ mod tests {
 
     #[test]
     fn another_token_takes_the_place_of_the_old_one_wherever_it_is_held() {
-        let writers = Writers::new(None);
-        let held = writers.clone();
+        let tokens = WriteTokens::new(None);
+        let held = tokens.clone();
         let sent = HeaderMap::from_iter([(AUTHORIZATION, "Bearer new".parse().unwrap())]);
-        assert_eq!(held.admit(&sent, Write::Order), Err(Denial::NoToken));
-        assert!(writers.become_those_of(Some("new")) && !writers.become_those_of(Some("new")));
-        assert_eq!(held.admit(&sent, Write::Order), Ok(()));
-        assert!(writers.become_those_of(Some("newer")));
-        assert_eq!(held.admit(&sent, Write::Order), Err(Denial::Unknown));
-        assert!(writers.become_those_of(None));
-        assert_eq!(held.admit(&sent, Write::Order), Err(Denial::NoToken));
+        assert_eq!(held.admit(&sent, WriteKind::Order), Err(Denial::NoToken));
+        assert!(tokens.set_order_token(Some("new")) && !tokens.set_order_token(Some("new")));
+        assert_eq!(held.admit(&sent, WriteKind::Order), Ok(()));
+        assert!(tokens.set_order_token(Some("newer")));
+        assert_eq!(held.admit(&sent, WriteKind::Order), Err(Denial::Unknown));
+        assert!(tokens.set_order_token(None));
+        assert_eq!(held.admit(&sent, WriteKind::Order), Err(Denial::NoToken));
     }
 
     #[test]
@@ -228,41 +232,41 @@ mod tests {
         let sent = |token: &str| {
             HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
         };
-        let writers = Writers::default();
-        assert_eq!(writers.admit(&sent("node"), Write::Report), Err(Denial::NoToken));
-        assert!(writers.let_report(Some("node")));
-        assert_eq!(writers.admit(&sent("node"), Write::Report), Ok(()));
-        assert_eq!(writers.admit(&sent("node"), Write::Order), Err(Denial::NoToken));
-        writers.become_those_of(Some("ana"));
-        assert_eq!(writers.admit(&sent("node"), Write::Order), Err(Denial::Unknown));
-        assert_eq!(writers.admit(&sent("nobody"), Write::Report), Err(Denial::Unknown));
-        for write in [Write::Order, Write::Report] {
-            assert_eq!(writers.admit(&sent("ana"), write), Ok(()));
+        let tokens = WriteTokens::default();
+        assert_eq!(tokens.admit(&sent("node"), WriteKind::Report), Err(Denial::NoToken));
+        assert!(tokens.set_report_token(Some("node")));
+        assert_eq!(tokens.admit(&sent("node"), WriteKind::Report), Ok(()));
+        assert_eq!(tokens.admit(&sent("node"), WriteKind::Order), Err(Denial::NoToken));
+        tokens.set_order_token(Some("ana"));
+        assert_eq!(tokens.admit(&sent("node"), WriteKind::Order), Err(Denial::Unknown));
+        assert_eq!(tokens.admit(&sent("nobody"), WriteKind::Report), Err(Denial::Unknown));
+        for write in [WriteKind::Order, WriteKind::Report] {
+            assert_eq!(tokens.admit(&sent("ana"), write), Ok(()));
         }
     }
 
     #[test]
     fn a_token_that_others_may_know_admits_nobody_until_it_is_mended() {
-        let writers = Writers::new(Some("s3cret"));
-        writers.let_report(Some("node"));
+        let tokens = WriteTokens::new(Some("s3cret"));
+        tokens.set_report_token(Some("node"));
         let sent = |token: &str| {
             HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
         };
-        writers.expose_orders(Some("mode 644"));
+        tokens.expose_orders(Some("mode 644"));
         let exposed = Err(Denial::Exposed("mode 644".into()));
-        assert_eq!(writers.admit(&sent("s3cret"), Write::Order), exposed);
-        assert_eq!(writers.admit(&sent("s3cret"), Write::Report), exposed);
-        assert_eq!(writers.admit(&sent("guess"), Write::Order), Err(Denial::Unknown));
-        assert_eq!(writers.admit(&sent("node"), Write::Report), Ok(()));
-        writers.expose_orders(None);
-        assert_eq!(writers.admit(&sent("s3cret"), Write::Order), Ok(()));
-        writers.expose_orders(Some("mode 644"));
-        writers.become_those_of(Some("another"));
-        assert_eq!(writers.admit(&sent("another"), Write::Order), Ok(()));
+        assert_eq!(tokens.admit(&sent("s3cret"), WriteKind::Order), exposed);
+        assert_eq!(tokens.admit(&sent("s3cret"), WriteKind::Report), exposed);
+        assert_eq!(tokens.admit(&sent("guess"), WriteKind::Order), Err(Denial::Unknown));
+        assert_eq!(tokens.admit(&sent("node"), WriteKind::Report), Ok(()));
+        tokens.expose_orders(None);
+        assert_eq!(tokens.admit(&sent("s3cret"), WriteKind::Order), Ok(()));
+        tokens.expose_orders(Some("mode 644"));
+        tokens.set_order_token(Some("another"));
+        assert_eq!(tokens.admit(&sent("another"), WriteKind::Order), Ok(()));
     }
 
     #[test]
     fn the_token_is_not_printed() {
-        assert!(!format!("{:?}", Writers::new(Some("s3cret"))).contains("s3cret"));
+        assert!(!format!("{:?}", WriteTokens::new(Some("s3cret"))).contains("s3cret"));
     }
 }

@@ -11,8 +11,8 @@ use crate::control::status::Status;
 use crate::control::troubles::{Trouble, Troubles};
 use crate::counters::Counters;
 use crate::hooks;
-use crate::http::auth::Writers;
-use crate::http::server::Limits;
+use crate::http::auth::WriteTokens;
+use crate::http::server::HttpLimits;
 
 /// Everything that the composition root gives to the dashboard.
 #[derive(Debug, Clone)]
@@ -20,10 +20,10 @@ pub struct Dashboard {
     pub status: watch::Receiver<Arc<Status>>,
     pub counters: Arc<Counters>,
     pub hooks: hooks::HooksHandle,
-    pub limits: Limits,
+    pub limits: HttpLimits,
     pub commands: mpsc::Sender<Command>,
     pub reports: mpsc::Sender<ReportRequest>,
-    pub writers: Writers,
+    pub tokens: WriteTokens,
     pub liveness: Liveness,
     pub troubles: Troubles,
 }
@@ -53,8 +53,8 @@ impl HandlerState {
         self.status.borrow().clone()
     }
 
-    /// Whether somebody still publishes. Without a writer the newest status stays readable, and
-    /// it must not be taken for news.
+    /// Whether the control loop still runs. After its end the latest status stays readable, but is
+    /// out of date.
     pub fn is_published(&self) -> bool {
         self.status.has_changed().is_ok()
     }

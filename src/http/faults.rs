@@ -1,4 +1,4 @@
-//! What is wrong with a request that writes, as JSON: every fault, and what to write instead.
+//! The faults of a request that writes, as JSON: all of them, each with what to write instead.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,12 +8,12 @@ use crate::control::request::{RequestFault, fault};
 use crate::http::json::Json;
 
 #[derive(Debug, Serialize)]
-struct Body<'a> {
+struct FaultsBody<'a> {
     faults: &'a [RequestFault],
 }
 
 pub fn many(status: StatusCode, faults: &[RequestFault]) -> Response {
-    (status, Json(Body { faults })).into_response()
+    (status, Json(FaultsBody { faults })).into_response()
 }
 
 pub fn one(status: StatusCode, text: impl Into<String>, write: impl Into<String>) -> Response {

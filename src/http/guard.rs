@@ -1,18 +1,18 @@
-//! What every request passes and every response carries.
+//! Checks the `Host` of every request, and adds security headers to every response.
 //!
-//! A page from elsewhere must not read this one through the operator's browser. Without CORS
-//! headers it cannot, unless it points a name of its own at our address (DNS rebinding): then the
-//! browser takes both for one site. So on a loopback address only names that cannot be rebound
+//! A page of another site must not read this one through the operator's browser. Without CORS
+//! headers it cannot, unless its name resolves to the address of this server (DNS rebinding): then
+//! the browser takes both for one site. So on a loopback address only names that cannot be rebound
 //! are answered.
 //!
 //! | bound to | `Host` | answered |
 //! |---|---|---|
 //! | loopback | `localhost`, 127.0.0.0/8, `[::1]`, with any port or none | yes |
 //! | loopback | anything else | 421 |
-//! | any other address | one, whatever it says | yes |
+//! | any other address | any one value | yes |
 //! | any | none, or two | 400 (RFC 9112 §3.2) |
 //!
-//! Any port, because a tunnel may end on another one.
+//! Any port is accepted, because a tunnel may end on another one.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -25,7 +25,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Script, style and icon are files of ours; nothing else is loaded, framed or sent to.
+/// Script, style and icon come from this server; nothing else may be loaded, framed or sent to.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
@@ -37,7 +37,7 @@ const PROTECTION: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Which `Host` is answered.
+/// The values of `Host` that are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hosts {
     Any,

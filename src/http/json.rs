@@ -1,10 +1,10 @@
-//! JSON in and out.
+//! JSON of requests and responses.
 //!
-//! In: a key that stands twice is refused. One of the two would win in silence, and which one
-//! depends on who reads: a proxy that checks the first would let the second through.
+//! In requests, a duplicate key is refused. Otherwise one of the two would win silently, and which
+//! one depends on the reader: a proxy that checks the first would let the second through.
 //!
-//! Out: what would not be seen as it is (control characters, bidi overrides) is written as
-//! `\u202e`, which reads back as the same text and does nothing to a terminal.
+//! In responses, characters that are not shown as they are (control characters, bidi overrides) are
+//! written as `\u202e`, which reads back as the same text and does nothing to a terminal.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -19,16 +19,16 @@ use serde_json::{Map, Number, Value};
 
 use crate::cluster::visible::is_hidden;
 
-/// The value of `text`, in which no object has a key twice.
+/// Parses `text`. An object with a duplicate key is an error.
 pub fn read(text: &[u8]) -> serde_json::Result<Value> {
-    serde_json::from_slice::<Unique>(text).map(|Unique(value)| value)
+    serde_json::from_slice::<UniqueKeys>(text).map(|UniqueKeys(value)| value)
 }
 
-struct Unique(Value);
+struct UniqueKeys(Value);
 
-impl<'de> Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Unique, D::Error> {
-        deserializer.deserialize_any(AnyValue).map(Unique)
+impl<'de> Deserialize<'de> for UniqueKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<UniqueKeys, D::Error> {
+        deserializer.deserialize_any(AnyValue).map(UniqueKeys)
     }
 }
 
@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = vec![];
-        while let Some(Unique(item)) = items.next_element()? {
+        while let Some(UniqueKeys(item)) = items.next_element()? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -75,7 +75,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some((key, Unique(value))) = entries.next_entry::<String, Unique>()? {
+        while let Some((key, UniqueKeys(value))) = entries.next_entry::<String, UniqueKeys>()? {
             if map.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("the key {key:?} stands twice")));
             }
@@ -85,14 +85,14 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 }
 
-/// A reply with this as its body.
+/// A response with this value as its body.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         let mut body = vec![];
-        let mut serializer = serde_json::Serializer::with_formatter(&mut body, Visible);
+        let mut serializer = serde_json::Serializer::with_formatter(&mut body, EscapeHidden);
         match self.0.serialize(&mut serializer) {
             Ok(()) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -100,10 +100,10 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// As serde_json writes, but that hidden characters are escaped.
-struct Visible;
+/// Formats like serde_json, and escapes hidden characters.
+struct EscapeHidden;
 
-impl Formatter for Visible {
+impl Formatter for EscapeHidden {
     fn write_string_fragment<W: ?Sized + Write>(
         &mut self,
         writer: &mut W,
@@ -143,7 +143,7 @@ mod tests {
     fn what_would_not_be_seen_is_escaped_and_reads_back_the_same() {
         let text = "ñ \u{202e}nwod\u{9b}\u{feff} \"\\\n\u{1}";
         let mut body = vec![];
-        let mut serializer = serde_json::Serializer::with_formatter(&mut body, Visible);
+        let mut serializer = serde_json::Serializer::with_formatter(&mut body, EscapeHidden);
         [text].serialize(&mut serializer).unwrap();
         let body = String::from_utf8(body).unwrap();
         assert_eq!(body, "[\"ñ \\u202enwod\\u009b\\ufeff \\\"\\\\\\n\\u0001\"]");

@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`, one sentence each.
+//! `/livez` and `/readyz`, each a status and one sentence.
 //!
 //! | the writer and the probes ([`liveness`]) | ready | `/livez` | `/readyz` |
 //! |---|---|---|---|
@@ -6,8 +6,8 @@
 //! | go on | not yet | 200 | 503 |
 //! | stand still, or have ended | any | 503 | 503 |
 //!
-//! Neither asks how the members are: dead nodes are this server's business, not a reason to
-//! restart it or to take it out of service.
+//! Neither depends on the health of members: dead nodes are no reason to restart this server or to
+//! take it out of service.
 //!
 //! [`liveness`]: crate::control::liveness
 
@@ -24,8 +24,9 @@ use tokio::time::sleep;
 
 use crate::http::dashboard::HandlerState;
 
-/// A process that was stopped and goes on needs a moment: so often a standstill is looked at.
-const LOOKS: u32 = 10;
+/// Number of checks that must find a standstill: a process that was stopped and continues needs a
+/// moment.
+const CHECKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub fn routes() -> Router<Arc<HandlerState>> {
@@ -33,37 +34,37 @@ pub fn routes() -> Router<Arc<HandlerState>> {
 }
 
 async fn live(State(state): State<Arc<HandlerState>>) -> Response {
-    match dead(&state).await {
-        None => said(StatusCode::OK, "alive".into()),
-        Some(why) => said(StatusCode::SERVICE_UNAVAILABLE, why),
+    match standstill(&state).await {
+        None => sentence(StatusCode::OK, "alive".into()),
+        Some(why) => sentence(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
 
 async fn ready(State(state): State<Arc<HandlerState>>) -> Response {
-    match (dead(&state).await, state.status().ready) {
-        (Some(why), _) => said(StatusCode::SERVICE_UNAVAILABLE, why),
-        (None, true) => said(StatusCode::OK, "ready".into()),
+    match (standstill(&state).await, state.status().ready) {
+        (Some(why), _) => sentence(StatusCode::SERVICE_UNAVAILABLE, why),
+        (None, true) => sentence(StatusCode::OK, "ready".into()),
         (None, false) => {
             let why = "not ready: the first round of probes is not over";
-            said(StatusCode::SERVICE_UNAVAILABLE, why.into())
+            sentence(StatusCode::SERVICE_UNAVAILABLE, why.into())
         }
     }
 }
 
-fn said(status: StatusCode, text: String) -> Response {
+fn sentence(status: StatusCode, text: String) -> Response {
     (status, [(CACHE_CONTROL, "no-store")], text + "\n").into_response()
 }
 
-/// Why no verdict is made.
-async fn dead(state: &HandlerState) -> Option<String> {
-    let mut looks = 0;
+/// Why this server makes no verdicts. `None` when it does.
+async fn standstill(state: &HandlerState) -> Option<String> {
+    let mut checks = 0;
     loop {
         if !state.is_published() {
             return Some("the control loop has ended; restart this server".into());
         }
         let standstill = state.liveness.check().err()?;
-        looks += 1;
-        if looks == LOOKS {
+        checks += 1;
+        if checks == CHECKS {
             return Some(format!("{standstill}; restart this server"));
         }
         sleep(PAUSE).await;

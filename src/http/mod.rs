@@ -1,15 +1,15 @@
 //! The dashboard: API, page and metrics over HTTP/1.1, reading what others publish.
 //!
-//! | path | says |
+//! | path | content |
 //! |---|---|
 //! | `/` | the page; `/?fragment` is its changing part alone |
 //! | `/api/v1/…` | the API, see [`api`] |
 //! | `/metrics` | OpenMetrics text |
-//! | `/livez`, `/readyz` | for a supervisor and for a balancer |
+//! | `/livez`, `/readyz` | for a supervisor and for a load balancer |
 //!
-//! Nothing here can slow an answer down: it holds one end of a watch channel, reads counters, and
-//! hands orders to the one writer. Every route names its methods itself; those that write stand
-//! behind the token of [`auth`].
+//! Nothing here can slow an answer down: the handlers read a watch channel and counters, and send
+//! orders to the control loop. Every route names its methods; those that write require the token of
+//! [`auth`].
 //!
 //! Deliberately missing: TLS and log-in. The page belongs on a loopback address or behind a proxy
 //! that has both.
@@ -39,10 +39,11 @@ use tokio::net::TcpListener;
 
 use crate::http::dashboard::{Dashboard, HandlerState};
 
-/// Octets of a request body that a handler may ask for.
+/// Maximum octets of a request body.
 const MAX_BODY: usize = 16 * 1024;
 
-/// Answers until `stop` is ready, then lets open requests end within the limits' grace.
+/// Answers until `stop` is ready, then waits for open requests within the grace period of the
+/// limits.
 ///
 /// # Errors
 /// When the listener has no address. Nothing that a client does ends the server.
@@ -59,14 +60,14 @@ pub async fn serve(
 
 fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
     let registry = metrics::registry(&dashboard);
-    let Dashboard { status, hooks, commands, reports, writers, liveness, troubles, .. } = dashboard;
+    let Dashboard { status, hooks, commands, reports, tokens, liveness, troubles, .. } = dashboard;
     let state = HandlerState { status, hooks, registry, commands, reports, liveness, troubles };
     let state = Arc::new(state);
     Router::new()
         .merge(page::routes())
         .merge(metrics::routes())
         .merge(liveness::routes())
-        .nest("/api/v1", api::routes(writers))
+        .nest("/api/v1", api::routes(tokens))
         .fallback(|| async { (StatusCode::NOT_FOUND, "nothing here; the page is at /\n") })
         .method_not_allowed_fallback(|| async {
             (StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method\n")

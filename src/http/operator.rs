@@ -1,6 +1,6 @@
-//! `/api/v1/operator`: what the operator has ordered, and further orders.
+//! `/api/v1/operator`: the operator's orders in force, and new ones.
 //!
-//! | | says or does |
+//! | method | content |
 //! |---|---|
 //! | `GET` | the orders in force |
 //! | `POST` | one order, or the release of one; 200 when it is on the disk and in the answers |
@@ -21,29 +21,29 @@ use tokio::time::timeout;
 use crate::control::event::Command;
 use crate::control::overrides::request::{self, Refusal};
 use crate::control::status::{OverrideEffect, OverrideStatus};
-use crate::http::auth::{Writers, check_token};
+use crate::http::auth::{WriteTokens, check_token};
 use crate::http::dashboard::HandlerState;
 use crate::http::faults;
 use crate::http::json::{self, Json};
 
-/// For an order to be on the disk.
+/// Maximum wait until an order is on disk.
 const RECORDING: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize)]
 struct Overrides<'a> {
     overrides: &'a [OverrideStatus],
-    /// Of an order that was just given.
+    /// The members of the order that was just given.
     #[serde(skip_serializing_if = "Option::is_none")]
     members: Option<&'a [OverrideEffect]>,
 }
 
-pub fn routes(writers: Writers) -> Router<Arc<HandlerState>> {
-    let guard = middleware::from_fn_with_state(writers, check_token);
+pub fn routes(tokens: WriteTokens) -> Router<Arc<HandlerState>> {
+    let guard = middleware::from_fn_with_state(tokens, check_token);
     Router::new().route("/operator", routing::post(order).layer(guard).get(list))
 }
 
 async fn list(State(state): State<Arc<HandlerState>>) -> Response {
-    said(&state.status().overrides, None)
+    overrides_response(&state.status().overrides, None)
 }
 
 async fn order(State(state): State<Arc<HandlerState>>, body: Bytes) -> Response {
@@ -64,7 +64,7 @@ async fn order(State(state): State<Arc<HandlerState>>, body: Bytes) -> Response 
         answer.await.ok()
     };
     match timeout(RECORDING, carried_out).await {
-        Ok(Some(Ok(done))) => said(&done.overrides, Some(&done.members)),
+        Ok(Some(Ok(done))) => overrides_response(&done.overrides, Some(&done.members)),
         Ok(Some(Err(Refusal::Faults(found)))) => {
             faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found)
         }
@@ -84,6 +84,9 @@ async fn order(State(state): State<Arc<HandlerState>>, body: Bytes) -> Response 
     }
 }
 
-fn said(overrides: &[OverrideStatus], members: Option<&[OverrideEffect]>) -> Response {
+fn overrides_response(
+    overrides: &[OverrideStatus],
+    members: Option<&[OverrideEffect]>,
+) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(Overrides { overrides, members })).into_response()
 }

@@ -1,8 +1,8 @@
-//! `POST /api/v1/push/POOL/NODE`: what a node or an outside system says of a member; and
-//! `POST /api/v1/push/NODE`, of all members that are this node, all at once or none.
+//! `POST /api/v1/push/POOL/NODE`: a health report about a member, from a node or an outside system;
+//! and `POST /api/v1/push/NODE`, about all members that are this node, all at once or none.
 //!
-//! The report is handed to the one writer if there is room for it, and otherwise refused: whoever
-//! reports does so again soon, and nobody waits for it.
+//! The report is sent to the control loop if its queue has room, and refused otherwise: reports are
+//! repeated soon, and nothing waits for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use tokio::time::timeout;
 
 use crate::control::event::ReportRequest;
 use crate::control::health_report::{self, ReportPools, ReportRefusal};
-use crate::http::auth::{Writers, check_report};
+use crate::http::auth::{WriteTokens, check_report};
 use crate::http::dashboard::HandlerState;
 use crate::http::faults;
 use crate::http::json::{self, Json};
 
-/// For the writer to take a report.
+/// Maximum wait until the control loop takes a report.
 const TAKING: Duration = Duration::from_secs(2);
 
-pub fn routes(writers: Writers) -> Router<Arc<HandlerState>> {
-    let guard = middleware::from_fn_with_state(writers, check_report);
+pub fn routes(tokens: WriteTokens) -> Router<Arc<HandlerState>> {
+    let guard = middleware::from_fn_with_state(tokens, check_report);
     Router::new()
         .route("/push/{pool}/{node}", routing::post(of_member).layer(guard.clone()))
         .route("/push/{node}", routing::post(of_node).layer(guard))

@@ -1,18 +1,17 @@
-//! Connections: how many, how long, and how they end.
+//! The connections of the dashboard, and their bounds in number and time.
 //!
-//! `axum::serve` sets no limit and takes none, so the accept loop is ours and hyper serves each
-//! connection.
+//! `axum::serve` has no limits. So the accept loop is here, and hyper serves each connection.
 //!
 //! | a client that | is cut after |
 //! |---|---|
 //! | sends its header slowly, or idles between requests | `header_read` |
 //! | reads its response slowly, or never leaves | `lifetime`, then `grace` |
-//! | has the connection that [`crate::places`] finds, when all places are taken | at once |
+//! | has the connection that [`crate::connection_limiter`] evicts | at once |
 //! | is there when the server stops | its request, at most `grace` |
 //!
-//! Whoever comes has a place, so `/livez` and an operator's order find one, whoever else is there.
-//! A connection that has many requests gives way to the others after each. A browser that is told
-//! to go at the end of its lifetime opens the next connection by itself.
+//! Every new connection gets a place, so `/livez` and an operator's order are always served. A
+//! connection yields to the others after each request. A browser whose connection ends after its
+//! lifetime opens the next one by itself.
 
 use std::future::Future;
 use std::io;
@@ -31,34 +30,36 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::places::{Bounds, Place, Places};
+use crate::connection_limiter::table::ConnectionBounds;
+use crate::connection_limiter::{ConnectionLimiter, ConnectionPermit};
 
-/// Connections at a time.
+/// Maximum number of open connections.
 const MAX_CONNECTIONS: usize = 256;
-/// Of one address, or of one /64 of IPv6. A browser has six, and a proxy before the page some more.
+/// Maximum for one IPv4 address or IPv6 /64. A browser opens six, and a proxy some more.
 const MAX_PER_CLIENT: usize = 64;
-/// Of one /56 of IPv6.
+/// Maximum for one IPv6 /56.
 const MAX_PER_SITE: usize = 128;
-/// For a request's header to arrive, and for the next request to begin. The page asks each second.
+/// Maximum wait for a request's header, including the time between requests. The page sends a
+/// request each second.
 const HEADER_READ: Duration = Duration::from_secs(10);
 /// After this long a connection takes no further request.
 const LIFETIME: Duration = Duration::from_secs(120);
-/// For the request in hand to end.
+/// Time for the current request to end.
 const GRACE: Duration = Duration::from_secs(2);
 /// Octets of a request line and its header fields.
 const MAX_HEADER: usize = 8 * 1024;
 /// Header fields of a request.
 const MAX_FIELDS: usize = 64;
-/// What hyper may hold of one connection.
+/// Maximum octets that hyper buffers for one connection.
 const MAX_BUFFER: usize = 16 * 1024;
-/// After an accept that failed for want of file descriptors or memory, and the longest wait for
-/// evicted connections to end.
+/// The pause after an accept that failed for lack of file descriptors or memory, and the longest
+/// wait for evicted connections to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Between two lines that say so.
-const TELL: Duration = Duration::from_secs(60);
+/// Time between two log lines about failed accepts.
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct HttpLimits {
     pub connections: usize,
     pub per_client: usize,
     pub header_read: Duration,
@@ -66,9 +67,9 @@ pub struct Limits {
     pub grace: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for HttpLimits {
+    fn default() -> HttpLimits {
+        HttpLimits {
             connections: MAX_CONNECTIONS,
             per_client: MAX_PER_CLIENT,
             header_read: HEADER_READ,
@@ -82,19 +83,19 @@ impl Default for Limits {
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: HttpLimits,
     stop: impl Future<Output = ()> + Send,
 ) {
     let tasks = TaskTracker::new();
     let ending = CancellationToken::new();
-    // Also when this future is dropped half-way, its connections end.
+    // When this future is dropped, its connections end too.
     let _guard = ending.clone().drop_guard();
-    let places = Places::new(Bounds {
+    let limiter = ConnectionLimiter::new(ConnectionBounds {
         total: limits.connections,
         per_client: limits.per_client,
         per_site: MAX_PER_SITE.max(limits.per_client),
     });
-    let mut told: Option<Instant> = None;
+    let mut last_warning: Option<Instant> = None;
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -104,18 +105,18 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (place, _) = places.take(peer.ip());
+                let (permit, _) = limiter.take(peer.ip());
                 let (router, ending) = (router.clone(), ending.clone());
-                tasks.spawn(converse(stream, Arc::new(place), router, limits, ending));
-                // Not more descriptors than places, whoever comes how often.
-                let _ = timeout(ACCEPT_PAUSE, places.wait_for_room()).await;
+                tasks.spawn(converse(stream, Arc::new(permit), router, limits, ending));
+                // Keeps the number of descriptors within the number of places.
+                let _ = timeout(ACCEPT_PAUSE, limiter.wait_for_evicted()).await;
             }
-            Err(error) if is_the_clients(&error) => {}
+            Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                places.evict();
-                if told.is_none_or(|told| told.elapsed() >= TELL) {
+                limiter.evict();
+                if last_warning.is_none_or(|last| last.elapsed() >= WARN_INTERVAL) {
                     tracing::warn!(%error, "the dashboard cannot accept connections; trying again");
-                    told = Some(Instant::now());
+                    last_warning = Some(Instant::now());
                 }
                 tokio::select! {
                     () = &mut stop => break,
@@ -130,20 +131,20 @@ pub(super) async fn serve(
     tasks.wait().await;
 }
 
-/// One connection from its first request to its last.
+/// Serves one connection from its first request to its last.
 async fn converse(
     stream: TcpStream,
-    place: Arc<Place>,
+    permit: Arc<ConnectionPermit>,
     router: Router,
-    limits: Limits,
+    limits: HttpLimits,
     ending: CancellationToken,
 ) {
-    let mut evicted = pin!(place.evicted());
+    let mut evicted = pin!(permit.evicted());
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request| {
-        let (place, router) = (Arc::clone(&place), router.clone());
+        let (permit, router) = (Arc::clone(&permit), router.clone());
         async move {
-            place.touch();
+            permit.note_activity();
             yield_now().await;
             router.call(request).await
         }
@@ -179,8 +180,8 @@ async fn converse(
     }
 }
 
-/// Errors of the one connection that was being accepted; the next may be fine.
-fn is_the_clients(error: &io::Error) -> bool {
+/// Whether the error concerns only the connection that was being accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

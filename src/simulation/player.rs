@@ -23,8 +23,8 @@ use crate::control::request::RequestFault;
 use crate::control::served_config::ServedConfig;
 use crate::control::state::ControlState;
 use crate::control::status::build;
-use crate::health::beat::{self, Beat};
 use crate::health::probe::Verdict;
+use crate::health::probe_timer::{self, ProbeTimer};
 use crate::health::{Observation, TargetId};
 use crate::simulation::ask::Asker;
 use crate::simulation::diary::{CLIENT, Diary, Run};
@@ -100,7 +100,7 @@ struct Probed {
     node: NodeName,
     check: Check,
     is_deep: bool,
-    beat: Option<Beat>,
+    timer: Option<ProbeTimer>,
     /// The probe in flight is one beside the beat.
     is_beside: bool,
     /// It is to be asked beside the beat as soon as the probe in flight is over.
@@ -216,11 +216,11 @@ impl<'a> Player<'a> {
             let is_deep = deep.any(|target| target.id == id);
             let luck = luck(self.seed, id.0);
             let node = subject.node;
-            let (beat, is_beside, is_hurried, is_late) = Default::default();
+            let (timer, is_beside, is_hurried, is_late) = Default::default();
             let probed =
-                Probed { node, check, is_deep, beat, is_beside, is_hurried, is_late, luck };
+                Probed { node, check, is_deep, timer, is_beside, is_hurried, is_late, luck };
             self.targets.insert(id, probed);
-            self.queue(self.now + beat::delay(index, count), Due::Probe(id));
+            self.queue(self.now + probe_timer::first_delay(index, count), Due::Probe(id));
         }
     }
 
@@ -245,8 +245,8 @@ impl<'a> Player<'a> {
             target.is_late = true;
             return;
         }
-        if target.beat.is_none() {
-            target.beat = Some(Beat::new(target.check.every, now, target.luck.f64()));
+        if target.timer.is_none() {
+            target.timer = Some(ProbeTimer::new(target.check.every, now, target.luck.f64()));
         }
         let condition = self.network.condition(&target.node);
         let mother = mother.filter(|_| needs_mother(self.simulation, target));
@@ -265,11 +265,11 @@ impl<'a> Player<'a> {
         let is_beside = std::mem::take(&mut target.is_beside);
         let (hurried, late) =
             (std::mem::take(&mut target.is_hurried), std::mem::take(&mut target.is_late));
-        let next = match &mut target.beat {
-            Some(beat) if !is_beside => {
+        let next = match &mut target.timer {
+            Some(timer) if !is_beside => {
                 let failed = verdict.as_ref().is_err_and(|failure| !failure.is_ours());
-                let soon = beat.again(self.now, failed).filter(|_| is_asked);
-                Some(soon.unwrap_or_else(|| beat.next(self.now, target.luck.f64())))
+                let soon = timer.retry_after_failure(self.now, failed).filter(|_| is_asked);
+                Some(soon.unwrap_or_else(|| timer.next(self.now, target.luck.f64())))
             }
             // The beat goes on by itself.
             Some(_) | None => late.then_some(self.now),
@@ -313,7 +313,10 @@ impl<'a> Player<'a> {
         let at_once = std::mem::take(&mut probes.at_once);
         self.follow(probes);
         for (index, target) in at_once.iter().enumerate() {
-            self.queue(self.now + beat::delay(index, at_once.len()), Due::Hurry(*target));
+            self.queue(
+                self.now + probe_timer::first_delay(index, at_once.len()),
+                Due::Hurry(*target),
+            );
         }
         if changed {
             self.snapshot = snapshot(&self.state, Some(&self.snapshot));

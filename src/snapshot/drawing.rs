@@ -1,29 +1,30 @@
-//! Drawing members without replacement, with parts that may differ.
+//! Draws members without replacement; each member has a part of the chances.
 //!
-//! The members stand on a line, each as long as its part. A point of the line is a member; what was
-//! drawn is passed over when the next point is looked for. So a draw costs as much as there are
-//! members drawn before, and with unequal parts a binary search, however many members there are.
+//! The members are laid on a line, each as long as its part, so a random point of the line is a
+//! member. Ranges of drawn members are skipped. A draw takes time proportional to the number of
+//! members drawn before, plus a binary search when parts differ, however many members there are.
 
-/// The parts of all members.
+/// The parts of all members, laid on a line.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Where each member ends. Empty when all are alike: then each is 1 long.
+pub struct PartLine {
+    /// The end of each member's range. Empty when all parts are equal: then each range has length
+    /// 1.
     ends: Box<[u32]>,
     len: u32,
 }
 
-impl Line {
-    /// A part is 1 at least; all together fit into 32 bits: 10,000 members of 10,000.
-    pub fn new(parts: &[u32]) -> Line {
+impl PartLine {
+    /// Each part is at least 1. Their sum fits into 32 bits: 10,000 members of at most 10,000.
+    pub fn new(parts: &[u32]) -> PartLine {
         if parts.iter().all(|part| parts.first() == Some(part)) {
-            return Line { ends: [].into(), len: parts.len() as u32 };
+            return PartLine { ends: [].into(), len: parts.len() as u32 };
         }
         let mut len = 0u32;
         let end = |part: &u32| {
             len = len.saturating_add((*part).max(1));
             len
         };
-        Line { ends: parts.iter().map(end).collect(), len }
+        PartLine { ends: parts.iter().map(end).collect(), len }
     }
 
     #[inline]
@@ -31,9 +32,9 @@ impl Line {
         self.ends.is_empty()
     }
 
-    /// Nobody drawn yet; at most `MOST` may be.
-    pub fn all<const MOST: usize>(&self) -> Left<'_, MOST> {
-        Left { line: self, drawn: Gaps::none() }
+    /// All members, for at most `MOST` draws.
+    pub fn all<const MOST: usize>(&self) -> Remaining<'_, MOST> {
+        Remaining { line: self, drawn: Gaps::none() }
     }
 
     pub fn len(&self) -> u32 {
@@ -44,12 +45,12 @@ impl Line {
         self.len == 0
     }
 
-    /// The one at a point.
+    /// The member at `point`.
     pub fn member(&self, point: u32) -> usize {
         if self.is_even() { point as usize } else { self.ends.partition_point(|end| *end <= point) }
     }
 
-    /// Where a member begins and ends.
+    /// Start and end of a member's range.
     pub fn range(&self, member: usize) -> (u32, u32) {
         let end = |index: usize| self.ends.get(index).copied();
         match (member.checked_sub(1).map_or(Some(0), end), end(member)) {
@@ -59,7 +60,7 @@ impl Line {
     }
 }
 
-/// What is taken out of a line.
+/// Ranges that are taken out of a line.
 #[derive(Debug)]
 pub struct Gaps<const MOST: usize> {
     /// Ranges of the line, ascending.
@@ -74,12 +75,12 @@ impl<const MOST: usize> Gaps<MOST> {
         Gaps { ranges: [(0, 0); MOST], count: 0, len: 0 }
     }
 
-    /// The length of all of them.
+    /// The total length of the ranges.
     pub fn taken(&self) -> u32 {
         self.len
     }
 
-    /// The point of the line that is at `point` of what is left, and how many gaps are before it.
+    /// The point of the line at `point` of the remaining parts, and the number of ranges before it.
     #[inline]
     pub fn find(&self, mut point: u32) -> (u32, usize) {
         let mut at = 0;
@@ -93,10 +94,10 @@ impl<const MOST: usize> Gaps<MOST> {
         (point, at)
     }
 
-    /// Adds a range that lies behind `at` gaps.
+    /// Adds a range that lies behind `at` ranges.
     #[inline]
     pub fn insert(&mut self, at: usize, range: (u32, u32)) {
-        // The place behind the last is free: the ranges behind `at` move there, one by one.
+        // The ranges behind `at` move by one place.
         let mut held = range;
         for place in self.ranges.iter_mut().take(self.count + 1).skip(at) {
             std::mem::swap(place, &mut held);
@@ -105,7 +106,7 @@ impl<const MOST: usize> Gaps<MOST> {
         self.len += range.1 - range.0;
     }
 
-    /// Adds a range in place of those that lie in it; each of the others is outside.
+    /// Adds a range, and removes the ranges inside it. All other ranges must lie outside.
     pub fn cover(&mut self, range: (u32, u32)) {
         let mut kept = 0;
         let mut before = 0;
@@ -125,7 +126,7 @@ impl<const MOST: usize> Gaps<MOST> {
         self.insert(before, range);
     }
 
-    /// Makes this as the other.
+    /// Copies the ranges of `other`.
     pub fn copy(&mut self, other: &Gaps<MOST>) {
         for (to, from) in self.ranges.iter_mut().zip(&other.ranges).take(other.count) {
             *to = *from;
@@ -133,20 +134,20 @@ impl<const MOST: usize> Gaps<MOST> {
         (self.count, self.len) = (other.count, other.len);
     }
 
-    /// How many gaps are before a point of the line.
+    /// The number of ranges before a point of the line.
     pub fn before(&self, point: u32) -> usize {
         self.ranges.iter().take(self.count).take_while(|(_, end)| *end <= point).count()
     }
 }
 
-/// Who is left to draw.
+/// The members that are not drawn yet.
 #[derive(Debug)]
-pub struct Left<'l, const MOST: usize> {
-    line: &'l Line,
+pub struct Remaining<'l, const MOST: usize> {
+    line: &'l PartLine,
     drawn: Gaps<MOST>,
 }
 
-impl<const MOST: usize> Left<'_, MOST> {
+impl<const MOST: usize> Remaining<'_, MOST> {
     pub fn len(&self) -> u32 {
         self.line.len.saturating_sub(self.drawn.len)
     }
@@ -155,7 +156,7 @@ impl<const MOST: usize> Left<'_, MOST> {
         self.len() == 0
     }
 
-    /// The member at a point below [`Left::len`] of what is left, which is gone then.
+    /// The member at a point below [`Remaining::len`] of the remaining parts, which is then drawn.
     #[inline]
     pub fn take(&mut self, point: u32) -> usize {
         let (point, at) = self.drawn.find(point);
@@ -173,7 +174,7 @@ mod tests {
     #[test]
     fn everyone_is_drawn_once() {
         for parts in [vec![1; 256], (1..=256).collect(), vec![10_000, 1, 1, 500]] {
-            let line = Line::new(&parts);
+            let line = PartLine::new(&parts);
             for turn in 0..50 {
                 let mut left = line.all::<256>();
                 let mut draw = Draw::new(turn);
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_point_is_looked_for_in_what_is_left() {
-        let line = Line::new(&[2, 1, 3]);
+        let line = PartLine::new(&[2, 1, 3]);
         let mut left = line.all::<3>();
         assert_eq!((left.take(2), left.len()), (1, 5));
         assert_eq!((left.take(2), left.len()), (2, 2));
@@ -213,8 +214,8 @@ mod tests {
 
     #[test]
     fn equal_parts_need_no_ends() {
-        assert!(Line::new(&[25, 25]).is_even());
-        assert!(Line::new(&[]).is_even());
-        assert!(!Line::new(&[25, 100]).is_even());
+        assert!(PartLine::new(&[25, 25]).is_even());
+        assert!(PartLine::new(&[]).is_even());
+        assert!(!PartLine::new(&[25, 100]).is_even());
     }
 }

@@ -1,20 +1,20 @@
 //! The HTTPS record of a pool (RFC 9460): one record for the name itself, whose hints are the
-//! members that an A or AAAA question of the same turn would get.
+//! addresses that an A or AAAA question of the same turn would get.
 //!
 //! ```text
 //! 1 . alpn=h2 ipv4hint=192.0.2.18,192.0.2.19 ipv6hint=2001:db8::20
 //! ```
 //!
-//! The hints go round as the addresses do: a client may take the first (RFC 9460 §7.3), and a
-//! record with all of its hints in one order would send everyone there. A pool that answers no
-//! address has no record either.
+//! The hints rotate as the addresses do: a client may take the first (RFC 9460 §7.3), and hints in
+//! a fixed order would send all clients there. A pool without addresses in its answers has no
+//! record.
 
 use crate::cluster::pool::Alpn;
-use crate::snapshot::family::{DoesNotFit, Family, Pick, Seat};
+use crate::snapshot::address_blocks::{AddressBlocks, DoesNotFit, MemberPart, OrderInput};
 use crate::zone::rrset::RR_HEAD;
 use crate::zone::rtype;
 
-/// SvcParamKeys, in the order in which they stand (RFC 9460 §2.2, §14.3.2).
+/// SvcParamKeys, in the order in which they are written (RFC 9460 §2.2, §14.3.2).
 const ALPN: u16 = 1;
 const IPV4HINT: u16 = 4;
 const IPV6HINT: u16 = 6;
@@ -23,16 +23,16 @@ const IPV6HINT: u16 = 6;
 pub struct Https {
     /// The record up to its hints; RDLENGTH is written with them.
     head: Box<[u8]>,
-    v4: Family,
-    v6: Family,
+    v4: AddressBlocks,
+    v6: AddressBlocks,
 }
 
 impl Https {
     pub fn new(
         alpn: &[Alpn],
         ttl: u32,
-        v4: impl Iterator<Item = ([u8; 4], Seat)>,
-        v6: impl Iterator<Item = ([u8; 16], Seat)>,
+        v4: impl Iterator<Item = ([u8; 4], MemberPart)>,
+        v6: impl Iterator<Item = ([u8; 16], MemberPart)>,
     ) -> Https {
         let mut head = vec![0xc0, 12];
         head.extend_from_slice(&rtype::HTTPS.to_be_bytes());
@@ -48,12 +48,16 @@ impl Https {
         }
         head.extend_from_slice(&parameter(ALPN, ids.len()));
         head.extend_from_slice(&ids);
-        Https { head: head.into(), v4: Family::new(&[], v4), v6: Family::new(&[], v6) }
+        Https {
+            head: head.into(),
+            v4: AddressBlocks::new(&[], v4),
+            v6: AddressBlocks::new(&[], v6),
+        }
     }
 
     /// As [`crate::snapshot::pool::PoolAnswer::write`].
     #[inline(never)]
-    pub fn write(&self, pick: Pick, room: &mut [u8]) -> Result<(u16, usize), DoesNotFit> {
+    pub fn write(&self, pick: OrderInput, room: &mut [u8]) -> Result<(u16, usize), DoesNotFit> {
         if self.v4.is_empty() && self.v6.is_empty() {
             return Ok((0, 0));
         }

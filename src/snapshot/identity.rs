@@ -1,13 +1,13 @@
-//! What this server says of itself when it is asked, beside the zones.
+//! How this server identifies itself, and the secrets of its cookies.
 
 use std::fmt;
 
-/// All of it. The default says nothing.
+/// The default identifies nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// Name of this server (RFC 5001, RFC 4892), at most 255 octets; empty for none.
     pub nsid: Box<[u8]>,
-    /// What `version.bind` is answered with, at most 255 octets; `None` refuses.
+    /// The answer for `version.bind`, at most 255 octets. `None` refuses the question.
     pub version: Option<Box<[u8]>>,
     pub cookies: CookieSecrets,
 }
@@ -15,8 +15,8 @@ pub struct Identity {
 /// Octets of a secret: the key of SipHash-2-4 (RFC 9018 §4).
 pub const SECRET_LEN: usize = 16;
 
-/// The secrets of server cookies. The first makes cookies, every one of them verifies, so that a
-/// new secret can be brought to all name servers before it is used. None at all: no cookies.
+/// The secrets of server cookies. The first secret makes cookies and all of them verify, so that a
+/// new secret can reach all name servers before it is used. Without secrets there are no cookies.
 ///
 /// Never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl CookieSecrets {
         CookieSecrets(secrets.into())
     }
 
-    /// The one that makes cookies.
+    /// The secret that makes cookies.
     pub fn first(&self) -> Option<&[u8; SECRET_LEN]> {
         self.0.first()
     }

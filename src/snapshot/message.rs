@@ -1,4 +1,4 @@
-//! Writing resource records behind a question, with compressed names (RFC 1035 §4.1.4).
+//! Writes resource records behind a question, with compressed names (RFC 1035 §4.1.4).
 //!
 //! Works in the caller's buffer and allocates nothing. Names are compressed in owners and in the
 //! RDATA of the types that RFC 1035 defines; RFC 3597 §4 forbids it in all others.
@@ -7,11 +7,12 @@ use crate::zone::name::labels;
 use crate::zone::rrset::{RR_HEAD, RrsetView};
 use crate::zone::rtype;
 
-/// Octets before the question.
+/// Octets of a message's header.
 pub const HEADER: usize = 12;
-/// Names that a message remembers as targets of pointers; later ones are written in full.
+/// Number of names of a message that are remembered as targets of pointers. Later names are written
+/// in full.
 const MAX_TARGETS: usize = 48;
-/// Offsets that a pointer can hold.
+/// Number of offsets that a pointer can hold.
 const MAX_POINTER: u16 = 0x3fff;
 /// Octets of a pointer.
 const POINTER: usize = 2;
@@ -22,17 +23,17 @@ pub struct Full;
 
 /// A message whose header and question are written.
 #[derive(Debug)]
-pub struct Writer<'m> {
+pub struct RecordWriter<'m> {
     message: &'m mut [u8],
     len: usize,
     targets: [u16; MAX_TARGETS],
     target_count: usize,
 }
 
-impl<'m> Writer<'m> {
-    /// `message` is all the room there is; `len` octets of it, header and question, are written.
-    pub fn new(message: &'m mut [u8], len: usize) -> Writer<'m> {
-        let mut writer = Writer { message, len, targets: [0; MAX_TARGETS], target_count: 0 };
+impl<'m> RecordWriter<'m> {
+    /// `message` is the whole buffer. Its first `len` octets, header and question, are written.
+    pub fn new(message: &'m mut [u8], len: usize) -> RecordWriter<'m> {
+        let mut writer = RecordWriter { message, len, targets: [0; MAX_TARGETS], target_count: 0 };
         let mut at = HEADER;
         while let Some(label) = writer.message.get(at).copied().filter(|label| *label != 0) {
             writer.remember(at);
@@ -49,7 +50,7 @@ impl<'m> Writer<'m> {
         self.len == 0
     }
 
-    /// All records of the RRset or none; `ttl` replaces the RRset's own.
+    /// Writes all records of the RRset or none. `ttl` replaces the RRset's own.
     pub fn rrset(
         &mut self,
         owner: &[u8],
@@ -68,7 +69,7 @@ impl<'m> Writer<'m> {
         Ok(rrset.count())
     }
 
-    /// One record or nothing; `owner` and the names in `rdata` are uncompressed.
+    /// Writes one record or nothing. `owner` and the names in `rdata` are uncompressed.
     pub fn record(&mut self, owner: &[u8], rtype: u16, ttl: u32, rdata: &[u8]) -> Result<(), Full> {
         let (len, target_count) = (self.len, self.target_count);
         let written = self.unchecked_record(owner, rtype, ttl, rdata);
@@ -78,7 +79,7 @@ impl<'m> Writer<'m> {
         written
     }
 
-    /// As [`Writer::record`], but what was written of a record that does not fit stays.
+    /// As [`RecordWriter::record`], but leaves the beginning of a record that does not fit.
     fn unchecked_record(
         &mut self,
         owner: &[u8],
@@ -142,7 +143,7 @@ impl<'m> Writer<'m> {
         self.bytes(rest)
     }
 
-    /// The longest known ending becomes a pointer.
+    /// The longest ending that is remembered becomes a pointer.
     fn name(&mut self, name: &[u8]) -> Result<(), Full> {
         let mut rest = name;
         while let Some(label) = rest.first().copied().filter(|label| *label != 0) {
@@ -219,14 +220,14 @@ pub fn render(owner: &[u8], rrset: &RrsetView<'_>) -> Option<Vec<u8>> {
     let question = HEADER + owner.len() + 4;
     let mut message = vec![0; question + rrset.len() + usize::from(rrset.count()) * owner.len()];
     message[HEADER..HEADER + owner.len()].copy_from_slice(owner);
-    let mut writer = Writer::new(&mut message, question);
+    let mut writer = RecordWriter::new(&mut message, question);
     writer.rrset(owner, rrset, None).ok()?;
     let len = writer.len();
     message.truncate(len);
     Some(message.split_off(question))
 }
 
-/// The type has names in its RDATA that may be compressed, so a rendering pays.
+/// Whether the RDATA of the type has names that may be compressed.
 pub fn has_compressible_names(rtype: u16) -> bool {
     matches!(rtype, rtype::NS | rtype::CNAME | rtype::PTR | rtype::MX | rtype::SOA)
 }
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn a_record_that_does_not_fit_leaves_no_octets() {
         let mut message = [0; HEADER + 20];
-        let mut writer = Writer::new(&mut message, HEADER);
+        let mut writer = RecordWriter::new(&mut message, HEADER);
         assert_eq!(writer.record(b"\x01a\0", rtype::CNAME, 1, TARGET), Err(Full));
         assert_eq!((writer.len(), writer.target_count), (HEADER, 0));
     }
@@ -255,7 +256,7 @@ mod tests {
         let needed = TARGET.len() - 2 + rows.len();
         for room in 0..=needed {
             let mut message = vec![0; HEADER + room];
-            let mut writer = Writer::new(&mut message, HEADER);
+            let mut writer = RecordWriter::new(&mut message, HEADER);
             let written = writer.rows(TARGET, |room| {
                 room.get_mut(..rows.len()).ok_or(Full)?.copy_from_slice(&rows);
                 Ok((2, rows.len()))
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn a_name_is_no_target_of_itself() {
         let mut message = *b"            \x01l\x07example\0              ";
-        let mut writer = Writer::new(&mut message, HEADER);
+        let mut writer = RecordWriter::new(&mut message, HEADER);
         writer.target_count = 0;
         writer.name(b"\x01l\x01l\x07example\0").unwrap();
         assert_eq!(writer.len(), HEADER + 13);

@@ -1,11 +1,12 @@
 //! Immutable answers: zone data and health joined ahead of the query.
 //!
-//! [`statics::Statics`] is what the zones say, rendered once a load. [`pool::PoolAnswer`] is what
-//! one pool answers now. A [`Snapshot`] is both, published in one swap; what did not change is
-//! shared with the snapshot before. Building happens off the answer threads, reading takes no lock.
+//! [`statics::Statics`] has the answers of the zones, rendered once for each load.
+//! [`pool::PoolAnswer`] has the current answers of one pool. A [`Snapshot`] has both, published in
+//! one swap. Parts that did not change are shared with the previous snapshot. Snapshots are built
+//! outside the answer threads, and reading takes no lock.
 
+pub mod address_blocks;
 pub mod drawing;
-pub mod family;
 pub mod https;
 pub mod identity;
 pub mod message;
@@ -24,7 +25,7 @@ use crate::pace;
 use crate::snapshot::pool::PoolAnswer;
 use crate::snapshot::statics::Statics;
 
-/// Everything that an answer is made from.
+/// Everything that answers are made from.
 #[derive(Debug)]
 pub struct Snapshot {
     pub statics: Arc<Statics>,
@@ -32,11 +33,11 @@ pub struct Snapshot {
     pools: Box<[Arc<PoolAnswer>]>,
 }
 
-/// What a pool is to answer.
+/// The input of one pool's answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolInput {
     pub selection: Selection,
-    /// Seconds, for this snapshot.
+    /// TTL in seconds.
     pub ttl: u32,
 }
 
@@ -56,8 +57,8 @@ impl Snapshot {
         Snapshot { statics: Arc::clone(statics), pools: answers.collect() }
     }
 
-    /// The same but for the pools at the indices `changed`. `pools` are those that it was built
-    /// with.
+    /// A copy with new answers for the pools at the indices `changed`. `pools` must be those of
+    /// [`Snapshot::build`].
     pub fn with<'a>(
         &self,
         changed: impl IntoIterator<Item = &'a usize>,
@@ -77,7 +78,7 @@ impl Snapshot {
     }
 }
 
-/// `old` where it is equal.
+/// The answers of the pool at `index`; `old` if nothing changed.
 fn answer(
     index: usize,
     pools: &[Pool],
@@ -85,7 +86,7 @@ fn answer(
     old: Option<&Arc<PoolAnswer>>,
 ) -> Arc<PoolAnswer> {
     let PoolInput { selection, ttl } = &inputs[index];
-    pace::did(selection.members.len());
+    pace::yield_after(selection.members.len());
     let new = PoolAnswer::new(&pools[index], pools, selection, *ttl);
     match old {
         Some(old) if **old == new => Arc::clone(old),

@@ -1,6 +1,7 @@
-//! What one pool answers now, ready to be copied.
+//! The current answers of one pool, ready to be copied.
 //!
-//! Records have a pointer to the question as owner, so one rendering serves every name of the pool.
+//! The owner of each record is a pointer to the question, so one rendering serves every name of the
+//! pool.
 
 use std::net::IpAddr;
 
@@ -8,7 +9,9 @@ use crate::cluster::member::{Addresses, Member};
 use crate::cluster::networks::Networks;
 use crate::cluster::pool::{Membership, Order, Pool, Spread};
 use crate::cluster::selection::{Selection, Share};
-use crate::snapshot::family::{DoesNotFit, Family, MAX_ANSWERS, Pick, Seat};
+use crate::snapshot::address_blocks::{
+    AddressBlocks, DoesNotFit, MAX_ANSWERS, MemberPart, OrderInput,
+};
 use crate::snapshot::https::Https;
 use crate::snapshot::sticky;
 use crate::zone::rrset::RR_HEAD;
@@ -16,18 +19,18 @@ use crate::zone::rtype;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct PoolAnswer {
-    /// Who may ask; `None` is everyone.
+    /// The networks of clients that may ask. `None` for everyone.
     clients: Option<Networks>,
-    a: Family,
-    aaaa: Family,
-    /// Published when the pool says so.
+    a: AddressBlocks,
+    aaaa: AddressBlocks,
+    /// `None` when the pool publishes no HTTPS record.
     https: Option<Https>,
     max_answers: usize,
 }
 
 impl PoolAnswer {
-    /// `selection` names members of one of `pools`: of `pool` itself, or of the one that stands in
-    /// for it; perhaps others for AAAA questions and IPv6 hints.
+    /// `selection` names members of one of `pools`: of `pool` itself, or of the pool that it falls
+    /// back on. For AAAA questions and IPv6 hints these may be other members.
     pub fn new(pool: &Pool, pools: &[Pool], selection: &Selection, ttl: u32) -> PoolAnswer {
         let of = |selection: &Selection| chosen(pool, &pools[selection.pool.index()], selection);
         let (chosen, chosen6) = (of(selection), selection.v6.as_deref().map(of));
@@ -41,15 +44,15 @@ impl PoolAnswer {
         };
         PoolAnswer {
             clients,
-            a: Family::new(&head(rtype::A, ttl, 4), v4()),
-            aaaa: Family::new(&head(rtype::AAAA, ttl, 16), v6()),
+            a: AddressBlocks::new(&head(rtype::A, ttl, 4), v4()),
+            aaaa: AddressBlocks::new(&head(rtype::AAAA, ttl, 16), v6()),
             https,
             max_answers: pool.max_answers.min(MAX_ANSWERS),
         }
     }
 
-    /// Whether that client may not ask. That a pool publishes no HTTPS record is no secret: for
-    /// that type it is as any other name.
+    /// Whether the pool refuses this client. A question for an HTTPS record that the pool does not
+    /// publish is answered like that for any other name.
     #[inline]
     pub fn refuses(&self, client: IpAddr, qtype: u16) -> bool {
         self.clients.as_ref().is_some_and(|clients| {
@@ -57,8 +60,9 @@ impl PoolAnswer {
         })
     }
 
-    /// Writes the records of `qtype` (A, AAAA, HTTPS, or ANY for the family that there is) to the
-    /// start of `room` and returns their number and length. 0 records: the pool has none of them.
+    /// Writes the records of `qtype` (A, AAAA, HTTPS, or ANY for the first family with addresses)
+    /// to the start of `room` and returns their number and length. 0 records when the pool has
+    /// none.
     #[inline(always)]
     pub fn write(
         &self,
@@ -67,7 +71,7 @@ impl PoolAnswer {
         client: IpAddr,
         room: &mut [u8],
     ) -> Result<(u16, usize), DoesNotFit> {
-        let pick = Pick { max: self.max_answers, turn, client };
+        let pick = OrderInput { max: self.max_answers, turn, client };
         let family = match qtype {
             rtype::A => &self.a,
             rtype::AAAA => &self.aaaa,
@@ -80,17 +84,17 @@ impl PoolAnswer {
         family.write(pick, room)
     }
 
-    /// How many records of `qtype` an answer has.
+    /// The number of records of `qtype` in an answer.
     pub fn count(&self, qtype: u16) -> usize {
         let family = if qtype == rtype::AAAA { &self.aaaa } else { &self.a };
         family.len().min(self.max_answers)
     }
 }
 
-/// The mother guard, once more: for a pool that everyone may ask only addresses that are public by
-/// their type get in. A restricted pool standing in for a public one, which `config` refuses, would
-/// add nothing.
-fn chosen(pool: &Pool, source: &Pool, selection: &Selection) -> Vec<(Addresses, Seat)> {
+/// The mother guard again: only addresses that are public by their type get into a pool that
+/// everyone may ask. A restricted pool as fallback of a public pool, which `config` refuses, adds
+/// nothing.
+fn chosen(pool: &Pool, source: &Pool, selection: &Selection) -> Vec<(Addresses, MemberPart)> {
     let order = (pool.order, source.spread.as_ref());
     match (&pool.membership, &source.membership) {
         (Membership::Everyone(_), Membership::Only { .. }) => vec![],
@@ -101,14 +105,14 @@ fn chosen(pool: &Pool, source: &Pool, selection: &Selection) -> Vec<(Addresses, 
     }
 }
 
-/// The selected members, each with its part of the first places: its share, times its weight where
-/// weights count.
+/// The selected members, each with its part of the first places: its share, multiplied by its
+/// weight if the order uses weights.
 fn pick<A>(
     (order, spread): (Order, Option<&Spread>),
     all: &[Member<A>],
     selection: &Selection,
     addresses: impl Fn(&Member<A>) -> Addresses,
-) -> Vec<(Addresses, Seat)> {
+) -> Vec<(Addresses, MemberPart)> {
     let selected = selection.members.iter().zip(&selection.shares);
     let seat = |(index, share): (&usize, &Share)| {
         let member = all.get(*index)?;
@@ -119,12 +123,12 @@ fn pick<A>(
         };
         let key = (order == Order::Sticky).then(|| sticky::key(member.node.as_str()));
         let domain = spread.and_then(|spread| spread.domains.get(*index).copied());
-        Some((addresses(member), Seat { part: weight * u32::from(share.get()), key, domain }))
+        Some((addresses(member), MemberPart { part: weight * u32::from(share.get()), key, domain }))
     };
     selected.filter_map(seat).collect()
 }
 
-/// A record whose owner is a pointer to the question, up to its RDATA.
+/// The head of a record, up to its RDATA. Its owner is a pointer to the question.
 fn head(rtype: u16, ttl: u32, rdata_len: u8) -> [u8; RR_HEAD] {
     let ([high, low], [a, b, c, d]) = (rtype.to_be_bytes(), ttl.to_be_bytes());
     [0xc0, 12, high, low, 0, 1, a, b, c, d, 0, rdata_len]

@@ -10,25 +10,24 @@ use crate::snapshot::Snapshot;
 #[derive(Debug)]
 pub struct Publisher {
     shared: Arc<ArcSwap<Snapshot>>,
-    /// Replaced, and perhaps still read. Kept so that it is never an answer thread that frees one:
-    /// with many names that takes milliseconds.
+    /// Replaced snapshots that may still be read. Kept so that no answer thread ever frees a
+    /// snapshot, which takes milliseconds with many names.
     retired: Vec<Arc<Snapshot>>,
 }
 
-/// Loads the snapshot of the moment.
+/// Loads the current snapshot.
 #[derive(Debug, Clone)]
-pub struct Reader(Arc<ArcSwap<Snapshot>>);
+pub struct SnapshotReader(Arc<ArcSwap<Snapshot>>);
 
-/// A reader of one thread: while nothing new is published, a load is one comparison.
-///
-/// It keeps the snapshot that it loaded last.
+/// A reader for one thread. While no new snapshot is published, a load is one comparison. It keeps
+/// the snapshot that it loaded last.
 #[derive(Debug)]
-pub struct Local(Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>);
+pub struct LocalReader(Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>);
 
-/// Begins with `first`.
-pub fn channel(first: Snapshot) -> (Publisher, Reader) {
+/// A publisher and a reader, with `first` as the current snapshot.
+pub fn channel(first: Snapshot) -> (Publisher, SnapshotReader) {
     let shared = Arc::new(ArcSwap::from_pointee(first));
-    (Publisher { shared: Arc::clone(&shared), retired: vec![] }, Reader(shared))
+    (Publisher { shared: Arc::clone(&shared), retired: vec![] }, SnapshotReader(shared))
 }
 
 impl Publisher {
@@ -37,7 +36,7 @@ impl Publisher {
         self.release();
     }
 
-    /// Frees what nobody reads any more.
+    /// Frees the replaced snapshots that nobody reads any more.
     pub fn release(&mut self) {
         self.retired.retain(|retired| Arc::strong_count(retired) > 1);
     }
@@ -47,19 +46,19 @@ impl Publisher {
     }
 }
 
-impl Reader {
+impl SnapshotReader {
     /// Wait-free; the guard keeps the snapshot while it is held.
     #[inline]
     pub fn load(&self) -> Guard<Arc<Snapshot>> {
         self.0.load()
     }
 
-    pub fn local(&self) -> Local {
-        Local(Cache::new(Arc::clone(&self.0)))
+    pub fn local(&self) -> LocalReader {
+        LocalReader(Cache::new(Arc::clone(&self.0)))
     }
 }
 
-impl Local {
+impl LocalReader {
     #[inline]
     pub fn load(&mut self) -> &Snapshot {
         self.0.load()

@@ -1,9 +1,9 @@
-//! Who comes first this time.
+//! Chooses the first member of each answer.
 //!
-//! Every query takes a turn from one counter of the process. A turn is spread over the circle by
-//! the golden ratio (a Weyl sequence): any run of turns, and any every-k-th of them, visits all
-//! places equally often, so A and AAAA that always come in pairs do not each see half of the
-//! members, and no counter a pool is needed.
+//! Every query takes a turn: the next value of one counter of the process. The golden ratio spreads
+//! the turns over a circle (a Weyl sequence). Any run of turns, and every k-th turn for any k,
+//! visits all places equally often. So A and AAAA questions that always come in pairs do not each
+//! see half of the members, and pools need no counters of their own.
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -14,9 +14,9 @@ pub fn place(turn: u64, count: usize) -> usize {
     ((spread * count as u64) >> 32) as usize
 }
 
-/// Numbers of one turn. The first one is the turn's place on the circle, so that first choices are
-/// as even over the turns as [`place`] is; the others are random (SplitMix64), for they must follow
-/// neither from the first nor from those of the turns beside.
+/// The numbers of one turn. The first number is the turn's place on the circle, so first choices
+/// are as even over the turns as [`place`]. The others are random (SplitMix64): they must depend
+/// neither on the first nor on neighbouring turns.
 #[derive(Debug)]
 pub struct Draw {
     next: u64,
@@ -30,7 +30,7 @@ impl Draw {
         Draw { next, seed: mix(next) }
     }
 
-    /// Below `bound`, evenly; 0 when `bound` is 0.
+    /// The next number, evenly distributed below `bound`; 0 when `bound` is 0.
     #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
         let word = self.next;
@@ -40,7 +40,7 @@ impl Draw {
     }
 }
 
-/// Every bit of `word` changes half of the bits.
+/// Mixes `word`: each bit of the input changes half of the bits of the output.
 #[inline]
 pub fn mix(mut word: u64) -> u64 {
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,31 +1,31 @@
-//! Drawing members so that different failure domains come first.
+//! Draws members so that different failure domains come first.
 //!
-//! The members of a domain stand side by side on the line. A draw closes all of its domain; when
-//! every domain is closed a round is over, and what was not drawn in it is open again. So the first
-//! member is drawn from all, each with the chance of its part, and every other from the domains
-//! that the answer has least of.
+//! The members of a domain are neighbours on the line. A draw closes the whole domain. When every
+//! domain is closed, the next round begins, in which all members that are not drawn are open again.
+//! So the first member is drawn from all members, each with the chance of its part, and every other
+//! member from the domains that the answer has least of.
 //!
-//! The places of one domain are drawn among its members with equal chances for equal parts: over
-//! many answers each of them appears equally often. A domain of few members appears as often as one
-//! of many, as far as it has members: its members appear more often, but not more often first.
+//! Within a domain, members with equal parts have equal chances: over many answers each appears
+//! equally often. A small domain appears as often as a large one, as far as it has members: its
+//! members appear more often, but not more often in the first place.
 
 use std::ops::Range;
 
-use crate::snapshot::drawing::{Gaps, Line};
+use crate::snapshot::drawing::{Gaps, PartLine};
 use crate::snapshot::rotation::Draw;
 
-/// Which members share a domain.
+/// The domains of all members.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Domains {
-    /// Of each member.
+    /// The domain of each member.
     of: Box<[u16]>,
-    /// Where the members of each domain end.
+    /// The end of each domain's members.
     ends: Box<[u16]>,
 }
 
 impl Domains {
-    /// `numbers` has one for each member, ascending. `None` when the order cannot matter: there is
-    /// one domain, or none has two members.
+    /// `numbers` has the domain of each member, ascending. `None` when domains make no difference:
+    /// there is one domain, or none has two members.
     pub fn new(numbers: &[u32]) -> Option<Domains> {
         let runs: Vec<usize> = numbers.chunk_by(|a, b| a == b).map(<[u32]>::len).collect();
         if runs.len() < 2 || runs.len() == numbers.len() {
@@ -51,29 +51,29 @@ impl Domains {
         start..end(domain).unwrap_or(start)
     }
 
-    /// On the line.
-    fn range(&self, line: &Line, member: usize) -> (u32, u32) {
+    /// The range on the line of the domain of `member`.
+    fn range(&self, line: &PartLine, member: usize) -> (u32, u32) {
         let domain = self.of.get(member).copied().unwrap_or_default();
         let members = self.members(usize::from(domain));
         (line.range(members.start).0, line.range(members.end.saturating_sub(1)).1)
     }
 }
 
-/// Who is left to draw, with the domains that are closed.
+/// The members that are not drawn yet, and the closed domains.
 #[derive(Debug)]
-pub struct Spread<'l, const MOST: usize> {
-    line: &'l Line,
+pub struct SpreadDraw<'l, const MOST: usize> {
+    line: &'l PartLine,
     domains: &'l Domains,
-    /// Members.
+    /// Ranges of drawn members.
     drawn: Gaps<MOST>,
-    /// Domains of this round, and members that were drawn before it.
+    /// Ranges of the domains closed in this round, and of the members drawn before it.
     closed: Gaps<MOST>,
 }
 
-impl<'l, const MOST: usize> Spread<'l, MOST> {
-    /// Nobody drawn yet; at most `MOST` may be.
-    pub fn new(line: &'l Line, domains: &'l Domains) -> Spread<'l, MOST> {
-        Spread { line, domains, drawn: Gaps::none(), closed: Gaps::none() }
+impl<'l, const MOST: usize> SpreadDraw<'l, MOST> {
+    /// All members, for at most `MOST` draws.
+    pub fn new(line: &'l PartLine, domains: &'l Domains) -> SpreadDraw<'l, MOST> {
+        SpreadDraw { line, domains, drawn: Gaps::none(), closed: Gaps::none() }
     }
 
     pub fn next(&mut self, draw: &mut Draw) -> usize {

@@ -1,9 +1,10 @@
-//! What the zones say, rendered once a load and shared by every snapshot until the next.
+//! The answers of the zones, rendered once for each load and shared by all snapshots until the
+//! next.
 //!
-//! Most RRsets are sent as the store keeps them. Those with names in their RDATA are rendered again
-//! in compressed form, which is valid behind exactly one question: their own owner. Negative
-//! answers are one SOA record a zone, whose few pointers to the apex depend on the length of the
-//! question only.
+//! Most RRsets are sent as the store keeps them. RRsets with names in their RDATA are rendered
+//! again in compressed form, which is valid behind exactly one question: their own owner. A
+//! negative answer is one SOA record for each zone; its pointers to the apex depend only on the
+//! length of the question.
 
 use crate::cluster::pool::PoolId;
 use crate::snapshot::identity::Identity;
@@ -12,8 +13,8 @@ use crate::zone::name::Name;
 use crate::zone::record::Zone;
 use crate::zone::store::{TooLarge, ZoneId, Zones};
 
-/// Negative answers of a pool's names live no longer (seconds): the next change of health may
-/// bring what is missing.
+/// Maximum TTL in seconds of negative answers for a pool's names: the next change of health may
+/// bring the missing records.
 pub const POOL_NEGATIVE_TTL: u32 = 30;
 
 #[derive(Debug)]
@@ -23,19 +24,19 @@ pub struct Statics {
     pub identity: Identity,
 }
 
-/// The SOA record of a zone as negative answers carry it (RFC 2308 §3).
+/// The SOA record of a zone in negative answers (RFC 2308 §3).
 #[derive(Debug)]
 pub struct Negative {
     record: Box<[u8]>,
-    /// Where in `record` a pointer to the apex in the question goes.
+    /// Offsets in `record` of pointers to the apex in the question.
     pointers: Box<[u16]>,
     apex_len: usize,
     ttl: u32,
 }
 
 impl Statics {
-    /// `published`: which names answer from which pool. Costly with many names: not on a thread
-    /// that answers or decides.
+    /// `published` are the names that each pool answers. Slow with many names: must not run on a
+    /// thread that answers or decides.
     pub fn build<'a>(
         zones: &[Zone],
         published: impl Iterator<Item = (&'a Name, PoolId)>,

@@ -1,15 +1,16 @@
-//! Which members a client network gets: the same ones each time, wherever it asks.
+//! Chooses the members for a client network: the same members each time, on every server.
 //!
-//! Rendezvous hashing: network and member give a number, and the members stand in the order of
-//! their numbers. When a member leaves, only the networks that had it move, each to its own next;
-//! when it comes back, they return. Nothing is remembered, and nothing is random: every server that
-//! knows the same members answers alike.
+//! Rendezvous hashing: network and member are hashed to a score, and the members are ordered by
+//! their scores. When a member leaves, only the networks that had it move, each to its own next
+//! member; when it comes back, they return. Nothing is stored and nothing is random: all servers
+//! with the same members answer alike.
 //!
-//! With unequal parts the number is u^(1/part), compared by its logarithm: a member with a quarter
-//! of the part is first for a quarter as many networks, and no network moves between two others.
+//! With unequal parts the score is u^(1/part), compared by its logarithm: a member with a quarter
+//! of the part is first for a quarter as many networks, and no network moves between two other
+//! members.
 //!
-//! The network is that of the address which the query came from: the resolver's. Client subnets in
-//! queries (RFC 7871) are not looked at.
+//! The network is that of the query's source address, which is the resolver's. Client subnets in
+//! queries (RFC 7871) are ignored.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -19,20 +20,20 @@ use siphasher::sip::SipHasher24;
 use crate::snapshot::rotation::mix;
 use crate::snapshot::spread::Domains;
 
-/// Bits of an IPv6 address behind those that count: a /56 is what one customer is given.
+/// Host bits of an IPv6 address behind its /56, which is what one customer gets.
 const V6_HOST_BITS: u32 = 128 - 56;
-/// Bits of an IPv4 address behind its /24.
+/// Host bits of an IPv4 address behind its /24.
 const V4_HOST_BITS: u32 = 8;
 
-/// The members' own half of the numbers.
+/// The members' keys and parts, from which scores are computed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ranking {
     keys: Box<[u64]>,
-    /// Empty when all are alike.
+    /// Empty when all parts are equal.
     parts: Box<[u32]>,
 }
 
-/// A member's key: its name's SipHash-2-4 under a fixed key, so that every server has the same.
+/// A member's key: the SipHash-2-4 of its name under a fixed key, equal on every server.
 pub fn key(name: &str) -> u64 {
     SipHasher24::new().hash(name.as_bytes())
 }
@@ -46,7 +47,7 @@ fn network(client: IpAddr) -> u64 {
 }
 
 impl Ranking {
-    /// Of members with these keys and parts.
+    /// `keys` and `parts` have one entry for each member.
     pub fn new(keys: Vec<u64>, parts: Vec<u32>) -> Ranking {
         let is_even = parts.iter().all(|part| parts.first() == Some(part));
         let parts = if is_even { vec![] } else { parts };
@@ -59,7 +60,7 @@ impl Ranking {
         client: IpAddr,
         count: usize,
     ) -> impl Iterator<Item = usize> + use<MOST> {
-        let mut best = Best::<u64, MOST>::new(count);
+        let mut best = TopScores::<u64, MOST>::new(count);
         self.offer(client, 0..self.keys.len(), &mut best);
         best.members()
     }
@@ -72,9 +73,9 @@ impl Ranking {
         count: usize,
         domains: &Domains,
     ) -> impl Iterator<Item = usize> + use<MOST> {
-        let mut best = Best::<(u16, u64), MOST>::new(count);
+        let mut best = TopScores::<(u16, u64), MOST>::new(count);
         for domain in domains.iter() {
-            let mut own = Best::<u64, MOST>::new(count);
+            let mut own = TopScores::<u64, MOST>::new(count);
             self.offer(client, domain, &mut own);
             for (place, (score, member)) in (0u16..).zip(own.best.iter().take(own.len)) {
                 best.offer((u16::MAX - place, *score), *member);
@@ -88,7 +89,7 @@ impl Ranking {
         &self,
         client: IpAddr,
         members: Range<usize>,
-        best: &mut Best<u64, MOST>,
+        best: &mut TopScores<u64, MOST>,
     ) {
         let client = mix(network(client));
         for member in members {
@@ -97,7 +98,7 @@ impl Ranking {
         }
     }
 
-    /// The greatest is first.
+    /// The member with the greatest score is first.
     #[inline]
     fn score(&self, member: usize, number: u64) -> u64 {
         match self.parts.get(member) {
@@ -107,23 +108,23 @@ impl Ranking {
     }
 }
 
-/// The members with the greatest numbers, the greatest first.
-struct Best<S, const MOST: usize> {
+/// The members with the greatest scores, in descending order.
+struct TopScores<S, const MOST: usize> {
     best: [(S, u16); MOST],
     len: usize,
-    /// At most so many: `MOST` or fewer.
+    /// Maximum number of members; at most `MOST`.
     count: usize,
 }
 
-impl<S: Copy + Default + Ord, const MOST: usize> Best<S, MOST> {
+impl<S: Copy + Default + Ord, const MOST: usize> TopScores<S, MOST> {
     #[inline]
-    fn new(count: usize) -> Best<S, MOST> {
-        Best { best: [(S::default(), 0); MOST], len: 0, count }
+    fn new(count: usize) -> TopScores<S, MOST> {
+        TopScores { best: [(S::default(), 0); MOST], len: 0, count }
     }
 
     #[inline]
     fn offer(&mut self, score: S, member: u16) {
-        // Most of many are behind the last of the best, and end here.
+        // With many members, most have a lower score than the last in the list.
         let mut at = match self.best.get(self.count.wrapping_sub(1)) {
             Some((last, _)) if self.len == self.count && *last >= score => return,
             _ => self.len.min(self.count.wrapping_sub(1)),
@@ -147,7 +148,7 @@ impl<S: Copy + Default + Ord, const MOST: usize> Best<S, MOST> {
     }
 }
 
-/// Room for the quotient by a part: 37 bits and these fit into 64.
+/// Fraction bits of the quotient: together with its 37 bits they fit into 64.
 const PART_BITS: u32 = 24;
 /// The unit of logarithms.
 const ONE: u64 = 1 << 32;

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::zone::idn::unicode;
 use crate::zone::name::Name;
 
-/// A name as people read it: `xn--mnchen-3ya.example. (münchen.example.)`, and in ASCII only where
-/// it has no other form.
+/// A name in both forms: `xn--mnchen-3ya.example. (münchen.example.)`. In ASCII only when it has no
+/// other form.
 #[derive(Debug, Clone, Copy)]
 pub struct BothForms<'a>(pub &'a Name);
 

@@ -1,10 +1,10 @@
-//! Sorting the records of all zones by name, and laying them out as a [`Zones`].
+//! Builds a [`Zones`]: sorts the records of all zones by name, and lays them out.
 //!
 //! | a record of zone Z whose owner is | goes |
 //! |---|---|
 //! | in Z and in no zone below it that this server has | to its name |
 //! | the apex of such a zone, and it is a DS | to that zone's head, as the parent's side |
-//! | at or below such an apex otherwise | nowhere: that zone speaks for itself |
+//! | at or below such an apex otherwise | nowhere: that zone is authoritative |
 //! | below a DNAME | nowhere (RFC 6672 §2.4) |
 
 use std::collections::HashSet;
@@ -17,15 +17,17 @@ use crate::zone::name::{MAX_NAME, Name};
 use crate::zone::record::{Record, Zone, rrset_of};
 use crate::zone::rrset::{Rrset, RrsetView};
 use crate::zone::rtype;
-use crate::zone::store::{Kind, Links, NONE, NodeId, TooLarge, ZoneHead, ZoneId, Zones, parent};
+use crate::zone::store::{
+    Links, NONE, NameId, NameKind, TooLarge, ZoneHead, ZoneId, Zones, parent,
+};
 
-/// Room for names without records, which are few: one in so many.
+/// Names per reserved index entry for a name without records.
 const SPARE: usize = 16;
 
 impl Zones {
-    /// `slots` names the owners whose addresses the caller answers; a slot is below 2^32 - 1.
-    /// `render` makes the records as they follow a question of their own owner, which it is given,
-    /// where the stored form is not as good.
+    /// `slots` names the owners whose addresses the caller answers. A slot is below 2^32 - 1.
+    /// `render` gets an owner and returns the records as they follow a question for it, or `None`
+    /// when the stored form is as good.
     pub fn build<'a>(
         zones: &[Zone],
         slots: impl Iterator<Item = (&'a Name, u32)>,
@@ -38,24 +40,24 @@ impl Zones {
 /// Sorts the records of all zones by name.
 struct Builder {
     apexes: FxHashMap<Vec<u8>, ZoneId>,
-    /// Into `owners`.
+    /// Indices into `owners`, by name.
     index: Index,
     /// All names in lower case, one after the other.
     names: Vec<u8>,
     owners: Vec<Owner>,
-    /// Most zones have none, and then no name needs to look for one above it.
+    /// False for most zones. Then no name needs a search for a cut or DNAME above it.
     has_cuts: bool,
     has_dnames: bool,
 }
 
-/// Whose business a record is.
+/// The place of a record in the store.
 #[derive(Clone, Copy)]
-enum Holder {
-    /// The zone's own name, by index into `Builder::owners`.
+enum RecordHolder {
+    /// A name of its own zone: index into `Builder::owners`.
     Own(u32),
     /// The apex of a child zone that this server has as well.
     ApexOf(ZoneId),
-    /// Below that apex, or in no zone of ours.
+    /// Below that apex, or in no zone of this server: not stored.
     Hidden,
 }
 
@@ -109,7 +111,7 @@ impl Builder {
         let parent = parent(&lower).and_then(|above| self.zone_of(above));
         ZoneHead {
             apex: zone.apex.clone(),
-            apex_node: NodeId(0),
+            apex_entry: NameId(0),
             soa: Rrset::default(),
             parent,
             parent_ds: None,
@@ -118,7 +120,7 @@ impl Builder {
         }
     }
 
-    /// Which of our zones a name is in: the one with the longest apex.
+    /// The zone of a name: the zone with the longest apex at or above it.
     fn zone_of(&self, lower: &[u8]) -> Option<ZoneId> {
         let mut name = Some(lower);
         while let Some(at) = name {
@@ -130,8 +132,8 @@ impl Builder {
         None
     }
 
-    /// A record counts in the zone that its owner is really in. What a parent zone says at or
-    /// below the apex of a zone that this server has is that zone's own business, but for DS.
+    /// A record counts in the zone that its owner belongs to. Records of a parent zone at or below
+    /// the apex of another zone of this server are dropped, except DS.
     fn add_records(&mut self, zone: &Zone, id: ZoneId, parent_ds: &mut Vec<(ZoneId, u32)>) {
         let mut first = 0;
         for run in zone.runs() {
@@ -139,33 +141,37 @@ impl Builder {
             first = records.end;
             let Some(name) = run.first().map(|record| zone.owner(record)) else { continue };
             match self.holder(name, id) {
-                Holder::Own(number) => {
+                RecordHolder::Own(number) => {
                     self.has_dnames |= !rrset_of(run, rtype::DNAME).is_empty();
                     self.has_cuts |= !rrset_of(run, rtype::NS).is_empty() && *name != zone.apex;
                     let owner = &mut self.owners[number as usize];
                     (owner.first, owner.records) = (records.start, run.len() as u32);
                 }
-                Holder::ApexOf(child) => {
+                RecordHolder::ApexOf(child) => {
                     let is_ds = |number: &u32| zone.records[*number as usize].rtype == rtype::DS;
                     parent_ds.extend(records.filter(is_ds).map(|record| (child, record)));
                 }
-                Holder::Hidden => {}
+                RecordHolder::Hidden => {}
             }
         }
     }
 
-    fn holder(&mut self, name: &Name, id: ZoneId) -> Holder {
+    fn holder(&mut self, name: &Name, id: ZoneId) -> RecordHolder {
         let mut room = [0; MAX_NAME];
         let lower = name.lower(&mut room);
-        let Some(real) = self.zone_of(lower) else { return Holder::Hidden };
+        let Some(real) = self.zone_of(lower) else { return RecordHolder::Hidden };
         if real == id {
-            return Holder::Own(self.owner(lower, id));
+            return RecordHolder::Own(self.owner(lower, id));
         }
-        if self.apexes.contains_key(lower) { Holder::ApexOf(real) } else { Holder::Hidden }
+        if self.apexes.contains_key(lower) {
+            RecordHolder::ApexOf(real)
+        } else {
+            RecordHolder::Hidden
+        }
     }
 
-    /// The names between an apex and our zone above it exist, be they empty (RFC 4592 §2.2.2), also
-    /// where that zone has no NS for it.
+    /// Creates the names between an apex and the zone above it. They exist even if they are empty
+    /// (RFC 4592 §2.2.2), also when that zone has no NS for the apex.
     fn own_names_above(&mut self, apex: &[u8]) {
         if let Some(above) = parent(apex)
             && let Some(zone) = self.zone_of(above)
@@ -174,7 +180,8 @@ impl Builder {
         }
     }
 
-    /// The owner of that name, made with all the empty non-terminals above it.
+    /// The index of the owner `lower`. Creates it and all empty non-terminals above it if
+    /// necessary.
     fn owner(&mut self, lower: &[u8], zone: ZoneId) -> u32 {
         let hash = self.index.hash(lower);
         if let Some(owner) = self.hashed(hash, lower) {
@@ -206,7 +213,7 @@ impl Builder {
         &self.names[start..start + usize::from(owner.name_len)]
     }
 
-    /// RFC 6672 §2.4: whatever is below a DNAME is not seen.
+    /// Removes all names below a DNAME (RFC 6672 §2.4).
     fn hide_below_dnames(&mut self, zones: &[Zone]) {
         if !self.has_dnames {
             return;
@@ -246,7 +253,7 @@ impl Builder {
     ) -> Result<Zones, TooLarge> {
         let mut out = Layout::new(self.owners.len(), render);
         for owner in &self.owners {
-            out.node(owner, self.name_of(owner), zones);
+            out.entry(owner, self.name_of(owner), zones);
         }
         let has_wildcards =
             self.owners.iter().any(|owner| self.name_of(owner).starts_with(b"\x01*"));
@@ -254,24 +261,24 @@ impl Builder {
         for (id, owner) in self.owners.iter().enumerate() {
             let (kind, link) = match self.has_cuts {
                 true => self.kind(id as u32, owner, &out),
-                false => (Kind::Inside, NONE),
+                false => (NameKind::Inside, NONE),
             };
-            let node = match kind {
-                Kind::Inside if has_wildcards => self.wildcard(owner),
+            let entry = match kind {
+                NameKind::Inside if has_wildcards => self.wildcard(owner),
                 _ => link,
             };
-            out.nodes[id].kind = kind;
-            let own = Links { slot: owner.slot, node };
-            if own != (Links { slot: NONE, node: NONE }) {
-                out.nodes[id].links = links.len() as u32;
+            out.entries[id].kind = kind;
+            let own = Links { slot: owner.slot, entry };
+            if own != (Links { slot: NONE, entry: NONE }) {
+                out.entries[id].links = links.len() as u32;
                 links.push(own);
             }
         }
-        // The parent's DS of a child zone, side by side so that they are one RRset.
+        // The parent's DS records of a child zone, as one RRset.
         for (number, head) in heads.iter_mut().enumerate() {
             let child = ZoneId(number as u16);
             // Each apex was the first name of its zone.
-            head.apex_node = NodeId(self.find(&head.apex.to_lower()).unwrap_or_default());
+            head.apex_entry = NameId(self.find(&head.apex.to_lower()).unwrap_or_default());
             if let Some(parent) = head.parent {
                 let zone = &zones[parent.index()];
                 let ds = parent_ds.iter().filter(|(zone, _)| *zone == child);
@@ -279,8 +286,8 @@ impl Builder {
                 head.parent_ds =
                     (!ds.is_empty()).then(|| out.rrset(zone, &head.apex.to_lower(), &ds));
             }
-            let apex = &out.nodes[head.apex_node.index()];
-            // The reader has refused a zone without a SOA.
+            let apex = &out.entries[head.apex_entry.index()];
+            // The reader refuses a zone without a SOA.
             head.soa = out.find(apex, rtype::SOA).copied().unwrap_or_default();
             head.serial = serial(&zones[number]);
         }
@@ -291,34 +298,34 @@ impl Builder {
         out.rrsets.shrink_to_fit();
         let mut index = self.index;
         index.shrink_to_fit();
-        let Layout { nodes, rrsets, bytes, .. } = out;
-        Ok(Zones { index, nodes, links, rrsets, bytes, zones: heads })
+        let Layout { entries, rrsets, bytes, .. } = out;
+        Ok(Zones { index, entries, links, rrsets, bytes, zones: heads })
     }
 
-    fn kind(&self, id: u32, owner: &Owner, out: &Layout) -> (Kind, u32) {
-        let is_cut = |node: u32| {
-            let lower = self.name_of(&self.owners[node as usize]);
-            !self.apexes.contains_key(lower) && out.has(node, rtype::NS)
+    fn kind(&self, id: u32, owner: &Owner, out: &Layout) -> (NameKind, u32) {
+        let is_cut = |entry: u32| {
+            let lower = self.name_of(&self.owners[entry as usize]);
+            !self.apexes.contains_key(lower) && out.has(entry, rtype::NS)
         };
-        // The highest cut on the way to the apex is the one that counts.
+        // The highest cut on the way to the apex counts.
         let mut cut = None;
         let mut name = Some(self.name_of(owner));
         while let Some(at) = name {
-            if let Some(node) = self.find(at)
-                && is_cut(node)
+            if let Some(entry) = self.find(at)
+                && is_cut(entry)
             {
-                cut = Some(node);
+                cut = Some(entry);
             }
             name = if self.apexes.contains_key(at) { None } else { parent(at) };
         }
         match cut {
-            Some(cut) if cut == id => (Kind::Cut, NONE),
-            Some(cut) => (Kind::Below, cut),
-            None => (Kind::Inside, NONE),
+            Some(cut) if cut == id => (NameKind::Cut, NONE),
+            Some(cut) => (NameKind::Below, cut),
+            None => (NameKind::Inside, NONE),
         }
     }
 
-    /// The node of the wildcard right below a name, or none.
+    /// The entry of the wildcard right below a name, or none.
     fn wildcard(&self, owner: &Owner) -> u32 {
         let mut wildcard = Vec::with_capacity(MAX_NAME + 2);
         wildcard.extend_from_slice(b"\x01*");

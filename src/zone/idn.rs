@@ -1,15 +1,14 @@
-//! Names that are not ASCII: text → A-labels by IDNA 2008 (RFC 5890 to 5893), and both forms for
-//! people.
+//! Names that are not ASCII: text → A-labels by IDNA 2008 (RFC 5890 to 5893), and back.
 //!
 //! UTS 46 without transitional processing maps what people write (capital letters, full width) and
-//! checks Bidi and joiners; what it takes beyond RFC 5892, symbols above all, is refused here.
+//! checks Bidi and joiners. What it accepts beyond RFC 5892, mostly symbols, is refused here.
 //!
 //! | in a name | then |
 //! |---|---|
 //! | letters, digits and marks of any script | `xn--…`, label by label |
 //! | symbols, and marks out of their context (RFC 5892 appendix A) | refused: write `xn--…` |
-//! | a character that nobody sees | refused, by its name |
-//! | octets that are no UTF-8 | refused: the name would be another one in each encoding |
+//! | an invisible character | refused, by its name |
+//! | octets that are no UTF-8 | refused: the name would differ in each encoding |
 //! | `\DDD` | the octet itself (RFC 1035 §5.1) |
 
 use std::borrow::Cow;
@@ -20,7 +19,7 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use crate::zone::name_fault::{NameFault, invisible};
 
-/// A name in presentation form, its labels in ASCII. Escapes stay as they are.
+/// Converts a name in presentation form to A-labels. Escapes stay unchanged.
 pub fn to_ascii(text: &[u8]) -> Result<Vec<u8>, NameFault> {
     let text = std::str::from_utf8(text).map_err(|_| NameFault::NotUtf8)?;
     let mut ascii = String::with_capacity(2 * text.len());
@@ -36,7 +35,7 @@ pub fn to_ascii(text: &[u8]) -> Result<Vec<u8>, NameFault> {
 }
 
 fn a_label(label: &str) -> Result<String, NameFault> {
-    // Joiners have a place in some scripts, and UTS 46 knows which; it drops others in silence.
+    // Joiners are allowed in some scripts, as UTS 46 checks; it silently drops others.
     let joins = |c: char| matches!(c, '\u{200c}' | '\u{200d}');
     if let Some(c) = label.chars().find(|c| invisible(*c).is_some() && !joins(*c)) {
         return Err(NameFault::Invisible(c));
@@ -54,7 +53,7 @@ fn a_label(label: &str) -> Result<String, NameFault> {
     Ok(ascii.into_owned())
 }
 
-/// The Unicode form of a label in ASCII, if it has a right one.
+/// The Unicode form of a label in ASCII. `None` when it has no valid form.
 fn u_label(ascii: &str) -> Option<Cow<'_, str>> {
     let (label, result) =
         Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
@@ -77,7 +76,7 @@ fn is_allowed(label: &str) -> bool {
             '\u{5f3}' | '\u{5f4}' => before.is_some_and(|c| script.get(*c) == Script::Hebrew),
             '\u{30fb}' => any(&[Script::Hiragana, Script::Katakana, Script::Han]),
             '\u{660}'..='\u{669}' => !chars.iter().any(|c| ('\u{6f0}'..='\u{6f9}').contains(c)),
-            '\u{200c}' | '\u{200d}' => true, // in its place, says UTS 46
+            '\u{200c}' | '\u{200d}' => true, // UTS 46 has checked the context
             '-' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
             '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{303b}' => false,
             '\u{3031}'..='\u{3035}' => false,
@@ -96,8 +95,8 @@ fn is_allowed(label: &str) -> bool {
     })
 }
 
-/// A name in presentation form with its A-labels as people write them; `None` where there is none,
-/// or one that this server would not have made.
+/// A name in presentation form with its A-labels in Unicode. `None` when it has none that this
+/// server would have made.
 pub fn unicode(text: &str) -> Option<String> {
     let mut found = false;
     let labels = text.split('.').map(|label| {

@@ -1,16 +1,16 @@
-//! From a name to its number: open addressing over names that the caller keeps.
+//! A hash table from names to numbers, with open addressing. The caller keeps the names.
 //!
-//! A slot keeps half of the hash beside the number, so a name that does not exist costs one cache
-//! line and no look at any name, and a table that grows asks for none. It is at most three quarters
-//! full. Keys are the zones' own names, not what clients ask, so nobody outside can make them
-//! collide; the seed is random all the same.
+//! A slot has half of the hash beside the number. So looking up a missing name costs one cache line
+//! and no comparison of names, and growing the table compares none. The table is at most three
+//! quarters full. Keys are names of zones, not of queries, so no client can make them collide; the
+//! seed is random all the same.
 
 const EMPTY: u64 = u64::MAX;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[derive(Debug, Clone)]
 pub struct Index {
-    /// High half: high half of the hash; low half: the number.
+    /// The high half is the high half of the hash, the low half is the number.
     slots: Box<[u64]>,
     len: usize,
     seed: u64,
@@ -36,7 +36,7 @@ impl Index {
         self.put((hash >> 32 << 32) | u64::from(number));
     }
 
-    /// Makes the table as small as its names let it be.
+    /// Shrinks the table to the smallest size for its names.
     pub fn shrink_to_fit(&mut self) {
         if self.slots.len() > slots_for(self.len) {
             self.make_room_for(self.len);
@@ -56,7 +56,7 @@ impl Index {
         self.slots[at] = slot;
     }
 
-    /// The number with that hash for which `is` holds.
+    /// The number with this hash for which `is` returns true.
     #[inline(always)]
     pub fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         let (before, from) = self.slots.split_at_checked(self.home(hash))?;
@@ -71,27 +71,27 @@ impl Index {
         None
     }
 
-    /// Where the search for a hash begins: the half that slots keep, spread over them.
+    /// The first slot of the search for a hash.
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
         ((hash >> 32) as usize * self.slots.len()) >> 32
     }
 
-    /// Of a name in any letter case. The bit that tells small letters from capital ones is set in
-    /// every octet, which costs one instruction for eight; the few other octets that are then
-    /// alike are told apart by looking at the name.
+    /// The hash of a name in any letter case. The bit that distinguishes lower from upper case is
+    /// set in every octet, one instruction for eight. Other octets that become equal are
+    /// distinguished when the name is compared.
     #[inline(always)]
     pub fn hash(&self, name: &[u8]) -> u64 {
         self.hash_over(name, 0x2020_2020_2020_2020)
     }
 
-    /// As one would think of it: octets that differ nearly always differ here.
+    /// The exact hash: different octets nearly always have different hashes.
     pub fn exact_hash(&self, bytes: &[u8]) -> u64 {
         self.hash_over(bytes, 0)
     }
 
-    /// Eight octets a step, then the last eight, which may overlap; folding the 128-bit product
-    /// mixes both halves. The bits of `set` count as set.
+    /// Hashes eight octets at a time, then the last eight, which may overlap. Folding the 128-bit
+    /// product mixes both halves. The bits of `set` are set in the input.
     #[inline(always)]
     fn hash_over(&self, bytes: &[u8], set: u64) -> u64 {
         let mut hash = self.seed ^ bytes.len() as u64;

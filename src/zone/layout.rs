@@ -1,18 +1,19 @@
-//! Laying out names and RRsets one after another, as [`Zones`] keeps them.
+//! Lays out names and RRsets one after another, in the form of [`Zones`].
 //!
 //! [`Zones`]: crate::zone::store::Zones
 
 use crate::zone::record::{Record, Zone};
 use crate::zone::rrset::{RENDERED, Rrset, RrsetView, packed};
 use crate::zone::store::ZoneId;
-use crate::zone::store::{Kind, NONE, Node};
+use crate::zone::store::{NONE, NameEntry, NameKind};
 
-/// How the records of an RRset follow a question of their own owner, if not as they are stored.
+/// Renders the records of an RRset as they follow a question for their owner. `None` when the
+/// stored form is as good.
 pub(super) type Render<'r> = &'r dyn Fn(&[u8], &RrsetView<'_>) -> Option<Vec<u8>>;
 
 /// The arrays of a [`Zones`], while they grow.
 pub(super) struct Layout<'r> {
-    pub(super) nodes: Vec<Node>,
+    pub(super) entries: Vec<NameEntry>,
     pub(super) rrsets: Vec<Rrset>,
     pub(super) bytes: Vec<u8>,
     render: Render<'r>,
@@ -20,10 +21,10 @@ pub(super) struct Layout<'r> {
 
 impl<'r> Layout<'r> {
     pub(super) fn new(names: usize, render: Render<'r>) -> Layout<'r> {
-        Layout { nodes: Vec::with_capacity(names), rrsets: vec![], bytes: vec![], render }
+        Layout { entries: Vec::with_capacity(names), rrsets: vec![], bytes: vec![], render }
     }
 
-    pub(super) fn node(&mut self, owner: &Owner, lower: &[u8], zones: &[Zone]) {
+    pub(super) fn entry(&mut self, owner: &Owner, lower: &[u8], zones: &[Zone]) {
         let name = self.bytes.len() as u32;
         self.bytes.extend_from_slice(lower);
         let others = self.rrsets.len();
@@ -36,7 +37,7 @@ impl<'r> Layout<'r> {
                 Some(_) => self.rrsets.push(rrset),
             }
         }
-        self.nodes.push(Node {
+        self.entries.push(NameEntry {
             name,
             rrsets: (usize::from(first.is_some()) + self.rrsets.len() - others) as u16,
             zone: owner.zone,
@@ -44,7 +45,7 @@ impl<'r> Layout<'r> {
             others: others as u32,
             links: NONE,
             name_len: owner.name_len,
-            kind: Kind::Inside,
+            kind: NameKind::Inside,
         });
     }
 
@@ -77,18 +78,18 @@ impl<'r> Layout<'r> {
         rrset
     }
 
-    pub(super) fn has(&self, node: u32, rtype: u16) -> bool {
-        self.find(&self.nodes[node as usize], rtype).is_some()
+    pub(super) fn has(&self, entry: u32, rtype: u16) -> bool {
+        self.find(&self.entries[entry as usize], rtype).is_some()
     }
 
-    pub(super) fn find<'l>(&'l self, node: &'l Node, rtype: u16) -> Option<&'l Rrset> {
-        node.rrsets(&self.rrsets).find(|rrset| rrset.rtype == rtype)
+    pub(super) fn find<'l>(&'l self, entry: &'l NameEntry, rtype: u16) -> Option<&'l Rrset> {
+        entry.rrsets(&self.rrsets).find(|rrset| rrset.rtype == rtype)
     }
 }
 
-/// A name while building: which records of its zone it has.
+/// A name while building, and its records.
 pub(super) struct Owner {
-    /// Where in `Builder::names`.
+    /// Start in `Builder::names`.
     pub(super) name: u32,
     pub(super) name_len: u8,
     pub(super) zone: ZoneId,

@@ -1,10 +1,10 @@
-//! The look-up of RFC 1034 §4.3.2, for one name. Following aliases is the caller's: he has the
-//! message in hand.
+//! The look-up of RFC 1034 §4.3.2, for one name. The caller, which writes the message, follows
+//! aliases.
 //!
 //! | the name is | outcome |
 //! |---|---|
 //! | in none of the zones | [`Outcome::NotOurs`] |
-//! | at or below a zone cut | [`Outcome::Referral`]; DS at the cut is ours (RFC 4035 §3.1.4.1) |
+//! | at or below a zone cut | [`Outcome::Referral`], except DS at the cut (RFC 4035 §3.1.4.1) |
 //! | there, with a CNAME and another type asked | [`Outcome::Alias`] |
 //! | there, with the type | [`Outcome::Data`] |
 //! | there, its addresses are the caller's | [`Outcome::Slot`] |
@@ -15,15 +15,15 @@
 
 use crate::zone::rrset::RrsetView;
 use crate::zone::rtype;
-use crate::zone::store::{Kind, NodeId, ZoneId, Zones, parent};
+use crate::zone::store::{NameId, NameKind, ZoneId, Zones, parent};
 
-/// Every way that a look-up can end. The owner of what is answered is the name asked for, but for
-/// `Redirect` and `Referral`.
+/// Every result of a look-up. The owner of the answer is the name asked for, except for `Redirect`
+/// and `Referral`.
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome<'z> {
     Data {
         rrset: RrsetView<'z>,
-        /// False when a wildcard made it up: then nothing rendered ahead fits.
+        /// False when a wildcard was expanded: then the rendering for the owner cannot be used.
         own: bool,
     },
     /// The caller answers A and AAAA, and HTTPS where the zone does not; `qtype` is one of them,
@@ -45,14 +45,14 @@ pub enum Outcome<'z> {
     },
     NoData {
         zone: ZoneId,
-        /// The name has a slot: its negative answers must not outlive a change of it.
+        /// Whether the name has a slot. Then its negative answers have a limited TTL.
         is_slot: bool,
     },
     NxDomain {
         zone: ZoneId,
     },
     Referral {
-        cut: NodeId,
+        cut: NameId,
     },
     NotOurs,
 }
@@ -62,38 +62,38 @@ impl Zones {
     #[inline(never)]
     pub fn look_up(&self, lower: &[u8], qtype: u16) -> Outcome<'_> {
         match self.find(lower) {
-            Some(node) => self.at_node(node, qtype),
+            Some(entry) => self.at_node(entry, qtype),
             None => self.below_nothing(lower, qtype),
         }
     }
 
-    /// As [`Zones::look_up`], if `name`, in any letter case, is there.
+    /// As [`Zones::look_up`], for a name in any letter case that exists. `None` otherwise.
     #[inline(always)]
     pub fn look_up_sent(&self, name: &[u8], qtype: u16) -> Option<Outcome<'_>> {
         Some(self.at_node(self.find_sent(name)?, qtype))
     }
 
     #[inline(always)]
-    fn at_node(&self, id: NodeId, qtype: u16) -> Outcome<'_> {
-        let node = self.node(id);
-        match node.kind {
-            Kind::Inside if qtype != rtype::DS => self.data(id, true, qtype),
-            Kind::Inside if id == self.apex_node(node.zone) => self.ds_at_apex(node.zone),
-            Kind::Inside => self.data(id, true, qtype),
-            Kind::Cut if qtype != rtype::DS => Outcome::Referral { cut: id },
-            Kind::Cut => self.data(id, true, qtype),
-            Kind::Below => Outcome::Referral { cut: self.cut(node).unwrap_or(id) },
+    fn at_node(&self, id: NameId, qtype: u16) -> Outcome<'_> {
+        let entry = self.entry(id);
+        match entry.kind {
+            NameKind::Inside if qtype != rtype::DS => self.data(id, true, qtype),
+            NameKind::Inside if id == self.apex_entry(entry.zone) => self.ds_at_apex(entry.zone),
+            NameKind::Inside => self.data(id, true, qtype),
+            NameKind::Cut if qtype != rtype::DS => Outcome::Referral { cut: id },
+            NameKind::Cut => self.data(id, true, qtype),
+            NameKind::Below => Outcome::Referral { cut: self.cut(entry).unwrap_or(id) },
         }
     }
 
-    /// What the records of `id` say, be it the name's `own` node or the wildcard for it.
+    /// The outcome from the records at `id`: the name itself (`own`), or the wildcard for it.
     #[inline(always)]
-    fn data(&self, id: NodeId, own: bool, qtype: u16) -> Outcome<'_> {
-        let node = self.node(id);
-        if let Some(slot) = self.slot(node)
+    fn data(&self, id: NameId, own: bool, qtype: u16) -> Outcome<'_> {
+        let entry = self.entry(id);
+        if let Some(slot) = self.slot(entry)
             && matches!(qtype, rtype::A | rtype::AAAA | rtype::ANY)
         {
-            return Outcome::Slot { zone: node.zone, slot };
+            return Outcome::Slot { zone: entry.zone, slot };
         }
         match self.rrset(id, qtype) {
             Some(rrset) => Outcome::Data { rrset, own },
@@ -101,25 +101,25 @@ impl Zones {
         }
     }
 
-    /// The name has no RRset of that type: an alias, anything at all (RFC 8482 §4.1: of everything,
-    /// one RRset), or nothing.
-    fn other_data(&self, id: NodeId, own: bool, qtype: u16) -> Outcome<'_> {
-        let node = self.node(id);
+    /// The outcome at a name without an RRset of the type: an alias, any RRset for ANY (RFC 8482
+    /// §4.1: one of them), or no data.
+    fn other_data(&self, id: NameId, own: bool, qtype: u16) -> Outcome<'_> {
+        let entry = self.entry(id);
         match self.rrsets(id).next() {
             Some(rrset) if qtype == rtype::ANY => Outcome::Data { rrset, own },
             // A CNAME stands alone, or before RRSIG and NSEC (RFC 4034 §4, types above it).
             Some(rrset) if rrset.rtype() == rtype::CNAME => match rrset.rdatas().next() {
                 Some(target) => Outcome::Alias { rrset, target },
-                None => Outcome::NoData { zone: node.zone, is_slot: false },
+                None => Outcome::NoData { zone: entry.zone, is_slot: false },
             },
-            _ => match self.slot(node) {
-                Some(slot) if qtype == rtype::HTTPS => Outcome::Slot { zone: node.zone, slot },
-                slot => Outcome::NoData { zone: node.zone, is_slot: slot.is_some() },
+            _ => match self.slot(entry) {
+                Some(slot) if qtype == rtype::HTTPS => Outcome::Slot { zone: entry.zone, slot },
+                slot => Outcome::NoData { zone: entry.zone, is_slot: slot.is_some() },
             },
         }
     }
 
-    /// DS lives above the cut: the parent zone answers, if it is ours too.
+    /// DS belongs to the parent side of a cut: the parent zone answers, if this server has it.
     fn ds_at_apex(&self, zone: ZoneId) -> Outcome<'_> {
         match self.parent_side(zone) {
             Some((_, Some(rrset))) => Outcome::Data { rrset, own: true },
@@ -128,35 +128,37 @@ impl Zones {
         }
     }
 
-    /// The name does not exist: its closest encloser decides.
+    /// The outcome for a name that does not exist, from its closest encloser.
     fn below_nothing(&self, lower: &[u8], qtype: u16) -> Outcome<'_> {
         let mut name = parent(lower);
         let encloser = loop {
             match name {
                 None => return Outcome::NotOurs,
                 Some(at) => match self.find(at) {
-                    Some(node) => break node,
+                    Some(entry) => break entry,
                     None => name = parent(at),
                 },
             }
         };
-        let node = self.node(encloser);
-        match node.kind {
-            Kind::Cut => return Outcome::Referral { cut: encloser },
-            Kind::Below => return Outcome::Referral { cut: self.cut(node).unwrap_or(encloser) },
-            Kind::Inside => {}
+        let entry = self.entry(encloser);
+        match entry.kind {
+            NameKind::Cut => return Outcome::Referral { cut: encloser },
+            NameKind::Below => {
+                return Outcome::Referral { cut: self.cut(entry).unwrap_or(encloser) };
+            }
+            NameKind::Inside => {}
         }
         if let Some(rrset) = self.rrset(encloser, rtype::DNAME)
             && let Some(target) = rrset.rdatas().next()
         {
             return Outcome::Redirect { owner: self.name_of(encloser), rrset, target };
         }
-        match self.wildcard(node) {
-            Some(wildcard) => match self.node(wildcard).kind {
-                Kind::Cut => Outcome::Referral { cut: wildcard },
-                Kind::Inside | Kind::Below => self.data(wildcard, false, qtype),
+        match self.wildcard(entry) {
+            Some(wildcard) => match self.entry(wildcard).kind {
+                NameKind::Cut => Outcome::Referral { cut: wildcard },
+                NameKind::Inside | NameKind::Below => self.data(wildcard, false, qtype),
             },
-            None => Outcome::NxDomain { zone: node.zone },
+            None => Outcome::NxDomain { zone: entry.zone },
         }
     }
 }

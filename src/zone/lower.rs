@@ -2,7 +2,7 @@
 
 use crate::zone::name::MAX_NAME;
 
-/// A wire-form name in lower case, in a buffer that is used again and again.
+/// A wire-form name in lower case, in a reusable buffer.
 #[derive(Debug)]
 pub struct LowerName {
     bytes: [u8; MAX_NAME + 1],
@@ -21,9 +21,9 @@ impl LowerName {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// `None`, and no name, when `name` is longer than a name can be. The length octets are below
-    /// `A`, so the whole name is folded at once: eight octets a step, and the last eight once more
-    /// rather than the rest one by one.
+    /// `None` when `name` is too long; the buffer is then empty. Length octets are below `A`, so
+    /// the whole name can be folded: eight octets at a time, and finally the last eight, which may
+    /// overlap.
     #[inline]
     pub fn set(&mut self, name: &[u8]) -> Option<()> {
         self.len = 0;

@@ -3,7 +3,9 @@
 //! - [`name`]: domain names in wire form.
 //! - [`idn`]: names that are not ASCII.
 //! - [`mail`]: what receivers of mail read in TXT records.
-//! - [`record`]: what a zone file says, record by record, and its faults.
+//! - [`record`]: the records of a zone file, and its faults.
+//! - [`store`]: all zones of a server, laid out for look-ups; [`rrset`] is one RRset of it.
+//! - [`lookup`]: the look-up of RFC 1034 §4.3.2.
 //! - [`rdata`]: one table of record types; reading, writing and checking RDATA come from it.
 //! - [`read`]: master files as text → a checked zone, or every fault with its place.
 

@@ -79,7 +79,7 @@ impl Name {
         }
     }
 
-    /// `label` in front of this name.
+    /// The name with `label` in front of this name.
     pub fn child(&self, label: &[u8]) -> Result<Name, NameFault> {
         match label.len() {
             0 => Err(NameFault::EmptyLabel),
@@ -97,7 +97,7 @@ impl Name {
         self.0.to_ascii_lowercase()
     }
 
-    /// As [`Name::to_lower`], into room that the caller has.
+    /// As [`Name::to_lower`], into the caller's buffer.
     pub fn lower<'r>(&self, room: &'r mut [u8; MAX_NAME]) -> &'r [u8] {
         let Some(lower) = room.get_mut(..self.0.len()) else { return &[] };
         lower.copy_from_slice(&self.0);
@@ -246,7 +246,7 @@ impl PartialOrd for Name {
     }
 }
 
-/// Presentation form with the final dot; whatever could be read otherwise is escaped.
+/// Presentation form with the final dot. Ambiguous characters are escaped.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_root() {

@@ -1,4 +1,4 @@
-//! Why a text is no domain name, and characters in it that nobody sees.
+//! Why a text is no domain name, and the names of invisible characters.
 
 /// Why a text or a row of octets is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,7 @@ impl NameFault {
     }
 }
 
-/// The name of a character that nobody sees, or that changes the order of others.
+/// The name of an invisible character, or of one that changes the writing direction.
 pub fn invisible(c: char) -> Option<&'static str> {
     Some(match c {
         '\u{a0}' => "a no-break space",

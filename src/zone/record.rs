@@ -1,4 +1,4 @@
-//! What a zone file says, record by record.
+//! The records of a zone file.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -10,7 +10,7 @@ use crate::zone::index::Index;
 use crate::zone::name::Name;
 use crate::zone::rtype::SOA;
 
-/// RFC 2181 §8.
+/// Maximum TTL in seconds (RFC 2181 §8).
 pub const MAX_TTL: u32 = i32::MAX as u32;
 
 /// A zone as read: checked, duplicates dropped.
@@ -18,15 +18,16 @@ pub const MAX_TTL: u32 = i32::MAX as u32;
 pub struct Zone {
     pub apex: Name,
     pub owners: Owners,
-    /// By owner, then by type, then in the order of the file.
+    /// Sorted by owner, then by type, then in the order of the file.
     pub records: Vec<Record>,
-    /// RDATA of all records in uncompressed wire form, one after the other.
+    /// RDATA of all records in uncompressed wire form, one after another.
     pub rdata: Vec<u8>,
-    /// Names of the files that it was read from; `Place::file` points in here.
+    /// Names of the files that it was read from. `FilePosition::file` is an index into them.
     pub files: Vec<Arc<str>>,
 }
 
-/// The names that have records, each once whatever its letter case, in the order of the file.
+/// The names that have records, without duplicates in another letter case, in the order of the
+/// file.
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
     names: Vec<Name>,
@@ -37,7 +38,7 @@ pub struct Owners {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnerId(pub u32);
 
-/// A large zone has a million of them: each octet here is a megabyte there.
+/// A large zone has a million records, so each octet here is a megabyte.
 #[derive(Debug, Clone, Copy)]
 pub struct Record {
     pub owner: OwnerId,
@@ -45,29 +46,29 @@ pub struct Record {
     pub ttl: u32,
     pub rtype: u16,
     pub rdata_len: u16,
-    /// Where in `Zone::rdata` it begins.
+    /// Start of its RDATA in `Zone::rdata`.
     pub rdata: u32,
-    pub place: Place,
+    pub place: FilePosition,
 }
 
-/// A place in a zone file. Line and column count from 1.
+/// A position in a zone file. Line and column count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct FilePosition {
     pub file: u16,
     pub line: u32,
     pub column: u32,
 }
 
-impl Place {
-    /// The first place of the file that was read first. Faults about missing records are reported
+impl FilePosition {
+    /// The start of the first file. Faults about missing records are reported
     /// here.
-    pub(super) const START: Place = Place { file: 0, line: 1, column: 1 };
+    pub(super) const START: FilePosition = FilePosition { file: 0, line: 1, column: 1 };
 }
 
-/// Something wrong in a zone file, with what to write instead.
+/// A fault in a zone file, with what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneFault {
-    /// As in `$INCLUDE` or `file:`.
+    /// The name as in `$INCLUDE` or `file:`.
     pub file: Arc<str>,
     pub line: u32,
     pub column: u32,
@@ -89,7 +90,7 @@ pub enum FaultCode {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Worth telling; the zone loads.
+    /// Reported; the zone loads.
     Warning,
     /// The zone does not load.
     Error,
@@ -105,7 +106,7 @@ impl Zone {
         self.records.chunk_by(|a, b| a.owner == b.owner)
     }
 
-    /// The records of an owner; none, when the name has none.
+    /// The records of an owner; empty when it has none.
     pub fn at(&self, name: &Name) -> &[Record] {
         let Some(owner) = self.owners.find(name) else { return &[] };
         let start = self.records.partition_point(|record| record.owner < owner);
@@ -121,18 +122,18 @@ impl Zone {
         !self.rrset(name, rtype).is_empty()
     }
 
-    /// A mark of what the zone says beside its SOA, in whatever order it is written. Zones that say
-    /// the same have the same; it is no proof against somebody who means to deceive.
+    /// A digest of all records except SOA, independent of their order. Equal zones have equal
+    /// digests. It is not cryptographic.
     pub fn digest(&self) -> u64 {
         let of_others = self.records.iter().filter(|record| record.rtype != SOA);
-        let marks = of_others.map(|record| {
+        let digests = of_others.map(|record| {
             let mut hasher = FxHasher::default();
             self.owner(record).hash(&mut hasher);
             (record.rtype, record.ttl).hash(&mut hasher);
             self.rdata(record).hash(&mut hasher);
             hasher.finish()
         });
-        marks.fold(0, u64::wrapping_add)
+        digests.fold(0, u64::wrapping_add)
     }
 
     pub fn rdata(&self, record: &Record) -> &[u8] {
@@ -149,7 +150,7 @@ pub fn rrset_of(of_owner: &[Record], rtype: u16) -> &[Record] {
 }
 
 impl Owners {
-    /// The number of that name, which gets one if it has none.
+    /// The number of a name. A new name gets the next number.
     pub fn number(&mut self, name: Name) -> OwnerId {
         let hash = self.index.hash(name.as_wire());
         self.hashed(hash, &name).unwrap_or_else(|| {

@@ -12,14 +12,14 @@ pub const RR_HEAD: usize = 12;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rrset {
     pub(super) start: u32,
-    /// Without `RENDERED`. A zone has at most 1 GiB of RDATA.
+    /// Octets, and the flag [`RENDERED`]. A zone has at most 1 GiB of RDATA.
     pub(super) len: u32,
     pub(super) rtype: u16,
     pub(super) count: u16,
 }
 
-/// In `Rrset::len`: behind the stored form come, as four octets, the length of the rendering for a
-/// question of this very owner, and that rendering. Without it the stored form is as good.
+/// Flag in `Rrset::len`: the stored form is followed by the length (four octets) and the content of
+/// a rendering for questions of this owner. Without the flag the stored form serves these too.
 pub(super) const RENDERED: u32 = 1 << 31;
 
 /// A view of one stored RRset.
@@ -41,7 +41,7 @@ impl<'z> RrsetView<'z> {
         self.rrset.count
     }
 
-    /// Octets of the records behind a question, names in RDATA in full.
+    /// Octets of the records behind a question, with uncompressed names in RDATA.
     pub fn len(&self) -> usize {
         match self.packed() {
             Some(rdata_len) => usize::from(self.count()) * (RR_HEAD + rdata_len),
@@ -54,9 +54,9 @@ impl<'z> RrsetView<'z> {
     }
 
     /// Writes the records to the start of `room`, as they follow a question, and returns their
-    /// length; `None` when they do not fit. Names in RDATA are compressed when the question is for
-    /// their very owner. Addresses, as those of pools, begin with record number `first`; the
-    /// order of other records may mean something to people.
+    /// length. `None` when they do not fit. Names in RDATA are compressed when the question is for
+    /// their owner (`is_own`). Addresses begin with record number `first`; other records keep their
+    /// order, which may be meant by the author of the zone.
     #[inline(always)]
     pub fn write(&self, is_own: bool, first: usize, room: &mut [u8]) -> Option<usize> {
         match self.packed() {
@@ -88,7 +88,7 @@ impl<'z> RrsetView<'z> {
         Some(len)
     }
 
-    /// Octets of an address, of an RRset that is kept as its TTL and addresses alone.
+    /// Octets of an address, if the RRset is stored as its TTL and addresses alone.
     #[inline(always)]
     fn packed(&self) -> Option<usize> {
         packed(self.rrset.rtype)
@@ -140,7 +140,7 @@ impl<'z> RrsetView<'z> {
     }
 }
 
-/// Octets of an address, of a type whose RRsets are kept as their TTL and addresses alone.
+/// Octets of an address, for types whose RRsets are stored as TTL and addresses alone.
 #[inline(always)]
 pub(super) fn packed(rtype: u16) -> Option<usize> {
     match rtype {

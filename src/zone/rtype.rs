@@ -1,4 +1,4 @@
-//! Numbers of the RR types that the look-up and the answers treat in their own way.
+//! Numbers of the RR types that look-ups and answers treat specially.
 
 pub const A: u16 = 1;
 pub const NS: u16 = 2;
@@ -28,7 +28,7 @@ pub const MAILB: u16 = 253;
 pub const MAILA: u16 = 254;
 pub const ANY: u16 = 255;
 
-/// Types that exist in questions and on the wire only (RFC 6895 §3.1): no zone has data of them.
+/// Types that exist only in questions and messages (RFC 6895 §3.1): no zone has data of them.
 pub fn is_meta(rtype: u16) -> bool {
     matches!(rtype, 0 | OPT | 128..=255)
 }

@@ -1,67 +1,65 @@
 //! All zones of a server in one compact, immutable store.
 //!
-//! The idea: an RRset is kept in the very form in which it is sent, a row of resource records
-//! whose owner is a pointer to the question (offset 12). Answering an existing name is then one
-//! probe of the index and one copy. Addresses are kept bare behind their TTL: they are most of
-//! most zones, and a quarter of the memory is a quarter of the cache lines to wait for. While
-//! building, names below a zone cut, or hidden by a zone of their own, are sorted out, so that a
-//! look-up finds the verdict at the node.
+//! An RRset is stored in the form in which it is sent: a row of resource records whose owner is a
+//! pointer to the question (offset 12). Answering an existing name is then one probe of the index
+//! and one copy. Names below a zone cut, or hidden by a zone of their own, are marked or removed
+//! while building, so that a look-up finds the result at the entry of the name.
 //!
 //! ```text
-//! index  hash → node            one table for all zones
-//! nodes  name, kind, RRsets     every existing name, empty non-terminals included
-//! bytes  name | RR RR | TTL A A ...  of one node side by side
+//! index    hash → entry          one table for all zones
+//! entries  name, kind, RRsets    every existing name, empty non-terminals included
+//! bytes    name | RR RR | TTL A A ...  of one entry next to each other
 //! ```
 //!
-//! Names that the caller answers himself (pools) carry a `slot`, a number whose meaning is his.
+//! Names that the caller answers (pools) carry a `slot`, a number of the caller.
 
 use crate::zone::index::Index;
 use crate::zone::name::Name;
 use crate::zone::rrset::{Rrset, RrsetView};
 
-/// See the module.
+/// The zones; see the module.
 #[derive(Debug)]
 pub struct Zones {
     pub(super) index: Index,
-    pub(super) nodes: Vec<Node>,
+    pub(super) entries: Vec<NameEntry>,
     pub(super) links: Vec<Links>,
-    /// But for the first of each node, which is in the node.
+    /// All RRsets but the first of each entry, which is in the entry.
     pub(super) rrsets: Vec<Rrset>,
     pub(super) bytes: Vec<u8>,
     pub(super) zones: Vec<ZoneHead>,
 }
 
-/// One existing name. Half a cache line with its first RRset, which for most names is the only one:
-/// in a large zone each line that is not looked at is a wait less.
+/// One existing name. Together with its first RRset, the only one of most names, it is half a cache
+/// line: in a large zone each cache line less saves a wait for memory.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
-pub struct Node {
+pub struct NameEntry {
     pub(super) name: u32,
-    /// Of all types; the lowest is `first`, the others are side by side in `Zones::rrsets`.
+    /// Number of RRsets. That of the lowest type is `first`, the others are in `Zones::rrsets`.
     pub(super) rrsets: u16,
     pub zone: ZoneId,
     pub(super) first: Rrset,
     pub(super) others: u32,
-    /// Into `Zones::links`; most names have none.
+    /// Index into `Zones::links`; `NONE` for most names.
     pub(super) links: u32,
     pub(super) name_len: u8,
-    pub kind: Kind,
+    pub kind: NameKind,
 }
 
-const _: () = assert!(size_of::<Node>() == 32);
+const _: () = assert!(size_of::<NameEntry>() == 32);
 
-/// What few names have beside their records.
+/// What a few names have in addition to records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Links {
-    /// Whose addresses the caller answers.
+    /// The slot of a name whose addresses the caller answers, or `NONE`.
     pub(super) slot: u32,
-    /// For `Kind::Below` the cut's node, for a name with a wildcard child that child's node.
-    pub(super) node: u32,
+    /// For `NameKind::Below` the cut, for a name with a wildcard child that child, or `NONE`.
+    pub(super) entry: u32,
 }
 
-/// What a look-up that ends at a node means.
+/// The meaning of a look-up that ends at a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum NameKind {
     /// Authoritative data, or an empty non-terminal.
     Inside,
     /// Zone cut: a delegation to a zone that this server does not have.
@@ -74,18 +72,18 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ZoneId(pub(super) u16);
 
-/// Index of a node.
+/// Index of a name's entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NodeId(pub(super) u32);
+pub struct NameId(pub(super) u32);
 
 #[derive(Debug, Clone)]
 pub(super) struct ZoneHead {
     pub(super) apex: Name,
-    pub(super) apex_node: NodeId,
+    pub(super) apex_entry: NameId,
     pub(super) soa: Rrset,
-    /// The zone above that this server has too: it answers for DS at our apex (RFC 4035 §3.1.4.1).
+    /// The zone above, if this server has it. It answers for DS at this apex (RFC 4035 §3.1.4.1).
     pub(super) parent: Option<ZoneId>,
-    /// DS of the parent's side.
+    /// The DS records in the parent zone.
     pub(super) parent_ds: Option<Rrset>,
     pub(super) serial: u32,
     pub(super) records: usize,
@@ -99,58 +97,58 @@ pub(super) const NONE: u32 = u32::MAX;
 pub struct TooLarge;
 
 impl Zones {
-    /// The node of a name in lower-case wire form.
+    /// Finds a name in lower-case wire form.
     #[inline(never)]
-    pub fn find(&self, lower: &[u8]) -> Option<NodeId> {
+    pub fn find(&self, lower: &[u8]) -> Option<NameId> {
         self.index
-            .find(self.index.hash(lower), |node| self.name_of(NodeId(node)) == lower)
-            .map(NodeId)
+            .find(self.index.hash(lower), |entry| self.name_of(NameId(entry)) == lower)
+            .map(NameId)
     }
 
-    /// The node of a name in any letter case. Nearly every question comes in lower case.
+    /// Finds a name in any letter case. Nearly all questions come in lower case.
     #[inline(always)]
-    pub fn find_sent(&self, name: &[u8]) -> Option<NodeId> {
-        let is = |node| {
-            let ours = self.name_of(NodeId(node));
+    pub fn find_sent(&self, name: &[u8]) -> Option<NameId> {
+        let is = |entry| {
+            let ours = self.name_of(NameId(entry));
             ours == name || name.eq_ignore_ascii_case(ours)
         };
-        self.index.find(self.index.hash(name), is).map(NodeId)
+        self.index.find(self.index.hash(name), is).map(NameId)
     }
 
-    /// Names that differ nearly always differ in it.
+    /// A hash in which different names nearly always differ.
     #[inline]
     pub fn hash(&self, lower: &[u8]) -> u64 {
         self.index.exact_hash(lower)
     }
 
     #[inline]
-    pub fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[id.0 as usize]
+    pub fn entry(&self, id: NameId) -> &NameEntry {
+        &self.entries[id.0 as usize]
     }
 
     /// Lower-case wire form.
     #[inline]
-    pub fn name_of(&self, id: NodeId) -> &[u8] {
-        let node = &self.nodes[id.0 as usize];
-        let start = node.name as usize;
-        self.bytes.get(start..start + usize::from(node.name_len)).unwrap_or_default()
+    pub fn name_of(&self, id: NameId) -> &[u8] {
+        let entry = &self.entries[id.0 as usize];
+        let start = entry.name as usize;
+        self.bytes.get(start..start + usize::from(entry.name_len)).unwrap_or_default()
     }
 
     #[inline]
-    pub fn rrset(&self, id: NodeId, rtype: u16) -> Option<RrsetView<'_>> {
-        let node = self.node(id);
-        let rrset = match node.rrsets {
+    pub fn rrset(&self, id: NameId, rtype: u16) -> Option<RrsetView<'_>> {
+        let entry = self.entry(id);
+        let rrset = match entry.rrsets {
             0 => return None,
-            _ if node.first.rtype == rtype => &node.first,
+            _ if entry.first.rtype == rtype => &entry.first,
             1 => return None,
-            _ => node.others(&self.rrsets).iter().find(|rrset| rrset.rtype == rtype)?,
+            _ => entry.others(&self.rrsets).iter().find(|rrset| rrset.rtype == rtype)?,
         };
         Some(self.view(rrset))
     }
 
     /// Ascending by type.
-    pub fn rrsets(&self, id: NodeId) -> impl Iterator<Item = RrsetView<'_>> {
-        self.node(id).rrsets(&self.rrsets).map(|rrset| self.view(rrset))
+    pub fn rrsets(&self, id: NameId) -> impl Iterator<Item = RrsetView<'_>> {
+        self.entry(id).rrsets(&self.rrsets).map(|rrset| self.view(rrset))
     }
 
     #[inline]
@@ -159,21 +157,21 @@ impl Zones {
     }
 
     #[inline]
-    pub fn slot(&self, node: &Node) -> Option<u32> {
-        let slot = self.links.get(node.links as usize)?.slot;
+    pub fn slot(&self, entry: &NameEntry) -> Option<u32> {
+        let slot = self.links.get(entry.links as usize)?.slot;
         (slot != NONE).then_some(slot)
     }
 
-    /// The wildcard right below this name.
-    pub fn wildcard(&self, node: &Node) -> Option<NodeId> {
-        let wildcard = self.links.get(node.links as usize)?.node;
-        (node.kind == Kind::Inside && wildcard != NONE).then_some(NodeId(wildcard))
+    /// The wildcard directly below this name.
+    pub fn wildcard(&self, entry: &NameEntry) -> Option<NameId> {
+        let wildcard = self.links.get(entry.links as usize)?.entry;
+        (entry.kind == NameKind::Inside && wildcard != NONE).then_some(NameId(wildcard))
     }
 
     /// The cut that this name is below.
-    pub fn cut(&self, node: &Node) -> Option<NodeId> {
-        let cut = self.links.get(node.links as usize)?.node;
-        (node.kind == Kind::Below).then_some(NodeId(cut))
+    pub fn cut(&self, entry: &NameEntry) -> Option<NameId> {
+        let cut = self.links.get(entry.links as usize)?.entry;
+        (entry.kind == NameKind::Below).then_some(NameId(cut))
     }
 
     pub fn zone_ids(&self) -> impl Iterator<Item = ZoneId> + use<> {
@@ -184,8 +182,8 @@ impl Zones {
         &self.zones[zone.index()].apex
     }
 
-    pub fn apex_node(&self, zone: ZoneId) -> NodeId {
-        self.zones[zone.index()].apex_node
+    pub fn apex_entry(&self, zone: ZoneId) -> NameId {
+        self.zones[zone.index()].apex_entry
     }
 
     pub fn soa(&self, zone: ZoneId) -> RrsetView<'_> {
@@ -200,14 +198,14 @@ impl Zones {
         self.zones[zone.index()].records
     }
 
-    /// The zone whose cut the apex of `zone` is, with the DS that it has there.
+    /// The parent zone of `zone`, if this server has it, with its DS records for `zone`.
     pub fn parent_side(&self, zone: ZoneId) -> Option<(ZoneId, Option<RrsetView<'_>>)> {
         let head = &self.zones[zone.index()];
         head.parent.map(|parent| (parent, head.parent_ds.as_ref().map(|ds| self.view(ds))))
     }
 }
 
-impl Node {
+impl NameEntry {
     /// Ascending by type. `all` is `Zones::rrsets`.
     pub(super) fn rrsets<'n>(&'n self, all: &'n [Rrset]) -> impl Iterator<Item = &'n Rrset> {
         let first = (self.rrsets > 0).then_some(&self.first);
@@ -229,7 +227,7 @@ impl ZoneId {
     }
 }
 
-impl NodeId {
+impl NameId {
     #[inline]
     pub fn index(self) -> usize {
         self.0 as usize

@@ -14,8 +14,8 @@ use std::io;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use tiovivo::dns::connections::StreamLimits;
 use tiovivo::dns::encrypted::tls::HANDSHAKE;
-use tiovivo::dns::stream::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -81,7 +81,7 @@ async fn a_handshake_that_hangs_is_given_up() {
         // Closed or reset: either is an end.
         let _ = stream.read_to_end(&mut rest).await;
         assert!(start.elapsed() >= HANDSHAKE);
-        assert!(start.elapsed() < Limits::default().idle, "{:?}", start.elapsed());
+        assert!(start.elapsed() < StreamLimits::default().idle, "{:?}", start.elapsed());
     }
 }
 
@@ -110,7 +110,7 @@ async fn garbage_on_an_encrypted_port_ends_that_connection_and_no_other() {
 #[tokio::test]
 async fn tls_and_https_share_the_bounds_of_tcp() {
     let identity = Identity::new();
-    let limits = Limits { per_client: 2, ..Limits::default() };
+    let limits = StreamLimits { per_client: 2, ..StreamLimits::default() };
     let server = Server::with(&identity, limits);
     let question = query("www.midominio.com", 1);
     let mut idlest = Dot::connect(server.tls, &identity).await.unwrap();

@@ -16,9 +16,9 @@ use tiovivo::control::status::Status;
 use tiovivo::control::troubles::Troubles;
 use tiovivo::counters::Counters;
 use tiovivo::hooks;
-use tiovivo::http::auth::Writers;
+use tiovivo::http::auth::WriteTokens;
 use tiovivo::http::dashboard::Dashboard;
-use tiovivo::http::server::Limits;
+use tiovivo::http::server::HttpLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -42,11 +42,11 @@ struct Running {
     task: JoinHandle<std::io::Result<()>>,
 }
 
-async fn start(status: Status, limits: Limits) -> Running {
+async fn start(status: Status, limits: HttpLimits) -> Running {
     start_with(status, limits, hooks::HooksHandle::default()).await
 }
 
-async fn start_with(status: Status, limits: Limits, hooks: hooks::HooksHandle) -> Running {
+async fn start_with(status: Status, limits: HttpLimits, hooks: hooks::HooksHandle) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (publisher, status) = watch::channel(Arc::new(status));
@@ -55,7 +55,7 @@ async fn start_with(status: Status, limits: Limits, hooks: hooks::HooksHandle) -
     let (commands, orders) = mpsc::channel(1);
     let (reports, reported) = mpsc::channel(1);
     drop((orders, reported));
-    let writers = Writers::new(Some(TOKEN));
+    let tokens = WriteTokens::new(Some(TOKEN));
     let told = counters.clone();
     let dashboard = Dashboard {
         status,
@@ -64,7 +64,7 @@ async fn start_with(status: Status, limits: Limits, hooks: hooks::HooksHandle) -
         limits,
         commands,
         reports,
-        writers,
+        tokens,
         liveness: Liveness::default(),
         troubles: Troubles::default(),
     };
@@ -74,7 +74,7 @@ async fn start_with(status: Status, limits: Limits, hooks: hooks::HooksHandle) -
 }
 
 async fn start_sample() -> Running {
-    start(sample::status(), Limits::default()).await
+    start(sample::status(), HttpLimits::default()).await
 }
 
 struct Said {
@@ -140,7 +140,7 @@ async fn the_api_tells_the_status_as_it_is_published() {
 async fn ready_follows_the_first_round_and_alive_the_control_loop() {
     let mut status = sample::status();
     status.ready = false;
-    let server = start(status, Limits::default()).await;
+    let server = start(status, HttpLimits::default()).await;
     assert_eq!(server.get("/livez").await.status, 200);
     let waiting = server.get("/readyz").await;
     assert_eq!(waiting.status, 503);
@@ -220,7 +220,7 @@ async fn page_api_and_metrics_say_how_the_hooks_stand() {
     ];
     let (mut sender, changes) = change_feed::channel();
     let hooks = hooks::start(&configured, changes, folder.path(), None, Troubles::default());
-    let server = start_with(sample::status(), Limits::default(), hooks.clone()).await;
+    let server = start_with(sample::status(), HttpLimits::default(), hooks.clone()).await;
     for _ in 0..2 {
         sender.send(fall("server-2"));
     }
@@ -273,7 +273,7 @@ async fn page_api_and_metrics_say_how_the_hooks_stand() {
 
 #[tokio::test]
 async fn a_hostile_name_is_text() {
-    let server = start(sample::hostile(), Limits::default()).await;
+    let server = start(sample::hostile(), HttpLimits::default()).await;
     for path in ["/", "/?fragment"] {
         let page = server.get(path).await;
         assert_eq!(page.status, 200);
@@ -366,7 +366,8 @@ async fn what_is_not_there_is_said_in_plain_text() {
 
 #[tokio::test]
 async fn a_client_that_sends_its_header_slowly_is_cut() {
-    let server = start(sample::status(), Limits { header_read: SHORT, ..Limits::default() }).await;
+    let server =
+        start(sample::status(), HttpLimits { header_read: SHORT, ..HttpLimits::default() }).await;
     let mut slow = server.connect().await;
     slow.write_all(b"GET / HTTP/1.1\r\nHost: local").await.unwrap();
     assert_eq!(read_to_end(&mut slow).await, "", "half a header gets no page");
@@ -377,7 +378,7 @@ async fn a_client_that_sends_its_header_slowly_is_cut() {
 
 #[tokio::test]
 async fn a_client_that_never_leaves_is_told_to() {
-    let limits = Limits { lifetime: SHORT, grace: SHORT, ..Limits::default() };
+    let limits = HttpLimits { lifetime: SHORT, grace: SHORT, ..HttpLimits::default() };
     let server = start(sample::status(), limits).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -399,7 +400,7 @@ async fn a_header_beyond_the_limit_is_refused() {
 /// Whoever comes has a place; who has asked nothing for longest goes for it.
 #[tokio::test]
 async fn when_the_server_is_full_the_idlest_connection_makes_room() {
-    let limits = Limits { connections: 3, per_client: 3, ..Limits::default() };
+    let limits = HttpLimits { connections: 3, per_client: 3, ..HttpLimits::default() };
     let server = start(sample::status(), limits).await;
     let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut kept = vec![];
@@ -464,7 +465,8 @@ async fn a_stop_ends_idle_connections_and_the_server() {
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_a_client_that_stalls() {
-    let server = start(sample::status(), Limits { grace: SHORT, ..Limits::default() }).await;
+    let server =
+        start(sample::status(), HttpLimits { grace: SHORT, ..HttpLimits::default() }).await;
     let mut stalled = server.connect().await;
     stalled.write_all(b"GET / HTTP/1.1\r\nHost: loc").await.unwrap();
     server.stop.cancel();

@@ -16,7 +16,7 @@ use tiovivo::health::probe::{Healthy, Said};
 use tiovivo::health::schedule::Schedule;
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::http;
-use tiovivo::http::auth::Writers;
+use tiovivo::http::auth::WriteTokens;
 use tiovivo::http::dashboard::Dashboard;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,8 +74,8 @@ impl Site {
 async fn serve(handle: &ControlHandle, reports: mpsc::Sender<ReportRequest>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let writers = Writers::new(Some(TOKEN));
-    writers.let_report(Some(NODES));
+    let tokens = WriteTokens::new(Some(TOKEN));
+    tokens.set_report_token(Some(NODES));
     let dashboard = Dashboard {
         status: handle.status.clone(),
         counters: Arc::new(Counters::new(1)),
@@ -83,7 +83,7 @@ async fn serve(handle: &ControlHandle, reports: mpsc::Sender<ReportRequest>) -> 
         limits: Default::default(),
         commands: handle.commands.clone(),
         reports,
-        writers,
+        tokens,
         liveness: handle.liveness.clone(),
         troubles: handle.troubles.clone(),
     };

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tiovivo::health::beat::{STEP, burst};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe::{Ask, Said};
+use tiovivo::health::probe_timer::{STEP, burst_size};
 use tiovivo::health::schedule::{AGAIN, CONCURRENT, Job, Schedule};
 use tiovivo::health::{Observation, TargetId};
 use tokio::sync::mpsc::Receiver;
@@ -114,8 +114,8 @@ async fn many_targets_begin_in_bursts_and_within_the_bound() {
     assert_eq!(member.most_in_flight.load(Ordering::Relaxed), CONCURRENT);
     let asked = member.asked();
     let in_time = |time| asked.iter().filter(|&&at| at - start < time).count();
-    assert_eq!(in_time(STEP / 2), burst(2000));
-    assert_eq!(in_time(STEP * 3 / 2), 2 * burst(2000));
+    assert_eq!(in_time(STEP / 2), burst_size(2000));
+    assert_eq!(in_time(STEP * 3 / 2), 2 * burst_size(2000));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tiovivo::counters::Counters;
-use tiovivo::dns::clock::Clock;
+use tiovivo::dns::connections::{Connections, StreamLimits};
+use tiovivo::dns::cookie_clock::CookieClock;
 use tiovivo::dns::frames::UNANSWERED;
 use tiovivo::dns::responder::Responder;
-use tiovivo::dns::stream::{Connections, Limits, serve};
+use tiovivo::dns::stream::serve;
 use tiovivo::snapshot::publish::channel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +25,7 @@ const BOUND: Duration = Duration::from_secs(20);
 const NEVER: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(300);
 
-const WIDE: Limits = Limits {
+const WIDE: StreamLimits = StreamLimits {
     connections: 100,
     per_client: 100,
     per_site: 100,
@@ -42,7 +43,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(limits: Limits) -> Server {
+    async fn start(limits: StreamLimits) -> Server {
         let world = World::load(&[("config.yaml", CONFIG), ("zones/midominio.com.zone", ZONE)]);
         let (_, reader) = channel(world.snapshot);
         let counters = Arc::new(Counters::new(1));
@@ -51,7 +52,7 @@ impl Server {
             counters: Arc::clone(&counters),
             turn: Arc::new(AtomicU64::new(0)),
             stop: Arc::new(AtomicBool::new(false)),
-            clock: Clock::default(),
+            clock: CookieClock::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -101,7 +102,7 @@ async fn closed(stream: &mut TcpStream) -> Duration {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_limit_and_a_busy_one_is_not() {
-    let server = Server::start(Limits { idle: SHORT, ..WIDE }).await;
+    let server = Server::start(StreamLimits { idle: SHORT, ..WIDE }).await;
     let (mut idle, mut busy) =
         (server.connect("127.0.0.2").await, server.connect("127.0.0.2").await);
     let start = Instant::now();
@@ -118,7 +119,7 @@ async fn an_idle_connection_is_closed_after_its_limit_and_a_busy_one_is_not() {
 /// RFC 7766 §6.2.3: without a limit on whole messages a byte now and then would hold it for ever.
 #[tokio::test]
 async fn a_query_that_comes_byte_by_byte_too_slowly_is_idleness() {
-    let server = Server::start(Limits { idle: SHORT, ..WIDE }).await;
+    let server = Server::start(StreamLimits { idle: SHORT, ..WIDE }).await;
     let stream = server.connect("127.0.0.2").await;
     let (mut read, mut write) = stream.into_split();
     let start = Instant::now();
@@ -164,7 +165,7 @@ async fn a_few_messages_may_go_unanswered_and_no_more() {
 
 #[tokio::test]
 async fn messages_that_get_no_reply_do_not_keep_a_connection_open() {
-    let server = Server::start(Limits { idle: SHORT, ..WIDE }).await;
+    let server = Server::start(StreamLimits { idle: SHORT, ..WIDE }).await;
     let mut stream = server.connect("127.0.0.2").await;
     let start = Instant::now();
     for _ in 0..UNANSWERED {
@@ -180,7 +181,7 @@ async fn messages_that_get_no_reply_do_not_keep_a_connection_open() {
 /// Whoever asks without end, and takes the replies, is held by the limit in all as well.
 #[tokio::test]
 async fn a_client_that_never_pauses_is_cut_too() {
-    let server = Server::start(Limits { total: SHORT, ..WIDE }).await;
+    let server = Server::start(StreamLimits { total: SHORT, ..WIDE }).await;
     let (mut read, mut write) = server.connect("127.0.0.2").await.into_split();
     let frames = frame().repeat(1000);
     let asking = tokio::spawn(async move { while write.write_all(&frames).await.is_ok() {} });
@@ -192,7 +193,7 @@ async fn a_client_that_never_pauses_is_cut_too() {
 
 #[tokio::test]
 async fn long_messages_share_a_bounded_memory() {
-    let server = Server::start(Limits { memory: 100 * 1024, ..WIDE }).await;
+    let server = Server::start(StreamLimits { memory: 100 * 1024, ..WIDE }).await;
     let half = [&[0xff, 0xff][..], &[0; 100]].concat();
     let mut first = server.connect("127.0.0.2").await;
     first.write_all(&half).await.unwrap();
@@ -211,7 +212,7 @@ async fn long_messages_share_a_bounded_memory() {
 
 #[tokio::test]
 async fn nobody_stays_longer_than_the_limit_in_all() {
-    let server = Server::start(Limits { total: SHORT, ..WIDE }).await;
+    let server = Server::start(StreamLimits { total: SHORT, ..WIDE }).await;
     let mut busy = server.connect("127.0.0.2").await;
     let start = Instant::now();
     while exchange(&mut busy).await.is_ok() {
@@ -237,7 +238,7 @@ async fn ask_without_reading(stream: &TcpStream) {
 
 #[tokio::test]
 async fn a_slow_reader_is_cut() {
-    for limits in [Limits { write: SHORT, ..WIDE }, Limits { total: SHORT, ..WIDE }] {
+    for limits in [StreamLimits { write: SHORT, ..WIDE }, StreamLimits { total: SHORT, ..WIDE }] {
         let server = Server::start(limits).await;
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -255,7 +256,7 @@ async fn a_slow_reader_is_cut() {
 
 #[tokio::test]
 async fn a_client_with_too_many_loses_its_own_idlest() {
-    let server = Server::start(Limits { per_client: 3, ..WIDE }).await;
+    let server = Server::start(StreamLimits { per_client: 3, ..WIDE }).await;
     let mut other = server.connect("127.0.0.3").await;
     exchange(&mut other).await.unwrap();
     let mut own = vec![];
@@ -276,7 +277,7 @@ async fn a_client_with_too_many_loses_its_own_idlest() {
 
 #[tokio::test]
 async fn when_the_server_is_full_the_idlest_of_all_makes_room() {
-    let server = Server::start(Limits { connections: 3, ..WIDE }).await;
+    let server = Server::start(StreamLimits { connections: 3, ..WIDE }).await;
     let mut streams = vec![];
     for from in ["127.0.0.2", "127.0.0.3", "127.0.0.4"] {
         streams.push(server.connect(from).await);

@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("counters", &[]),
     ("log_limit", &[]),
     ("pace", &[]),
-    ("places", &[]),
+    ("connection_limiter", &[]),
     ("rcode", &[]),
     ("regular_file", &[]),
     ("state_dir", &["clock", "regular_file"]),
@@ -27,9 +27,12 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("health", &["clock", "rcode", "cluster"]),
     ("snapshot", &["cluster", "zone", "pace"]),
     ("control", &["clock", "config", "cluster", "zone", "health", "snapshot", "pace", "state_dir"]),
-    ("dns", &["clock", "rcode", "snapshot", "counters", "zone", "places", "log_limit"]),
+    ("dns", &["clock", "rcode", "snapshot", "counters", "zone", "connection_limiter", "log_limit"]),
     ("hooks", &["clock", "cluster", "health", "control", "state_dir"]),
-    ("http", &["clock", "cluster", "control", "snapshot", "counters", "hooks", "places"]),
+    (
+        "http",
+        &["clock", "cluster", "control", "snapshot", "counters", "hooks", "connection_limiter"],
+    ),
     (
         "simulation",
         &["clock", "rcode", "config", "cluster", "zone", "health", "snapshot", "control", "dns"],

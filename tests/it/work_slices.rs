@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tiovivo::counters::Counters;
-use tiovivo::dns::clock::Clock;
+use tiovivo::dns::connections::{Connections, StreamLimits};
+use tiovivo::dns::cookie_clock::CookieClock;
 use tiovivo::dns::responder::Responder;
-use tiovivo::dns::stream::{Connections, Limits, Session, converse};
+use tiovivo::dns::stream::{Session, converse};
 use tiovivo::dns::work_slice::{AT_ONCE, SLICE_MESSAGES};
 use tiovivo::snapshot::publish::channel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -38,9 +39,9 @@ impl Server {
             counters: Arc::new(Counters::new(1)),
             turn: Arc::new(AtomicU64::new(0)),
             stop: Arc::new(AtomicBool::new(false)),
-            clock: Clock::default(),
+            clock: CookieClock::default(),
         };
-        Server { responder, connections: Connections::new(Limits::default()) }
+        Server { responder, connections: Connections::new(StreamLimits::default()) }
     }
 
     /// A connection with so many queries in it, and so much room for octets on their way.
@@ -117,6 +118,6 @@ async fn clients_that_do_not_read_their_replies_hold_up_no_busy_one() {
     let mut busy = server.connect(100, QUERIES, WIDE).await;
     let start = tokio::time::Instant::now();
     read_replies(&mut busy, QUERIES).await;
-    assert!(start.elapsed() < Limits::default().write, "before the others are cut");
+    assert!(start.elapsed() < StreamLimits::default().write, "before the others are cut");
     assert!(server.answered() < (2 * AT_ONCE + 1) * QUERIES, "the others do wait to be read");
 }

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use tiovivo::zone::name::Name;
 use tiovivo::zone::rdata::parse::parse;
-use tiovivo::zone::rdata::present::Presented;
+use tiovivo::zone::rdata::present::RdataText;
 use tiovivo::zone::rdata::walk;
 use tiovivo::zone::rdata::words::Words;
 use tiovivo::zone::read::lexer::Lexer;
@@ -144,7 +144,7 @@ proptest! {
     ) {
         if let Some(octets) = rdata(rtype, &words.join(" ")) {
             prop_assert_eq!(walk::check(rtype, &octets), Ok(()));
-            let text = Presented { rtype, rdata: &octets }.to_string();
+            let text = RdataText { rtype, rdata: &octets }.to_string();
             prop_assert_eq!(rdata(rtype, &text), Some(octets), "{}", text);
         }
     }
@@ -154,7 +154,7 @@ proptest! {
         rtype in any_type(),
         octets in prop::collection::vec(prop_oneof![0u8..8, any::<u8>()], 0..40),
     ) {
-        let text = Presented { rtype, rdata: &octets }.to_string();
+        let text = RdataText { rtype, rdata: &octets }.to_string();
         for name in walk::names(rtype, &octets) {
             prop_assert!(name.range.end <= octets.len());
         }

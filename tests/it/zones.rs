@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tiovivo::zone::name::Name;
-use tiovivo::zone::rdata::present::Presented;
+use tiovivo::zone::rdata::present::RdataText;
 use tiovivo::zone::rdata::table::type_name;
 use tiovivo::zone::read::read;
 use tiovivo::zone::record::{Record, Zone, ZoneFault};
@@ -207,7 +207,7 @@ fn dump(zone: &Zone) -> String {
     let line = |record: &Record| {
         let Record { ttl, rtype, .. } = record;
         let owner = zone.owner(record);
-        let rdata = Presented { rtype: *rtype, rdata: zone.rdata(record) };
+        let rdata = RdataText { rtype: *rtype, rdata: zone.rdata(record) };
         format!("{owner} {ttl} IN {} {rdata}\n", type_name(*rtype))
     };
     zone.records.iter().map(line).collect()

@@ -20,7 +20,7 @@ use crate::config::raw::table::Table;
 use crate::config::written::KeyPath;
 use crate::config::zones::{Loaded, Zones};
 use crate::zone::name::Name;
-use crate::zone::record::{Place, Record};
+use crate::zone::record::{FilePosition, Record};
 
 /// NS (RFC 1035 §3.2.2).
 pub const NS: u16 = 2;
@@ -133,7 +133,7 @@ fn apex_of(owner: &Name, apexes: &HashSet<&Name>) -> Option<Name> {
 }
 
 /// Where a zone stops to answer: the type of the record that says so, and its place.
-type Cuts<'a> = HashMap<&'a Name, (u16, Place)>;
+type Cuts<'a> = HashMap<&'a Name, (u16, FilePosition)>;
 
 fn cuts_of(loaded: &Loaded) -> Cuts<'_> {
     let zone = &loaded.zone;
@@ -150,7 +150,7 @@ fn cuts_of(loaded: &Loaded) -> Cuts<'_> {
 }
 
 /// A zone cut counts from its own name on, a DNAME only below (RFC 6672 §2.3).
-fn cut_over(owner: &Name, apex: &Name, cuts: &Cuts<'_>) -> Option<(Name, u16, Place)> {
+fn cut_over(owner: &Name, apex: &Name, cuts: &Cuts<'_>) -> Option<(Name, u16, FilePosition)> {
     let mut at = Some(owner.clone());
     while let Some(name) = at.filter(|name| name.is_within(apex)) {
         if let Some(&(rtype, place)) = cuts.get(&name)

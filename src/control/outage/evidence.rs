@@ -16,7 +16,7 @@ use crate::control::outage::detector::{
 };
 use crate::control::outage::references;
 use crate::control::pool::PoolState;
-use crate::health::{TargetId, beat};
+use crate::health::{TargetId, probe_timer};
 
 /// From the latest possible end of a probe until its result has been observed.
 const SLACK: Duration = Duration::from_millis(250);
@@ -40,7 +40,7 @@ pub fn rule(pool: &Pool) -> Option<OutageRule> {
     let timeout = checks().map(|check| check.timeout).max()?;
     let interval = checks().map(|check| check.every).max()? + timeout;
     let members = pool.membership.len();
-    let begun = beat::delay(members, members);
+    let begun = probe_timer::first_delay(members, members);
     let patience = begun + timeout.max(references::TIMEOUT) + SLACK;
     Some(OutageRule { longest, interval, patience })
 }

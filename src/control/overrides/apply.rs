@@ -103,7 +103,7 @@ pub fn apply(
 ) -> Vec<(usize, String, String)> {
     let mut changes = vec![];
     for (index, (pool, state)) in config.pools.iter().zip(pools).enumerate() {
-        pace::did(state.members.len());
+        pace::yield_after(state.members.len());
         let held = LazyCell::new(|| hold(config, index));
         for (member, state) in pool.membership.iter().zip(&mut state.members) {
             let newest = overrides.iter().rev().filter(|given| !given.is_over(now));

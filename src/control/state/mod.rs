@@ -245,7 +245,7 @@ impl ControlState {
     fn index_targets(&mut self) {
         self.target_index.clear();
         for (pool, state) in self.pools.iter().enumerate() {
-            pace::did(state.members.len());
+            pace::yield_after(state.members.len());
             for (member, state) in state.members.iter().enumerate() {
                 for (index, target) in state.verdicts().flat_map(|(_, verdict)| {
                     // A check that counts in both families has one target, and the same index.
@@ -269,7 +269,7 @@ impl ControlState {
         change: impl Fn(&Pool, &mut PoolState, Moment) -> Vec<Transition>,
     ) {
         for &index in pools {
-            pace::did(self.pools[index].members.len());
+            pace::yield_after(self.pools[index].members.len());
             let transitions = change(&self.config.pools[index], &mut self.pools[index], now);
             if !transitions.is_empty() {
                 self.changed.insert(index);

@@ -24,7 +24,7 @@ impl ControlState {
         let (pools, probes) =
             reconcile::next(&self.config.pools, &old_pools, old, &mut self.target_ids, now);
         self.pools = pools;
-        pace::free(old_pools, |pool| pool.membership.len());
+        pace::drop_in_pieces(old_pools, |pool| pool.membership.len());
         self.refused = None;
         self.index_targets();
         let all = self.all_pools();

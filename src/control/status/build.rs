@@ -68,7 +68,7 @@ pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatu
     };
     let statuses = pool.membership.iter().zip(&members.members).enumerate();
     let statuses = statuses.map(|(place, (member, health))| {
-        pace::did(1);
+        pace::yield_after(1);
         context.member(place, &member, health)
     });
     let detector = |is: fn(&Detector) -> bool| {

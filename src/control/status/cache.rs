@@ -45,7 +45,7 @@ impl StatusCache {
         let old = std::mem::replace(self, StatusCache::new(state, now));
         self.retired = old.retired;
         self.retired.extend(old.statuses);
-        pace::free(old.saved, |pool| pool.members.len());
+        pace::drop_in_pieces(old.saved, |pool| pool.members.len());
     }
 
     /// Refreshes these pools.
@@ -125,7 +125,7 @@ impl StatusCache {
         {
             members += pool.members.len();
             if let Some(pool) = Arc::into_inner(pool) {
-                pace::free(pool.members, |_| 1);
+                pace::drop_in_pieces(pool.members, |_| 1);
             }
         }
     }

@@ -38,7 +38,7 @@ use crate::control::status::cache::StatusCache;
 use crate::control::troubles::Troubles;
 use crate::control::writer::task::{Inbox, WriterTask, snapshot};
 use crate::health::schedule::{CONCURRENT, Schedule};
-use crate::snapshot::publish::{Publisher, Reader, channel};
+use crate::snapshot::publish::{Publisher, SnapshotReader, channel};
 
 /// Commands that may wait for the writer.
 const COMMANDS: usize = 16;
@@ -79,7 +79,7 @@ impl Control {
     /// Reads the state that an earlier run stored in `folder`, and makes the first answers: the
     /// members that served then, or all of them, as far as the overrides allow. Blocks, for a
     /// bounded time.
-    pub fn new(config: Box<ServedConfig>, folder: PathBuf) -> (Control, Reader) {
+    pub fn new(config: Box<ServedConfig>, folder: PathBuf) -> (Control, SnapshotReader) {
         let now = clock::now();
         let troubles = Troubles::default();
         let saved = health_file::read_at_start(&folder, now);

@@ -1,30 +1,31 @@
-//! One connection over HTTPS or QUIC, as its requests share it.
+//! One connection over HTTPS or QUIC: what its requests share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::dns::connections::StreamLimits;
 use crate::dns::encrypted::memory::{Memory, Share};
-use crate::dns::stream::{Limits, Session, with_room};
+use crate::dns::stream::{Session, with_room};
 
 /// The longest message (RFC 8484 §6, RFC 9250 §4.2).
 pub const MAX_MESSAGE: usize = u16::MAX as usize;
-/// Octets of replies that a connection has on their way: further requests wait.
+/// Octets of replies in flight on a connection. Further requests wait.
 const MAX_REPLIES: usize = 4 * MAX_MESSAGE;
 
-/// See the module.
+/// Cheap to share: requests of a connection hold it in an `Arc`.
 #[derive(Debug)]
 pub struct Conversation {
     session: Session,
     memory: Memory,
     replies: Arc<Semaphore>,
-    /// When the connection ends if no whole query comes: requests that are begun, or reset, hold
-    /// nothing open.
+    /// When the connection ends if no complete query comes. Requests that only begin, or are reset,
+    /// do not extend it.
     deadline: Mutex<Instant>,
 }
 
-/// A reply's part of its connection's [`MAX_REPLIES`], until it is on its way no more.
+/// A reply's part of its connection's [`MAX_REPLIES`]. Dropped when the reply is sent.
 pub type Room = OwnedSemaphorePermit;
 
 impl Conversation {
@@ -34,7 +35,7 @@ impl Conversation {
         Conversation { session, memory, replies, deadline }
     }
 
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> StreamLimits {
         self.session.limits()
     }
 
@@ -47,10 +48,10 @@ impl Conversation {
         *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reply to `query`, which is whole, when there is room for it. `None` for no reply.
+    /// Waits for room, and answers a complete `query`. `None` for no reply.
     pub async fn answer(&self, query: &[u8]) -> Option<(Vec<u8>, Room)> {
         let replies = Arc::clone(&self.replies);
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         let mut room = replies.acquire_many_owned(MAX_MESSAGE as u32).await.ok()?;
         let message = with_room(|room| {
             let len = self.session.answer(query, room)?;

@@ -13,8 +13,9 @@
 //! HTTPS is not left to hickory-server: it has no GET, which RFC 8484 §4.1 orders, meets a wrong
 //! path or content type by dropping the request without a status, and has no bound on connections.
 //!
-//! One certificate serves all three. [`Handle::present`] replaces it: new handshakes see the new
-//! one, open connections go on. Files are not opened here, sockets and `stop` come from outside.
+//! One certificate serves all three. [`EncryptedHandle::present`] replaces it: new handshakes see
+//! the new one, open connections go on. Files are not opened here, sockets and `stop` come from
+//! outside.
 
 mod conversation;
 pub mod https;
@@ -33,32 +34,33 @@ use tokio::net;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::dns::connections::Connections;
 use crate::dns::encrypted::memory::{MAX_HELD, Memory};
-use crate::dns::encrypted::quic::Answering;
-use crate::dns::encrypted::tls::Presented;
+use crate::dns::encrypted::quic::QuicContext;
+use crate::dns::encrypted::tls::ActiveCertificate;
 use crate::dns::responder::Responder;
 use crate::dns::sockets::{BindFault, bind_quic, bind_stream};
-use crate::dns::stream::{self, Connections};
+use crate::dns::stream;
 
-/// Bound sockets. None at all is fine.
+/// Bound sockets. All lists may be empty.
 #[derive(Debug, Default)]
 pub struct Listeners {
     pub tls: Vec<TcpListener>,
     pub https: Vec<TcpListener>,
-    /// Where HTTPS answers, with its leading slash.
+    /// The path of HTTPS requests, with its leading slash.
     pub path: String,
     pub quic: Vec<UdpSocket>,
 }
 
 /// The running listeners. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Handle {
-    presented: Arc<Presented>,
+pub struct EncryptedHandle {
+    presented: Arc<ActiveCertificate>,
     memory: Memory,
     tasks: TaskTracker,
 }
 
-/// Has rustls use ring wherever nothing else is said: the first thing that a program does. A second
+/// Makes ring the default provider of rustls. Must be called before any other use of TLS; a second
 /// call changes nothing.
 pub fn install_provider() {
     // The error is that one is installed already.
@@ -88,18 +90,18 @@ impl Listeners {
 }
 
 /// Serves `listeners` until `stop`, in tasks of the runtime that this is called in. `connections`
-/// should be those of TCP, so that its bounds hold for all of them together; busy connections queue
-/// apart.
+/// should be those of TCP, so that its bounds hold for all of them together. Busy connections queue
+/// apart from those of TCP.
 pub fn start(
     listeners: Listeners,
     certificate: Arc<CertifiedKey>,
     responder: &Responder,
     connections: &Connections,
     stop: &CancellationToken,
-) -> io::Result<Handle> {
+) -> io::Result<EncryptedHandle> {
     let Listeners { tls, https, path, quic } = listeners;
     let connections = &connections.with_own_queue();
-    let presented = Arc::new(Presented::new(certificate));
+    let presented = Arc::new(ActiveCertificate::new(certificate));
     let tasks = TaskTracker::new();
     let dot = tls::acceptor(&presented, tls::ALPN)?;
     for listener in tls {
@@ -129,19 +131,19 @@ pub fn start(
     }
     for socket in quic {
         let endpoint = quic::endpoint(socket, &presented, connections.limits().idle)?;
-        let answering = Answering {
+        let context = QuicContext {
             responder: responder.clone(),
             connections: connections.clone(),
             memory: memory.clone(),
         };
-        tasks.spawn(quic::serve(endpoint, answering, stop.clone()));
+        tasks.spawn(quic::serve(endpoint, context, stop.clone()));
     }
     tasks.close();
-    Ok(Handle { presented, memory, tasks })
+    Ok(EncryptedHandle { presented, memory, tasks })
 }
 
-impl Handle {
-    /// From now on handshakes get this certificate.
+impl EncryptedHandle {
+    /// Replaces the certificate of new handshakes.
     pub fn present(&self, certificate: Arc<CertifiedKey>) {
         self.presented.replace(certificate);
     }

@@ -1,4 +1,4 @@
-//! Our own replies, read again: as hickory's typed records, and for how long they stay fresh.
+//! Reads our own replies again: as hickory's typed records, and for the time that they stay fresh.
 //!
 //! hickory-server sends typed records only. Typing RDATA would decode and encode what must come out
 //! as it went in, so RDATA goes through untouched, as that of an unknown type (RFC 3597). Only the
@@ -20,9 +20,9 @@ const RECORD_FIXED: usize = 10;
 /// Octets that a message can have.
 const MAX_MESSAGE: usize = u16::MAX as usize;
 
-/// A reply in the terms of hickory.
+/// A reply as hickory's types.
 #[derive(Debug)]
-pub struct Typed {
+pub struct ParsedReply {
     pub metadata: Metadata,
     /// 0 or 1.
     pub questions: u16,
@@ -31,9 +31,9 @@ pub struct Typed {
     pub additionals: Vec<Record>,
 }
 
-impl Typed {
-    /// Reads a reply of ours. An error would be a bug.
-    pub fn read(reply: &[u8]) -> Result<Typed, DecodeError> {
+impl ParsedReply {
+    /// Reads a reply of this server. An error would be a bug.
+    pub fn read(reply: &[u8]) -> Result<ParsedReply, DecodeError> {
         let mut decoder = BinDecoder::new(reply);
         let mut word = || decoder.read_u16().map(Restrict::unverified);
         let (id, flags) = (word()?, word()?);
@@ -46,7 +46,7 @@ impl Typed {
         let mut section = |count: u16| {
             (0..count).map(|_| record(&mut decoder, &mut octets)).collect::<Result<Vec<_>, _>>()
         };
-        let mut typed = Typed {
+        let mut typed = ParsedReply {
             metadata: metadata(id, flags),
             questions: counts[0],
             answers: section(counts[1])?,
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn opt_is_carried_as_a_record_with_the_upper_rcode_bits() {
-        let typed = Typed::read(&reply(1, |_| 30)).unwrap();
+        let typed = ParsedReply::read(&reply(1, |_| 30)).unwrap();
         assert_eq!((typed.questions, typed.answers.len()), (1, 1));
         assert!(typed.metadata.authoritative && typed.metadata.recursion_desired);
         let opt = &typed.additionals[0];
@@ -208,13 +208,13 @@ mod tests {
         let count = 65_000 / 16;
         let message = reply(count, |_| 30);
         assert!(message.len() < MAX_MESSAGE);
-        let typed = Typed::read(&message).unwrap();
+        let typed = ParsedReply::read(&message).unwrap();
         assert!(typed.metadata.truncation && typed.answers.is_empty());
         assert_eq!(typed.additionals.len(), 1, "OPT stays");
         let most = (MAX_MESSAGE - HEADER - WWW.len() - 4 - OPT.len()) / (WWW.len() + 14);
-        let fits = Typed::read(&reply(most as u16, |_| 30)).unwrap();
+        let fits = ParsedReply::read(&reply(most as u16, |_| 30)).unwrap();
         assert_eq!((fits.metadata.truncation, fits.answers.len()), (false, most));
-        assert!(Typed::read(&reply(most as u16 + 1, |_| 30)).unwrap().metadata.truncation);
+        assert!(ParsedReply::read(&reply(most as u16 + 1, |_| 30)).unwrap().metadata.truncation);
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
     fn a_reply_that_is_cut_off_is_an_error_and_no_panic() {
         let whole = reply(2, |_| 300);
         for end in 0..whole.len() {
-            assert!(Typed::read(&whole[..end]).is_err());
+            assert!(ParsedReply::read(&whole[..end]).is_err());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! DNS over TLS: the conversation of TCP inside TLS, in TCP's accept loop and under its limits.
 //!
-//! A handshake happens in its connection's own task and within [`HANDSHAKE`]: whoever stops in the
-//! middle of one delays nobody. TLS 1.2 and 1.3, no early data (it can be replayed), no client
-//! certificates.
+//! A handshake happens in its connection's own task and within [`HANDSHAKE`]: a client that stops
+//! in the middle delays no other client. TLS 1.2 and 1.3, no early data (it can be replayed), no
+//! client certificates.
 
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,18 +20,18 @@ use tokio_rustls::server::TlsStream;
 
 use crate::dns::stream::{self, Session};
 
-/// RFC 7858 §3.1, RFC 7301; a client may come without.
+/// RFC 7858 §3.1, RFC 7301. A client may omit it.
 pub const ALPN: &[u8] = b"dot";
-/// From the first octet of a handshake to its end.
+/// Maximum duration of a handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// The certificate that new handshakes get, whatever name the client asks for.
+/// The certificate of new handshakes, whatever name the client asks for.
 #[derive(Debug)]
-pub struct Presented(RwLock<Arc<CertifiedKey>>);
+pub struct ActiveCertificate(RwLock<Arc<CertifiedKey>>);
 
-impl Presented {
-    pub fn new(certificate: Arc<CertifiedKey>) -> Presented {
-        Presented(RwLock::new(certificate))
+impl ActiveCertificate {
+    pub fn new(certificate: Arc<CertifiedKey>) -> ActiveCertificate {
+        ActiveCertificate(RwLock::new(certificate))
     }
 
     pub fn replace(&self, certificate: Arc<CertifiedKey>) {
@@ -39,19 +39,19 @@ impl Presented {
     }
 }
 
-impl ResolvesServerCert for Presented {
+impl ResolvesServerCert for ActiveCertificate {
     fn resolve(&self, _client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
 /// For a transport over TCP whose protocol is `alpn`.
-pub fn acceptor(presented: &Arc<Presented>, alpn: &[u8]) -> io::Result<TlsAcceptor> {
+pub fn acceptor(presented: &Arc<ActiveCertificate>, alpn: &[u8]) -> io::Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config(presented, alpn, &[&TLS13, &TLS12])?)))
 }
 
 pub fn config(
-    presented: &Arc<Presented>,
+    presented: &Arc<ActiveCertificate>,
     alpn: &[u8],
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> io::Result<ServerConfig> {
@@ -74,6 +74,6 @@ pub async fn converse(tls: TlsAcceptor, stream: TcpStream, session: Session) -> 
     let mut stream = handshake(tls, stream).await?;
     let session = session.encrypted();
     stream::converse(&mut stream, &session).await?;
-    // Without a word of farewell the client could not tell our end from an attacker's.
+    // Without close_notify the client could not tell our end from a truncation by an attacker.
     timeout(session.limits().write, stream.shutdown()).await.map_err(|_| io::ErrorKind::TimedOut)?
 }

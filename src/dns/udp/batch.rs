@@ -8,9 +8,9 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg};
 
+use crate::dns::udp::batch_size::LARGE;
 use crate::dns::udp::outbox::Outbox;
-use crate::dns::udp::pace::MANY;
-use crate::dns::udp::peer::{Local, Peer};
+use crate::dns::udp::peer::{LocalAddress, Peer};
 use crate::dns::udp::round::WorkerResponder;
 
 /// Octets of a query that are read. Longer queries are cut, and malformed then. An odd number of
@@ -28,25 +28,25 @@ pub struct Batch<'s, P> {
 }
 
 impl<'s, P: Peer> Batch<'s, P> {
-    /// `wildcard`: the socket is bound to no address.
+    /// `wildcard` is whether the socket is bound to all addresses.
     pub fn new(socket: &'s UdpSocket, wildcard: bool) -> Batch<'s, P> {
         let space = wildcard.then(|| nix::cmsg_space!(libc::in6_pktinfo));
         Batch {
             socket,
             wildcard,
-            received: MultiHeaders::preallocate(MANY, space),
-            queries: vec![0; MANY * QUERY_ROOM].into(),
+            received: MultiHeaders::preallocate(LARGE, space),
+            queries: vec![0; LARGE * QUERY_ROOM].into(),
             replies: Outbox::new(socket),
         }
     }
 
-    /// Room for one query and one reply, where no batch is needed.
+    /// BatchSize for one query and one reply, where no batch is needed.
     pub fn rooms(&mut self) -> (&mut [u8], &mut [u8]) {
         (&mut self.queries[..QUERY_ROOM], self.replies.room())
     }
 
-    /// Receives up to `N` queries, waiting for the first only, has them answered and sends the
-    /// replies. The number of queries.
+    /// Receives up to `N` queries, waiting for the first only, answers them and sends the replies.
+    /// Returns the number of queries.
     pub fn serve<const N: usize>(
         &mut self,
         responder: &mut WorkerResponder,
@@ -67,7 +67,7 @@ impl<'s, P: Peer> Batch<'s, P> {
             let message = query.iovs().next().unwrap_or_default();
             let Some(peer) = query.address else { continue };
             if let Some(len) = round.answer_one(message, peer.address(), self.replies.room()) {
-                let local = self.wildcard.then(|| query.cmsgs().ok().and_then(Local::find));
+                let local = self.wildcard.then(|| query.cmsgs().ok().and_then(LocalAddress::find));
                 self.replies.put(len, peer, local.flatten());
             }
         }

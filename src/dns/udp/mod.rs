@@ -1,22 +1,22 @@
 //! UDP workers: threads of their own, a batch of queries a system call.
 //!
-//! A worker sleeps until a query comes, looks whether there is a new snapshot, answers and hands
-//! the reply back. Per query there is no lock and no allocation.
+//! A worker sleeps until a query comes, loads the snapshot if there is a new one, answers, and
+//! sends the reply. No query takes a lock or allocates.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`pace`] | how many queries the next call makes room for |
-//! | `single` | one query by two plain system calls: the way of a server that is not pressed |
+//! | [`batch_size`] | chooses the number of queries that the next call can receive |
+//! | `single` | one query by two plain system calls, while the load is low |
 //! | `batch` | up to 64 queries by two calls |
-//! | `outbox` | their replies, those to one peer in one message |
-//! | `sendmmsg` | the system call for that |
+//! | `outbox` | the replies of a batch, those to one peer in one message |
+//! | `sendmmsg` | the system call of `outbox` |
 //! | `round` | answers the queries of one call |
-//! | `precedence` | has the core at once when a query comes |
-//! | `peer` | addresses of clients, and ours that they asked |
+//! | `precedence` | makes the kernel run a worker as soon as a query comes |
+//! | `peer` | addresses of clients, and the local address of each query |
 
 mod batch;
+pub mod batch_size;
 mod outbox;
-pub mod pace;
 mod peer;
 mod precedence;
 mod round;
@@ -40,7 +40,7 @@ use crate::counters::bump;
 use crate::dns::responder::Responder;
 use crate::dns::sockets::is_wildcard;
 use crate::dns::udp::batch::Batch;
-use crate::dns::udp::pace::{MANY, Pace, Room, SOME};
+use crate::dns::udp::batch_size::{BatchSize, BatchSizer, LARGE, SMALL};
 use crate::dns::udp::peer::{Address, Peer};
 use crate::dns::udp::precedence::Precedence;
 use crate::dns::udp::round::WorkerResponder;
@@ -56,10 +56,10 @@ pub struct Worker {
     runs: Arc<AtomicBool>,
 }
 
-/// Says at its end that the thread runs no more, also after a panic.
-struct Runs(Arc<AtomicBool>);
+/// Is cleared when the thread ends, also by a panic.
+struct RunningFlag(Arc<AtomicBool>);
 
-impl Drop for Runs {
+impl Drop for RunningFlag {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
@@ -77,7 +77,7 @@ pub fn start(
     let socket = Arc::new(socket);
     let fd = Arc::clone(&socket);
     let runs = Arc::new(AtomicBool::new(true));
-    let its = Runs(Arc::clone(&runs));
+    let its = RunningFlag(Arc::clone(&runs));
     let serve = move || {
         let _its = its;
         if let Some(core) = core {
@@ -93,24 +93,24 @@ pub fn start(
 }
 
 impl Worker {
-    /// Whether its thread runs, for those who look after it.
+    /// Whether the worker's thread runs, for the supervisor.
     pub fn runs(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.runs)
     }
 
-    /// Ends the wait for queries. Linux says that there is no connection to shut down, and wakes
-    /// whoever waits all the same; a socket that is shut down stays so, so none can miss it.
+    /// Ends the wait for queries. Linux reports that there is no connection to shut down, but wakes
+    /// the waiting thread. The socket stays shut down, so the wake-up cannot be missed.
     pub fn stop(&self) {
         let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
     }
 
     pub fn join(self) {
-        // A worker that panicked has been told of already.
+        // A panic of the worker is logged already.
         let _ = self.thread.join();
     }
 }
 
-/// Best effort: a core that this process may not use changes nothing.
+/// Best effort: without permission for the core, the thread runs anywhere.
 fn keep_on(core: usize) {
     let mut cores = CpuSet::new();
     if let Err(error) = cores.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &cores)) {
@@ -122,26 +122,26 @@ struct Serve<'s, P> {
     socket: &'s UdpSocket,
     responder: WorkerResponder,
     wildcard: bool,
-    pace: Pace,
+    sizer: BatchSizer,
     precedence: Precedence,
     batch: Batch<'s, P>,
 }
 
 impl<'s, P: Peer> Serve<'s, P> {
-    /// In the thread that will run it.
+    /// Must be called in the thread that will run it.
     fn new(socket: &'s UdpSocket, address: SocketAddr, block: usize, responder: Responder) -> Self {
         let wildcard = is_wildcard(address);
         Serve {
             socket,
             responder: WorkerResponder::new(responder, block),
             wildcard,
-            pace: Pace::default(),
+            sizer: BatchSizer::default(),
             precedence: Precedence::take(),
             batch: Batch::new(socket, wildcard),
         }
     }
 
-    /// A panic would be a bug of ours; it costs the batch, not the thread.
+    /// A panic is a bug of this program. It loses the batch, but not the thread.
     fn run(mut self) {
         while !self.is_stopped() {
             if catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
@@ -157,16 +157,16 @@ impl<'s, P: Peer> Serve<'s, P> {
 
     fn serve(&mut self) {
         while !self.is_stopped() {
-            let received = match self.pace.room() {
-                Room::One if !self.wildcard => self.single(),
-                Room::One => self.batch.serve::<1>(&mut self.responder),
-                Room::Some => self.batch.serve::<SOME>(&mut self.responder),
-                Room::Many => self.batch.serve::<MANY>(&mut self.responder),
+            let received = match self.sizer.size() {
+                BatchSize::One if !self.wildcard => self.single(),
+                BatchSize::One => self.batch.serve::<1>(&mut self.responder),
+                BatchSize::Small => self.batch.serve::<SMALL>(&mut self.responder),
+                BatchSize::Large => self.batch.serve::<LARGE>(&mut self.responder),
             };
             match received {
                 Ok(received) => {
-                    self.pace.follow(received);
-                    self.precedence.follow(self.pace.room());
+                    self.sizer.adjust(received);
+                    self.precedence.adjust(self.sizer.size());
                 }
                 Err(error) => {
                     static FAILED: LogLimit = LogLimit::new();

@@ -1,9 +1,9 @@
-//! Replies of a batch, on their way out.
+//! Sends the replies of a batch.
 //!
 //! A load balancer or a forwarder asks from few ports, so many replies of a batch have one peer.
-//! They go to the kernel as one message, which it parts last of all (`UDP_SEGMENT`, Linux 4.18):
-//! the route, the rules of the firewall and the wake-up are once for all of them. Clients get the
-//! same datagrams.
+//! They go to the kernel as one message, which it splits at the very end (`UDP_SEGMENT`, Linux
+//! 4.18): routing, firewall rules and wake-up happen once for all of them. Clients get the same
+//! datagrams.
 
 use std::io::{ErrorKind, IoSlice};
 use std::net::UdpSocket;
@@ -13,8 +13,8 @@ use nix::sys::socket::{getsockopt, sockopt::UdpGsoSegment};
 
 use crate::counters::{Block, bump};
 use crate::dns::reply::UDP_LIMIT;
-use crate::dns::udp::pace::MANY;
-use crate::dns::udp::peer::{Local, Peer};
+use crate::dns::udp::batch_size::LARGE;
+use crate::dns::udp::peer::{LocalAddress, Peer};
 use crate::dns::udp::sendmmsg::{Message, sendmmsg};
 
 /// Octets for one reply: an odd number of cache lines, as for queries.
@@ -27,9 +27,9 @@ const _: () = assert!(TOGETHER * REPLY_ROOM <= 65_507);
 pub struct Outbox<P> {
     rooms: Box<[u8]>,
     replies: Vec<Datagram<P>>,
-    /// Of each reply its [`Datagram::order`], and its place in the last octet.
+    /// For each reply its [`Datagram::order`], with its index in the last octet.
     order: Vec<u64>,
-    /// The kernel parts messages.
+    /// Whether the kernel splits messages.
     joins: bool,
 }
 
@@ -37,19 +37,19 @@ pub struct Outbox<P> {
 struct Datagram<P> {
     len: usize,
     peer: P,
-    /// Where the socket is bound to no address, the one to leave from.
-    local: Option<Local>,
+    /// The address to send from. `None` when the socket is bound to one address.
+    local: Option<LocalAddress>,
 }
 
 const PLACE: u64 = 0xff;
-const _: () = assert!(MANY <= PLACE as usize);
+const _: () = assert!(LARGE <= PLACE as usize);
 
 impl<P: Peer> Outbox<P> {
     pub fn new(socket: &UdpSocket) -> Outbox<P> {
         Outbox {
-            rooms: vec![0; MANY * REPLY_ROOM].into(),
-            replies: Vec::with_capacity(MANY),
-            order: Vec::with_capacity(MANY),
+            rooms: vec![0; LARGE * REPLY_ROOM].into(),
+            replies: Vec::with_capacity(LARGE),
+            order: Vec::with_capacity(LARGE),
             joins: getsockopt(socket, UdpGsoSegment).is_ok(),
         }
     }
@@ -60,14 +60,14 @@ impl<P: Peer> Outbox<P> {
     }
 
     /// The first `len` octets of the room are a reply.
-    pub fn put(&mut self, len: usize, peer: P, local: Option<Local>) {
+    pub fn put(&mut self, len: usize, peer: P, local: Option<LocalAddress>) {
         let reply = Datagram { len, peer, local };
         self.order.push(reply.order() | self.replies.len() as u64);
         self.replies.push(reply);
     }
 
-    /// Sends what was put, `N` replies at most. What the kernel refuses is counted and skipped:
-    /// the client asks again.
+    /// Sends all replies, at most `N`. A reply that the kernel refuses is counted and skipped: the
+    /// client asks again.
     pub fn send<const N: usize>(&mut self, socket: &UdpSocket, block: &Block) {
         self.order.sort_unstable();
         let mut slices = [IoSlice::new(&[]); N];
@@ -98,8 +98,8 @@ impl<P: Peer> Outbox<P> {
         &self.replies[place(order)]
     }
 
-    /// How many of the `sorted` replies make one message: those to one peer of one length, and one
-    /// that is shorter.
+    /// The number of `sorted` replies that make one message: replies to one peer of one length, and
+    /// one shorter reply at the end.
     fn joined(&self, sorted: &[u64]) -> usize {
         let most = if self.joins { TOGETHER } else { 1 };
         let mut replies = sorted.iter().take(most).map(|order| self.reply(order));
@@ -119,8 +119,8 @@ fn place(order: &u64) -> usize {
     (order & PLACE) as usize
 }
 
-/// `false` when messages of several datagrams should not be tried again: a device makes no
-/// checksums. A route may refuse them, too, when it adds headers of its own.
+/// Returns false when messages of several datagrams should not be tried again, because a device
+/// computes no checksums. A route that adds headers may also refuse them.
 fn send<P: Peer, const N: usize>(
     socket: &UdpSocket,
     mut messages: &[Message<'_, P>],
@@ -148,7 +148,7 @@ fn send<P: Peer, const N: usize>(
 }
 
 impl<P: Peer> Datagram<P> {
-    /// Sorts replies to one peer side by side, the longest first.
+    /// Sorts replies to one peer next to each other, the longest first.
     fn order(&self) -> u64 {
         let local = self.local.map_or(0, |local| local.last_octet());
         u64::from(self.peer.digest()) << 32
@@ -196,13 +196,13 @@ mod tests {
         let block = Block::default();
         let clients = [(); 3].map(|()| self::socket());
         let mut sent = [const { Vec::new() }; 3];
-        for number in 0..MANY as u8 {
+        for number in 0..LARGE as u8 {
             let client = [0, 1, 2, 0, 0][number as usize % 5];
             let reply = vec![number; 100 + usize::from(number % 7) * 180];
             put(outbox, &reply, address(&clients[client]));
             sent[client].push(reply);
         }
-        outbox.send::<MANY>(socket, &block);
+        outbox.send::<LARGE>(socket, &block);
         for (client, mut sent) in clients.iter().zip(sent) {
             let mut room = [0; 4096];
             let receive = |_| {

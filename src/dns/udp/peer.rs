@@ -1,4 +1,4 @@
-//! Socket addresses of one family: a socket has one, so it is settled when the worker starts.
+//! Socket addresses of one family. A socket has one family, so it is known when the worker starts.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
@@ -7,14 +7,14 @@ use rustix::io;
 use rustix::net::SocketAddrAny;
 use rustix::net::addr::SocketAddrArg;
 
-/// Who asks, as the kernel says it.
+/// The address of a client, in the kernel's form.
 pub trait Peer: SockaddrLike + Copy + PartialEq {
-    /// The same, as single queries have it.
+    /// The form that single queries use.
     type Address: Address;
 
     fn address(&self) -> SocketAddr;
 
-    /// Hardly ever the same for two of a batch.
+    /// Rarely equal for two different peers of a batch.
     fn digest(&self) -> u32;
 }
 
@@ -68,33 +68,33 @@ impl Peer for SockaddrIn6 {
 
 #[inline]
 fn mix(ip: u64, port: u16) -> u32 {
-    // The golden ratio: near addresses come far apart.
+    // The golden ratio: near addresses get distant digests.
     ((ip ^ u64::from(port) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
-/// Services that answer anything with something (echo, daytime, qotd, chargen, time), and a port
-/// that nobody can have: a forged query from there would start a conversation without end.
+/// Services that answer every datagram (echo, daytime, qotd, chargen, time), and port 0, which
+/// nobody can have. A forged query from such a port would start an endless exchange.
 #[inline]
 pub fn is_looping(port: u16) -> bool {
     matches!(port, 0 | 7 | 13 | 17 | 19 | 37)
 }
 
-/// The local address that a query was sent to, when the socket is bound to none.
+/// The local address that a query was sent to, when the socket is bound to all addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Local {
+pub enum LocalAddress {
     V4(Ipv4Addr),
-    /// With the interface, which an address of one link needs.
+    /// With the interface, which a link-local address needs.
     V6(Ipv6Addr, u32),
 }
 
-impl Local {
-    pub fn find(mut messages: impl Iterator<Item = ControlMessageOwned>) -> Option<Local> {
+impl LocalAddress {
+    pub fn find(mut messages: impl Iterator<Item = ControlMessageOwned>) -> Option<LocalAddress> {
         messages.find_map(|message| match message {
             ControlMessageOwned::Ipv4PacketInfo(info) => {
-                Some(Local::V4(u32::from_be(info.ipi_spec_dst.s_addr).into()))
+                Some(LocalAddress::V4(u32::from_be(info.ipi_spec_dst.s_addr).into()))
             }
             ControlMessageOwned::Ipv6PacketInfo(info) => {
-                Some(Local::V6(info.ipi6_addr.s6_addr.into(), info.ipi6_ifindex))
+                Some(LocalAddress::V6(info.ipi6_addr.s6_addr.into(), info.ipi6_ifindex))
             }
             _ => None,
         })
@@ -102,8 +102,8 @@ impl Local {
 
     pub fn last_octet(&self) -> u8 {
         match self {
-            Local::V4(ip) => ip.octets()[3],
-            Local::V6(ip, _) => ip.octets()[15],
+            LocalAddress::V4(ip) => ip.octets()[3],
+            LocalAddress::V6(ip, _) => ip.octets()[15],
         }
     }
 }

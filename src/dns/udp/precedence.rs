@@ -1,41 +1,42 @@
-//! A worker that wakes has the core at once, whoever runs there.
+//! Makes the kernel run a worker as soon as it wakes.
 //!
-//! The kernel lets whoever runs finish its slice, some milliseconds, before a thread that wakes.
-//! Not before one with real time, so a worker has that while it is not pressed, where the process
-//! may: as root, or with a limit of real-time priority (`RLIMIT_RTPRIO`) of 1. It answers in a few
-//! microseconds and sleeps again.
+//! The kernel lets the running thread finish its time slice of some milliseconds before a thread
+//! that wakes, unless the waking thread has real-time priority. So a worker has that priority while
+//! its load is low, if the process may: as root, or with a limit of real-time priority
+//! (`RLIMIT_RTPRIO`) of 1. It answers in a few microseconds and sleeps again.
 //!
-//! A worker that is pressed would keep all others from their core, the probes too, so it gives real
-//! time up until the rush is over. Then, and where it may not have it, its slices are short: the
-//! kernel (Linux 6.12 and later) prefers those to longer ones, but not over a thread that had less
-//! than its share lately.
+//! Under high load a worker with real-time priority would keep all other threads from its core, the
+//! probes included, so it gives the priority up until the load is low again. Meanwhile, and where
+//! the process may not have the priority, its time slices are short: the kernel (Linux 6.12 and
+//! later) prefers threads with shorter slices, except over a thread that had less than its share
+//! lately.
 
 use std::io;
 
 use nix::libc::{SCHED_OTHER, SCHED_RR, SYS_sched_setattr, syscall};
 use rustix::process::getpriority_process;
 
-use crate::dns::udp::pace::Room;
+use crate::dns::udp::batch_size::BatchSize;
 
-/// Nanoseconds; the kernel takes no shorter one.
+/// The shortest time slice that the kernel accepts, in nanoseconds.
 const SHORTEST: u64 = 100_000;
-/// The lowest priority with real time is above all threads without.
+/// The lowest real-time priority. It is above all threads without real-time priority.
 const LOWEST: u32 = 1;
-/// Calls for queries after a rush until it is taken to be over: turning real time on and off costs
-/// two system calls.
+/// Calls without a large batch until the load counts as low again: each change of priority costs a
+/// system call.
 const AFTER_A_RUSH: u32 = 64;
 
-/// Of the thread that made it, which alone may use it.
+/// The scheduling of one thread. Only the thread that created the value may use it.
 #[derive(Debug)]
 pub enum Precedence {
     RealTime,
-    /// So many calls until real time is asked for again.
+    /// Number of calls until real-time priority is asked for again.
     Pressed(u32),
     ShortSlices,
 }
 
 impl Precedence {
-    /// The highest that the kernel gives the calling thread.
+    /// The highest precedence that the kernel grants to the calling thread.
     pub fn take() -> Precedence {
         match real_time() {
             Ok(()) => Precedence::RealTime,
@@ -47,15 +48,15 @@ impl Precedence {
         }
     }
 
-    /// The next call makes so much room for queries.
+    /// Adjusts to the size of the next call.
     #[inline]
-    pub fn follow(&mut self, room: Room) {
+    pub fn adjust(&mut self, size: BatchSize) {
         match self {
-            Precedence::RealTime if room == Room::Many => {
+            Precedence::RealTime if size == BatchSize::Large => {
                 shorten();
                 *self = Precedence::Pressed(AFTER_A_RUSH);
             }
-            Precedence::Pressed(calls) if room == Room::Many => *calls = AFTER_A_RUSH,
+            Precedence::Pressed(calls) if size == BatchSize::Large => *calls = AFTER_A_RUSH,
             Precedence::Pressed(0) => *self = Precedence::take(),
             Precedence::Pressed(calls) => *calls -= 1,
             Precedence::RealTime | Precedence::ShortSlices => {}
@@ -67,9 +68,9 @@ fn real_time() -> io::Result<()> {
     ask(SCHED_RR, 0, LOWEST, 0)
 }
 
-/// Best effort: an answer may only be later without.
+/// Best effort: without it an answer may only be later.
 fn shorten() {
-    // The call sets the nice value, too.
+    // The call also sets the nice value.
     let asked = getpriority_process(None)
         .map_err(io::Error::from)
         .and_then(|nice| ask(SCHED_OTHER, nice, 0, SHORTEST));
@@ -86,7 +87,7 @@ struct Attributes {
     flags: u64,
     nice: i32,
     priority: u32,
-    /// Of a thread without real time: its slice. Older kernels do not look at it.
+    /// The time slice of a thread without real-time priority. Older kernels ignore it.
     runtime: u64,
     deadline: u64,
     period: u64,
@@ -148,17 +149,17 @@ mod tests {
         in_a_thread(|| {
             let mut precedence = Precedence::take();
             let may = has_real_time();
-            precedence.follow(Room::Some);
+            precedence.adjust(BatchSize::Small);
             assert_eq!(has_real_time(), may);
             for _ in 0..2 {
-                precedence.follow(Room::Many);
+                precedence.adjust(BatchSize::Large);
                 assert!(!has_real_time());
                 for _ in 0..AFTER_A_RUSH {
-                    precedence.follow(Room::One);
+                    precedence.adjust(BatchSize::One);
                 }
                 assert!(!has_real_time());
             }
-            precedence.follow(Room::One);
+            precedence.adjust(BatchSize::One);
             assert_eq!(has_real_time(), may);
         });
     }

@@ -10,12 +10,12 @@ use crate::dns::responder::Responder;
 use crate::dns::tally::tally;
 use crate::dns::udp::peer::is_looping;
 use crate::snapshot::Snapshot;
-use crate::snapshot::publish::Local;
+use crate::snapshot::publish::LocalReader;
 
 /// What one worker answers with.
 pub(super) struct WorkerResponder {
     responder: Responder,
-    snapshot: Local,
+    snapshot: LocalReader,
     /// Index of its block in [`Counters::udp`].
     ///
     /// [`Counters::udp`]: crate::counters::Counters::udp

@@ -1,4 +1,4 @@
-//! `sendmmsg(2)` with control data of each message: where `nix` has the call, all messages share
+//! `sendmmsg(2)` with separate control data for each message. In `nix`'s call all messages share
 //! one set.
 
 use std::io::{self, IoSlice};
@@ -8,19 +8,20 @@ use std::os::fd::AsRawFd;
 use nix::libc;
 use nix::sys::socket::SockaddrLike;
 
-use crate::dns::udp::peer::Local;
+use crate::dns::udp::peer::LocalAddress;
 
 /// Datagrams to one peer.
 #[derive(Clone, Copy)]
 pub struct Message<'m, P> {
-    /// All of one length but the last, which may be shorter.
+    /// All have one length; the last may be shorter.
     pub datagrams: &'m [IoSlice<'m>],
     pub peer: P,
-    /// The address to leave from, where the socket is bound to none.
-    pub local: Option<Local>,
+    /// The address to send from. `None` when the socket is bound to one address.
+    pub local: Option<LocalAddress>,
 }
 
-/// Sends the first messages, `N` at most: how many. An error is that of the first one.
+/// Sends the first messages, at most `N`, and returns their number. An error is that of the first
+/// message.
 #[expect(unsafe_code, reason = "no crate has the call with control data of each message")]
 pub fn sendmmsg<P: SockaddrLike, const N: usize>(
     socket: &UdpSocket,
@@ -47,7 +48,7 @@ pub fn sendmmsg<P: SockaddrLike, const N: usize>(
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// What the kernel is told of a message: a list of length, level, type and data (cmsg(3)).
+/// The control data of a message: a list of length, level, type and data (cmsg(3)).
 #[repr(align(8))]
 struct Control {
     room: [u8; 64],
@@ -61,13 +62,13 @@ impl Control {
 
     fn fill<P>(&mut self, message: &Message<'_, P>) {
         match message.local {
-            Some(Local::V4(ip)) => {
-                // `in_pktinfo`: any interface, the address to leave from, nothing.
+            Some(LocalAddress::V4(ip)) => {
+                // `in_pktinfo`: any interface, the address to send from, nothing.
                 let mut info = [0; 12];
                 info[4..8].copy_from_slice(&ip.octets());
                 self.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
             }
-            Some(Local::V6(ip, interface)) => {
+            Some(LocalAddress::V6(ip, interface)) => {
                 let mut info = [0; 20];
                 info[..16].copy_from_slice(&ip.octets());
                 info[16..].copy_from_slice(&interface.to_ne_bytes());
@@ -97,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    /// As the C library's own macros lay it out, which `nix` uses.
+    /// The same layout as by the C library's macros, which `nix` uses.
     #[test]
     fn control_data_is_a_list_of_aligned_entries() {
         let of = |local, datagrams: &[IoSlice<'_>]| {
@@ -106,8 +107,8 @@ mod tests {
             control.len
         };
         let (one, two) = ([IoSlice::new(b"a")], [IoSlice::new(b"a"), IoSlice::new(b"b")]);
-        let v4 = Some(Local::V4(Ipv4Addr::LOCALHOST));
-        let v6 = Some(Local::V6(Ipv6Addr::LOCALHOST, 1));
+        let v4 = Some(LocalAddress::V4(Ipv4Addr::LOCALHOST));
+        let v6 = Some(LocalAddress::V6(Ipv6Addr::LOCALHOST, 1));
         assert_eq!(of(None, &one), 0);
         assert_eq!(of(None, &two), nix::cmsg_space!(u16).capacity());
         assert_eq!(of(v4, &one), nix::cmsg_space!(libc::in_pktinfo).capacity());

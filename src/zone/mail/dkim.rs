@@ -5,7 +5,7 @@
 use data_encoding::BASE64_NOPAD;
 
 use crate::zone::mail::tags::Tags;
-use crate::zone::mail::{Fault, fault, shown};
+use crate::zone::mail::{TextFault, fault, shown};
 
 const WHAT: &str = "DKIM key";
 /// Octets of an Ed25519 key (RFC 8463 §4).
@@ -18,7 +18,7 @@ const SEQUENCE: u8 = 0x30;
 const QUOTES: &str =
     "write \"v=DKIM1; k=rsa; p=…\" in quotes: an unquoted ; begins a comment. p= revokes a key";
 
-pub fn check(text: &str) -> Result<(), Fault> {
+pub fn check(text: &str) -> Result<(), TextFault> {
     let tags = Tags::read(text, WHAT)?;
     if let Some(version) = tags.get("v") {
         let first = tags.first().is_some_and(|(name, _)| name.eq_ignore_ascii_case("v"));

@@ -4,7 +4,7 @@
 //! not asked: receivers do not mind, and the drafts of its successor allow any.
 
 use crate::zone::mail::tags::Tags;
-use crate::zone::mail::{Fault, fault, shown};
+use crate::zone::mail::{TextFault, fault, shown};
 
 const WHAT: &str = "DMARC policy";
 const POLICIES: [&str; 3] = ["none", "quarantine", "reject"];
@@ -18,7 +18,7 @@ pub fn is_meant(text: &str) -> bool {
     version.is_some_and(|v| v.trim_start().starts_with("dmarc")) || text.starts_with("p=")
 }
 
-pub fn check(text: &str) -> Result<(), Fault> {
+pub fn check(text: &str) -> Result<(), TextFault> {
     let tags = Tags::read(text, WHAT)?;
     match tags.first() {
         Some((name, "DMARC1")) if name.eq_ignore_ascii_case("v") => {}
@@ -63,7 +63,7 @@ pub fn check(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn of(name: &str, value: &str, fits: bool, help: &str) -> Result<(), Fault> {
+fn of(name: &str, value: &str, fits: bool, help: &str) -> Result<(), TextFault> {
     let message = || format!("{} is no value of `{name}` in this {WHAT}", shown(value));
     if fits { Ok(()) } else { Err(fault(message(), help)) }
 }

@@ -1,8 +1,8 @@
 //! What receivers of mail read in TXT records: SPF, DMARC and DKIM.
 //!
-//! A policy that does not parse protects nobody, and nobody is told: the receiver goes on as if it
-//! were not there, or bounces. So each text that claims to be one is read here by the grammar of
-//! its RFC. What the grammar allows is never a fault, however unusual it is.
+//! A policy that does not parse has no effect, and its author is not notified: receivers ignore it
+//! or bounce mail. So each text that begins like a policy is parsed here by the grammar of its RFC.
+//! What the grammar allows is never a fault, however unusual.
 //!
 //! | file | reads | at |
 //! |---|---|---|
@@ -18,13 +18,13 @@ pub mod tags;
 
 /// What is wrong with a text, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct TextFault {
     pub message: String,
     pub help: String,
 }
 
-pub fn fault(message: impl Into<String>, help: impl Into<String>) -> Fault {
-    Fault { message: message.into(), help: help.into() }
+pub fn fault(message: impl Into<String>, help: impl Into<String>) -> TextFault {
+    TextFault { message: message.into(), help: help.into() }
 }
 
 /// A part of a text in a message: bounded, and nothing in it reaches the terminal as an order.

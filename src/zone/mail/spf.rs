@@ -7,7 +7,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::zone::mail::{Fault, fault, shown};
+use crate::zone::mail::{TextFault, fault, shown};
 
 /// Terms that each cost a receiver at least one look-up in the DNS; more are a permanent error
 /// (RFC 7208 §4.6.4).
@@ -22,14 +22,14 @@ pub fn is_record(text: &str) -> bool {
 }
 
 /// The first thing that makes a receiver answer `permerror`. `text` is a record.
-pub fn check(text: &str) -> Result<(), Fault> {
+pub fn check(text: &str) -> Result<(), TextFault> {
     let terms = text.get(VERSION.len()..).unwrap_or_default();
     let (mut lookups, mut redirects, mut explanations) = (0, 0, 0);
     for term in terms.split(' ').filter(|term| !term.is_empty()) {
         let kind = check_term(term)?;
-        lookups += usize::from(matches!(kind, Kind::LookUp | Kind::Redirect));
-        redirects += usize::from(kind == Kind::Redirect);
-        explanations += usize::from(kind == Kind::Explanation);
+        lookups += usize::from(matches!(kind, TermKind::LookUp | TermKind::Redirect));
+        redirects += usize::from(kind == TermKind::Redirect);
+        explanations += usize::from(kind == TermKind::Explanation);
     }
     for (modifier, count) in [("redirect", redirects), ("exp", explanations)] {
         if count > 1 {
@@ -54,7 +54,7 @@ pub fn is_term(text: &str) -> bool {
 
 /// What a term costs or excludes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum TermKind {
     Plain,
     /// A mechanism that asks the DNS.
     LookUp,
@@ -62,7 +62,7 @@ enum Kind {
     Explanation,
 }
 
-fn check_term(term: &str) -> Result<Kind, Fault> {
+fn check_term(term: &str) -> Result<TermKind, TextFault> {
     // A modifier is a name with `=` before any of the marks that end a mechanism's name.
     let end = term.find(['=', ':', '/']).unwrap_or(term.len());
     if term[end..].starts_with('=') {
@@ -72,35 +72,35 @@ fn check_term(term: &str) -> Result<Kind, Fault> {
     let end = mechanism.find([':', '/']).unwrap_or(mechanism.len());
     let (name, rest) = mechanism.split_at(end);
     let of = |what: &str| fault(format!("{} in this SPF record: {what}", shown(term)), "");
-    let with_help = |what: &str, help: &str| Fault { help: help.to_owned(), ..of(what) };
+    let with_help = |what: &str, help: &str| TextFault { help: help.to_owned(), ..of(what) };
     let domain = |text: &str| domain_spec(text).map_err(|what| with_help(what, DOMAIN));
     match name.to_ascii_lowercase().as_str() {
-        "all" if rest.is_empty() => Ok(Kind::Plain),
+        "all" if rest.is_empty() => Ok(TermKind::Plain),
         "all" => Err(with_help("`all` stands alone", "write the term as `-all` or `~all`")),
         word @ ("include" | "exists") => match rest.strip_prefix(':') {
-            Some(spec) => domain(spec).map(|()| Kind::LookUp),
+            Some(spec) => domain(spec).map(|()| TermKind::LookUp),
             None => Err(with_help("it needs a domain", &format!("write {word}:example.com"))),
         },
         "ptr" => match rest.strip_prefix(':') {
-            Some(spec) => domain(spec).map(|()| Kind::LookUp),
-            None if rest.is_empty() => Ok(Kind::LookUp),
+            Some(spec) => domain(spec).map(|()| TermKind::LookUp),
+            None if rest.is_empty() => Ok(TermKind::LookUp),
             None => Err(with_help("`ptr` has no length of a prefix", "remove it")),
         },
         "a" | "mx" => {
             let (spec, lengths) = split_lengths(rest);
             lengths_fit(lengths).map_err(|what| with_help(what, LENGTHS))?;
             match spec.strip_prefix(':') {
-                Some(spec) => domain(spec).map(|()| Kind::LookUp),
-                None if spec.is_empty() => Ok(Kind::LookUp),
+                Some(spec) => domain(spec).map(|()| TermKind::LookUp),
+                None if spec.is_empty() => Ok(TermKind::LookUp),
                 None => Err(with_help("no length of a prefix", LENGTHS)),
             }
         }
         "ip4" => match rest.strip_prefix(':').map(network::<Ipv4Addr, 32>) {
-            Some(true) => Ok(Kind::Plain),
+            Some(true) => Ok(TermKind::Plain),
             _ => Err(with_help("no IPv4 network", "write ip4:192.0.2.0/24 or ip4:192.0.2.1")),
         },
         "ip6" => match rest.strip_prefix(':').map(network::<Ipv6Addr, 128>) {
-            Some(true) => Ok(Kind::Plain),
+            Some(true) => Ok(TermKind::Plain),
             _ => Err(with_help("no IPv6 network", "write ip6:2001:db8::/32 or ip6:2001:db8::1")),
         },
         _ => Err(with_help("there is no such mechanism (RFC 7208 §4.6.1)", mechanism_meant(name))),
@@ -123,13 +123,13 @@ fn mechanism_meant(name: &str) -> &'static str {
 }
 
 /// `name "=" value` (RFC 7208 §6). Unknown ones are ignored, but have a form.
-fn modifier(term: &str, name: &str, value: &str) -> Result<Kind, Fault> {
+fn modifier(term: &str, name: &str, value: &str) -> Result<TermKind, TextFault> {
     let of = |what: &str, help: &str| {
         Err(fault(format!("{} in this SPF record: {what}", shown(term)), help))
     };
     let kind = match name.to_ascii_lowercase().as_str() {
-        "redirect" => Kind::Redirect,
-        "exp" => Kind::Explanation,
+        "redirect" => TermKind::Redirect,
+        "exp" => TermKind::Explanation,
         "include" | "a" | "mx" | "ip4" | "ip6" | "exists" | "ptr" => {
             return of("this mechanism takes `:` and not `=`", "write `:` in the place of `=`");
         }
@@ -139,7 +139,7 @@ fn modifier(term: &str, name: &str, value: &str) -> Result<Kind, Fault> {
             let rest =
                 name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
             return match first && rest && macro_string(value).is_ok() {
-                true => Ok(Kind::Plain),
+                true => Ok(TermKind::Plain),
                 false => of("neither a mechanism nor a modifier", "remove it"),
             };
         }

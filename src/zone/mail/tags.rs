@@ -1,7 +1,7 @@
 //! `tag=value; tag=value;`: the form of DKIM keys (RFC 6376 §3.2) and of DMARC policies
 //! (RFC 7489 §6.4).
 
-use crate::zone::mail::{Fault, fault, shown};
+use crate::zone::mail::{TextFault, fault, shown};
 
 /// Most tags of one record that are read; more are a fault.
 const MAX_TAGS: usize = 64;
@@ -12,7 +12,7 @@ pub struct Tags<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Tags<'a> {
     /// `what` is the kind of record, in words.
-    pub fn read(text: &'a str, what: &str) -> Result<Tags<'a>, Fault> {
+    pub fn read(text: &'a str, what: &str) -> Result<Tags<'a>, TextFault> {
         let mut tags: Vec<(&str, &str)> = vec![];
         let mut parts = text.split(';').map(blanks).peekable();
         while let Some(part) = parts.next() {

@@ -1,5 +1,5 @@
-//! The addresses that a record tells, whatever its type: what goes by fields finds them in types
-//! that are added later, too.
+//! The addresses in a record of any type. They are found by fields, so also in types that are added
+//! later.
 //!
 //! | field | addresses |
 //! |---|---|

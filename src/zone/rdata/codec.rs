@@ -1,5 +1,5 @@
-//! Small text codecs: numbers, periods, character-strings, hex, base 32 and base 64. Each reads
-//! octets and writes octets; which field they belong to is said elsewhere.
+//! Text codecs: numbers, periods, character-strings, hex, base 32 and base 64. Independent of
+//! fields.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub fn number(text: &[u8]) -> Option<u32> {
     u32::try_from(value).ok()
 }
 
-/// Seconds, or numbers that each have one of the units w, d, h, m and s; their sum.
+/// A number of seconds, or the sum of numbers with the units w, d, h, m and s.
 pub fn period(text: &[u8]) -> Option<u32> {
     if let Some(seconds) = number(text) {
         return Some(seconds);
@@ -62,7 +62,7 @@ pub fn unescape_into(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Octets as a string in quotes, so that it reads back as the same octets.
+/// Writes octets as a quoted string that reads back as the same octets.
 pub fn write_quoted(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     f.write_char('"')?;
     for &byte in octets {
@@ -79,8 +79,8 @@ pub fn write_hex(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     octets.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
 }
 
-/// Digits of `BITS` bits each become octets; a word may end anywhere, so the state is kept
-/// between words.
+/// Converts digits of `BITS` bits to octets. A value may be split into words anywhere, so the state
+/// is kept between words.
 #[derive(Debug)]
 pub struct Digits<const BITS: u32> {
     pending: u32,
@@ -183,7 +183,7 @@ pub fn write_base32(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// How many octets the name at the start of `rest` takes.
+/// Octets of the uncompressed name at the start of `rest`.
 pub fn name_extent(rest: &[u8]) -> Result<usize, &'static str> {
     let mut at = 0;
     loop {

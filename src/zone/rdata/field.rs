@@ -1,6 +1,6 @@
 //! The kinds of fields that RDATA is made of.
 
-/// One piece of RDATA: how it is written, how long it is, what may stand in it.
+/// A part of RDATA. Its kind decides its text form, its length and its valid values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     U8,
@@ -36,7 +36,7 @@ pub enum Field {
     Salt,
     /// Octets behind their length, in base 32 with extended hex alphabet (RFC 5155 §3.3).
     Base32,
-    /// Types present, to the end (RFC 4034 §4.1.2).
+    /// A bitmap of types, to the end (RFC 4034 §4.1.2).
     Bitmap,
     /// To the end (RFC 9460 §2.1).
     SvcParams,
@@ -44,7 +44,7 @@ pub enum Field {
     Loc,
     Eui48,
     Eui64,
-    /// Of one or two types only.
+    /// A field of one or two types only.
     Rare(Rare),
 }
 
@@ -65,7 +65,7 @@ pub enum Rare {
     Scheme,
     /// Octets of a type that has no text form of its own: `\# length hex`.
     Opaque,
-    /// What the second octet of the RDATA announces: nothing, an address or a name.
+    /// Nothing, an address or a name, depending on the second octet of the RDATA.
     Gateway,
     /// The discovery bit and the kind of the gateway of AMTRELAY, in one octet.
     Relay,

@@ -12,8 +12,8 @@ use crate::zone::rdata::walk::{self, MAX_RDATA};
 use crate::zone::rdata::words::{WordFault, Words, shown};
 use crate::zone::rdata::{bitmap, loc, rare, svcb, time};
 
-/// Appends the RDATA that the rest of `words` says to `out`; after a fault, what was appended is
-/// to be cut off. Relative names are completed by `origin`.
+/// Reads RDATA from the remaining `words` and appends it to `out`. After a fault, the caller must
+/// truncate `out` again. Relative names are completed by `origin`.
 pub fn parse(
     rtype: u16,
     words: &mut Words<'_>,
@@ -110,7 +110,7 @@ fn parse_field(
         Field::Bitmap => bitmap::read(words, out)?,
         Field::SvcParams => svcb::read(words, out)?,
         Field::Loc => loc::read(words, out)?,
-        Field::Rare(_) => {} // read where the start of the RDATA is known
+        Field::Rare(_) => {} // read by the caller, which knows the start of the RDATA
         Field::Eui48 => out.extend_from_slice(&plain(
             words,
             "six hex pairs, such as \

@@ -13,12 +13,12 @@ use crate::zone::rdata::{bitmap, loc, rare, svcb, time};
 /// Uncompressed RDATA as text. Octets that are not what the type asks for, and types without a
 /// row, are shown as `\# length hex` (RFC 3597 §5).
 #[derive(Debug, Clone, Copy)]
-pub struct Presented<'a> {
+pub struct RdataText<'a> {
     pub rtype: u16,
     pub rdata: &'a [u8],
 }
 
-impl fmt::Display for Presented<'_> {
+impl fmt::Display for RdataText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(row) = row(self.rtype).filter(|_| walk::check(self.rtype, self.rdata).is_ok())
         else {
@@ -273,7 +273,7 @@ mod tests {
             let shown = if shown.is_empty() { text } else { shown };
             let rdata = wire(rtype, text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
             assert_eq!(walk::check(rtype, &rdata), Ok(()), "{mnemonic} {text}");
-            let written = Presented { rtype, rdata: &rdata }.to_string();
+            let written = RdataText { rtype, rdata: &rdata }.to_string();
             assert_eq!(&written, shown, "{mnemonic}");
             assert_eq!(wire(rtype, &written), Ok(rdata), "{mnemonic}");
         }
@@ -320,9 +320,9 @@ mod tests {
 
     #[test]
     fn octets_that_are_no_such_type_are_shown_as_octets() {
-        assert_eq!(Presented { rtype: 1, rdata: &[1, 2] }.to_string(), "\\# 2 0102");
-        assert_eq!(Presented { rtype: 2, rdata: b"\xc0\x0c" }.to_string(), "\\# 2 C00C");
-        assert_eq!(Presented { rtype: 65280, rdata: &[] }.to_string(), "\\# 0");
+        assert_eq!(RdataText { rtype: 1, rdata: &[1, 2] }.to_string(), "\\# 2 0102");
+        assert_eq!(RdataText { rtype: 2, rdata: b"\xc0\x0c" }.to_string(), "\\# 2 C00C");
+        assert_eq!(RdataText { rtype: 65280, rdata: &[] }.to_string(), "\\# 0");
     }
 
     #[test]

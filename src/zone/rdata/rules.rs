@@ -1,4 +1,4 @@
-//! Rules over the whole RDATA of a type, where its fields alone do not say enough.
+//! Rules over the whole RDATA of a type, in addition to the rules of its fields.
 
 /// Digest lengths by digest type: SHA-1, SHA-256, GOST, SHA-384 (RFC 4509, 5933, 6605).
 pub fn check_ds(rdata: &[u8]) -> Result<(), &'static str> {

@@ -15,7 +15,7 @@ use crate::zone::rdata::rules::{
     check_ds, check_hash_length, check_key, check_sshfp, check_zonemd,
 };
 
-/// A rule over whole RDATA, and what is wrong in words.
+/// A rule over whole RDATA. An error is the fault in words.
 pub type Check = fn(&[u8]) -> Result<(), &'static str>;
 
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub struct RrType {
     pub number: u16,
     pub mnemonic: &'static str,
     pub fields: &'static [Field],
-    /// What the fields cannot say alone; run on RDATA whose fields are right.
+    /// An additional rule, checked on RDATA with valid fields.
     pub check: Option<Check>,
 }
 
@@ -56,7 +56,7 @@ const TLSA_FIELDS: &[Field] = &[Field::U8, Field::U8, Field::U8, Field::Hex];
 const SVCB_FIELDS: &[Field] = &[Field::U16, PLAIN, Field::SvcParams];
 const MAIL_FIELDS: &[Field] = &[Field::U16, PLAIN];
 
-/// No text form: octets only.
+/// The fields of types without a text form.
 pub const OPAQUE: &[Field] = &[Field::Rare(Rare::Opaque)];
 
 static TABLE: &[RrType] = &{

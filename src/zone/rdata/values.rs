@@ -11,7 +11,7 @@ pub const WANTED_IPV4: &str = "an IPv4 address such as 192.0.2.1";
 pub const WANTED_IPV6: &str = "an IPv6 address such as 2001:db8::1";
 const WANTED_NAME: &str = "a name such as www or www.example.com.";
 
-/// One unquoted word, read by `read`.
+/// Reads one unquoted word by `read`.
 pub fn plain<'a, T>(
     words: &mut Words<'a>,
     wanted: &str,
@@ -26,8 +26,8 @@ pub fn small<T: TryFrom<u32>>(text: &[u8]) -> Option<T> {
     number(text).and_then(|value| T::try_from(value).ok())
 }
 
-/// Dotted quad, by hand: this is the field that large zones are made of. Leading zeros are
-/// refused, since some read them as octal.
+/// A dotted quad, parsed by hand for speed: large zones consist mostly of addresses. Leading zeros
+/// are refused, because some programs read them as octal.
 pub fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
     let mut octets = [0u8; 4];
     let mut at = 0;
@@ -70,7 +70,7 @@ pub fn eui<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     octets.try_into().ok()
 }
 
-/// A name; `@` is the origin.
+/// Reads a name; `@` is the origin.
 pub fn name(words: &mut Words<'_>, origin: &Name, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let word = words.want(WANTED_NAME)?;
     if word.quoted {
@@ -84,7 +84,7 @@ pub fn name(words: &mut Words<'_>, origin: &Name, out: &mut Vec<u8>) -> Result<(
         .map_err(|fault| name_fault(words, word.text, &fault))
 }
 
-/// A fault of the name that was read last.
+/// The fault of the name that was read last.
 pub fn name_fault(words: &Words<'_>, text: &[u8], fault: &NameFault) -> WordFault {
     let help = fault.help().unwrap_or(match fault {
         NameFault::EmptyLabel => "write one dot between two labels, and @ for the origin",
@@ -97,7 +97,7 @@ pub fn name_fault(words: &Words<'_>, text: &[u8], fault: &NameFault) -> WordFaul
 /// A character-string: at most 255 octets behind their length.
 pub fn string(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let word = words.want("a string in quotes")?;
-    // The lexer leaves a quote inside a word only behind an equals sign.
+    // The lexer allows a quote inside a word only behind an equals sign.
     if !word.quoted && word.text.windows(2).any(|pair| pair == b"=\"") {
         return Err(words.fault(
             "a quote inside a word",
@@ -126,7 +126,7 @@ pub fn bad_escape(words: &Words<'_>) -> WordFault {
     )
 }
 
-/// All words that are left, as digits of one number.
+/// All remaining words, as digits of one value.
 pub fn digits<const BITS: u32>(
     mut digits: codec::Digits<BITS>,
     words: &mut Words<'_>,
@@ -149,7 +149,7 @@ pub fn digits<const BITS: u32>(
     }
 }
 
-/// One word of digits, behind the number of its octets.
+/// One word of digits, stored behind the number of its octets.
 pub fn counted<const BITS: u32>(
     mut digits: codec::Digits<BITS>,
     text: &[u8],

@@ -1,5 +1,4 @@
-//! RDATA in wire form, walked field by field: where each begins and ends, whether it is right,
-//! and which names stand inside.
+//! Walks RDATA in wire form field by field: their extents, their validity, and the names inside.
 
 use std::ops::Range;
 
@@ -22,8 +21,8 @@ pub struct EmbeddedName {
     pub compress: bool,
 }
 
-/// Names inside checked RDATA, in order, whose letter case does not count. None for types without
-/// a row; and those of IPSECKEY, AMTRELAY and HIP are octets as all others (RFC 3597 §7).
+/// The names inside checked RDATA whose letter case does not matter, in order. Types without a row
+/// have none, and the names in IPSECKEY, AMTRELAY and HIP count as octets (RFC 3597 §7).
 pub fn names(rtype: u16, rdata: &[u8]) -> impl Iterator<Item = EmbeddedName> {
     let fields = row(rtype).map(|row| Fields::new(row, rdata));
     fields.into_iter().flatten().map_while(Result::ok).filter_map(|(field, range)| match field {
@@ -35,7 +34,7 @@ pub fn names(rtype: u16, rdata: &[u8]) -> impl Iterator<Item = EmbeddedName> {
     })
 }
 
-/// Whether RDATA in wire form is what its type asks for; types without a row take any octets.
+/// Checks RDATA in wire form against its type. Types without a row accept any octets.
 pub fn check(rtype: u16, rdata: &[u8]) -> Result<(), &'static str> {
     if rdata.len() > MAX_RDATA {
         return Err("the data of one record are at most 65535 octets");
@@ -88,7 +87,7 @@ impl Iterator for Fields<'_> {
     }
 }
 
-/// How many octets a field takes; may be more than there are.
+/// The number of octets of a field; may be more than there are.
 fn extent(field: Field, rest: &[u8]) -> Result<usize, &'static str> {
     let counted = || rest.first().map_or(1, |len| 1 + usize::from(*len));
     Ok(match field {

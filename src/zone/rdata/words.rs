@@ -1,11 +1,11 @@
-//! The words of one entry of a master file, as the lexer found them and as RDATA is read from
-//! them. A word is a range of the text: nothing is copied before its field knows what it means.
+//! The words of one entry of a master file, from which RDATA is read. A word is a range of the
+//! text: nothing is copied before its field is known.
 
 use std::borrow::Cow;
 
 use crate::zone::name_fault::invisible;
 
-/// Where a word stands. `start..end` excludes the quotes of a quoted word.
+/// The position of a word. `start..end` excludes the quotes of a quoted word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
     pub start: u32,
@@ -30,7 +30,7 @@ pub struct Words<'a> {
     at: usize,
 }
 
-/// Something wrong with a word, or with a word that is missing.
+/// A fault of a word, or of a missing word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WordFault {
     /// Index of the token; past the last one where a word is missing.
@@ -74,7 +74,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The next word; its absence is a fault that says what was `wanted`: a noun, then perhaps
+    /// The next word. Its absence is a fault with `wanted` in its text: a noun, perhaps followed by
     /// ` such as …` or `, …`.
     #[inline(always)]
     pub fn want(&mut self, wanted: &str) -> Result<Word<'a>, WordFault> {
@@ -93,7 +93,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// As [`Words::want`], for what is never written in quotes.
+    /// As [`Words::want`], for values that are never quoted.
     #[inline(always)]
     pub fn want_plain(&mut self, wanted: &str) -> Result<&'a [u8], WordFault> {
         let word = self.want(wanted)?;
@@ -103,7 +103,7 @@ impl<'a> Words<'a> {
         Ok(word.text)
     }
 
-    /// The word that was read last is not what was `wanted`.
+    /// The fault that the word read last is not `wanted`.
     #[cold]
     pub fn unlike(&self, word: Word<'_>, wanted: &str) -> WordFault {
         let quote = if word.quoted { "\"" } else { "" };
@@ -129,7 +129,7 @@ fn noun(wanted: &str) -> &str {
     &wanted[..end.unwrap_or(wanted.len())]
 }
 
-/// A word as a message shows it: at most this many characters, nothing unprintable.
+/// Maximum number of characters of a word in a message.
 const SHOWN: usize = 60;
 
 pub fn shown(text: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! The rules between records, and what is put right in silence or with a warning.
+//! The rules between records, and the faults that are corrected, silently or with a warning.
 //!
 //! | found | then |
 //! |---|---|
@@ -8,10 +8,10 @@
 //! | CNAME beside other data but RRSIG and NSEC (RFC 1034 §3.6.2, RFC 4034 §2.5) | error |
 //! | TTLs that differ in an RRset (RFC 2181 §5.2) | warning, the lowest holds |
 //! | an RRset that no message has room for | error |
-//! | the same record twice (RFC 2181 §5) | dropped in silence |
+//! | the same record twice (RFC 2181 §5) | dropped silently |
 //! | `@` in the mail address of the SOA (RFC 1035 §3.3.13) | warning |
 //!
-//! What is missing is told only when every line was read: a line with a fault is not absent.
+//! Missing records are reported only when every line was read: a line with a fault is not absent.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -20,10 +20,10 @@ use crate::zone::rdata::table::type_name;
 use crate::zone::rdata::walk::{EmbeddedName, names, target};
 use crate::zone::read::faults::Faults;
 use crate::zone::read::{delegation, mail};
-use crate::zone::record::{Place, Record, Zone, rrset_of};
+use crate::zone::record::{FilePosition, Record, Zone, rrset_of};
 use crate::zone::rtype::{A, AAAA, CNAME, DNAME, MX, NS, NSEC, PTR, RRSIG, SOA};
 
-/// Up to this many records are compared each with each, without a table.
+/// Up to this number, the records of an RRset are compared pairwise, without a hash table.
 const SMALL_RRSET: usize = 16;
 
 pub fn check(zone: &mut Zone, faults: &mut Faults) {
@@ -75,11 +75,19 @@ fn check_apex(zone: &Zone, faults: &mut Faults) {
     let apex = &zone.apex;
     if !zone.has(apex, SOA) {
         let help = "write @ IN SOA ns1 hostmaster ( 2026010101 14400 3600 1209600 300 )";
-        faults.error(Place::START, format!("no SOA at the apex {apex} (RFC 1034 §4.2.1)"), help);
+        faults.error(
+            FilePosition::START,
+            format!("no SOA at the apex {apex} (RFC 1034 §4.2.1)"),
+            help,
+        );
     }
     if !zone.has(apex, NS) {
         let help = "write @ IN NS ns1, once for each name server";
-        faults.error(Place::START, format!("no NS at the apex {apex} (RFC 1034 §4.2.1)"), help);
+        faults.error(
+            FilePosition::START,
+            format!("no NS at the apex {apex} (RFC 1034 §4.2.1)"),
+            help,
+        );
     }
 }
 
@@ -130,7 +138,7 @@ fn check_rrset(
     }
     check_size(zone, rrset, &repeated, faults);
     changes.dropped.extend(repeated.iter().map(|at| start + at));
-    // RRSIGs of one owner are no RRset: each has the TTL of what it covers (RFC 4034 §3).
+    // RRSIGs of one owner are no RRset: each has the TTL of the RRset that it covers (RFC 4034 §3).
     let lowest = rrset.iter().map(|record| record.ttl).min().unwrap_or(0);
     let other = rrset.iter().find(|record| record.ttl != first.ttl);
     if let (Some(other), false) = (other, first.rtype == RRSIG) {
@@ -143,14 +151,14 @@ fn check_rrset(
     }
 }
 
-/// Octets of a message over TCP (RFC 1035 §4.2.2), and what is in it beside the records and the
-/// name that was asked for: the header, type and class, and OPT.
+/// Octets of a message over TCP (RFC 1035 §4.2.2), and of its parts other than the records and the
+/// question's name: header, type and class, and OPT.
 const MAX_MESSAGE: usize = 65_535;
 const FIXED: usize = 12 + 4 + 11;
-/// The owner as a pointer, type, class, TTL and length.
+/// Octets of owner (a pointer), type, class, TTL and length.
 const RECORD_HEAD: usize = 12;
 
-/// Whoever asked for it would never get an answer: over TCP, too, it is cut off.
+/// An RRset that does not fit could never be answered: it is truncated over TCP, too.
 fn check_size(zone: &Zone, rrset: &[Record], repeated: &[usize], faults: &mut Faults) {
     let Some(first) = rrset.first().filter(|first| first.rtype != RRSIG) else { return };
     let room = MAX_MESSAGE - FIXED - zone.owner(first).as_wire().len();
@@ -177,8 +185,8 @@ fn check_size(zone: &Zone, rrset: &[Record], repeated: &[usize], faults: &mut Fa
     }
 }
 
-/// Octets of RDATA in a message: a name that is compressed has its first label and a pointer at
-/// best, since each record of an RRset has another name.
+/// The minimum octets of RDATA in a message. A compressed name takes at least its first label and a
+/// pointer, because each record of an RRset has another name.
 fn least_octets(rtype: u16, rdata: &[u8]) -> usize {
     let saved = |name: EmbeddedName| {
         let label = rdata.get(name.range.start).copied().map_or(0, usize::from);
@@ -191,7 +199,7 @@ fn least_octets(rtype: u16, rdata: &[u8]) -> usize {
     rdata.len() - saved
 }
 
-/// Which records say the same as an earlier one of their RRset.
+/// Indices of records that are equal to an earlier record of their RRset.
 fn repeated(zone: &Zone, rrset: &[Record]) -> Vec<usize> {
     if rrset.len() > SMALL_RRSET {
         let mut seen = HashSet::with_capacity(rrset.len());
@@ -201,7 +209,7 @@ fn repeated(zone: &Zone, rrset: &[Record]) -> Vec<usize> {
     let same = |a: &Record, b: &Record| {
         let (rtype, a, b) = (a.rtype, zone.rdata(a), zone.rdata(b));
         match rtype {
-            // Most sets are these, and there are no letters in them.
+            // The most frequent types; their RDATA has no letter case.
             A => a.first_chunk::<4>() == b.first_chunk(),
             AAAA => a.first_chunk::<16>() == b.first_chunk(),
             _ if a == b => true,
@@ -220,7 +228,7 @@ fn positions(rrset: &[Record], mut meant: impl FnMut(&Record) -> bool) -> Vec<us
     rrset.iter().enumerate().filter(|(_, record)| meant(record)).map(|(at, _)| at).collect()
 }
 
-/// RDATA with its names in lower case: the letter case of names makes no other record.
+/// RDATA with its names in lower case: records that differ only in the case of names are equal.
 fn canonical(rtype: u16, rdata: &[u8]) -> Vec<u8> {
     let mut canonical = rdata.to_vec();
     for name in names(rtype, rdata) {
@@ -239,7 +247,7 @@ fn beside_cname(zone: &Zone, run: &[Record], cname: &Record, faults: &mut Faults
         faults.error(cname.place, message, help);
     } else if let Some(other) = other {
         let rtype = type_name(other.rtype);
-        // RDATA lie in the order in which they were read.
+        // RDATA is stored in the order in which it was read.
         let (here, message) = if cname.rdata < other.rdata {
             let there = where_is(zone, cname, other);
             (other, format!("{rtype} beside the CNAME of {there} (RFC 1034 §3.6.2)"))
@@ -252,7 +260,7 @@ fn beside_cname(zone: &Zone, run: &[Record], cname: &Record, faults: &mut Faults
     }
 }
 
-/// The place of a record in words, as told at another one.
+/// The position of a record in words, for a fault at another record.
 fn where_is(zone: &Zone, record: &Record, told_at: &Record) -> String {
     let (place, here) = (record.place, told_at.place);
     match zone.files.get(usize::from(place.file)).filter(|_| place.file != here.file) {

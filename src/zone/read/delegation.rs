@@ -11,7 +11,7 @@
 //! | data below a zone cut that are no glue, other data at it (RFC 1034 §4.2.1) | warning |
 //! | DS without NS (RFC 4035 §2.4) | warning |
 //!
-//! That the target of an MX has an address is not asked: a pool may answer for it.
+//! Whether the target of an MX has an address is not checked: a pool may answer for it.
 
 use rustc_hash::FxHashSet;
 
@@ -69,7 +69,7 @@ fn target_of(zone: &Zone, record: &Record) -> Option<Name> {
     target(rdata, &names(record.rtype, rdata).next()?)
 }
 
-/// One NS record: its target needs addresses wherever this zone is the one to give them.
+/// Checks one NS record: its target needs addresses if this zone is the one that has to give them.
 fn check_server(
     zone: &Zone,
     owner: &Name,
@@ -97,7 +97,7 @@ fn check_server(
     }
 }
 
-/// Whether a name is at or below a zone cut, so that another zone has the say.
+/// Whether a name is at or below a zone cut, so that another zone is authoritative.
 fn is_delegated(zone: &Zone, name: &Name) -> bool {
     let apex = &zone.apex;
     let mut at = Some(name.clone());
@@ -129,7 +129,7 @@ fn has_address(zone: &Zone, name: &Name) -> bool {
     false
 }
 
-/// The two usual slips behind a name that is not there.
+/// Help for the two usual mistakes behind a missing name.
 fn hint(target: &Name, apex: &Name) -> Option<String> {
     let relative = target.labels().count().checked_sub(apex.labels().count())?;
     let labels: Vec<&[u8]> = target.labels().take(relative).collect();
@@ -164,7 +164,7 @@ struct Cover<'c> {
     servers: &'c FxHashSet<Name>,
 }
 
-/// What stands at or below a zone cut, or below a DNAME.
+/// Checks the records at or below a zone cut, or below a DNAME.
 fn check_cover(zone: &Zone, owner: &Name, run: &[Record], cover: &Cover<'_>, faults: &mut Faults) {
     let apex = &zone.apex;
     let (mut cut, mut dname) = (None, None);

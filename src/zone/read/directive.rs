@@ -14,7 +14,7 @@ pub enum Directive {
     Include(String, Option<Name>),
 }
 
-/// The directive that `words` are.
+/// Reads the directive in `words`.
 pub fn read(words: &mut Words<'_>, origin: &Name) -> Result<Directive, WordFault> {
     let keyword = words.want_plain("a directive")?.to_ascii_uppercase();
     let directive = match keyword.as_slice() {
@@ -62,7 +62,7 @@ fn ttl(words: &mut Words<'_>) -> Result<u32, WordFault> {
     Ok(value)
 }
 
-/// Only files below the zone folder: a relative path without `..`.
+/// Accepts only files below the zone folder: a relative path without `..`.
 fn include_file(words: &mut Words<'_>) -> Result<String, WordFault> {
     let word = words.want("a file in the zone folder")?;
     let mut path = Vec::new();

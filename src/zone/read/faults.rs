@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::zone::rdata::words::Token;
-use crate::zone::record::{FaultCode, Place, Severity, ZoneFault};
+use crate::zone::record::{FaultCode, FilePosition, Severity, ZoneFault};
 
 /// Most errors and most warnings that are kept; the others are counted.
 pub const MAX_FAULTS: usize = 100;
@@ -24,7 +24,7 @@ struct Entries {
 
 #[derive(Debug)]
 struct Entry {
-    place: Place,
+    place: FilePosition,
     message: String,
     help: Option<String>,
     code: Option<FaultCode>,
@@ -33,7 +33,7 @@ struct Entry {
 impl Faults {
     pub fn error<'a>(
         &mut self,
-        place: Place,
+        place: FilePosition,
         message: impl Into<Cow<'a, str>>,
         help: impl Into<Cow<'a, str>>,
     ) {
@@ -42,7 +42,7 @@ impl Faults {
 
     pub fn warning<'a>(
         &mut self,
-        place: Place,
+        place: FilePosition,
         message: impl Into<Cow<'a, str>>,
         help: impl Into<Cow<'a, str>>,
     ) {
@@ -54,7 +54,7 @@ impl Faults {
         &mut self,
         severity: Severity,
         code: FaultCode,
-        place: Place,
+        place: FilePosition,
         message: String,
         help: &str,
     ) {
@@ -82,7 +82,7 @@ impl Entries {
     fn add(
         &mut self,
         code: Option<FaultCode>,
-        place: Place,
+        place: FilePosition,
         message: Cow<'_, str>,
         help: Cow<'_, str>,
     ) {
@@ -114,25 +114,25 @@ impl Entries {
     }
 }
 
-/// Where a token begins; its opening quote counts.
-pub fn place_of(file: u16, text: &[u8], token: &Token) -> Place {
+/// The position of a token, including its opening quote.
+pub fn place_of(file: u16, text: &[u8], token: &Token) -> FilePosition {
     let at = token.start - u32::from(token.quoted);
     place_at(file, text, token.line, token.line_start, at)
 }
 
-/// Where a word is missing: right behind the last one.
-pub fn place_behind(file: u16, text: &[u8], token: &Token) -> Place {
+/// The position of a missing word: directly behind the last word.
+pub fn place_behind(file: u16, text: &[u8], token: &Token) -> FilePosition {
     let at = token.end + u32::from(token.quoted);
     place_at(file, text, token.line, token.line_start, at)
 }
 
 /// Columns count characters, as editors do.
-pub fn place_at(file: u16, text: &[u8], line: u32, line_start: u32, at: u32) -> Place {
+pub fn place_at(file: u16, text: &[u8], line: u32, line_start: u32, at: u32) -> FilePosition {
     let before = text.get(line_start as usize..at as usize).unwrap_or_default();
     let characters = match before.is_ascii() {
         true => before.len(),
-        // As the line is shown: an octet that is no UTF-8 is one character.
+        // As the line is shown: an octet that is not UTF-8 counts as one character.
         false => String::from_utf8_lossy(before).chars().count(),
     };
-    Place { file, line, column: characters as u32 + 1 }
+    FilePosition { file, line, column: characters as u32 + 1 }
 }

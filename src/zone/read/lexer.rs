@@ -7,7 +7,7 @@
 
 use crate::zone::rdata::words::Token;
 
-/// Most words in one entry: 65535 octets of RDATA in hex digits that each stand alone.
+/// Maximum number of words of an entry: 65535 octets of RDATA, each as a word of hex digits.
 const MAX_TOKENS: usize = 1 << 17;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct LexFault {
     pub help: &'static str,
 }
 
-/// Whether an entry begins with a space, so that its owner is the last one.
+/// An entry; `indented` when it begins with a space and so has the owner of the entry before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     pub indented: bool,
@@ -84,7 +84,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Up to and with the line feed that ends the entry.
+    /// Skips to behind the line feed that ends the entry.
     fn words(&mut self, tokens: &mut Vec<Token>) -> Result<(), LexFault> {
         let mut open: Option<LexFault> = None;
         loop {
@@ -188,7 +188,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// From the quote at `start` to behind the one that closes it.
+    /// Reads from the quote at `start` to behind the closing quote.
     fn quoted(&mut self, start: usize) -> Result<(), LexFault> {
         self.at = start + 1;
         loop {

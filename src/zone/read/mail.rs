@@ -1,4 +1,4 @@
-//! Texts that receivers of mail could not read, or would not find.
+//! Warns of texts that mail receivers could not parse, or would not find.
 //!
 //! | found | then |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | a policy at `_dmarc` that does not parse (RFC 7489 §6.3) | warning |
 //! | a key below `_domainkey` that does not parse (RFC 6376 §3.6.1) | warning |
 
-use crate::zone::mail::{Fault, dkim, dmarc, fault, shown, spf};
+use crate::zone::mail::{TextFault, dkim, dmarc, fault, shown, spf};
 use crate::zone::name::Name;
 use crate::zone::read::faults::Faults;
 use crate::zone::record::{Record, Zone, rrset_of};
@@ -18,13 +18,13 @@ pub fn check(zone: &Zone, faults: &mut Faults) {
     for run in zone.runs() {
         let texts = rrset_of(run, TXT);
         let Some(first) = texts.first() else { continue };
-        let place = Place::of(zone.owner(first));
+        let place = OwnerPlace::of(zone.owner(first));
         let mut found = [0; 3];
         for record in texts {
             let strings = strings(zone.rdata(record));
             let Some((kind, verdict)) = judge(place, &strings) else { continue };
             found[kind as usize] += 1;
-            if let Err(Fault { message, help }) = verdict {
+            if let Err(TextFault { message, help }) = verdict {
                 faults.warning(record.place, message, help);
             } else if found[kind as usize] == 2 {
                 second(kind, record, faults);
@@ -33,17 +33,17 @@ pub fn check(zone: &Zone, faults: &mut Faults) {
     }
 }
 
-/// What a text is for.
+/// The kind of policy in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MailPolicy {
     Spf,
     Dmarc,
     Dkim,
 }
 
-/// What the owner of a TXT record says of it.
+/// The kind of policy that the owner of a TXT record implies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum OwnerPlace {
     Any,
     /// `_dmarc.example.com`
     Dmarc,
@@ -51,44 +51,44 @@ enum Place {
     Dkim,
 }
 
-impl Place {
-    fn of(owner: &Name) -> Place {
+impl OwnerPlace {
+    fn of(owner: &Name) -> OwnerPlace {
         let is = |label: &[u8], name: &[u8]| label.eq_ignore_ascii_case(name);
         let mut labels = owner.labels();
         match labels.next() {
-            Some(first) if is(first, b"_dmarc") => Place::Dmarc,
+            Some(first) if is(first, b"_dmarc") => OwnerPlace::Dmarc,
             // _adsp._domainkey has the policy of RFC 5617, and no key.
-            Some(first) if is(first, b"_adsp") => Place::Any,
-            _ if labels.any(|label| is(label, b"_domainkey")) => Place::Dkim,
-            _ => Place::Any,
+            Some(first) if is(first, b"_adsp") => OwnerPlace::Any,
+            _ if labels.any(|label| is(label, b"_domainkey")) => OwnerPlace::Dkim,
+            _ => OwnerPlace::Any,
         }
     }
 }
 
-/// What the text is, and whether a receiver can read it; `None` when it is not for receivers.
-fn judge(place: Place, strings: &[&[u8]]) -> Option<(Kind, Result<(), Fault>)> {
+/// The kind of a text, and whether a receiver can parse it. `None` when it is no policy.
+fn judge(place: OwnerPlace, strings: &[&[u8]]) -> Option<(MailPolicy, Result<(), TextFault>)> {
     let whole = strings.concat();
     let ascii = whole.is_ascii();
     let text = String::from_utf8_lossy(&whole);
     let kind = match place {
-        Place::Dkim => Kind::Dkim,
-        Place::Dmarc if dmarc::is_meant(&text) => Kind::Dmarc,
-        Place::Any | Place::Dmarc if is_meant_as_spf(&text) => Kind::Spf,
-        Place::Any | Place::Dmarc => return None,
+        OwnerPlace::Dkim => MailPolicy::Dkim,
+        OwnerPlace::Dmarc if dmarc::is_meant(&text) => MailPolicy::Dmarc,
+        OwnerPlace::Any | OwnerPlace::Dmarc if is_meant_as_spf(&text) => MailPolicy::Spf,
+        OwnerPlace::Any | OwnerPlace::Dmarc => return None,
     };
     if !ascii {
         let message = format!("{} has characters other than ASCII", shown(&text));
         return Some((kind, Err(fault(message, "write it in ASCII: no typographic quotes"))));
     }
     let verdict = match kind {
-        Kind::Dkim => dkim::check(&text),
-        Kind::Dmarc => dmarc::check(&text),
-        Kind::Spf => check_spf(&text, strings),
+        MailPolicy::Dkim => dkim::check(&text),
+        MailPolicy::Dmarc => dmarc::check(&text),
+        MailPolicy::Spf => check_spf(&text, strings),
     };
     Some((kind, verdict))
 }
 
-/// It begins as one, perhaps with what a slip of the pen puts in front.
+/// Whether it begins like an SPF record, perhaps with a typing error before it.
 fn is_meant_as_spf(text: &str) -> bool {
     let begin = text.trim_start_matches([' ', '\t', '"', '\'']);
     let version = begin.get(..6).is_some_and(|version| version.eq_ignore_ascii_case("v=spf1"));
@@ -96,7 +96,7 @@ fn is_meant_as_spf(text: &str) -> bool {
     version && !begin[6..].starts_with(|next: char| next.is_ascii_digit() || next == '.')
 }
 
-fn check_spf(text: &str, strings: &[&[u8]]) -> Result<(), Fault> {
+fn check_spf(text: &str, strings: &[&[u8]]) -> Result<(), TextFault> {
     let verdict = match spf::is_record(text) {
         true => spf::check(text),
         false => Err(fault(
@@ -112,7 +112,7 @@ fn check_spf(text: &str, strings: &[&[u8]]) -> Result<(), Fault> {
     if !spf::is_record(&spaced) || spf::check(&spaced).is_err() {
         return verdict;
     }
-    // With blanks it is right: so they were meant.
+    // With blanks it parses, so blanks were meant.
     let message = format!(
         "the strings of this SPF record join without a blank (RFC 7208 §3.3), so receivers read {}",
         shown(text)
@@ -135,11 +135,11 @@ fn joins_terms(strings: &[&[u8]]) -> bool {
     })
 }
 
-fn second(kind: Kind, record: &Record, faults: &mut Faults) {
+fn second(kind: MailPolicy, record: &Record, faults: &mut Faults) {
     let (what, rfc) = match kind {
-        Kind::Spf => ("SPF record", "receivers then answer permerror (RFC 7208 §4.5)"),
-        Kind::Dmarc => ("DMARC policy", "receivers then read none (RFC 7489 §6.6.3)"),
-        Kind::Dkim => ("DKIM key", "which one counts is not known (RFC 6376 §3.6.2.2)"),
+        MailPolicy::Spf => ("SPF record", "receivers then answer permerror (RFC 7208 §4.5)"),
+        MailPolicy::Dmarc => ("DMARC policy", "receivers then read none (RFC 7489 §6.6.3)"),
+        MailPolicy::Dkim => ("DKIM key", "which one counts is not known (RFC 6376 §3.6.2.2)"),
     };
     let message = format!("a second {what} at this name: {rfc}");
     faults.warning(record.place, message, "keep one of them, with what both have to say");
@@ -161,13 +161,13 @@ fn strings(rdata: &[u8]) -> Vec<&[u8]> {
 mod tests {
     use super::*;
 
-    fn verdict(place: Place, strings: &[&str]) -> Option<Result<(), Fault>> {
+    fn verdict(place: OwnerPlace, strings: &[&str]) -> Option<Result<(), TextFault>> {
         let strings: Vec<&[u8]> = strings.iter().map(|string| string.as_bytes()).collect();
         judge(place, &strings).map(|(_, verdict)| verdict)
     }
 
     #[track_caller]
-    fn told(place: Place, strings: &[&str], part: &str) {
+    fn told(place: OwnerPlace, strings: &[&str], part: &str) {
         let fault = verdict(place, strings).unwrap().unwrap_err();
         let text = format!("{}; {}", fault.message, fault.help);
         assert!(text.contains(part), "{strings:?}: {text}");
@@ -176,15 +176,23 @@ mod tests {
     #[test]
     fn strings_that_join_without_a_blank_are_told_with_the_text_to_write() {
         told(
-            Place::Any,
+            OwnerPlace::Any,
             &["v=spf1", "mx", "-all"],
             "write it in one pair of quotes: \"v=spf1 mx -all\"",
         );
-        told(Place::Any, &["v=spf1 ip4:192.0.2.1", "ip4:192.0.2.2 -all"], "join without a blank");
-        told(Place::Any, &["v=spf1 include:a.example", "-all"], "join without a blank");
-        told(Place::Any, &["v=spf1 include:a.example", "include:b.example -all"], "join without");
+        told(
+            OwnerPlace::Any,
+            &["v=spf1 ip4:192.0.2.1", "ip4:192.0.2.2 -all"],
+            "join without a blank",
+        );
+        told(OwnerPlace::Any, &["v=spf1 include:a.example", "-all"], "join without a blank");
+        told(
+            OwnerPlace::Any,
+            &["v=spf1 include:a.example", "include:b.example -all"],
+            "join without",
+        );
         let long = format!("v=spf1 {}ip4:192.0.2.1", "ip4:192.0.2.1 ".repeat(17));
-        told(Place::Any, &[&long, "-all"], "end each string but the last with a blank");
+        told(OwnerPlace::Any, &[&long, "-all"], "end each string but the last with a blank");
     }
 
     #[test]
@@ -197,36 +205,36 @@ mod tests {
             &["v=spf1 mx ~", "all"],
             &["", "v=spf1 -all", ""],
         ] {
-            assert_eq!(verdict(Place::Any, strings), Some(Ok(())), "{strings:?}");
+            assert_eq!(verdict(OwnerPlace::Any, strings), Some(Ok(())), "{strings:?}");
         }
     }
 
     #[test]
     fn slips_in_front_are_told_and_other_texts_are_nobodys() {
-        told(Place::Any, &[" v=spf1 -all"], "is not read");
-        told(Place::Any, &["\"v=spf1 -all\""], "is not read");
-        told(Place::Any, &["v=spf1; mx"], "is not read");
-        told(Place::Any, &["v=spf1 mx –all"], "other than ASCII");
+        told(OwnerPlace::Any, &[" v=spf1 -all"], "is not read");
+        told(OwnerPlace::Any, &["\"v=spf1 -all\""], "is not read");
+        told(OwnerPlace::Any, &["v=spf1; mx"], "is not read");
+        told(OwnerPlace::Any, &["v=spf1 mx –all"], "other than ASCII");
         for text in ["", "v=spf10 x", "google-site-verification=x", "v=verifydomain MS=1", "spf"] {
-            assert_eq!(verdict(Place::Any, &[text]), None, "{text}");
+            assert_eq!(verdict(OwnerPlace::Any, &[text]), None, "{text}");
         }
     }
 
     #[test]
     fn the_owner_says_what_a_text_is_for() {
-        let place = |name: &str| Place::of(&Name::parse(name).unwrap());
-        assert_eq!(place("_DMARC.example.com"), Place::Dmarc);
-        assert_eq!(place("s1.sub._domainkey.example.com"), Place::Dkim);
-        assert_eq!(place("*._domainkey.example.com"), Place::Dkim);
+        let place = |name: &str| OwnerPlace::of(&Name::parse(name).unwrap());
+        assert_eq!(place("_DMARC.example.com"), OwnerPlace::Dmarc);
+        assert_eq!(place("s1.sub._domainkey.example.com"), OwnerPlace::Dkim);
+        assert_eq!(place("*._domainkey.example.com"), OwnerPlace::Dkim);
         // A policy of RFC 4870 or 5617, and a domain that allows reports to be sent here.
         for name in ["_domainkey.example.com", "_adsp._domainkey.example.com"] {
-            assert_eq!(place(name), Place::Any, "{name}");
+            assert_eq!(place(name), OwnerPlace::Any, "{name}");
         }
-        assert_eq!(place("example.org._report._dmarc.example.com"), Place::Any);
-        assert_eq!(verdict(Place::Dmarc, &["v=DMARC1; p=none"]), Some(Ok(())));
-        assert_eq!(verdict(Place::Dmarc, &["v=spf1 -all"]), Some(Ok(())));
-        assert_eq!(verdict(Place::Any, &["v=DMARC1"]), None);
-        told(Place::Dmarc, &["v=DMARC1"], "in one pair of quotes");
-        told(Place::Dkim, &["anything"], "has no `=`");
+        assert_eq!(place("example.org._report._dmarc.example.com"), OwnerPlace::Any);
+        assert_eq!(verdict(OwnerPlace::Dmarc, &["v=DMARC1; p=none"]), Some(Ok(())));
+        assert_eq!(verdict(OwnerPlace::Dmarc, &["v=spf1 -all"]), Some(Ok(())));
+        assert_eq!(verdict(OwnerPlace::Any, &["v=DMARC1"]), None);
+        told(OwnerPlace::Dmarc, &["v=DMARC1"], "in one pair of quotes");
+        told(OwnerPlace::Dkim, &["anything"], "has no `=`");
     }
 }

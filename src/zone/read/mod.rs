@@ -31,7 +31,7 @@ pub mod reader;
 
 use crate::zone::name::Name;
 use crate::zone::read::faults::Faults;
-use crate::zone::read::reader::{OpenFile, Reader};
+use crate::zone::read::reader::{OpenFile, ZoneReader};
 use crate::zone::record::{Severity, Zone, ZoneFault};
 
 /// The zone and its warnings, or its faults: errors first, each kind in the order of the files.
@@ -42,7 +42,7 @@ type Outcome = Result<(Zone, Vec<ZoneFault>), Vec<ZoneFault>>;
 /// are relative and have no `..` in them.
 pub fn read(apex: &Name, file: &str, include: &mut OpenFile<'_>) -> Outcome {
     let mut faults = Faults::default();
-    let mut reader = Reader::new(apex, include, &mut faults);
+    let mut reader = ZoneReader::new(apex, include, &mut faults);
     reader.main_file(file);
     let mut zone = reader.finish();
     checks::check(&mut zone, &mut faults);

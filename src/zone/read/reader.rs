@@ -23,61 +23,65 @@ use crate::zone::rdata::words::{Token, Word, WordFault, Words, shown};
 use crate::zone::read::directive::{self, Directive};
 use crate::zone::read::faults::{Faults, place_at, place_behind, place_of};
 use crate::zone::read::lexer::{Entry, Lexer};
-use crate::zone::record::{MAX_TTL, OwnerId, Owners, Place, Record, Zone};
+use crate::zone::record::{FilePosition, MAX_TTL, OwnerId, Owners, Record, Zone};
 use crate::zone::rtype::is_meta;
 use crate::zone::rtype::{A, SOA};
 
 /// Deepest nesting of `$INCLUDE`.
 pub const MAX_DEPTH: usize = 8;
-/// Most files of one zone.
+/// Maximum number of files of one zone.
 pub const MAX_FILES: usize = 100;
-/// Most text of one zone, over all its files.
+/// Maximum octets of text of one zone, over all its files.
 pub const MAX_TEXT: usize = 256 << 20;
-/// Most RDATA of one zone: a short relative name is long on the wire.
+/// Maximum octets of RDATA of one zone. A short relative name can be long on the wire.
 pub const MAX_ZONE_RDATA: usize = 1 << 30;
 
 /// Gives the octets of the zone file or of an `$INCLUDE` by name, or says why it cannot.
 pub type OpenFile<'a> = dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String> + 'a;
 
 #[expect(missing_debug_implementations, reason = "holds the caller's closure")]
-pub struct Reader<'i> {
+pub struct ZoneReader<'i> {
     zone: Zone,
     include: &'i mut OpenFile<'i>,
     faults: &'i mut Faults,
     text_read: usize,
     default_ttl: Option<u32>,
     last_ttl: Option<u32>,
-    /// The type that was read last, as written: most lines repeat it.
+    /// The type that was read last, as written, and its number: most lines repeat it.
     last_type: (Vec<u8>, u16),
-    /// A bound was passed: the rest is not read.
+    /// Set when a bound is exceeded: the rest is not read.
     full: bool,
 }
 
-/// What ends with a file.
-struct Scope<'a> {
+/// State that ends with a file.
+struct FileScope<'a> {
     file: u16,
     text: &'a [u8],
     origin: Name,
-    /// As written, to see a repeated owner without reading it again.
+    /// The last owner as written, so that a repeated owner is not parsed again.
     owner_text: &'a [u8],
     owner: LastOwner,
     depth: usize,
 }
 
-/// Whose a line is that begins with a space.
+/// The owner of a line that begins with a space.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LastOwner {
     /// There was no line yet.
     None,
-    /// A broken one, or one outside the zone: its lines belong to nobody.
+    /// A faulty owner, or one outside the zone: its lines are dropped.
     Nobody,
     Inside(OwnerId),
 }
 
-impl<'i> Reader<'i> {
-    pub fn new(apex: &Name, include: &'i mut OpenFile<'i>, faults: &'i mut Faults) -> Reader<'i> {
+impl<'i> ZoneReader<'i> {
+    pub fn new(
+        apex: &Name,
+        include: &'i mut OpenFile<'i>,
+        faults: &'i mut Faults,
+    ) -> ZoneReader<'i> {
         let (owners, records, rdata, files) = (Owners::default(), vec![], vec![], vec![]);
-        Reader {
+        ZoneReader {
             zone: Zone { apex: apex.clone(), owners, records, rdata, files },
             include,
             faults,
@@ -95,12 +99,12 @@ impl<'i> Reader<'i> {
             if self.zone.files.is_empty() {
                 self.zone.files.push(name.into());
             }
-            self.faults.error(Place::START, why, "");
+            self.faults.error(FilePosition::START, why, "");
         }
     }
 
     pub fn finish(mut self) -> Zone {
-        // Stable, because that sort is quick where nearly everything is in order, as it is here.
+        // The stable sort is fast on input that is nearly sorted, as it is here.
         self.zone.records.sort_by_key(|record| (record.owner, record.rtype));
         self.zone
     }
@@ -122,7 +126,7 @@ impl<'i> Reader<'i> {
         self.zone.files.push(Arc::from(name));
         let text = text.as_slice();
         let mut scope =
-            Scope { file, text, origin, owner_text: b"", owner: LastOwner::None, depth };
+            FileScope { file, text, origin, owner_text: b"", owner: LastOwner::None, depth };
         let mut lexer = Lexer::new(text);
         let mut tokens = Vec::new();
         while let Some(entry) = lexer.entry(&mut tokens) {
@@ -140,7 +144,7 @@ impl<'i> Reader<'i> {
         Ok(())
     }
 
-    fn entry(&mut self, entry: Entry, tokens: &[Token], scope: &mut Scope<'_>) {
+    fn entry(&mut self, entry: Entry, tokens: &[Token], scope: &mut FileScope<'_>) {
         let Some(first) = tokens.first() else { return };
         let text = scope.text;
         let keyword = !first.quoted && text.get(first.start as usize) == Some(&b'$');
@@ -155,21 +159,21 @@ impl<'i> Reader<'i> {
             read
         };
         let Err(fault) = read else { return };
-        let fault = hidden(tokens, text).unwrap_or(fault);
+        let fault = hidden_character(tokens, text).unwrap_or(fault);
         let place = match (tokens.get(fault.at), tokens.last()) {
             (Some(token), _) => place_of(scope.file, text, token),
             (None, Some(last)) => place_behind(scope.file, text, last),
-            (None, None) => Place::START,
+            (None, None) => FilePosition::START,
         };
         self.faults.error(place, fault.message, fault.help.unwrap_or_default());
     }
 
-    fn directive(&mut self, tokens: &[Token], scope: &mut Scope<'_>) -> Result<(), WordFault> {
+    fn directive(&mut self, tokens: &[Token], scope: &mut FileScope<'_>) -> Result<(), WordFault> {
         let mut words = Words::new(scope.text, tokens, 0);
         match directive::read(&mut words, &scope.origin)? {
             Directive::Origin(origin) => {
                 scope.origin = origin;
-                scope.owner_text = b""; // the same word is another name from here on
+                scope.owner_text = b""; // the same word means another name from here on
             }
             Directive::Ttl(ttl) => self.default_ttl = Some(ttl),
             Directive::Include(file, origin) => {
@@ -188,14 +192,15 @@ impl<'i> Reader<'i> {
         &mut self,
         entry: Entry,
         tokens: &[Token],
-        scope: &mut Scope<'_>,
+        scope: &mut FileScope<'_>,
     ) -> Result<(), WordFault> {
         let mut words = Words::new(scope.text, tokens, 0);
-        let place =
-            tokens.first().map_or(Place::START, |token| place_of(scope.file, scope.text, token));
+        let place = tokens
+            .first()
+            .map_or(FilePosition::START, |token| place_of(scope.file, scope.text, token));
         if !entry.indented {
             self.owner(&mut words, scope, place)?;
-            // The text outlives the words; where they were cut is in the first token.
+            // A slice of the text, which outlives the words.
             let range = tokens.first().map_or(0..0, |t| t.start as usize..t.end as usize);
             scope.owner_text = scope.text.get(range).unwrap_or_default();
         }
@@ -235,8 +240,8 @@ impl<'i> Reader<'i> {
     fn owner(
         &mut self,
         words: &mut Words<'_>,
-        scope: &mut Scope<'_>,
-        place: Place,
+        scope: &mut FileScope<'_>,
+        place: FilePosition,
     ) -> Result<(), WordFault> {
         let text = words.want_plain("an owner such as www")?;
         if text == scope.owner_text && scope.owner != LastOwner::None {
@@ -287,8 +292,13 @@ impl<'i> Reader<'i> {
         }
     }
 
-    /// Before any TTL was written: the SOA's own minimum, as BIND does.
-    fn first_ttl(&mut self, rtype: u16, rdata: usize, place: Place) -> Result<u32, WordFault> {
+    /// The TTL of a record before any TTL was written: the SOA's minimum, as in BIND.
+    fn first_ttl(
+        &mut self,
+        rtype: u16,
+        rdata: usize,
+        place: FilePosition,
+    ) -> Result<u32, WordFault> {
         let minimum = self.zone.rdata.get(rdata..).and_then(|rdata| rdata.last_chunk::<4>());
         if let (SOA, Some(minimum)) = (rtype, minimum) {
             let ttl = u32::from_be_bytes(*minimum).min(MAX_TTL);
@@ -305,21 +315,21 @@ impl<'i> Reader<'i> {
     }
 
     /// RFC 2181 §8: a TTL with the top bit set counts as zero.
-    fn long_ttl(&mut self, place: Place) -> u32 {
+    fn long_ttl(&mut self, place: FilePosition) -> u32 {
         let message = "a TTL above 2147483647 counts as 0 (RFC 2181 §8)";
         self.faults.warning(place, message, "write at most 2147483647, and better at most 7d");
         0
     }
 }
 
-/// The cause of many a fault: a character that looks like a space and is none, or like nothing.
+/// Finds a character that looks like a space or is invisible: the cause of many faults.
 #[cold]
-fn hidden(tokens: &[Token], text: &[u8]) -> Option<WordFault> {
+fn hidden_character(tokens: &[Token], text: &[u8]) -> Option<WordFault> {
     let found = |(at, token): (usize, &Token)| {
         let word = text.get(token.start as usize..token.end as usize).filter(|_| !token.quoted)?;
         let hidden = match std::str::from_utf8(word) {
             Ok(word) => word.chars().find(|c| invisible(*c).is_some()).map(invisible_name)?,
-            // The encodings of one octet, ISO 8859 and Windows', have the space here.
+            // ISO 8859 and Windows encodings have the no-break space here.
             Err(_) => word.contains(&0xa0).then(|| "a no-break space (octet A0)".to_owned())?,
         };
         Some((at, hidden))

@@ -11,7 +11,7 @@ use tiovivo::snapshot::Snapshot;
 use tiovivo::snapshot::identity::Identity;
 use tiovivo::snapshot::statics::Statics;
 use tiovivo::zone::name::Name;
-use tiovivo::zone::rdata::present::Presented;
+use tiovivo::zone::rdata::present::RdataText;
 use tiovivo::zone::rdata::table::type_name;
 use tiovivo::zone::rdata::walk;
 use tiovivo::zone::read::read;
@@ -55,7 +55,7 @@ fn reads_back(zone: &Zone) {
     for record in &zone.records {
         let rdata = zone.rdata(record);
         assert_eq!(walk::check(record.rtype, rdata), Ok(()));
-        let shown = Presented { rtype: record.rtype, rdata };
+        let shown = RdataText { rtype: record.rtype, rdata };
         let rtype = type_name(record.rtype);
         writeln!(text, "{} {} IN {rtype} {shown}", zone.owner(record), record.ttl)
             .expect("a String");

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::SendStream;
 use http::{Method, Request};
+use tiovivo::dns::connections::StreamLimits;
 use tiovivo::dns::encrypted::https::{MAX_AT_WORK, MAX_RESETS, MAX_STREAMS};
 use tiovivo::dns::encrypted::memory::MAX_HELD;
-use tiovivo::dns::stream::Limits;
 use tokio::time::{sleep, timeout};
 
 use super::SOON;
@@ -47,7 +47,7 @@ async fn slow_bodies_hold_no_more_than_the_bound_and_give_it_back() {
     const OCTETS: usize = 60_000;
     let identity = Identity::new();
     // So that no request is over before the last connection is there.
-    let limits = Limits { idle: Duration::from_secs(60), ..Limits::default() };
+    let limits = StreamLimits { idle: Duration::from_secs(60), ..StreamLimits::default() };
     let server = Server::with(&identity, limits);
     let honest = query("www.midominio.com", 1);
     let mut held = vec![];
@@ -71,7 +71,7 @@ async fn slow_bodies_hold_no_more_than_the_bound_and_give_it_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_that_nobody_takes_are_given_up() {
     let identity = Identity::new();
-    let limits = Limits { write: Duration::from_millis(500), ..Limits::default() };
+    let limits = StreamLimits { write: Duration::from_millis(500), ..StreamLimits::default() };
     let server = Server::with(&identity, limits);
     let large = query("large.midominio.com", 16);
     let doh = Doh::with_window(server.https, &identity, 0).await.unwrap();
@@ -114,7 +114,7 @@ async fn who_resets_all_that_he_asks_is_sent_away_and_others_are_answered() {
 #[tokio::test(start_paused = true)]
 async fn requests_that_never_become_a_query_hold_no_connection_open() {
     let identity = Identity::new();
-    let limits = Limits { idle: Duration::from_secs(2), ..Limits::default() };
+    let limits = StreamLimits { idle: Duration::from_secs(2), ..StreamLimits::default() };
     let server = Server::with(&identity, limits);
     let doh = Doh::connect(server.https, &identity).await.unwrap();
     let start = tokio::time::Instant::now();

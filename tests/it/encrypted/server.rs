@@ -9,10 +9,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::PrivateKeyDer;
 use tiovivo::counters::Counters;
-use tiovivo::dns::clock::Clock;
-use tiovivo::dns::encrypted::{self, Handle, Listeners};
+use tiovivo::dns::connections::{Connections, StreamLimits};
+use tiovivo::dns::cookie_clock::CookieClock;
+use tiovivo::dns::encrypted::{self, EncryptedHandle, Listeners};
 use tiovivo::dns::responder::Responder;
-use tiovivo::dns::stream::{self, Connections, Limits};
+use tiovivo::dns::stream;
 use tiovivo::snapshot::Snapshot;
 use tiovivo::snapshot::identity::Identity as Said;
 use tiovivo::snapshot::publish::{self, Publisher};
@@ -65,7 +66,7 @@ pub struct Server {
     pub tls: SocketAddr,
     pub https: SocketAddr,
     pub quic: SocketAddr,
-    pub handle: Handle,
+    pub handle: EncryptedHandle,
     pub stop: CancellationToken,
     pub responder: Responder,
     pub zone: Zone,
@@ -74,10 +75,10 @@ pub struct Server {
 
 impl Server {
     pub fn start(identity: &Identity) -> Server {
-        Server::with(identity, Limits::default())
+        Server::with(identity, StreamLimits::default())
     }
 
-    pub fn with(identity: &Identity, limits: Limits) -> Server {
+    pub fn with(identity: &Identity, limits: StreamLimits) -> Server {
         let apex = Name::parse("midominio.com").unwrap();
         let mut open = |_: &str| Ok(ZONE.as_bytes().to_vec().into());
         let zone = match tiovivo::zone::read::read(&apex, "midominio.com.zone", &mut open) {
@@ -94,7 +95,7 @@ impl Server {
             counters: Arc::new(Counters::new(0)),
             turn: Arc::new(AtomicU64::new(0)),
             stop: Arc::default(),
-            clock: Clock::default(),
+            clock: CookieClock::default(),
         };
         let any = ["127.0.0.1:0".parse().unwrap()];
         let listeners = Listeners::bind(&any, &any, "/dns-query", &any).unwrap();

@@ -26,18 +26,18 @@ use crate::dns::encrypted::quic::codes::{
 use crate::dns::encrypted::quic::message::encode;
 use crate::dns::options::asks_keep_alive;
 
-/// Why a stream ended without a whole reply.
+/// Why a stream ended without a complete reply.
 #[derive(Debug, PartialEq, Eq)]
-enum Fault {
+enum StreamFault {
     /// The client broke a rule of RFC 9250.
     Protocol,
-    /// The client went back on its query, or took too long.
+    /// The client cancelled its query, or took too long.
     Cancelled,
-    /// Others needed the room.
+    /// Other requests needed the memory.
     Load,
 }
 
-/// Answers until the client goes, says nothing any more, or has to go.
+/// Answers until the client leaves, is idle for too long, or is evicted.
 pub async fn converse(
     connection: Connection,
     talk: &Arc<Conversation>,
@@ -63,7 +63,7 @@ pub async fn converse(
                 return Ok(());
             }
             Ok(Err(error)) => return Err(error),
-            // A query may have moved it since.
+            // A query may have extended the deadline.
             Err(_) if talk.deadline() > Instant::now() => {}
             Err(_) => break,
         }
@@ -74,7 +74,7 @@ pub async fn converse(
     Ok(())
 }
 
-/// One stream. A breach of the rules ends the connection.
+/// Serves one stream. A breach of RFC 9250 ends the connection.
 async fn serve(
     mut send: SendStream,
     mut receive: RecvStream,
@@ -85,14 +85,14 @@ async fn serve(
     let given_up = share.given_up();
     let exchanged = tokio::select! {
         exchanged = exchange(&mut send, &mut receive, &connection, &talk, share) => exchanged,
-        () = given_up.cancelled() => Err(Fault::Load),
+        () = given_up.cancelled() => Err(StreamFault::Load),
     };
     // An error of these says that the stream has ended already.
     match exchanged {
         Ok(()) => {}
-        Err(Fault::Protocol) => connection.close(PROTOCOL_ERROR, &[]),
-        Err(Fault::Cancelled) => drop(send.reset(REQUEST_CANCELLED)),
-        Err(Fault::Load) => {
+        Err(StreamFault::Protocol) => connection.close(PROTOCOL_ERROR, &[]),
+        Err(StreamFault::Cancelled) => drop(send.reset(REQUEST_CANCELLED)),
+        Err(StreamFault::Load) => {
             drop(send.reset(EXCESSIVE_LOAD));
             drop(receive.stop(EXCESSIVE_LOAD));
         }
@@ -105,38 +105,38 @@ async fn exchange(
     connection: &Connection,
     talk: &Arc<Conversation>,
     share: Share,
-) -> Result<(), Fault> {
+) -> Result<(), StreamFault> {
     let query = timeout(talk.limits().idle, read(receive, &share)).await;
-    let query = query.map_err(|_| Fault::Cancelled)??;
+    let query = query.map_err(|_| StreamFault::Cancelled)??;
     if !query.starts_with(&[0, 0]) || asks_keep_alive(&query) {
-        return Err(Fault::Protocol);
+        return Err(StreamFault::Protocol);
     }
     let address = connection.remote_address();
-    let (message, _room) = talk.answer(&query).await.ok_or(Fault::Protocol)?;
+    let (message, _room) = talk.answer(&query).await.ok_or(StreamFault::Protocol)?;
     let message = encode(query, address, message).await;
-    let length = u16::try_from(message.len()).map_err(|_| Fault::Cancelled)?;
+    let length = u16::try_from(message.len()).map_err(|_| StreamFault::Cancelled)?;
     let gone = CancellationToken::new();
     let length = Bytes::copy_from_slice(&length.to_be_bytes());
     let message = share.reply(message, &gone);
     let sent = async {
-        send.write_all_chunks(&mut [length, message]).await.map_err(|_| Fault::Cancelled)?;
-        send.finish().map_err(|_| Fault::Cancelled)?;
-        // Until then the reply is held for another transmission.
+        send.write_all_chunks(&mut [length, message]).await.map_err(|_| StreamFault::Cancelled)?;
+        send.finish().map_err(|_| StreamFault::Cancelled)?;
+        // Until then the reply stays in memory for retransmission.
         let (_, ended) = tokio::join!(gone.cancelled(), receive.read_chunk(1, true));
         match ended {
-            Ok(Some(_)) => Err(Fault::Protocol),
+            Ok(Some(_)) => Err(StreamFault::Protocol),
             Ok(None) | Err(_) => Ok(()),
         }
     };
-    timeout(talk.limits().write, sent).await.map_err(|_| Fault::Cancelled)?
+    timeout(talk.limits().write, sent).await.map_err(|_| StreamFault::Cancelled)?
 }
 
-/// One message behind its length. The end of the stream is looked for behind the reply: nobody
-/// waits for a FIN that comes by itself.
-async fn read(receive: &mut RecvStream, share: &Share) -> Result<Vec<u8>, Fault> {
+/// Reads one message behind its length. The end of the stream is checked only after the reply, so
+/// that a client need not send FIN with its query.
+async fn read(receive: &mut RecvStream, share: &Share) -> Result<Vec<u8>, StreamFault> {
     let mut length = [0; 2];
     receive.read_exact(&mut length).await.map_err(|error| match error {
-        ReadExactError::FinishedEarly(_) => Fault::Protocol,
+        ReadExactError::FinishedEarly(_) => StreamFault::Protocol,
         ReadExactError::ReadError(error) => of_read(&error),
     })?;
     let length = usize::from(u16::from_be_bytes(length));
@@ -146,14 +146,14 @@ async fn read(receive: &mut RecvStream, share: &Share) -> Result<Vec<u8>, Fault>
             .read_chunk(length - query.len(), true)
             .await
             .map_err(|error| of_read(&error))?;
-        let chunk = chunk.ok_or(Fault::Protocol)?;
+        let chunk = chunk.ok_or(StreamFault::Protocol)?;
         share.grow(chunk.bytes.len());
         query.extend_from_slice(&chunk.bytes);
     }
     Ok(query)
 }
 
-fn of_read(error: &ReadError) -> Fault {
+fn of_read(error: &ReadError) -> StreamFault {
     tracing::debug!("query over QUIC: {error}");
-    Fault::Cancelled
+    StreamFault::Cancelled
 }

@@ -1,8 +1,8 @@
-//! The messages of DNS over QUIC, in hickory-server's terms: it reads the query, and writes the
-//! reply from typed records.
+//! The messages of DNS over QUIC: hickory-server reads the query, and writes the reply from typed
+//! records.
 //!
-//! The answer is ours: hickory is given the reply that [`crate::dns::respond`] made. Where it
-//! cannot read the query, which we answer by an rcode, our octets go out as they are.
+//! The answer itself is the reply that [`crate::dns::respond`] made. If hickory cannot read the
+//! query, that reply, an rcode, is sent unchanged.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,13 +18,13 @@ use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseI
 use hickory_server::zone_handler::{MessageResponse, MessageResponseBuilder, Queries};
 
 use crate::dns::encrypted::conversation::MAX_MESSAGE;
-use crate::dns::encrypted::records::Typed;
+use crate::dns::encrypted::records::ParsedReply;
 use crate::dns::options::{PADDING, padding};
 
-/// `reply` to `query`, as hickory writes it.
+/// Returns `reply` to `query` as hickory writes it.
 pub async fn encode(query: Vec<u8>, client: SocketAddr, reply: Vec<u8>) -> Vec<u8> {
     let Ok(request) = Request::from_bytes(query, client, Protocol::Quic) else { return reply };
-    let mut typed = match Typed::read(&reply) {
+    let mut typed = match ParsedReply::read(&reply) {
         Ok(typed) => typed,
         Err(error) => {
             tracing::error!("our own reply cannot be read: {error}");
@@ -32,8 +32,8 @@ pub async fn encode(query: Vec<u8>, client: SocketAddr, reply: Vec<u8>) -> Vec<u
         }
     };
     let padded = typed.take_padding();
-    let written = Written::default();
-    Answer(typed).handle_request::<_, TokioTime>(&request, written.clone()).await;
+    let written = ReplyBuffer::default();
+    ReplyHandler(typed).handle_request::<_, TokioTime>(&request, written.clone()).await;
     let Some(mut octets) = written.take() else { return reply };
     if let Some(rdata) = padded {
         pad(&mut octets, rdata);
@@ -41,7 +41,7 @@ pub async fn encode(query: Vec<u8>, client: SocketAddr, reply: Vec<u8>) -> Vec<u
     octets
 }
 
-/// Pads a message whose last record is an OPT with so many octets of RDATA.
+/// Pads a message whose last record is an OPT with `rdata` octets of RDATA.
 fn pad(message: &mut Vec<u8>, rdata: usize) {
     let zeros = padding(message.len(), MAX_MESSAGE);
     let option = [&PADDING.to_be_bytes(), &(zeros.len() as u16).to_be_bytes(), zeros].concat();
@@ -55,16 +55,16 @@ fn pad(message: &mut Vec<u8>, rdata: usize) {
 }
 
 /// The reply to one request.
-struct Answer(Typed);
+struct ReplyHandler(ParsedReply);
 
 #[async_trait]
-impl RequestHandler for Answer {
+impl RequestHandler for ReplyHandler {
     async fn handle_request<R: ResponseHandler, T: Time>(
         &self,
         request: &Request,
         mut handle: R,
     ) -> ResponseInfo {
-        let Answer(reply) = self;
+        let ReplyHandler(reply) = self;
         let no_question = Queries::read(&mut BinDecoder::new(&[]), 0);
         let queries = match &no_question {
             Ok(none) if reply.questions == 0 => none,
@@ -87,25 +87,25 @@ impl RequestHandler for Answer {
     }
 }
 
-/// What hickory wants to hear when nothing was sent; nobody looks at it.
+/// The result that hickory expects when nothing was sent. Nobody reads it.
 fn nothing(request: &Request) -> ResponseInfo {
     let mut metadata = Metadata::response_from_request(&request.metadata);
     metadata.response_code = ResponseCode::ServFail;
     ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
 }
 
-/// Where hickory writes to.
+/// Receives the message that hickory writes.
 #[derive(Debug, Clone, Default)]
-struct Written(Arc<Mutex<Option<Vec<u8>>>>);
+struct ReplyBuffer(Arc<Mutex<Option<Vec<u8>>>>);
 
-impl Written {
+impl ReplyBuffer {
     fn take(&self) -> Option<Vec<u8>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 #[async_trait]
-impl ResponseHandler for Written {
+impl ResponseHandler for ReplyBuffer {
     async fn send_response<'a>(
         &mut self,
         response: MessageResponse<

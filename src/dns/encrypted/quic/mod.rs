@@ -2,7 +2,7 @@
 //!
 //! `quinn` carries it: hickory-server 0.26 takes one handshake after another, 5 seconds each, so
 //! one datagram without a second stopped everybody. What its API offers around that loop (sockets,
-//! TLS, a handler) does not reach into it. It has the messages (`message`).
+//! TLS, a handler) does not reach into it. It reads and writes the messages (`message`).
 //!
 //! | bound | what happens there |
 //! |---|---|
@@ -36,13 +36,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::dns::connections::Connections;
 use crate::dns::encrypted::conversation::Conversation;
 use crate::dns::encrypted::memory::Memory;
 use crate::dns::encrypted::quic::codes::NO_ERROR;
 use crate::dns::encrypted::quic::conversation::converse;
-use crate::dns::encrypted::tls::{HANDSHAKE, Presented, config};
+use crate::dns::encrypted::tls::{ActiveCertificate, HANDSHAKE, config};
 use crate::dns::responder::Responder;
-use crate::dns::stream::{Connections, Session};
+use crate::dns::stream::Session;
 
 pub const ALPN: &[u8] = b"doq";
 /// Handshakes at a time with addresses that nobody has proven to be the sender's.
@@ -58,18 +59,18 @@ const MAX_INCOMING: usize = 1024;
 const INCOMING_OCTETS: u64 = 16 * 1024;
 const ALL_INCOMING_OCTETS: u64 = 4 << 20;
 
-/// What answering needs beside a connection.
+/// What context needs beside a connection.
 #[derive(Debug, Clone)]
-pub struct Answering {
+pub struct QuicContext {
     pub responder: Responder,
     pub connections: Connections,
     pub memory: Memory,
 }
 
-/// Takes over the socket.
+/// Creates an endpoint on `socket`.
 pub fn endpoint(
     socket: UdpSocket,
-    presented: &Arc<Presented>,
+    presented: &Arc<ActiveCertificate>,
     idle: Duration,
 ) -> io::Result<Endpoint> {
     let tls = QuicServerConfig::try_from(config(presented, ALPN, &[&TLS13])?);
@@ -96,23 +97,23 @@ fn transport(idle: Duration) -> io::Result<TransportConfig> {
     Ok(transport)
 }
 
-/// Accepts until `stop`, then waits for the connections to finish what they are at.
-pub async fn serve(endpoint: Endpoint, answering: Answering, stop: CancellationToken) {
+/// Accepts until `stop`, then waits for the connections to finish their current exchange.
+pub async fn serve(endpoint: Endpoint, context: QuicContext, stop: CancellationToken) {
     let unproven = Arc::new(Semaphore::new(UNPROVEN));
     let tasks = TaskTracker::new();
     while let Some(Some(incoming)) = stop.run_until_cancelled(endpoint.accept()).await {
         let Some((incoming, permit)) = admit(incoming, &unproven) else { continue };
-        tasks.spawn(connection(incoming, permit, answering.clone(), stop.clone()));
+        tasks.spawn(connection(incoming, permit, context.clone(), stop.clone()));
     }
     tasks.close();
     tasks.wait().await;
     endpoint.close(NO_ERROR, &[]);
-    // The farewells; whoever does not acknowledge them is not waited for.
-    let _ = timeout(answering.connections.limits().write, endpoint.wait_idle()).await;
+    // Sends CONNECTION_CLOSE, and does not wait for clients that do not acknowledge it.
+    let _ = timeout(context.connections.limits().write, endpoint.wait_idle()).await;
 }
 
-/// `None` when the client has to prove its address first, which it does by asking again. Otherwise
-/// with a permit that lasts as long as the handshake, unless the address is proven.
+/// `None` when the client must prove its address first, by a new attempt. Otherwise the permit for
+/// the handshake; `None` inside when the address is proven already.
 fn admit(
     incoming: Incoming,
     unproven: &Arc<Semaphore>,
@@ -135,10 +136,10 @@ fn admit(
 async fn connection(
     incoming: Incoming,
     unproven: Option<OwnedSemaphorePermit>,
-    answering: Answering,
+    context: QuicContext,
     stop: CancellationToken,
 ) {
-    let Answering { responder, connections, memory } = answering;
+    let QuicContext { responder, connections, memory } = context;
     let address = incoming.remote_address();
     responder.counters.connections_accepted.fetch_add(1, Ordering::Relaxed);
     let session = Session::new(address.ip().to_canonical(), &responder, &connections);

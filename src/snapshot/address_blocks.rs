@@ -1,58 +1,58 @@
-//! Blocks of equal length, one a member, of which an answer takes some in an order of its own:
-//! whole records of an address family, or bare addresses.
+//! Blocks of equal length, one for each member: records of an address family, or bare addresses.
+//! Each answer takes some of them, in its own order.
 //!
 //! | members, parts | order |
 //! |---|---|
-//! | all of them, equal parts | the row from another place each turn |
-//! | a row that is sticky | that of the client's network |
-//! | some that are spread over domains | drawn so that different domains come first |
-//! | a row that is sticky and spread | that of the client's network, different domains first |
-//! | some, or unequal parts | drawn one after the other, with the chances of who is left |
+//! | all of them, equal parts | the row, from another start each turn |
+//! | a sticky row | the order of the client's network |
+//! | some, spread over domains | drawn so that different domains come first |
+//! | a row both sticky and spread | the order of the network, different domains first |
+//! | some, or unequal parts | drawn one by one, each with the chance of its part |
 //!
-//! The row stands twice behind itself: any rotation is one copy.
+//! The row is stored twice in succession, so any rotation is one copy.
 
 use std::net::IpAddr;
 
-use crate::snapshot::drawing::Line;
+use crate::snapshot::drawing::PartLine;
 use crate::snapshot::rotation::{Draw, place};
-use crate::snapshot::spread::{Domains, Spread};
+use crate::snapshot::spread::{Domains, SpreadDraw};
 use crate::snapshot::sticky::Ranking;
 
 /// Maximum number of addresses of one family in an answer.
 pub const MAX_ANSWERS: usize = 256;
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Family {
+pub struct AddressBlocks {
     /// `count` blocks, twice.
     row: Box<[u8]>,
-    line: Line,
+    line: PartLine,
     ranking: Option<Ranking>,
-    /// Where the members of a domain stand together.
+    /// The domains of members, when answers are spread over them.
     domains: Option<Domains>,
-    /// Whether all of the members are answered by one copy.
+    /// Whether an answer with all members is one copy.
     is_plain: bool,
     count: usize,
     block: usize,
 }
 
-/// A member's place among the others.
+/// A member's properties that decide its place in answers.
 #[derive(Debug, Clone, Copy)]
-pub struct Seat {
-    /// Its part of the first places, 1 to 10,000.
+pub struct MemberPart {
+    /// Its part of the first places, 1 to 10,000 relative to the other members.
     pub part: u32,
-    /// Which it is, where each client network has an order of its own.
+    /// The key of its name, when each client network has its own order.
     pub key: Option<u64>,
-    /// Its failure domain, where those are to differ in an answer.
+    /// Its failure domain, when answers are spread over domains.
     pub domain: Option<u32>,
 }
 
-/// Which blocks this time.
+/// What decides the blocks of one answer, and their order.
 #[derive(Debug, Clone, Copy)]
-pub struct Pick {
-    /// At most so many.
+pub struct OrderInput {
+    /// Maximum number of blocks.
     pub max: usize,
     pub turn: u64,
-    /// Who asks.
+    /// Address of the client.
     pub client: IpAddr,
 }
 
@@ -60,13 +60,13 @@ pub struct Pick {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoesNotFit;
 
-impl Family {
-    /// Each block is `head` and an address; beside each address its member's seat.
+impl AddressBlocks {
+    /// Each block is `head` followed by an address.
     pub fn new<const N: usize>(
         head: &[u8],
-        members: impl Iterator<Item = ([u8; N], Seat)>,
-    ) -> Family {
-        let mut members: Vec<([u8; N], Seat)> = members.collect();
+        members: impl Iterator<Item = ([u8; N], MemberPart)>,
+    ) -> AddressBlocks {
+        let mut members: Vec<([u8; N], MemberPart)> = members.collect();
         members.sort_by_key(|(_, seat)| seat.domain);
         let numbers: Vec<u32> = members.iter().filter_map(|(_, seat)| seat.domain).collect();
         let mut row = vec![];
@@ -80,11 +80,11 @@ impl Family {
         }
         row.extend_from_within(..);
         let block = head.len() + N;
-        let (count, line) = (parts.len(), Line::new(&parts));
+        let (count, line) = (parts.len(), PartLine::new(&parts));
         let ranking = (!keys.is_empty()).then(|| Ranking::new(keys, parts));
         let domains = Domains::new(&numbers);
         let is_plain = line.is_even() && ranking.is_none() && domains.is_none();
-        Family { row: row.into(), line, ranking, domains, is_plain, count, block }
+        AddressBlocks { row: row.into(), line, ranking, domains, is_plain, count, block }
     }
 
     #[inline]
@@ -99,7 +99,7 @@ impl Family {
 
     /// Writes blocks to the start of `room` and returns their number and length.
     #[inline]
-    pub fn write(&self, pick: Pick, room: &mut [u8]) -> Result<(u16, usize), DoesNotFit> {
+    pub fn write(&self, pick: OrderInput, room: &mut [u8]) -> Result<(u16, usize), DoesNotFit> {
         let count = self.count.min(pick.max);
         let len = count * self.block;
         let room = room.get_mut(..len).ok_or(DoesNotFit)?;
@@ -112,9 +112,9 @@ impl Family {
         Ok((count as u16, len))
     }
 
-    /// As many as `room` has place for. Few need no room for many.
+    /// Fills `room`. A small answer needs only a small array on the stack.
     #[inline(never)]
-    fn write_some(&self, pick: Pick, room: &mut [u8]) {
+    fn write_some(&self, pick: OrderInput, room: &mut [u8]) {
         const FEW: usize = 16;
         match room.len() <= FEW * self.block {
             true => self.write_chosen::<FEW>(pick, room),
@@ -122,7 +122,7 @@ impl Family {
         }
     }
 
-    fn write_chosen<const MOST: usize>(&self, pick: Pick, room: &mut [u8]) {
+    fn write_chosen<const MOST: usize>(&self, pick: OrderInput, room: &mut [u8]) {
         let count = room.len() / self.block;
         let rooms = room.chunks_exact_mut(self.block);
         let mut draw = Draw::new(pick.turn);
@@ -146,7 +146,7 @@ impl Family {
                 }
             }
             (None, Some(domains)) => {
-                let mut left = Spread::<MOST>::new(&self.line, domains);
+                let mut left = SpreadDraw::<MOST>::new(&self.line, domains);
                 for to in rooms {
                     self.copy(left.next(&mut draw), to);
                 }
@@ -165,18 +165,18 @@ impl Family {
 mod tests {
     use super::*;
 
-    fn seat(part: u32) -> Seat {
-        Seat { part, key: None, domain: None }
+    fn seat(part: u32) -> MemberPart {
+        MemberPart { part, key: None, domain: None }
     }
 
-    fn pick(max: usize, turn: u64) -> Pick {
-        Pick { max, turn, client: IpAddr::from([192, 0, 2, 1]) }
+    fn pick(max: usize, turn: u64) -> OrderInput {
+        OrderInput { max, turn, client: IpAddr::from([192, 0, 2, 1]) }
     }
 
     /// How often each of some members is at each place.
     fn places(parts: &[u32], max: usize, turns: u64) -> Vec<Vec<u32>> {
         let members = parts.iter().zip(0..).map(|(part, index)| ([index], seat(*part)));
-        let family = Family::new::<1>(&[], members);
+        let family = AddressBlocks::new::<1>(&[], members);
         let mut places = vec![vec![0; parts.len()]; max];
         for turn in 0..turns {
             let mut room = [0; 256];
@@ -199,7 +199,7 @@ mod tests {
     fn equal_parts_are_the_row_from_another_place() {
         let row = |part| {
             let members = [[1], [2], [3]].map(|address| (address, seat(part)));
-            Family::new::<1>(b"x", members.into_iter())
+            AddressBlocks::new::<1>(b"x", members.into_iter())
         };
         assert_eq!(row(25), row(1));
         let mut room = [0; 6];
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let family = Family::new::<1>(b"x", [([1], seat(1)), ([2], seat(2))].into_iter());
+        let family = AddressBlocks::new::<1>(b"x", [([1], seat(1)), ([2], seat(2))].into_iter());
         assert_eq!(family.write(pick(2, 0), &mut [0; 3]), Err(DoesNotFit));
     }
 }

@@ -1,6 +1,6 @@
-//! The time as answers need it: Unix seconds, told rather than read.
+//! The time for cookies: Unix seconds, kept in an atomic.
 //!
-//! The answer path reads no clock. A task moves this one on once a second; a cookie's life is
+//! The answer path reads no clock. A task sets this time once a second; the lifetime of a cookie is
 //! counted in minutes.
 
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use crate::clock::{Wall, wall};
 
 const TICK: Duration = Duration::from_secs(1);
 
-/// Shared by all who hold a copy.
+/// All clones share the time.
 #[derive(Debug, Clone)]
-pub struct Clock(Arc<AtomicU32>);
+pub struct CookieClock(Arc<AtomicU32>);
 
-impl Default for Clock {
-    fn default() -> Clock {
-        Clock(Arc::new(AtomicU32::new(now())))
+impl Default for CookieClock {
+    fn default() -> CookieClock {
+        CookieClock(Arc::new(AtomicU32::new(now())))
     }
 }
 
-impl Clock {
+impl CookieClock {
     /// Modulo 2^32, as cookies count (RFC 9018 §4.3).
     #[inline]
     pub fn seconds(&self) -> u32 {
