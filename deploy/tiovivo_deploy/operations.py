@@ -18,6 +18,14 @@ from pyinfra import host
 from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
 
 APT_SECONDS = 1800
+# apt waits for the lock of dpkg by itself, and not for that of its lists, which a killed run or the
+# daily update of the machine may hold: five minutes.
+UPDATE_LISTS = (
+    "update_lists() { for try in $(seq 60); do"
+    " if apt-get OPTIONS -qq update 2>/run/tiovivo-apt-update; then return 0; fi;"
+    " if ! grep -q 'Could not get lock' /run/tiovivo-apt-update; then break; fi; sleep 5; done;"
+    " cat /run/tiovivo-apt-update >&2; return 1; }"
+)
 SERVICE_SECONDS = 180
 ASIDE = ".tiovivo-new"
 # A longer file is not shown line by line in a dry run.
@@ -159,15 +167,14 @@ def install_packages(packages: list[str]):
     options = "-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3"
     keep = "-o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef"
     get = f"apt-get {options} {keep} -y -qq install --no-install-recommends {shlex.join(missing)}"
-    update = f"apt-get {options} -qq update"
     # Lists of packages of this hour will do, unless they miss one.
     fresh = "find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -60 | grep -q ."
     yield StringCommand(
-        "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l;"
+        "export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l;"
+        f" {UPDATE_LISTS.replace('OPTIONS', options)};"
         # Waits for a dpkg that a killed run left at work, and finishes what it left half done.
         f" {{ apt-get {options} {keep} -y -qq -f install || dpkg --configure -a --force-confold; }}"
-        f" && {{ {fresh} || {update}; }}"
-        f" && {{ {get} || {{ {update} && {get}; }}; }}",
+        f" && {{ {fresh} || update_lists; }} && {{ {get} || {{ update_lists && {get}; }}; }}",
         _timeout=APT_SECONDS,
     )
 
