@@ -49,10 +49,17 @@ def install_web(job: Job) -> None:
     )
 
 
+def install_tools(job: Job) -> None:
+    """What deploy/release and deploy/manage call, without a service."""
+    install_packages(name="packages of the application", packages=PACKAGES)
+    put_library(job)
+
+
 def install_worker(job: Job) -> None:
     """The worker of the project's Celery application: tiovivo-celery.service."""
     if not _application(job).celery:
         job.note("deploy.application.celery is left out: this worker runs nothing")
+        service(name="worker", unit="tiovivo-celery.service", running=False, enabled=False)
         return
     install_packages(name="packages of the application", packages=PACKAGES)
     files = put_library(job)

@@ -19,6 +19,7 @@ import install
 import mother
 import name_servers
 import other_project
+import partitions
 import releases
 import rotation
 import videos
@@ -43,6 +44,8 @@ STAGES = (
     ("upgrade", name_servers.upgraded, True),
     ("other", other_project.installed, True),
 )
+# Each row boots a machine or waits for a partition: many minutes, so these run by `--only` alone.
+LONG_STAGES = (("partitions", partitions.every_partition, True),)
 NAMES = list(dict.fromkeys(name for name, _, _ in STAGES))
 
 
@@ -71,7 +74,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--name", default="test", help="of the lab")
     parser.add_argument("--keep", action="store_true", help="leave the lab up, and use it again")
-    parser.add_argument("--only", help=f"stages, separated by commas: {', '.join(NAMES)}")
+    parser.add_argument(
+        "--only", help=f"stages, separated by commas: {', '.join(NAMES)}, partitions"
+    )
     parser.add_argument("--tiovivo", default=REPOSITORY / "target/release/tiovivo")
     return parser.parse_args()
 
@@ -91,7 +96,7 @@ def start(cluster: Cluster, verdicts: Verdicts, fresh: bool) -> bool:
 
 
 def run_stages(cluster: Cluster, verdicts: Verdicts, wanted: list[str]) -> None:
-    for name, stage, needs_application in STAGES:
+    for name, stage, needs_application in (*STAGES, *LONG_STAGES):
         if name not in wanted:
             continue
         if needs_application and not cluster.serving:

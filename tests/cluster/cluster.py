@@ -43,6 +43,9 @@ class OnClient:
     def __init__(self, cluster: "Cluster", program: str, *words):
         cluster.programs += 1
         self.file = cluster.folder / f"{program}-{cluster.programs}.jsonl"
+        # Of an earlier run on a lab that was kept.
+        self.file.unlink(missing_ok=True)
+        Path(f"{self.file}.stop").unlink(missing_ok=True)
         self.process = cluster.client_start(["python3", HERE / f"{program}.py", self.file, *words])
 
     def stop(self) -> list[dict]:

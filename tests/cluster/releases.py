@@ -109,6 +109,7 @@ def loaded(cluster: Cluster, notes: list[str]):
     finally:
         lines = visitors.stop()
     bad = [line for line in lines if line["status"] != 200]
+    expect(len(lines) > RATE, "too few requests to tell")
     served = sorted({line["header"] for line in lines})
     notes.append(f"{len(bad)} of {len(lines)} requests failed, releases {', '.join(served)}")
     if bad:

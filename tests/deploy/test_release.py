@@ -80,7 +80,7 @@ def test_the_environment_has_the_name_of_all_included_requirements(tmp_path):
     assert first.extra == []
     (tmp_path / "base.txt").write_text("pillow\n")
     second = wheels.read_requirements(cluster(tmp_path, celery="a"), tmp_path)
-    assert second.extra == [wheels.DRIVER, wheels.BROKER]
+    assert second.extra == [wheels.DRIVER, *wheels.BROKER]
     assert first.key(TARGET) != second.key(TARGET)
 
 

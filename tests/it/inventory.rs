@@ -108,6 +108,7 @@ fn what_is_left_out_of_deploy_has_the_defaults_of_the_manual() {
     assert_eq!(document["debian"], "bookworm");
     assert_eq!(document["ssh"], json!({ "user": "root", "port": 22, "key": null }));
     assert_eq!((&document["failover"], &document["fence"]), (&json!("manual"), &Value::Null));
+    assert_eq!(document["zones"], json!(["midominio.com"]));
     let expected = json!({
         "source": { "git": "git@example.com:a", "ref": "HEAD" },
         "requirements": "requirements.txt", "python": null, "settings": "a", "wsgi": "b",
@@ -448,6 +449,8 @@ fn json_has_everything_that_an_installer_needs() {
         "config": at("config.yaml"),
         "files": [at("config.yaml"), at("zones/midominio.com.zone")],
         "folder": folder,
+        "zones": ["midominio.com"],
+        "dashboard": "127.0.0.1:8053",
         "debian": "bookworm",
         "ssh": { "user": "root", "port": 22, "key": at("secrets/key") },
         "mother_address": "10.77.0.10",

@@ -48,10 +48,11 @@ def up(places: Places, arguments) -> None:
 
 
 def start(places: Places, machines: list, disk: Path, authorized: list[str]) -> None:
-    """Starts in parallel what is off, and waits until ssh answers on all."""
+    """Starts what is off, lets go what hangs, plugs in what is cut; waits until ssh answers."""
     for each in machines:
         if each.process.pid is None:
             each.power_on(disk, authorized)
+        each.resume()
         network.plug(places, each.name)
     failures = []
     with ThreadPoolExecutor(max_workers=len(machines)) as pool:

@@ -66,15 +66,15 @@ def make(cluster, mother: Mother, there: dict, report: Report) -> dict:
         )
     requirements = wheels.read_requirements(cluster, project.folder)
     key = requirements.key(target)
-    house = None
+    packages = None
     if key not in there["environments"]:
-        house = wheels.make(requirements, target, report.say)
+        packages = wheels.make(requirements, target, report.say)
 
     def say(words: dict) -> None:
         text = STEPS.get(words["step"], words["step"])
         report.line(mother.node.name, text.format(release=words.get("release")))
 
-    return mother.make(key, project, house, say)
+    return mother.make(key, project, packages, say)
 
 
 def close_failed(report: Report, failure: ReleaseFailed, before: str | None) -> int:

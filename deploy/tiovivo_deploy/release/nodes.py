@@ -92,7 +92,7 @@ class Mother:
         self,
         key: str,
         source: sources.Source,
-        wheels: Path | None,
+        packages: Path | None,
         say: Callable[[dict[str, Any]], None],
     ) -> dict[str, Any]:
         """Sends the archive and tells each step as it begins."""
@@ -109,7 +109,7 @@ class Mother:
         errors: list[bytes] = []
         reader = threading.Thread(target=lambda: errors.append(process.stderr.read(1 << 20)))
         reader.start()
-        sender = threading.Thread(target=send, args=(process.stdin, source, wheels))
+        sender = threading.Thread(target=send, args=(process.stdin, source, packages))
         sender.start()
         lines = []
         try:
@@ -138,8 +138,8 @@ class Mother:
         raise ReleaseFailed(f"{self.node.name}: {reason}")
 
 
-def send(stream, source: sources.Source, wheels: Path | None) -> None:
-    """The archive of a release: `src/`, and `wheels/` when the mother needs them."""
+def send(stream, source: sources.Source, packages: Path | None) -> None:
+    """The archive of a release: `src/`, and `site/`, the environment's packages, when the mother lacks them."""
     try:
         with (
             stream,
@@ -147,8 +147,8 @@ def send(stream, source: sources.Source, wheels: Path | None) -> None:
             tarfile.open(fileobj=packed, mode="w|") as archive,
         ):
             sources.add_to(archive, source)
-            for path in sorted(wheels.iterdir()) if wheels else []:
-                archive.add(path, f"wheels/{path.name}", recursive=False)
+            if packages:
+                archive.add(packages, "site")
     except (BrokenPipeError, ConnectionError, ValueError):
         pass  # the mother ended; her words say why
 

@@ -20,7 +20,8 @@ PIP_SECONDS = 1200
 # A project may bring these itself; where it does not, the cluster needs them.
 DRIVERS = ("mysqlclient", "pymysql")
 DRIVER = "PyMySQL>=1.1"
-BROKER = "redis>=4.5"
+# kombu imports packaging for redis, and does not ask for it.
+BROKER = ("redis>=4.5", "packaging")
 # glibc of the nodes is at least the one for which these wheels were built.
 OLDEST_GLIBC = 5
 SHOWN_LINES = 12
@@ -77,8 +78,8 @@ def read_requirements(cluster: Cluster, folder: Path) -> Requirements:
     text = of_pyproject(path) if path.suffix == ".toml" else read_included(path, folder, set())
     packages = {_canonical(line) for line in text.splitlines()}
     extra = [] if packages & set(DRIVERS) else [DRIVER]
-    if application.celery and "redis" not in packages:
-        extra.append(BROKER)
+    if application.celery:
+        extra += [line for line in BROKER if _canonical(line) not in packages]
     return Requirements(None if path.suffix == ".toml" else path, text, extra)
 
 
@@ -118,23 +119,29 @@ def _canonical(line: str) -> str:
 
 
 def make(requirements: Requirements, target: Target, say) -> Path:
-    """The folder of wheels, with the files that tell pip what to install from it."""
-    place = cache_folder() / "wheels" / requirements.key(target)
+    """The folder of installed packages, for the site-packages of the virtual environment. Installing
+    is unpacking, which this machine does in the nodes' stead."""
+    place = cache_folder() / "environments" / requirements.key(target)
     if (place / "complete").exists():
         os.utime(place)
-        return place
+        return place / "site"
     place.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
     try:
-        (fresh / "requirements.txt").write_text(_without_itself(requirements.text))
-        (fresh / "extra.txt").write_text("\n".join(requirements.extra) + "\n")
-        download(fresh, target, say)
+        wheels = fresh / "wheels"
+        wheels.mkdir()
+        (wheels / "requirements.txt").write_text(_without_itself(requirements.text))
+        (wheels / "extra.txt").write_text("\n".join(requirements.extra) + "\n")
+        download(wheels, target, say)
+        say("unpacking wheels")
+        unpack(wheels, fresh / "site", target, requirements.key(target))
+        shutil.rmtree(wheels)
         (fresh / "complete").touch()
         shutil.rmtree(place, ignore_errors=True)
         fresh.rename(place)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return place
+    return place / "site"
 
 
 def _without_itself(text: str) -> str:
@@ -147,36 +154,65 @@ def download(folder: Path, target: Target, say) -> None:
     """Wheels as they are published; what has none is built in a root of the nodes' release."""
     say("fetching wheels")
     for name in ("requirements.txt", "extra.txt"):
-        failure = fetch(folder, target, ["-r", str(folder / name)])
-        if failure:
+        what = ["-r", str(folder / name)]
+        if name == "extra.txt":
+            # What the project chose stays as it is.
+            constraints = folder / "constraints.txt"
+            constraints.write_text("".join(f"{n}=={v}\n" for n, v in versions(folder)))
+            what += ["-c", str(constraints)]
+        if fetch(folder, target, what):
             say("building wheels: not everything is published as one")
             build_root.build(folder, folder / name, target.debian, target.machine)
-    failure = fetch(folder, target, ["pip"])
-    if failure:
-        raise UsageError("pip itself cannot be fetched:\n  " + "\n  ".join(failure))
+
+
+def versions(folder: Path) -> list[tuple[str, str]]:
+    """Name and version of each wheel."""
+    return [tuple(path.name.split("-")[:2]) for path in sorted(folder.glob("*.whl"))]
+
+
+def unpack(folder: Path, site: Path, target: Target, key: str) -> None:
+    """Installs the wheels into `site`, and compiles them where this Python writes what theirs reads."""
+    names = sorted(str(path) for path in folder.glob("*.whl"))
+    site.mkdir()
+    if names:
+        failure = pip(target, "install", "--no-deps", "--no-compile", "--target", str(site), *names)
+        if failure:
+            raise UsageError("the requirements cannot be installed:\n  " + "\n  ".join(failure))
+    # Commands that would start this machine's Python.
+    shutil.rmtree(site / "bin", ignore_errors=True)
+    if target.minor == "{}.{}".format(*sys.version_info):
+        command = [sys.executable, "-m", "compileall", "-q", "-j", "0"]
+        command += ["--invalidation-mode=unchecked-hash", "-s", str(site)]
+        command += ["-p", f"/srv/app/venvs/{key}/lib/python{target.minor}/site-packages"]
+        subprocess.run(
+            [*command, str(site)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=PIP_SECONDS,
+            check=False,
+        )
+        (site / ".compiled").touch()
 
 
 def fetch(folder: Path, target: Target, what: list[str]) -> list[str]:
-    """The last lines that pip said when it failed; empty when all is there."""
-    command = [
-        sys.executable,
-        "-m",
-        "tiovivo_deploy.release.pip_for",
-        target.python,
-        target.machine,
-    ]
-    command += ["download", "--disable-pip-version-check", "--quiet"]
-    command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", target.python]
+    """Downloads wheels; the last lines that pip said when it failed, none when all is there."""
     # Of wheels that were built for a part of the same requirements.
-    command += ["--find-links", str(folder), "--dest", str(folder)]
-    version = target.minor.replace(".", "")
-    for abi in (f"cp{version}", "abi3", "none"):
-        command += ["--abi", abi]
+    return pip(target, "download", "--find-links", str(folder), "--dest", str(folder), *what)
+
+
+def pip(target: Target, command: str, *words: str) -> list[str]:
+    """Runs pip for the nodes' Python; the last lines that it said when it failed."""
+    line = [sys.executable, "-m", "tiovivo_deploy.release.pip_for", target.python, target.machine]
+    line += [command, "--disable-pip-version-check", "--quiet", "--only-binary=:all:"]
+    line += ["--implementation", "cp", "--python-version", target.python]
+    for abi in (f"cp{target.minor.replace('.', '')}", "abi3", "none"):
+        line += ["--abi", abi]
     for platform in target.platforms():
-        command += ["--platform", platform]
+        line += ["--platform", platform]
     try:
         done = subprocess.run(
-            [*command, *what],
+            [*line, *words],
             capture_output=True,
             text=True,
             timeout=PIP_SECONDS,

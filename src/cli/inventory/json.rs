@@ -1,6 +1,6 @@
 //! `--format json`: everything that an installer needs. Paths are absolute.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::inventory::Inventory;
 use crate::cluster::deployment::{Application, ApplicationSource, Promotion};
 use crate::cluster::node::Node;
+use crate::zone::record::Zone;
 
 /// The keys of `deploy:` are null where config.yaml has none.
 #[derive(Serialize)]
@@ -17,6 +18,10 @@ struct Document<'a> {
     /// What a name server loads: config.yaml and every file that it names and that is there.
     files: Vec<PathBuf>,
     folder: &'a Path,
+    /// The apexes that its name servers answer for.
+    zones: Vec<String>,
+    /// Where each name server's page and API are; null where they are off.
+    dashboard: Option<SocketAddr>,
     debian: Option<&'static str>,
     ssh: Option<Value>,
     mother_address: Option<IpAddr>,
@@ -38,6 +43,8 @@ pub(super) fn render(inventory: &Inventory<'_>, config: &Path) -> String {
         config: folder.absolute(config),
         files,
         folder: &folder.real,
+        zones: inventory.config.zones.iter().map(apex).collect(),
+        dashboard: inventory.config.server.dashboard,
         debian: deployment.map(|deployment| deployment.debian.as_str()),
         ssh: inventory
             .ssh()
@@ -58,6 +65,12 @@ pub(super) fn render(inventory: &Inventory<'_>, config: &Path) -> String {
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// As `hosts` are written: without the dot at the end.
+fn apex(zone: &Zone) -> String {
+    let name = zone.apex.to_string();
+    name.strip_suffix('.').map_or_else(|| name.clone(), str::to_owned)
 }
 
 fn application_keys(inventory: &Inventory<'_>, application: &Application) -> Value {

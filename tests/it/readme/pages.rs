@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-pub const PAGES: [&str; 27] = [
+pub const PAGES: [&str; 30] = [
     "README.md",
     "docs/answers.md",
     "docs/delegate.md",
@@ -13,6 +13,7 @@ pub const PAGES: [&str; 27] = [
     "docs/overrides.md",
     "docs/troubleshooting.md",
     "docs/cluster/README.md",
+    "docs/cluster/any-django-project.md",
     "docs/cluster/backup.md",
     "docs/cluster/everyday.md",
     "docs/cluster/failover.md",
@@ -20,6 +21,8 @@ pub const PAGES: [&str; 27] = [
     "docs/cluster/nodes.md",
     "docs/cluster/promote.md",
     "docs/cluster/rejoin.md",
+    "docs/cluster/release.md",
+    "docs/cluster/rollback.md",
     "docs/cluster/up.md",
     "docs/configuration.md",
     "docs/operations.md",

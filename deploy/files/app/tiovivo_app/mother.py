@@ -2,7 +2,7 @@
 
     mother.py look                       what there is: Python, releases, which one is current
     mother.py make KEY < archive.tar     makes the next release from `src/` and, when the virtual
-                                         environment KEY is not there yet, `wheels/`
+                                         environment KEY is not there yet, its packages in `site/`
     mother.py canary NODE N              this node alone shall run release N (`-`: as the others)
     mother.py switch N                   all nodes shall
     mother.py touch                      tells the nodes once more
@@ -146,27 +146,22 @@ def is_complete(venv):
 
 
 def install_environment(key, folder):
-    """The virtual environment of these requirements, made once, from the wheels that came along."""
-    venv, wheels = APP / "venvs" / key, folder / "wheels"
+    """The virtual environment of these requirements, made once, of the packages that came along."""
+    venv, packages = APP / "venvs" / key, folder / "site"
     if is_complete(venv):
-        shutil.rmtree(wheels, ignore_errors=True)
+        shutil.rmtree(packages, ignore_errors=True)
         return
     say(step="environment")
+    if not packages.is_dir():
+        raise ReleaseError("the packages of the environment did not come along; try again")
     shutil.rmtree(venv, ignore_errors=True)
-    # Debian's python3 makes environments without pip; pip comes as a wheel, which runs as it is.
     run([PYTHON, "-m", "venv", "--without-pip", venv], "no virtual environment could be made")
-    pip = next(wheels.glob("pip-*.whl"), None)
-    if pip is None:
-        raise ReleaseError("the wheels came without pip")
-    command = [venv / "bin/python", pip / "pip", "install", "--no-index", "--no-compile", "--quiet"]
-    command += ["--disable-pip-version-check", "--find-links", wheels]
-    for name in ("requirements.txt", "extra.txt"):
-        if (wheels / name).exists():
-            file = ["-r", wheels / name]
-            run([*command, *file], "the requirements cannot be installed", INSTALL_SECONDS)
-    compile_all(venv / "lib")
+    site = venv / "lib" / "python{}.{}".format(*sys.version_info) / "site-packages"
+    site.rmdir()
+    packages.rename(site)
+    if not (site / ".compiled").exists():
+        compile_all(site)
     (venv / "complete").write_text(time.strftime("%F %T"))
-    shutil.rmtree(wheels)
 
 
 def compile_all(folder):

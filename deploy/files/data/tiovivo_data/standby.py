@@ -13,6 +13,9 @@ from tiovivo_data.mother import Refusal
 from tiovivo_data.role import Role
 from tiovivo_data.settings import Settings
 
+# Made when all checksums were equal, so that no half copy is taken for a whole one.
+EQUAL_FILE = "equal"
+
 
 def join(settings: Settings, epoch: int, since: int, tell=print) -> None:
     """Copies the database and starts the receiver of files; the role stays `joining`."""
@@ -24,6 +27,8 @@ def join(settings: Settings, epoch: int, since: int, tell=print) -> None:
     if now is not None and now.epoch > epoch:
         raise Refusal(f"this machine knows epoch {now.epoch}, the mother is of epoch {epoch} only")
     started = time.monotonic()
+    equal = settings.state_folder / EQUAL_FILE
+    equal.unlink(missing_ok=True)
     role.write(settings.state_folder, Role("joining", epoch, since))
     with sql.local(settings.database_socket) as db:
         database.copy_from(db, settings, settings.peer.address)
@@ -35,6 +40,7 @@ def join(settings: Settings, epoch: int, since: int, tell=print) -> None:
     tell(f"checksums of all {tables} tables are equal, {time.monotonic() - started:.1f} s")
     broker.follow(settings, settings.peer.address)
     mother.systemctl("restart", mother.RECEIVER)
+    role.write_durably(equal, f"{epoch}\n")
 
 
 def finish(settings: Settings) -> None:
@@ -42,4 +48,6 @@ def finish(settings: Settings) -> None:
     now = role.read(settings.state_folder)
     if now is None or now.kind not in ("joining", "standby"):
         raise Refusal(f"this machine is {now.kind if now else 'new'}, it is not joining")
+    if not (settings.state_folder / EQUAL_FILE).exists():
+        raise Refusal("the copy of the database did not come to its end: run deploy/rejoin again")
     role.write(settings.state_folder, Role("standby", now.epoch, now.since))
