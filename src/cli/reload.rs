@@ -288,8 +288,8 @@ async fn load(path: PathBuf, server: Server, tokens: TokenFiles) -> Result<Fresh
 
 fn exposed(file: Option<PathBuf>) -> Option<String> {
     let file = file?;
-    let token::Refused { message, help } = token::read(&file).err()?;
-    Some(format!("{} {message}; {help}", file.display()))
+    let problem = token::read(&file).err()?;
+    Some(format!("{} {problem}", file.display()))
 }
 
 fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
-use crate::config::token::{self, Refused, refused};
+use crate::config::fault::Problem;
+use crate::config::token;
 
 /// Octets of a secret (RFC 9018 §4).
 const SECRET_LEN: usize = 16;
@@ -43,26 +44,26 @@ pub fn of_process() -> Vec<Secret> {
 }
 
 /// `None` when there is no such file.
-pub fn read(path: &Path) -> Result<Option<Vec<Secret>>, Refused> {
+pub fn read(path: &Path) -> Result<Option<Vec<Secret>>, Problem> {
     let Some(text) = token::owners_text(path)? else { return Ok(None) };
     let mut secrets = vec![];
     for (line, number) in text.lines().map(str::trim).zip(1..) {
         if line.is_empty() {
             continue;
         }
-        // The line itself is not told: it may be a secret with a slip in it.
+        // The line itself is not shown: it may be a secret with a slip in it.
         let secret = HEXLOWER_PERMISSIVE.decode(line.as_bytes()).ok();
         match secret.and_then(|secret| secret.try_into().ok()) {
             Some(secret) => secrets.push(Secret(secret)),
-            None => return Err(refused(&format!("has no secret in line {number}"), HELP)),
+            None => return Err(Problem::new(format!("has no secret in line {number}"), HELP)),
         }
     }
     match secrets.len() {
-        0 => Err(refused("is empty", HELP)),
+        0 => Err(Problem::new("is empty", HELP)),
         1..=MAX_SECRETS => Ok(Some(secrets)),
         count => {
             let help = format!("keep at most {MAX_SECRETS}, the one in use first");
-            Err(refused(&format!("has {count} secrets"), &help))
+            Err(Problem::new(format!("has {count} secrets"), help))
         }
     }
 }

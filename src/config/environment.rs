@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 
-use crate::config::fault::Fault;
+use crate::config::fault::{Fault, Problem};
 use crate::config::raw::scalar::quoted;
 use crate::config::written::{Shape, Written};
 
@@ -19,15 +19,15 @@ const SHORT: usize = 4;
 /// So many characters of a value may be left of it where a message was cut.
 const CUT: usize = 50;
 
-/// What the variable has. What is wrong, and what to do.
-pub fn value(name: &str, found: Option<OsString>) -> Result<String, (String, String)> {
+/// The value of the variable `name`; `found` is what the environment has.
+pub fn value(name: &str, found: Option<OsString>) -> Result<String, Problem> {
     let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !is_name {
         let message = format!("{} is no name of an environment variable", quoted(name));
-        return Err((message, "write letters, digits and `_`: !env DASHBOARD".into()));
+        return Err(Problem::new(message, "write letters, digits and `_`: !env DASHBOARD"));
     }
     let fault = |what: &str, help: &str| {
-        Err((format!("the environment variable {name} {what}"), help.to_owned()))
+        Err(Problem::new(format!("the environment variable {name} {what}"), help))
     };
     match found.map(OsString::into_string) {
         None => fault("is not set", "set it where the server is started, or write the value"),
@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn a_variable_has_a_value_or_a_fault() {
         assert_eq!(value("A", Some("x y".into())), Ok("x y".into()));
-        let told = |name, found: Option<&str>| value(name, found.map(Into::into)).unwrap_err().0;
+        let told =
+            |name, found: Option<&str>| value(name, found.map(Into::into)).unwrap_err().message;
         assert_eq!(told("A", None), "the environment variable A is not set");
         assert_eq!(told("A", Some("")), "the environment variable A is empty");
         for name in ["", "A B", "$A", "{A}", "A=B"] {

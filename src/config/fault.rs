@@ -33,6 +33,40 @@ pub struct Fault {
     pub code: Option<FaultCode>,
 }
 
+/// A message and a help whose place the caller knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead, or what to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Problem {
+        Problem { message: message.into(), help: Some(help.into()) }
+    }
+
+    pub fn without_help(message: impl Into<String>) -> Problem {
+        Problem { message: message.into(), help: None }
+    }
+
+    /// Appends to the help.
+    pub fn and_help(self, more: &str) -> Problem {
+        let help = self.help.unwrap_or_default() + more;
+        Problem { help: Some(help), ..self }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.help {
+            Some(help) => write!(f, "{}; {help}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
 /// Some characters of one line. Line and column count from 1, columns are characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
@@ -63,6 +97,11 @@ impl Fault {
             also: None,
             code: None,
         }
+    }
+
+    /// A fault of the whole file.
+    pub fn of_file(file: &str, problem: Problem) -> Fault {
+        Fault { help: problem.help, ..Fault::error(file, None, problem.message) }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Fault {

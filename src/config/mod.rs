@@ -19,9 +19,10 @@ pub mod raw;
 pub mod reach;
 pub mod read;
 pub mod schema;
+pub mod serde_error;
 pub mod simulation;
+pub mod suggestion;
 pub mod token;
-pub mod words;
 pub mod written;
 pub mod zones;
 
@@ -57,7 +58,8 @@ pub struct Loaded {
 /// The faults of a refused configuration include its warnings, in the order of the files.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Fault>> {
     let file = path.display().to_string();
-    let text = read::text(path, read::MAX_CONFIG).map_err(|told| vec![unreadable(&file, &told)])?;
+    let text = read::text(path, read::MAX_CONFIG)
+        .map_err(|problem| vec![Fault::of_file(&file, problem)])?;
     parse(path, &text)
 }
 
@@ -95,11 +97,6 @@ fn checked(
         Some(config) => Ok(Loaded { config, warnings: faults }),
         None => Err(faults),
     }
-}
-
-fn unreadable(file: &str, told: &str) -> Fault {
-    let (message, help) = told.rsplit_once("; ").unwrap_or((told, "mend its owner or mode"));
-    Fault::error(file, None, message).help(help)
 }
 
 /// In the order of the files, config.yaml first, and bounded; an error is never cut for a warning.

@@ -158,8 +158,9 @@ impl<'a> Reader<'a> {
             Some(tag) if (tag.handle.as_str(), tag.suffix.as_str()) == environment::TAG => {
                 match environment::value(&text, (self.variable)(&text)) {
                     Ok(value) => Written { variable: Some(text), ..plain(value, false) },
-                    Err((message, help)) => {
-                        self.fault(span, &message, &help);
+                    Err(problem) => {
+                        let help = problem.help.unwrap_or_default();
+                        self.fault(span, &problem.message, &help);
                         plain(String::new(), true)
                     }
                 }

@@ -31,15 +31,14 @@ pub struct Reach {
 
 /// The error says why the file cannot be read at all.
 pub fn read(path: &Path) -> Result<Reach, String> {
-    let told = |told| format!("{} {told}", path.display());
-    let text = read::text(path, read::MAX_CONFIG).map_err(told)?;
+    let said = |problem| format!("{} {problem}", path.display());
+    let text = read::text(path, read::MAX_CONFIG).map_err(said)?;
     Ok(reach(&text, path.parent().unwrap_or(Path::new(""))))
 }
 
 /// What is in a token file; `None` when there is no such file. The error says what to do.
 pub fn token(file: &Path) -> Result<Option<Token>, String> {
-    let told = |token::Refused { message, help }| format!("{} {message}; {help}", file.display());
-    token::read(file).map_err(told)
+    token::read(file).map_err(|problem| format!("{} {problem}", file.display()))
 }
 
 fn reach(text: &str, folder: &Path) -> Reach {

@@ -1,10 +1,11 @@
-//! The bearer token of the API: read here, because only `config` opens files.
+//! The bearer token of the API, and other files with a secret, which only their owner may read.
 
 use std::fmt;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::config::fault::Problem;
 use crate::config::read;
 use crate::regular_file;
 
@@ -27,51 +28,33 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What is wrong with the file, and what to do.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refused {
-    pub message: String,
-    pub help: String,
-}
-
 /// `None` when there is no such file: then nobody may write. Blanks around the token are dropped.
-pub fn read(path: &Path) -> Result<Option<Token>, Refused> {
+pub fn read(path: &Path) -> Result<Option<Token>, Problem> {
     let Some(text) = owners_text(path)? else { return Ok(None) };
     let token = text.trim();
     if token.is_empty() {
-        return Err(refused("is empty", "write a token into it, or remove the file"));
+        return Err(Problem::new("is empty", "write a token into it, or remove the file"));
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         let help = "write one word of ASCII letters, digits and signs";
-        return Err(refused("has blanks or other than ASCII in its token", help));
+        return Err(Problem::new("has blanks or other than ASCII in its token", help));
     }
     Ok(Some(Token(token.to_owned())))
 }
 
 /// The text of a file that nobody but its owner may read or write; `None` when there is none.
-pub fn owners_text(path: &Path) -> Result<Option<String>, Refused> {
+pub fn owners_text(path: &Path) -> Result<Option<String>, Problem> {
     let (file, metadata) = match regular_file::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(in_parts(&read::opening(&error))),
+        Err(error) => return Err(read::unreadable(&error)),
         Ok(opened) => opened,
     };
     let mode = metadata.permissions().mode();
     if mode & 0o077 != 0 {
         let message = format!("may be read or written by others (mode {:03o})", mode & 0o777);
-        return Err(refused(&message, &format!("run `chmod 600 {}`", path.display())));
+        return Err(Problem::new(message, format!("run `chmod 600 {}`", path.display())));
     }
-    read::text_of(&file, MAX_TOKEN).map(Some).map_err(|told| in_parts(&told))
-}
-
-fn in_parts(told: &str) -> Refused {
-    match told.rsplit_once("; ") {
-        Some((message, help)) => refused(message, help),
-        None => refused(told, "mend its owner or mode"),
-    }
-}
-
-pub fn refused(message: &str, help: &str) -> Refused {
-    Refused { message: message.to_owned(), help: help.to_owned() }
+    read::text_of(&file, MAX_TOKEN).map(Some)
 }
 
 #[cfg(test)]
@@ -93,7 +76,10 @@ mod tests {
         assert_eq!(read(&path), Ok(Some(Token("s3cret".into()))));
         for mode in [0o640, 0o604, 0o620, 0o602] {
             let (_dir, path) = file("s3cret\n", mode);
-            assert!(read(&path).unwrap_err().help.starts_with("run `chmod 600 "), "{mode:o}");
+            assert!(
+                read(&path).unwrap_err().help.unwrap().starts_with("run `chmod 600 "),
+                "{mode:o}"
+            );
         }
     }
 

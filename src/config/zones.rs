@@ -12,7 +12,6 @@ use crate::config::fault::{Fault, Span, Spot};
 use crate::config::raw::RawZone;
 use crate::config::raw::scalar::quoted;
 use crate::config::read;
-use crate::config::words;
 use crate::config::written::KeyPath;
 use crate::zone::name::Name;
 use crate::zone::read as zone_read;
@@ -124,10 +123,9 @@ fn file(
     let file = folder.join(written);
     match read::octets(&file, read::MAX_ZONE_FILE) {
         Ok(text) => Some((file, text)),
-        Err(told) => {
-            let words = words::of_serde(&told, path);
-            let message = format!("{}: {}", quoted(written), words.message);
-            report.error(&path.key("file"), message, words.help.unwrap_or_default());
+        Err(problem) => {
+            let message = format!("{}: {}", quoted(written), problem.message);
+            report.error(&path.key("file"), message, problem.help.unwrap_or_default());
             None
         }
     }
@@ -173,7 +171,7 @@ fn included(folder: &Path, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
     {
         return Err("the link leads out of the zone file's folder; copy the file into it".into());
     }
-    let text = read::octets(&path, read::MAX_ZONE_FILE)?;
+    let text = read::octets(&path, read::MAX_ZONE_FILE).map_err(|problem| problem.to_string())?;
     Ok((path, text))
 }
 

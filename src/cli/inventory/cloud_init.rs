@@ -62,9 +62,9 @@ fn public_key(inventory: &Inventory<'_>) -> Result<String, String> {
     };
     let file = private.with_added_extension("pub");
     let shown = file.display();
-    let text = read::text(&file, MAX_KEY).map_err(|told| {
-        let told = told.split("; ").next().unwrap_or_default();
-        format!("{shown}: {told}; run `ssh-keygen -y -f {} > {shown}`", private.display())
+    let text = read::text(&file, MAX_KEY).map_err(|problem| {
+        let message = problem.message;
+        format!("{shown}: {message}; run `ssh-keygen -y -f {} > {shown}`", private.display())
     })?;
     let key = text.trim();
     let is_kind = ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| key.starts_with(kind));

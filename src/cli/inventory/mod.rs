@@ -24,7 +24,7 @@ use crate::cluster::deployment::Ssh;
 use crate::cluster::node::Node;
 use crate::config::check::deploy::normal;
 use crate::config::raw::scalar::quoted;
-use crate::config::{self, Config, words};
+use crate::config::{self, Config, suggestion};
 
 #[derive(Debug, Args)]
 pub struct InventoryArgs {
@@ -96,7 +96,7 @@ fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<&'a Node>, S
         Some(node) => Ok(vec![node]),
         None => {
             let known = config.nodes.iter().map(|node| node.name.as_str());
-            let meant = words::meant(name, known);
+            let meant = suggestion::did_you_mean(name, known);
             Err(format!("there is no node {}; {meant}write a key of `nodes`", quoted(name)))
         }
     }

@@ -13,7 +13,7 @@ use crate::config::raw::RawPool;
 use crate::config::raw::hook::{RawHook, RawWebhook};
 use crate::config::raw::scalar::{Scalar, quoted};
 use crate::config::raw::table::Table;
-use crate::config::token::{self, Refused};
+use crate::config::token;
 use crate::config::written::KeyPath;
 
 /// Most hooks: each has a queue and a task.
@@ -214,8 +214,9 @@ fn secret(
             report.error(path, format!("there is no {}", quoted(written)), help);
             None
         }
-        Err(Refused { message, help }) => {
-            report.error(path, format!("{} {message}", quoted(written)), help);
+        Err(problem) => {
+            let message = format!("{} {}", quoted(written), problem.message);
+            report.error(path, message, problem.help.unwrap_or_default());
             None
         }
     }

@@ -1,7 +1,7 @@
 //! Collects the faults of the check, and finds the line of each by its key path.
 
 use crate::config::fault::{Fault, Source};
-use crate::config::words;
+use crate::config::suggestion;
 use crate::config::written::{Found, KeyPath, Written};
 use crate::zone::record::Severity;
 
@@ -54,7 +54,11 @@ impl<'a> Report<'a> {
     /// `did you mean …? `, while there are few enough faults that somebody reads it.
     pub fn meant<'b>(&self, word: &str, known: impl Iterator<Item = &'b str>) -> String {
         const MAX_MEANT: usize = 50;
-        if self.faults.len() < MAX_MEANT { words::meant(word, known) } else { String::new() }
+        if self.faults.len() < MAX_MEANT {
+            suggestion::did_you_mean(word, known)
+        } else {
+            String::new()
+        }
     }
 
     /// A fault of this value, or of one around it, is told already.

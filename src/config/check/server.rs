@@ -9,7 +9,7 @@ use crate::config::check::report::Report;
 use crate::config::cookie::{self, Secret};
 use crate::config::raw::RawServer;
 use crate::config::raw::scalar::quoted;
-use crate::config::token::{self, Refused, Token};
+use crate::config::token::{self, Token};
 use crate::config::written::KeyPath;
 
 /// Longest NSID that we tell: it shares 1232 octets with the answer.
@@ -138,8 +138,9 @@ fn token_file(
         report.error(path, "an empty path", "write a file, such as state/token");
     }
     let file = folder.join(written);
-    let token = token::read(&file).unwrap_or_else(|Refused { message, help }| {
-        report.error(path, format!("{} {message}", quoted(written)), help);
+    let token = token::read(&file).unwrap_or_else(|problem| {
+        let message = format!("{} {}", quoted(written), problem.message);
+        report.error(path, message, problem.help.unwrap_or_default());
         None
     });
     (file, token)
@@ -179,8 +180,9 @@ fn cookies(
             report.warning(&path, message, help);
             cookie::of_process()
         }
-        Err(Refused { message, help }) => {
-            report.error(&path, format!("{} {message}", quoted(written)), help);
+        Err(problem) => {
+            let message = format!("{} {}", quoted(written), problem.message);
+            report.error(&path, message, problem.help.unwrap_or_default());
             return None;
         }
     };

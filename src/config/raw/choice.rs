@@ -10,7 +10,9 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::cluster::node::Role;
 use crate::cluster::pool::Alpn;
+use crate::config::fault::Problem;
 use crate::config::raw::scalar::{Scalar, ShortWord, Text, Whole, quoted};
+use crate::config::serde_error;
 
 /// `members:` of a pool.
 #[derive(Debug)]
@@ -127,7 +129,7 @@ impl<'de> Visitor<'de> for WhenShortVisitor {
     fn visit_str<E: Error>(self, word: &str) -> Result<RawWhenShort, E> {
         ShortWord::parse(word)
             .map(RawWhenShort::Word)
-            .map_err(|told| E::custom(format!("{told}, or {{ pool: NAME }}")))
+            .map_err(|problem| serde_error::encode(problem.and_help(", or { pool: NAME }")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fallback: A) -> Result<RawWhenShort, A::Error> {
@@ -159,7 +161,7 @@ impl<'de> Visitor<'de> for MinServingVisitor {
     }
 
     fn visit_str<E: Error>(self, number: &str) -> Result<RawMinServing, E> {
-        Least::parse(number).map(RawMinServing::Number).map_err(E::custom)
+        Least::parse(number).map(RawMinServing::Number).map_err(serde_error::encode)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, families: A) -> Result<RawMinServing, A::Error> {
@@ -206,7 +208,8 @@ impl<'de> Visitor<'de> for HttpsVisitor {
             "false" => Ok(RawHttpsRecord::Switch(false)),
             word => {
                 let help = "write true, false or { alpn: [h3, h2] }";
-                Err(E::custom(format!("unknown value {}; {help}", quoted(word))))
+                let message = format!("unknown value {}", quoted(word));
+                Err(serde_error::encode(Problem::new(message, help)))
             }
         }
     }

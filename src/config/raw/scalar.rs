@@ -1,4 +1,4 @@
-//! Single values as they are written: each type says itself what to write instead.
+//! Single values as they are written. Each type has its own message and help for a wrong text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, Deserializer};
 
 use crate::cluster::check::{CheckedFamily, Method, ProxyVersion, StartTls};
 use crate::cluster::checks::MAX_CHECKS;
@@ -16,7 +16,8 @@ use crate::cluster::hook::Scope;
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::{Alpn, Order};
-use crate::config::words;
+use crate::config::fault::Problem;
+use crate::config::{serde_error, suggestion};
 
 const MOST_CHECKS: u32 = MAX_CHECKS as u32;
 
@@ -25,15 +26,14 @@ const MOST_CHECKS: u32 = MAX_CHECKS as u32;
 pub struct Scalar<T>(pub T);
 
 pub trait Text: Sized {
-    /// What is wrong and what to write instead, parted by `; `.
-    fn parse(text: &str) -> Result<Self, String>;
+    fn parse(text: &str) -> Result<Self, Problem>;
     fn schema() -> Schema;
 }
 
 impl<'de, T: Text> Deserialize<'de> for Scalar<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar<T>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        T::parse(&text).map(Scalar).map_err(D::Error::custom)
+        T::parse(&text).map(Scalar).map_err(serde_error::encode)
     }
 }
 
@@ -56,12 +56,13 @@ impl<T: Text> JsonSchema for Scalar<T> {
 pub struct Whole<const MIN: u32, const MAX: u32>(pub u32);
 
 impl<const MIN: u32, const MAX: u32> Text for Whole<MIN, MAX> {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, Problem> {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let value = text.parse().ok().filter(|value| (MIN..=MAX).contains(value));
         value.filter(|_| digits).map(Whole).ok_or_else(|| {
             let is = if digits { "is out of range" } else { "is no whole number" };
-            format!("{} {is}; write a whole number from {MIN} to {MAX}", quoted(text))
+            let help = format!("write a whole number from {MIN} to {MAX}");
+            Problem::new(format!("{} {is}", quoted(text)), help)
         })
     }
 
@@ -72,7 +73,7 @@ impl<const MIN: u32, const MAX: u32> Text for Whole<MIN, MAX> {
 
 /// `5s`, `500ms`, `1m`, `2h` or `1d`.
 impl Text for Duration {
-    fn parse(text: &str) -> Result<Duration, String> {
+    fn parse(text: &str) -> Result<Duration, Problem> {
         let at = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
         let (digits, unit) = text.split_at(at);
         let unit: u64 = match unit {
@@ -82,7 +83,8 @@ impl Text for Duration {
             "h" => 3_600_000,
             "d" => 86_400_000,
             "" if !digits.is_empty() => {
-                return Err(format!("{} has no unit; write `{text}s` for seconds", quoted(text)));
+                let message = format!("{} has no unit", quoted(text));
+                return Err(Problem::new(message, format!("write `{text}s` for seconds")));
             }
             _ => return Err(no_duration(text)),
         };
@@ -95,18 +97,19 @@ impl Text for Duration {
     }
 }
 
-fn no_duration(text: &str) -> String {
-    format!("{} is no duration; write a number and its unit: 500ms, 5s, 1m", quoted(text))
+fn no_duration(text: &str) -> Problem {
+    let message = format!("{} is no duration", quoted(text));
+    Problem::new(message, "write a number and its unit: 500ms, 5s, 1m")
 }
 
 impl Text for Ipv4Addr {
-    fn parse(text: &str) -> Result<Ipv4Addr, String> {
+    fn parse(text: &str) -> Result<Ipv4Addr, Problem> {
         text.parse().map_err(|_| match text.parse::<Ipv6Addr>() {
-            Ok(_) => format!("{} is an IPv6 address; write it as `address6`", quoted(text)),
-            Err(_) => format!(
-                "{} is no IPv4 address; write four numbers up to 255: 192.0.2.1",
-                quoted(text)
-            ),
+            Ok(_) => problem(text, "is an IPv6 address", "write it as `address6`"),
+            Err(_) => {
+                let help = "write four numbers up to 255: 192.0.2.1";
+                problem(text, "is no IPv4 address", help)
+            }
         })
     }
 
@@ -116,10 +119,10 @@ impl Text for Ipv4Addr {
 }
 
 impl Text for Ipv6Addr {
-    fn parse(text: &str) -> Result<Ipv6Addr, String> {
+    fn parse(text: &str) -> Result<Ipv6Addr, Problem> {
         text.parse().map_err(|_| match text.parse::<Ipv4Addr>() {
-            Ok(_) => format!("{} is an IPv4 address; write it as `address`", quoted(text)),
-            Err(_) => format!("{} is no IPv6 address; write one: \"2001:db8::1\"", quoted(text)),
+            Ok(_) => problem(text, "is an IPv4 address", "write it as `address`"),
+            Err(_) => problem(text, "is no IPv6 address", "write one: \"2001:db8::1\""),
         })
     }
 
@@ -129,10 +132,9 @@ impl Text for Ipv6Addr {
 }
 
 impl Text for IpAddr {
-    fn parse(text: &str) -> Result<IpAddr, String> {
-        text.parse().map_err(|_| {
-            format!("{} is no address; write one: 10.0.0.1 or \"fd00::1\"", quoted(text))
-        })
+    fn parse(text: &str) -> Result<IpAddr, Problem> {
+        text.parse()
+            .map_err(|_| problem(text, "is no address", "write one: 10.0.0.1 or \"fd00::1\""))
     }
 
     fn schema() -> Schema {
@@ -141,14 +143,14 @@ impl Text for IpAddr {
 }
 
 impl Text for SocketAddr {
-    fn parse(text: &str) -> Result<SocketAddr, String> {
+    fn parse(text: &str) -> Result<SocketAddr, Problem> {
         text.parse().map_err(|_| match text.parse() {
-            Ok(IpAddr::V4(_)) => format!("{} has no port; write `{text}:53`", quoted(text)),
-            Ok(IpAddr::V6(_)) => format!("{} has no port; write `\"[{text}]:53\"`", quoted(text)),
-            Err(_) => format!(
-                "{} is no address with a port; write one: 127.0.0.1:53 or \"[::1]:53\"",
-                quoted(text)
-            ),
+            Ok(IpAddr::V4(_)) => problem(text, "has no port", &format!("write `{text}:53`")),
+            Ok(IpAddr::V6(_)) => problem(text, "has no port", &format!("write `\"[{text}]:53\"`")),
+            Err(_) => {
+                let help = "write one: 127.0.0.1:53 or \"[::1]:53\"";
+                problem(text, "is no address with a port", help)
+            }
         })
     }
 
@@ -162,12 +164,12 @@ impl Text for SocketAddr {
 pub struct Switchable(pub Option<SocketAddr>);
 
 impl Text for Switchable {
-    fn parse(text: &str) -> Result<Switchable, String> {
+    fn parse(text: &str) -> Result<Switchable, Problem> {
         match text {
             "off" => Ok(Switchable(None)),
             text => SocketAddr::parse(text)
                 .map(|address| Switchable(Some(address)))
-                .map_err(|told| format!("{told}, or `off`")),
+                .map_err(|problem| problem.and_help(", or `off`")),
         }
     }
 
@@ -178,16 +180,16 @@ impl Text for Switchable {
 
 /// A network; an address alone is a network of one.
 impl Text for IpNet {
-    fn parse(text: &str) -> Result<IpNet, String> {
+    fn parse(text: &str) -> Result<IpNet, Problem> {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(IpNet::from(address));
         }
         let network: IpNet = text.parse().map_err(|_| {
-            format!("{} is no network; write one: 10.0.0.0/24 or \"fd00::/64\"", quoted(text))
+            problem(text, "is no network", "write one: 10.0.0.0/24 or \"fd00::/64\"")
         })?;
         if network != network.trunc() {
-            let told = format!("{} has bits behind its prefix", quoted(text));
-            return Err(format!("{told}; write `{}`", network.trunc()));
+            let help = format!("write `{}`", network.trunc());
+            return Err(problem(text, "has bits behind its prefix", &help));
         }
         Ok(network)
     }
@@ -202,15 +204,15 @@ impl Text for IpNet {
 pub struct Statuses(pub u16, pub u16);
 
 impl Text for Statuses {
-    fn parse(text: &str) -> Result<Statuses, String> {
+    fn parse(text: &str) -> Result<Statuses, Problem> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         let code = |text: &str| text.parse().ok().filter(|code| (100..=599).contains(code));
         match (code(first), code(last)) {
             (Some(first), Some(last)) if first <= last => Ok(Statuses(first, last)),
-            _ => Err(format!(
-                "{} is no status; write a code from 100 to 599 or a range: 200, 200-299",
-                quoted(text)
-            )),
+            _ => {
+                let help = "write a code from 100 to 599 or a range: 200, 200-299";
+                Err(problem(text, "is no status", help))
+            }
         }
     }
 
@@ -231,13 +233,13 @@ pub enum Need {
 }
 
 impl Text for Need {
-    fn parse(text: &str) -> Result<Need, String> {
+    fn parse(text: &str) -> Result<Need, Problem> {
         match text {
             "all" => Ok(Need::All),
             "any" => Ok(Need::Any),
             text => Whole::<1, MOST_CHECKS>::parse(text)
                 .map(|least| Need::Least(least.0))
-                .map_err(|told| format!("{told}, or all or any")),
+                .map_err(|problem| problem.and_help(", or all or any")),
         }
     }
 
@@ -264,12 +266,15 @@ impl fmt::Display for Need {
 pub struct Switch(pub bool);
 
 impl Text for Switch {
-    fn parse(text: &str) -> Result<Switch, String> {
+    fn parse(text: &str) -> Result<Switch, Problem> {
         match text {
             // Some editors and people of YAML 1.1 write them so.
             "true" | "on" => Ok(Switch(true)),
             "false" | "off" => Ok(Switch(false)),
-            text => Err(format!("unknown value {}; write true or false", quoted(text))),
+            text => {
+                let message = format!("unknown value {}", quoted(text));
+                Err(Problem::new(message, "write true or false"))
+            }
         }
     }
 
@@ -283,7 +288,7 @@ impl Text for Switch {
 pub struct JsonValue(pub String);
 
 impl Text for JsonValue {
-    fn parse(text: &str) -> Result<JsonValue, String> {
+    fn parse(text: &str) -> Result<JsonValue, Problem> {
         Ok(JsonValue(text.to_owned()))
     }
 
@@ -300,12 +305,13 @@ pub trait Word: Copy + 'static {
 }
 
 impl<T: Word> Text for T {
-    fn parse(text: &str) -> Result<T, String> {
+    fn parse(text: &str) -> Result<T, Problem> {
         let known = || T::WORDS.iter().map(|&(word, _)| word);
         T::WORDS.iter().find(|&&(word, _)| word == text).map(|&(_, value)| value).ok_or_else(|| {
-            let meant = words::meant(text, known());
+            let meant = suggestion::did_you_mean(text, known());
             let known: Vec<&str> = known().collect();
-            format!("unknown {} {}; {meant}write {}", T::WHAT, quoted(text), either(&known))
+            let message = format!("unknown {} {}", T::WHAT, quoted(text));
+            Problem::new(message, format!("{meant}write {}", either(&known)))
         })
     }
 
@@ -404,6 +410,11 @@ impl Word for ShortWord {
     const WHAT: &'static str = "rule";
     const WORDS: &'static [(&'static str, ShortWord)] =
         &[("all", ShortWord::All), ("last_known", ShortWord::LastKnown), ("none", ShortWord::None)];
+}
+
+/// `TEXT is …`.
+fn problem(text: &str, is: &str, help: &str) -> Problem {
+    Problem::new(format!("{} {is}", quoted(text)), help)
 }
 
 /// `a, b or c`.

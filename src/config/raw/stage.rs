@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::config::fault::{Fault, Source};
-use crate::config::words;
+use crate::config::serde_error::{self, ShapeFault};
 use crate::config::written::{KeyPath, Step, Written};
 
 /// Most faults of shape that are told at once.
@@ -34,15 +34,15 @@ pub fn read<T: DeserializeOwned>(
     (None, faults)
 }
 
-fn fault(source: &Source<'_>, tree: &Written, path: &KeyPath, told: &str) -> Fault {
-    let words = words::of_serde(told, path);
+fn fault(source: &Source<'_>, tree: &Written, path: &KeyPath, error: &str) -> Fault {
+    let ShapeFault { problem, of_key } = serde_error::decode(error, path);
     let found = tree.nearest(path);
     let span = match found.key_span {
-        Some(key_span) if words.of_key => key_span,
+        Some(key_span) if of_key => key_span,
         _ => found.span(),
     };
-    let mut fault = source.fault(span, words.message);
-    fault.help = words.help;
+    let mut fault = source.fault(span, problem.message);
+    fault.help = problem.help;
     fault.key_path = (!path.is_root()).then(|| tree.as_written(path).to_string());
     fault
 }

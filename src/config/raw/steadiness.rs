@@ -10,9 +10,11 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
+use crate::config::fault::Problem;
 use crate::config::raw::probe::{RawIcmp, RawTcp};
 use crate::config::raw::scalar::{Scalar, Text, Whole, quoted};
 use crate::config::raw::service::RawDnsProbe;
+use crate::config::serde_error;
 
 /// A target outside of the cluster: its address, and one kind of probe.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -57,12 +59,12 @@ pub struct RawRule {
 pub struct Spell(pub Option<Duration>);
 
 impl Text for Spell {
-    fn parse(text: &str) -> Result<Spell, String> {
+    fn parse(text: &str) -> Result<Spell, Problem> {
         match text {
             "off" => Ok(Spell(None)),
             text => Duration::parse(text)
                 .map(|spell| Spell(Some(spell)))
-                .map_err(|told| format!("{told}, or `off`")),
+                .map_err(|problem| problem.and_help(", or `off`")),
         }
     }
 
@@ -96,7 +98,8 @@ impl<'de> Visitor<'de> for DampingVisitor {
             "on" | "true" => Ok(RawDamping::Rule(RawRule::default())),
             word => {
                 let help = "write off or { falls: 4, within: 1h, hold: 1m, most: 30m }";
-                Err(E::custom(format!("unknown value {}; {help}", quoted(word))))
+                let message = format!("unknown value {}", quoted(word));
+                Err(serde_error::encode(Problem::new(message, help)))
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::config::check::report::Report;
 use crate::config::fault::{Fault, Source};
 use crate::config::simulation::raw::RawSimulation;
 use crate::config::written::{Entry, KeyPath, Shape, Written};
-use crate::config::{self, Config, Loaded, environment, positions, read, told, unreadable};
+use crate::config::{self, Config, Loaded, environment, positions, read, told};
 use crate::zone::name::Name;
 
 /// Everything that one timeline says, checked.
@@ -124,7 +124,8 @@ pub enum Keeps {
 /// Reads and checks a timeline and all that it names; `Ok` with the warnings of its configuration.
 pub fn load(path: &Path) -> Result<(Simulation, Vec<Fault>), Vec<Fault>> {
     let file = path.display().to_string();
-    let text = read::text(path, read::MAX_CONFIG).map_err(|told| vec![unreadable(&file, &told)])?;
+    let text = read::text(path, read::MAX_CONFIG)
+        .map_err(|problem| vec![Fault::of_file(&file, problem)])?;
     parse(path, &text)
 }
 

@@ -6,9 +6,10 @@ use schemars::{Schema, json_schema};
 use serde::Deserialize;
 
 use crate::cluster::operator::{OverrideKind, Selector};
+use crate::config::fault::Problem;
 use crate::config::raw::scalar::{Scalar, Text, Whole, Word, either, quoted};
 use crate::config::simulation::{AsksMother, Does, Line};
-use crate::config::words;
+use crate::config::suggestion;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "keys such as `config`, `until` and `events`")]
@@ -54,10 +55,11 @@ pub struct RawKind {
 pub struct Percent(pub u8);
 
 impl Text for Percent {
-    fn parse(text: &str) -> Result<Percent, String> {
+    fn parse(text: &str) -> Result<Percent, Problem> {
         let number = text.strip_suffix('%').and_then(|digits| digits.parse().ok());
         number.filter(|number| (1..=100).contains(number)).map(Percent).ok_or_else(|| {
-            format!("{} is no share; write a whole number from 1 to 100 and `%`: 30%", quoted(text))
+            let message = format!("{} is no share", quoted(text));
+            Problem::new(message, "write a whole number from 1 to 100 and `%`: 30%")
         })
     }
 
@@ -77,7 +79,7 @@ const DOES: [&str; 8] =
     ["dies", "refuses", "hangs", "fails", "loses 30%", "slows 3s", "flaps 20s", "recovers"];
 
 impl Text for RawDoes {
-    fn parse(text: &str) -> Result<RawDoes, String> {
+    fn parse(text: &str) -> Result<RawDoes, Problem> {
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         match (word, rest.trim()) {
             ("dies", "") => Ok(RawDoes::Once(Does::Dies)),
@@ -87,18 +89,21 @@ impl Text for RawDoes {
             ("recovers", "") => Ok(RawDoes::Once(Does::Recovers)),
             ("loses", share) => match Percent::parse(share) {
                 Ok(Percent(share @ 1..=99)) => Ok(RawDoes::Once(Does::Loses(share))),
-                _ => Err(format!("{} is no loss; write 1% to 99%: loses 30%", quoted(share))),
+                _ => {
+                    let message = format!("{} is no loss", quoted(share));
+                    Err(Problem::new(message, "write 1% to 99%: loses 30%"))
+                }
             },
             ("slows", time) => Ok(RawDoes::Once(Does::Slows(Duration::parse(time)?))),
             ("flaps", time) => match Duration::parse(time)? {
-                Duration::ZERO => Err("no time to flap; write flaps 20s".into()),
+                Duration::ZERO => Err(Problem::new("no time to flap", "write flaps 20s")),
                 time => Ok(RawDoes::Flaps(time)),
             },
             _ => {
                 let first = |does: &&'static str| does.split(' ').next();
-                let meant = words::meant(word, DOES.iter().filter_map(first));
+                let meant = suggestion::did_you_mean(word, DOES.iter().filter_map(first));
                 let help = format!("{meant}write {}", either(&DOES));
-                Err(format!("a node does not do {}; {help}", quoted(text)))
+                Err(Problem::new(format!("a node does not do {}", quoted(text)), help))
             }
         }
     }
@@ -117,19 +122,20 @@ pub struct RawOrder {
 }
 
 impl Text for RawOrder {
-    fn parse(text: &str) -> Result<RawOrder, String> {
+    fn parse(text: &str) -> Result<RawOrder, Problem> {
         let (word, target) = text.split_once(' ').unwrap_or((text, ""));
         let known = || OverrideKind::ALL.iter().map(|order| order.as_str()).chain(["release"]);
         let order = OverrideKind::ALL.into_iter().find(|order| order.as_str() == word);
         if order.is_none() && word != "release" {
-            let meant = words::meant(word, known());
+            let meant = suggestion::did_you_mean(word, known());
             let known: Vec<&str> = known().collect();
             let help = format!("{meant}write {} and a node", either(&known));
-            return Err(format!("an operator does not {}; {help}", quoted(word)));
+            return Err(Problem::new(format!("an operator does not {}", quoted(word)), help));
         }
         let target = target.trim();
-        let target = Selector::parse(target)
-            .map_err(|help| format!("{} means no node; write {help}", quoted(target)))?;
+        let target = Selector::parse(target).map_err(|help| {
+            Problem::new(format!("{} means no node", quoted(target)), format!("write {help}"))
+        })?;
         Ok(RawOrder { order, target })
     }
 
