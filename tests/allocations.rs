@@ -136,7 +136,7 @@ fn reader(folder: &std::path::Path) -> SnapshotReader {
     let file = folder.join("config.yaml");
     std::fs::write(folder.join("zone"), ZONE).unwrap();
     std::fs::write(&file, configuration()).unwrap();
-    let config = config::load(&file).unwrap_or_else(|faults| {
+    let config = config::load::load(&file).unwrap_or_else(|faults| {
         panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     });
     let loaded = ServedConfig::build(&config.config, &file, clock::now()).unwrap();

@@ -1,4 +1,4 @@
-//! `tiovivo check`: every fault at once, or what each name answers.
+//! `tiovivo check`: prints every fault, or the answers of each name.
 //!
 //! | | exit code |
 //! |---|---|
@@ -10,8 +10,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::cli::columns::columns;
+use crate::cli::config_arg::ConfigArg;
 use crate::cli::delegation::{self, RegistryArgs};
-use crate::cli::{ConfigArg, faults, output};
+use crate::cli::{faults, output};
 use crate::cluster::families;
 use crate::cluster::pool::{Membership, Pool, PoolId};
 use crate::cluster::selection::{PoolHealth, select};
@@ -44,8 +45,10 @@ pub fn run(args: &CheckArgs) -> ExitCode {
     if args.registry.delegation {
         return delegation::check(&path, &args.registry);
     }
-    match config::load(&path) {
-        Ok(config::Loaded { mut warnings, .. }) if args.strict && !warnings.is_empty() => {
+    match config::load::load(&path) {
+        Ok(config::load::LoadedConfig { mut warnings, .. })
+            if args.strict && !warnings.is_empty() =>
+        {
             warnings.iter_mut().for_each(|fault| fault.severity = Severity::Error);
             faults::refuse(&warnings)
         }
@@ -59,13 +62,14 @@ pub fn run(args: &CheckArgs) -> ExitCode {
     }
 }
 
-/// One row for each name and type, static names last. Its last line has no end yet.
+/// One row for each name and type, static names last. The last line has no line feed, as the caller
+/// appends to it.
 fn table(config: &Config) -> String {
     let mut rows = vec![["NAME", "TYPE", "ALL UP", "ONE DOWN", "ALL DOWN"].map(String::from)];
     for published in &config.published {
         let pool = &config.pools[published.pool.index()];
-        for family in [Family::A, Family::Aaaa] {
-            let answer = |down: Down| answer(config, published.pool, family, down);
+        for family in [AddressType::A, AddressType::Aaaa] {
+            let answer = |down: DownMembers| answer(config, published.pool, family, down);
             let name = match &pool.membership {
                 Membership::Everyone(_) => BothForms(&published.owner).to_string(),
                 Membership::Only { .. } => {
@@ -75,9 +79,9 @@ fn table(config: &Config) -> String {
             rows.push([
                 name,
                 family.as_str().into(),
-                answer(Down::Nobody),
-                answer(Down::First),
-                answer(Down::Everybody),
+                answer(DownMembers::Nobody),
+                answer(DownMembers::First),
+                answer(DownMembers::Everybody),
             ]);
         }
     }
@@ -96,41 +100,41 @@ fn table(config: &Config) -> String {
 }
 
 #[derive(Clone, Copy)]
-enum Family {
+enum AddressType {
     A,
     Aaaa,
 }
 
-impl Family {
+impl AddressType {
     fn as_str(self) -> &'static str {
         match self {
-            Family::A => "A",
-            Family::Aaaa => "AAAA",
+            AddressType::A => "A",
+            AddressType::Aaaa => "AAAA",
         }
     }
 }
 
 /// Which members of every pool are down.
 #[derive(Clone, Copy)]
-enum Down {
+enum DownMembers {
     Nobody,
     First,
     Everybody,
 }
 
-fn answer(config: &Config, id: PoolId, family: Family, down: Down) -> String {
+fn answer(config: &Config, id: PoolId, family: AddressType, down: DownMembers) -> String {
     let health: Vec<PoolHealth> = config.pools.iter().map(|pool| health(pool, down)).collect();
     let selection = select(&config.pools, &health, id);
     let selection = selection.of(match family {
-        Family::A => families::Family::V4,
-        Family::Aaaa => families::Family::V6,
+        AddressType::A => families::Family::V4,
+        AddressType::Aaaa => families::Family::V6,
     });
     let source = &config.pools[selection.pool.index()].membership;
     let members = selection.members.iter().filter_map(|index| source.get(*index));
     let addresses: Vec<String> = members
         .filter_map(|member| match family {
-            Family::A => member.addresses.v4().map(|address| address.to_string()),
-            Family::Aaaa => member.addresses.v6().map(|address| address.to_string()),
+            AddressType::A => member.addresses.v4().map(|address| address.to_string()),
+            AddressType::Aaaa => member.addresses.v6().map(|address| address.to_string()),
         })
         .collect();
     let limit = config.pools[id.index()].max_answers;
@@ -142,18 +146,18 @@ fn answer(config: &Config, id: PoolId, family: Family, down: Down) -> String {
     }
 }
 
-fn health(pool: &Pool, down: Down) -> PoolHealth {
+fn health(pool: &Pool, down: DownMembers) -> PoolHealth {
     let count = pool.membership.len();
     let standing = |index: usize| match down {
-        Down::Nobody => Standing::Serving,
-        Down::First if index == 0 => Standing::Out,
-        Down::First => Standing::Serving,
-        Down::Everybody => Standing::Out,
+        DownMembers::Nobody => Standing::Serving,
+        DownMembers::First if index == 0 => Standing::Out,
+        DownMembers::First => Standing::Serving,
+        DownMembers::Everybody => Standing::Out,
     };
     PoolHealth::of((0..count).map(standing).collect())
 }
 
-/// The other names: which types each has.
+/// The types of each static name.
 fn statics(config: &Config) -> String {
     let mut rows = vec![["STATIC NAME", "TYPES"].map(String::from)];
     for zone in &config.zones {
@@ -183,5 +187,5 @@ fn statics(config: &Config) -> String {
     columns(&rows)
 }
 
-/// Static names of a zone that are listed; a large zone is not read from a terminal.
+/// Most static names of a zone that are listed: nobody reads a large zone on a terminal.
 const LISTED_STATICS: usize = 50;

@@ -1,11 +1,12 @@
-//! `tiovivo completions` and `tiovivo man`: made from the very definition of the commands.
+//! `tiovivo completions` and `tiovivo man`, made from the definition of the commands.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 
-use crate::cli::{Cli, failure, output};
+use crate::cli::output;
+use crate::cli::output::failure;
 
 #[derive(Debug, Args)]
 pub struct ManArgs {
@@ -14,15 +15,15 @@ pub struct ManArgs {
     to: Option<PathBuf>,
 }
 
-pub fn completions(shell: clap_complete::Shell) -> ExitCode {
+pub fn completions(mut command: Command, shell: clap_complete::Shell) -> ExitCode {
     let mut script = vec![];
-    clap_complete::generate(shell, &mut Cli::command(), "tiovivo", &mut script);
+    clap_complete::generate(shell, &mut command, "tiovivo", &mut script);
     print(&script)
 }
 
-pub fn man(args: &ManArgs) -> ExitCode {
-    // Each command has `help` below itself, which needs no page.
-    let command = Cli::command().disable_help_subcommand(true);
+pub fn man(command: Command, args: &ManArgs) -> ExitCode {
+    // The subcommand `help` of each command needs no page.
+    let command = command.disable_help_subcommand(true);
     if let Some(folder) = &args.to {
         return match clap_mangen::generate_to(command, folder) {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! One node of the demo: a web server as small as can be, which says that it is well.
+//! One node of the demo: a minimal web server that reports itself healthy.
 
 use std::io::{Read, Write, stdin};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,11 +10,11 @@ use clap::Args;
 use nix::sys::{prctl, signal::Signal};
 use nix::unistd::getppid;
 
-use crate::cli::failure;
+use crate::cli::output::failure;
 
-/// A client that sends nothing is let go after this.
+/// A client that sends nothing for so long is disconnected.
 const READ_LIMIT: Duration = Duration::from_millis(500);
-/// Octets of a request that are looked at.
+/// Most octets of a request that are read.
 const REQUEST_ROOM: usize = 1024;
 
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub fn run(args: &NodeArgs) -> ExitCode {
         if let Err(error) = prctl::set_pdeathsig(Signal::SIGKILL) {
             return failure(error);
         }
-        // It may have ended before we asked to be told.
+        // The parent may have ended before this process asked for the signal.
         if getppid().as_raw() != parent {
             return ExitCode::SUCCESS;
         }
@@ -45,7 +45,7 @@ pub fn run(args: &NodeArgs) -> ExitCode {
         Err(message) => return failure(message),
     };
     for stream in listener.incoming().flatten() {
-        // A client that breaks off is no concern of the node.
+        // A client that disconnects is no error.
         let _ = answer(stream, &args.name);
     }
     ExitCode::SUCCESS

@@ -1,8 +1,7 @@
-//! Who may have how many of the descriptors that the system lets this process have.
+//! Shares out the file descriptors of this process.
 //!
-//! A connection is a descriptor, and so is what a probe, an order or the page needs. When strangers
-//! hold all of them, no order can be kept and no probe be sent. So each has its share, whatever the
-//! others do:
+//! Connections need descriptors, and so do probes, overrides and the page. If strangers held all of
+//! them, no override could be written and no probe sent. So each use has a share of its own:
 //!
 //! | of what the start leaves | at most | for |
 //! |---|---|---|
@@ -11,7 +10,7 @@
 //! | a sixth | 256 | page and API |
 //! | what is left | 4096 | DNS over TCP, TLS and HTTPS |
 //!
-//! The shares are made once, at the start.
+//! The shares are computed once, at the start.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -19,25 +18,25 @@ use crate::dns::connections::StreamLimits;
 use crate::health::schedule::CONCURRENT;
 use crate::http::server;
 
-/// Files of the state that are written at a time, a zone that is loaded, and what hooks send.
+/// For state files, a load of zones, and hooks, all at the same time.
 pub const FILES: usize = 16;
-/// A command has a pipe and the process.
+/// A command needs a pipe and a process descriptor.
 pub const PER_PROBE: usize = 2;
-/// When the system does not say how many are open.
+/// Assumed when the system does not say how many are open.
 const OPEN: usize = 64;
-/// What Linux gives when nobody says otherwise.
+/// The default of Linux.
 const LIMIT: usize = 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
-    /// In flight at a time.
+    /// Most probes in flight.
     pub probes: usize,
-    /// Connections at a time, as are those of streams.
+    /// Most connections; `streams` too.
     pub page: usize,
     pub streams: usize,
 }
 
-/// With everything that the start opens open.
+/// Computes the shares. To be called when all that the start opens is open.
 pub fn shares() -> Shares {
     let open = std::fs::read_dir("/proc/self/fd").map_or(OPEN, Iterator::count);
     let shares = share_out(raised_limit(), open);
@@ -62,7 +61,7 @@ fn share_out(limit: usize, open: usize) -> Shares {
     Shares { probes, page, streams }
 }
 
-/// As many as the system lets us have.
+/// Raises the limit as far as the system allows, and returns it.
 fn raised_limit() -> usize {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, hard)| {
         match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {

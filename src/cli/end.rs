@@ -1,4 +1,4 @@
-//! The end of a server: SIGTERM and SIGINT, and that it comes whatever hangs.
+//! The end of a server on SIGTERM and SIGINT, within a limit whatever hangs.
 //!
 //! ```text
 //! signal ─ before it serves ─ exit 0, at once
@@ -6,8 +6,8 @@
 //!                                            └ not within LIMIT: exit 1
 //! ```
 //!
-//! A thread of its own waits for the signals: a runtime that stands still, a disk or a pipe
-//! cannot keep the process alive.
+//! A thread of its own waits for the signals, so that neither a runtime that stands still nor a
+//! disk or pipe that hangs can keep the process alive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::logging;
 
-/// From the signal to the end of a server that does not end by itself. With what the system takes
-/// to remove it, it is gone within 5 s.
+/// From the signal to the exit of a server that does not end by itself. The system needs some time
+/// more; the process is gone within 5 s.
 const LIMIT: Duration = Duration::from_millis(4500);
-/// From there to SIGKILL, should even leaving hang.
+/// From the exit to SIGKILL, in case the exit hangs.
 const LAST: Duration = Duration::from_millis(400);
 
 #[derive(Debug, Clone, Default)]
@@ -33,8 +33,8 @@ pub struct End {
 }
 
 impl End {
-    /// Before any other thread is started: each inherits which signals it does not take. Programs
-    /// that are started do not.
+    /// To be called before any other thread is started, as threads inherit the mask of blocked
+    /// signals. Programs that are started do not inherit it.
     pub fn listen() -> io::Result<End> {
         let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
         signals.thread_block()?;
@@ -48,12 +48,12 @@ impl End {
         Ok(end)
     }
 
-    /// There is something to be stopped from now on.
+    /// From now on a signal asks the server to stop instead of ending the process.
     pub fn serves(&self) {
         self.serves.store(true, Ordering::Release);
     }
 
-    /// Returns when the server is to stop.
+    /// Returns when a signal asks the server to stop.
     pub async fn asked(&self) {
         self.asked.cancelled().await;
     }

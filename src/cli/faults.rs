@@ -1,5 +1,4 @@
-//! Faults as the operator reads them: the source line, a mark under what is wrong, and what to
-//! write instead.
+//! Prints faults: the message, the source line with a mark under the faulty part, and the help.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, stderr};
@@ -7,23 +6,24 @@ use std::process::ExitCode;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use crate::cli::{EXIT_CONFIG, output};
+use crate::cli::exit::EXIT_CONFIG;
+use crate::cli::output;
 use crate::cluster::visible::visible_line;
 use crate::config::fault::{Fault, Spot};
 use crate::zone::record::Severity;
 
-/// Tells why nothing was started.
+/// Prints faults; returns the exit code of a faulty configuration.
 pub fn refuse(faults: &[Fault]) -> ExitCode {
     warn(faults);
     ExitCode::from(EXIT_CONFIG)
 }
 
-/// Tells them on standard error.
+/// Prints faults on standard error.
 pub fn warn(faults: &[Fault]) {
     output::tell_styled(&render(faults, stderr().is_terminal()));
 }
 
-/// All faults, and a last line with their number. Empty without faults.
+/// The faults, and a last line with their number. Empty without faults.
 pub fn render(faults: &[Fault], colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
@@ -33,17 +33,17 @@ pub fn render(faults: &[Fault], colour: bool) -> String {
         let _ = writeln!(text, "{}\n", renderer.render(&report));
     }
     let count = |severity| faults.iter().filter(|fault| fault.severity == severity).count();
-    let told: Vec<String> =
+    let counts: Vec<String> =
         [number(count(Severity::Error), "error"), number(count(Severity::Warning), "warning")]
             .into_iter()
             .flatten()
             .collect();
     if matches!(faults, [fault] if fault.spot.is_none()) {
-        // One sentence says it all.
+        // One sentence needs no count.
         text.truncate(text.trim_end().len());
         text.push('\n');
-    } else if !told.is_empty() {
-        let _ = writeln!(text, "{}", told.join(", "));
+    } else if !counts.is_empty() {
+        let _ = writeln!(text, "{}", counts.join(", "));
     }
     text
 }
@@ -65,7 +65,7 @@ fn group(fault: &Fault) -> Group<'_> {
         if is_whole(spot) {
             shown = shown.path(fault.file.as_str());
         } else {
-            // Of a part of a long line the renderer cannot tell the column.
+            // The excerpt is a part of a long line, so the renderer would print a wrong column.
             let origin = Origin::path(fault.file.as_str())
                 .line(spot.span.line as usize)
                 .char_column(spot.span.column as usize);
@@ -94,7 +94,7 @@ fn group(fault: &Fault) -> Group<'_> {
     }
 }
 
-/// For a fault of the whole file, which is told in one line.
+/// Message and help in one line, for a fault of the whole file.
 fn with_help(fault: &Fault) -> String {
     match &fault.help {
         Some(help) => format!("{}; {help}", fault.message),
@@ -102,7 +102,7 @@ fn with_help(fault: &Fault) -> String {
     }
 }
 
-/// The excerpt begins where its line does.
+/// Whether the excerpt begins at the beginning of its line.
 fn is_whole(spot: &Spot) -> bool {
     let before = spot.excerpt.get(..spot.marked.start).unwrap_or_default();
     before.chars().count() + 1 == spot.span.column as usize
@@ -118,7 +118,7 @@ fn snippet<'a>(
         .annotation(kind.span(spot.marked.clone()).label(label))
 }
 
-/// `2 errors`; nothing for none.
+/// `2 errors`; `None` for 0.
 pub fn number(count: usize, what: &str) -> Option<String> {
     match count {
         0 => None,

@@ -1,8 +1,8 @@
-//! `tiovivo health`: is the configured server well? For HEALTHCHECK lines and cron.
+//! `tiovivo health`: checks the configured server, for HEALTHCHECK lines and cron.
 //!
-//! Asks the server's own addresses: `/readyz` of the dashboard, and over UDP the SOA of the first
-//! zone. Both must be fine. Of config.yaml only these are read: the server runs with what it has
-//! loaded, and is well however the file looks now.
+//! Asks the dashboard for `/readyz`, and the DNS address over UDP for the SOA of the first zone;
+//! both must succeed. Only these addresses are read from config.yaml: the server runs with what it
+//! has loaded, so faults in the file do not matter.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::config_arg::ConfigArg;
+use crate::cli::output;
+use crate::cli::output::{failure, refuse};
 use crate::cli::remote::{exchange, reachable, request};
-use crate::cli::{ConfigArg, failure, output, refuse};
 use crate::config::reach;
 use crate::dns_client::exchange;
 use crate::zone::name::Name;
 use crate::zone::rtype;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Octets of the dashboard's reply that are looked at.
+/// Most octets of the dashboard's reply that are read.
 const REPLY_ROOM: u64 = 512;
 
 #[derive(Debug, Args)]
@@ -46,7 +48,7 @@ pub fn run(args: &HealthArgs) -> ExitCode {
                         None => Ok(()),
                     })
                 }
-                Err(told) => return refuse(&format!("{told}, or write --at")),
+                Err(error) => return refuse(&format!("{error}, or write --at")),
             }
         }
     };

@@ -1,14 +1,14 @@
-//! Logs on standard error: one line a change of standing, none a query.
+//! The log on standard error: one line for each change of standing, none for a query.
 //!
-//! Standard error may be a pipe that nobody reads, or a file on a full disk. So whoever logs only
-//! appends to a bounded queue, and one thread alone writes and may wait:
+//! Standard error may be a pipe without a reader, or a file on a full disk. So a log call only
+//! appends to a bounded queue, and one thread writes and may wait:
 //!
 //! | the queue | a line is |
 //! |---|---|
 //! | has room | appended |
-//! | is full | dropped and counted; the place says how many, as soon as there is room |
+//! | is full | dropped and counted; a line in its place gives the number as soon as there is room |
 //!
-//! Everything that a server says goes this way, also its panics.
+//! All output of a server to standard error takes this way, panics too.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
@@ -29,43 +29,44 @@ use tracing_subscriber::{Layer, fmt};
 use crate::counters::LOG_LINES_DROPPED;
 
 const DEFAULT: &str = "info";
-/// Crates that tell of each client that breaks a rule. Lines of our own do, one a minute with a
-/// count (`log_limit`), so these are heard of when they are named, or all is from `debug` on.
+/// Crates that log each client that breaks a rule. Our own lines report that once a minute with a
+/// count (`log_limit`), so these crates are logged only when the filter names them or is `debug`.
 const QUIET: &str = "h2=error,hickory_net=error,hickory_proto=error,hickory_server=error,\
     hyper=error,quinn=error,quinn_proto=error,quinn_udp=error,rustls=error";
 const VARIABLE: &str = "TIOVIVO_LOG";
 
-/// Octets that wait to be written.
+/// Most octets in the queue.
 const MAX_WAITING: usize = 1 << 20;
-/// How long the end of a command waits for what is not written yet.
+/// How long the end of a command waits for the queue to be written.
 const FLUSH: Duration = Duration::from_millis(300);
-/// Standard error may be set not to block, by whoever shares it.
+/// Pause before the next try when standard error is full: another process that shares it may have
+/// made it non-blocking.
 const FULL_PAUSE: Duration = Duration::from_millis(50);
 
-static QUEUE: Queue = Queue::new(MAX_WAITING);
+static QUEUE: LogQueue = LogQueue::new(MAX_WAITING);
 
-/// `TIOVIVO_LOG` overrides the default filter: a level, or levels of targets. Under systemd the
-/// journal has the time already.
+/// Starts logging. `TIOVIVO_LOG` replaces the default filter by a level, or by levels of targets.
+/// LogWriter have no time under systemd, as the journal adds it.
 pub fn init() {
     init_with(DEFAULT);
 }
 
-/// For a command whose own lines say what happens: only warnings.
+/// Starts logging of warnings only, for a command whose own lines report what happens.
 pub fn init_quiet() {
     init_with("warn");
 }
 
-/// Standard error, without waiting for it once a server logs.
+/// Writes to standard error; without waiting once the writer thread runs.
 pub fn say(text: &str) {
     if QUEUE.lock().has_writer {
         QUEUE.push(text.as_bytes());
     } else {
-        // When nobody can read it, nobody can be told so either.
+        // There is no other place to report the error to.
         let _ = stderr().lock().write_all(text.as_bytes());
     }
 }
 
-/// Waits a bounded time until everything is written.
+/// Waits at most `FLUSH` until the queue is written.
 pub fn flush() {
     QUEUE.flush(FLUSH);
 }
@@ -74,12 +75,12 @@ fn init_with(default: &str) {
     let (filter, fault) = filter(env::var(VARIABLE).ok().as_deref(), default);
     start_writer();
     let lines =
-        fmt::layer().with_writer(Lines).with_target(false).with_ansi(stderr().is_terminal());
+        fmt::layer().with_writer(LogWriter).with_target(false).with_ansi(stderr().is_terminal());
     let lines = match env::var_os("JOURNAL_STREAM") {
         Some(_) => lines.without_time().boxed(),
         None => lines.boxed(),
     };
-    // A second call, in tests, changes nothing.
+    // A second call fails and changes nothing; tests make one.
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
     if let Some(fault) = fault {
         tracing::warn!(
@@ -89,13 +90,13 @@ fn init_with(default: &str) {
     }
 }
 
-/// Without a thread or a descriptor of its own everything is written as before, and may wait.
+/// Without a thread or a descriptor, log calls go on writing themselves, and may wait.
 fn start_writer() {
     if QUEUE.lock().has_writer {
         return;
     }
-    // A descriptor of its own: whoever else writes to standard error is not kept waiting for the
-    // lock of the library.
+    // A descriptor of its own: a writer that hangs does not hold the library's lock of standard
+    // error.
     let Ok(to) = stderr().as_fd().try_clone_to_owned() else { return };
     let write = move || QUEUE.write_to(&mut File::from(to));
     if thread::Builder::new().name("log".into()).spawn(write).is_err() {
@@ -114,38 +115,39 @@ fn start_writer() {
     }));
 }
 
-/// What waits to be written.
+/// LogWriter that wait for the writer thread.
 #[derive(Debug)]
-struct Queue {
-    waiting: Mutex<Waiting>,
-    /// Something waits, or all is written.
+struct LogQueue {
+    waiting: Mutex<QueueState>,
+    /// Signals that lines were added, or that all are written.
     changed: Condvar,
     most: usize,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueueState {
     has_writer: bool,
     octets: Vec<u8>,
-    /// The writer has some in hand.
+    /// The writer thread is writing lines that it took.
     is_writing: bool,
-    /// Lines that were dropped behind them.
+    /// LogWriter that were dropped after those in `octets`.
     dropped: u64,
 }
 
-impl Queue {
-    const fn new(most: usize) -> Queue {
-        let waiting = Waiting { has_writer: false, octets: vec![], is_writing: false, dropped: 0 };
-        Queue { waiting: Mutex::new(waiting), changed: Condvar::new(), most }
+impl LogQueue {
+    const fn new(most: usize) -> LogQueue {
+        let waiting =
+            QueueState { has_writer: false, octets: vec![], is_writing: false, dropped: 0 };
+        LogQueue { waiting: Mutex::new(waiting), changed: Condvar::new(), most }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, lines: &[u8]) {
         let mut waiting = self.lock();
-        // Behind a line that was dropped none is kept, so that the place of the gap can be shown.
+        // After a dropped line all others are dropped too, so that the gap is in one place.
         if waiting.dropped > 0 || waiting.octets.len() + lines.len() > self.most {
             let count = number(lines);
             waiting.dropped += count;
@@ -157,7 +159,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Never returns.
+    /// Writes for ever.
     fn write_to(&self, to: &mut impl Write) {
         loop {
             let octets = self.take();
@@ -169,9 +171,9 @@ impl Queue {
         }
     }
 
-    /// All that waits, as soon as something does.
+    /// Waits for lines, and takes all of them.
     fn take(&self) -> Vec<u8> {
-        let idle = |waiting: &mut Waiting| waiting.octets.is_empty() && waiting.dropped == 0;
+        let idle = |waiting: &mut QueueState| waiting.octets.is_empty() && waiting.dropped == 0;
         let waiting = self.changed.wait_while(self.lock(), idle);
         let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
         waiting.is_writing = true;
@@ -189,7 +191,7 @@ impl Queue {
     }
 
     fn flush(&self, limit: Duration) {
-        let busy = |waiting: &mut Waiting| {
+        let busy = |waiting: &mut QueueState| {
             waiting.has_writer
                 && (waiting.is_writing || !waiting.octets.is_empty() || waiting.dropped > 0)
         };
@@ -214,19 +216,19 @@ fn write_all(to: &mut impl Write, mut octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// One event of `tracing` is one write.
+/// Appends to the queue. `tracing` makes one write for each event.
 #[derive(Debug, Clone, Copy)]
-struct Lines;
+struct LogWriter;
 
-impl MakeWriter<'_> for Lines {
-    type Writer = Lines;
+impl MakeWriter<'_> for LogWriter {
+    type Writer = LogWriter;
 
-    fn make_writer(&self) -> Lines {
-        Lines
+    fn make_writer(&self) -> LogWriter {
+        LogWriter
     }
 }
 
-impl Write for Lines {
+impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let has_writer = QUEUE.lock().has_writer;
         match has_writer {
@@ -241,7 +243,7 @@ impl Write for Lines {
     }
 }
 
-/// The filter that counts, and what is wrong with the one that was asked for.
+/// The filter to use, and the fault of the one that was asked for.
 fn filter(asked: Option<&str>, default: &str) -> (Targets, Option<ParseError>) {
     let quietly = |asked: &str| format!("{QUIET},{asked}").parse::<Targets>();
     match asked.map(|asked| (asked, asked.parse::<Targets>())) {
@@ -283,7 +285,7 @@ mod tests {
         assert!(fault.is_some() && filter.would_enable("tiovivo", &Level::INFO));
     }
 
-    /// Takes what it is given once `open` is received from, or closed.
+    /// Blocks each write until its channel receives or closes.
     struct Gate(std::sync::mpsc::Receiver<()>, std::sync::Arc<Mutex<Vec<u8>>>);
 
     impl Write for Gate {
@@ -300,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_stopped_costs_lines_and_no_time_and_the_gap_is_told() {
-        static QUEUE: Queue = Queue::new(10);
+        static QUEUE: LogQueue = LogQueue::new(10);
         QUEUE.lock().has_writer = true;
         let (open, gate) = std::sync::mpsc::sync_channel(0);
         let written = std::sync::Arc::new(Mutex::new(vec![]));

@@ -1,21 +1,15 @@
-//! The command line: one file a command, and [`server`], which puts a server together.
-//!
-//! | exit code | means |
-//! |---|---|
-//! | 0 | done |
-//! | 1 | it could not be done: an address in use, no answer, a signal from a child |
-//! | 1 | a delegation that a registry would refuse |
-//! | 2 | the configuration or the arguments are at fault; nothing was started |
-//! | 3 | an order is in force, and a member that it takes out is answered all the same |
+//! The command line: one file for each command, and [`server`], which puts a server together.
 
 pub mod check;
 pub mod columns;
 pub mod complete;
+pub mod config_arg;
 pub mod delegation;
 pub mod demo;
 pub mod demo_node;
 mod descriptors;
 mod end;
+pub mod exit;
 pub mod faults;
 pub mod health;
 pub mod inventory;
@@ -36,18 +30,13 @@ pub mod simulate;
 pub mod supervisor;
 pub mod token;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::cli::config_arg::ConfigArg;
 use crate::dns::encrypted;
-
-/// What the configuration or the arguments are to blame for.
-pub const EXIT_CONFIG: u8 = 2;
-
-/// An order is in force and does not do what it is for.
-pub const EXIT_WITHOUT_EFFECT: u8 = 3;
 
 /// Authoritative round-robin DNS server that answers with the nodes that are alive.
 #[derive(Debug, Parser)]
@@ -101,37 +90,6 @@ enum Command {
     DemoNode(demo_node::NodeArgs),
 }
 
-/// Where the configuration is looked for, in this order.
-const CONFIG_FILES: [&str; 2] = ["config.yaml", "/etc/tiovivo/config.yaml"];
-
-/// `--config`, the same for every command.
-#[derive(Debug, Args)]
-pub struct ConfigArg {
-    /// The file that describes the cluster; paths in it are relative to its folder.
-    /// ./config.yaml when absent, or else /etc/tiovivo/config.yaml
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-impl ConfigArg {
-    /// The file that is named, or the first of `CONFIG_FILES` that is there.
-    pub fn find(&self) -> Option<PathBuf> {
-        // One that is there and may not be looked at is told of by whoever reads it.
-        let is_there = |path: &&Path| path.try_exists().unwrap_or(true);
-        let found = || CONFIG_FILES.iter().map(Path::new).find(is_there).map(Path::to_owned);
-        self.config.clone().or_else(found)
-    }
-
-    /// As [`ConfigArg::find`]; says which were looked for, and returns the exit code, when none is
-    /// there.
-    pub fn path(&self) -> Result<PathBuf, ExitCode> {
-        self.find().ok_or_else(|| {
-            let [here, system] = CONFIG_FILES;
-            refuse(&format!("there is neither {here} here nor {system}; name one by --config"))
-        })
-    }
-}
-
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     encrypted::install_provider();
@@ -157,8 +115,8 @@ fn run(command: Command) -> ExitCode {
         Command::Inventory(args) => inventory::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Schema => schema::run(),
-        Command::Completions { shell } => complete::completions(shell),
-        Command::Man(args) => complete::man(&args),
+        Command::Completions { shell } => complete::completions(Cli::command(), shell),
+        Command::Man(args) => complete::man(Cli::command(), &args),
         Command::Token(args) => token::run(&args),
         Command::DemoNode(args) => demo_node::run(&args),
     }
@@ -166,16 +124,4 @@ fn run(command: Command) -> ExitCode {
 
 fn with_path(args: &ConfigArg, run: impl Fn(&Path) -> ExitCode) -> ExitCode {
     args.path().map_or_else(|code| code, |path| run(&path))
-}
-
-/// One line on standard error, and the exit code of faulty arguments.
-fn refuse(message: &str) -> ExitCode {
-    failure(message);
-    ExitCode::from(EXIT_CONFIG)
-}
-
-/// One line on standard error, and the exit code of a failure.
-fn failure(message: impl std::fmt::Display) -> ExitCode {
-    output::tell(&format!("tiovivo: {message}\n"));
-    ExitCode::FAILURE
 }

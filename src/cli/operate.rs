@@ -1,5 +1,5 @@
-//! `tiovivo drain`, `force-up`, `force-down`, `release` and `overrides`: the operator's word to a
-//! running server.
+//! `tiovivo drain`, `force-up`, `force-down`, `release` and `overrides`: overrides of a running
+//! server.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,20 @@ use nix::unistd;
 use serde_json::{Value, json};
 
 use crate::cli::columns::columns;
-use crate::cli::remote::{self, Reply};
-use crate::cli::{ConfigArg, EXIT_CONFIG, EXIT_WITHOUT_EFFECT, failure, output, refuse};
+use crate::cli::config_arg::ConfigArg;
+use crate::cli::exit::{EXIT_CONFIG, EXIT_WITHOUT_EFFECT};
+use crate::cli::output;
+use crate::cli::output::{failure, refuse};
+use crate::cli::remote::{self, ApiReply};
 use crate::cluster::visible::visible_line;
 use crate::config::reach;
+use crate::control::request::RequestFault;
+use crate::control::status::{OverrideEffect, OverrideStatus};
+use crate::http::replies::{FaultsReply, OverridesReply};
 
 const PATH: &str = "/api/v1/operator";
 
-/// Where the server is, and whom is meant.
+/// The target of an override, and the server.
 #[derive(Debug, Args)]
 pub struct ReleaseArgs {
     /// A node, a pattern (`server-*`), a tag (`tag:rack-a`) or a role (`role:child`)
@@ -70,15 +76,15 @@ pub fn release(args: &ReleaseArgs) -> ExitCode {
 
 pub fn overrides(args: &ServerArgs) -> ExitCode {
     match reach(args) {
-        Ok(reached) => show(remote::ask(reached.at, PATH, None)),
+        Ok(access) => show(remote::ask(access.at, PATH, None)),
         Err(code) => code,
     }
 }
 
 fn send(whom: &ReleaseArgs, mut body: Value) -> ExitCode {
-    let reached = reach(&whom.server).and_then(|server| Ok((server.at, server.token()?)));
-    let (at, token) = match reached {
-        Ok(reached) => reached,
+    let access = reach(&whom.server).and_then(|server| Ok((server.at, server.token()?)));
+    let (at, token) = match access {
+        Ok(access) => access,
         Err(code) => return code,
     };
     body["target"] = json!(whom.target);
@@ -87,22 +93,21 @@ fn send(whom: &ReleaseArgs, mut body: Value) -> ExitCode {
     show(remote::ask(at, PATH, Some((&body, &token))))
 }
 
-/// Where the server is, and where its tokens are.
+/// The address of a server's dashboard, and its token files.
 #[derive(Debug)]
-pub struct Reached {
-    /// Its dashboard.
+pub struct ServerAccess {
     pub at: SocketAddr,
     token_file: Option<PathBuf>,
     report_token_file: Option<PathBuf>,
 }
 
-impl Reached {
-    /// Good for orders.
+impl ServerAccess {
+    /// The token for overrides.
     pub fn token(&self) -> Result<String, ExitCode> {
         token(self.token_file.as_deref())?.ok_or_else(|| self.no_token())
     }
 
-    /// Good for reports.
+    /// The token for reports, or else the one for overrides.
     pub fn report_token(&self) -> Result<String, ExitCode> {
         match token(self.report_token_file.as_deref())? {
             Some(token) => Ok(token),
@@ -127,10 +132,10 @@ impl Reached {
     }
 }
 
-/// From the arguments and what config.yaml says of it, whatever is wrong there elsewhere.
-pub fn reach(args: &ServerArgs) -> Result<Reached, ExitCode> {
+/// Finds the server by the arguments and by config.yaml, in which other faults do not matter.
+pub fn reach(args: &ServerArgs) -> Result<ServerAccess, ExitCode> {
     if let (Some(at), Some(file)) = (args.at, &args.token_file) {
-        return Ok(Reached { at, token_file: Some(file.clone()), report_token_file: None });
+        return Ok(ServerAccess { at, token_file: Some(file.clone()), report_token_file: None });
     }
     let path = match args.at {
         Some(_) => args.config.find(),
@@ -138,8 +143,8 @@ pub fn reach(args: &ServerArgs) -> Result<Reached, ExitCode> {
     };
     let read = match (path.map(|path| reach::read(&path)), args.at) {
         (Some(Ok(read)), _) => Some(read),
-        (Some(Err(told)), None) => {
-            return Err(refuse(&format!("{told}, or write --at and --token-file")));
+        (Some(Err(error)), None) => {
+            return Err(refuse(&format!("{error}, or write --at and --token-file")));
         }
         (Some(Err(_)) | None, _) => None,
     };
@@ -152,12 +157,12 @@ pub fn reach(args: &ServerArgs) -> Result<Reached, ExitCode> {
         (None, Some(read)) => (read.token_file, read.report_token_file),
         (None, None) => (None, None),
     };
-    Ok(Reached { at, token_file, report_token_file })
+    Ok(ServerAccess { at, token_file, report_token_file })
 }
 
 fn token(file: Option<&Path>) -> Result<Option<String>, ExitCode> {
     let Some(file) = file else { return Ok(None) };
-    let token = reach::token(file).map_err(|told| refuse(&told))?;
+    let token = reach::token(file).map_err(|error| refuse(&error))?;
     Ok(token.map(|token| token.as_str().to_owned()))
 }
 
@@ -169,120 +174,124 @@ fn author() -> String {
     format!("{user}@{host}")
 }
 
-fn show(answered: Result<Reply, String>) -> ExitCode {
+fn show(answered: Result<ApiReply, String>) -> ExitCode {
     match answered {
-        Ok(Reply { status: 200, body }) => {
-            let (told, code) = effect(&body);
-            output::print(&(table(&body) + &told), code)
-        }
+        Ok(reply) if reply.status == 200 => match reply.read::<Overrides>() {
+            Ok(overrides) => {
+                let (lines, code) = effect(&overrides);
+                output::print(&(table(&overrides) + &lines), code)
+            }
+            Err(error) => failure(error),
+        },
         Ok(reply) => refused(&reply),
         Err(error) => failure(error),
     }
 }
 
-/// What the order does to each member that it means, and the exit code that follows.
-fn effect(body: &Value) -> (String, ExitCode) {
-    let mut told = String::new();
+type Overrides = OverridesReply<Vec<OverrideStatus<String>>, Vec<OverrideEffect<String>>>;
+
+/// A line about each member of the override, and the exit code.
+fn effect(reply: &Overrides) -> (String, ExitCode) {
+    let mut lines = String::new();
     let mut code = ExitCode::SUCCESS;
-    for member in body["members"].as_array().into_iter().flatten() {
-        let [node, pool, state, until, why] =
-            ["node", "pool", "state", "held_until", "why"].map(|key| text(&member[key]));
-        let is_answered = member["in_answers"].as_bool().unwrap_or_default();
-        let line = match (state.as_str(), is_answered) {
-            ("forced up", true) => format!("{node} is answered in pool {pool}"),
-            ("forced up", false) => format!("{node} is not answered in pool {pool}: {why}"),
-            (_, true) => {
+    for effect in reply.members.iter().flatten() {
+        let [node, pool, why] = [&effect.node, &effect.pool, &effect.why].map(|t| visible_line(t));
+        let line = match (effect.state.as_str(), effect.in_answers, &effect.held_until) {
+            ("forced up", true, _) => format!("{node} is answered in pool {pool}"),
+            ("forced up", false, _) => format!("{node} is not answered in pool {pool}: {why}"),
+            (_, true, _) => {
                 code = ExitCode::from(EXIT_WITHOUT_EFFECT);
                 format!("{node} is still answered in pool {pool}: {why}")
             }
-            (_, false) if until.is_empty() => format!("{node} is out of the answers of {pool}"),
-            (_, false) => format!(
-                "{node} is out of the answers of {pool}; resolvers may send clients until {until}"
+            (_, false, None) => format!("{node} is out of the answers of {pool}"),
+            (_, false, Some(until)) => format!(
+                "{node} is out of the answers of {pool}; resolvers may send clients until {}",
+                visible_line(until)
             ),
         };
-        told.push_str(&(line + "\n"));
+        lines.push_str(&(line + "\n"));
     }
-    (told, code)
+    (lines, code)
 }
 
-/// Prints every fault that the server found.
-pub fn refused(Reply { status, body }: &Reply) -> ExitCode {
-    for fault in body["faults"].as_array().into_iter().flatten() {
-        let [key, what, write] = ["key", "fault", "write"].map(|key| text(&fault[key]));
-        let key = if key.is_empty() { key } else { format!("{key}: ") };
-        output::tell(&format!("tiovivo: {key}{what}\n  write {write}\n"));
+/// Prints the faults that the server reports.
+pub fn refused(reply: &ApiReply) -> ExitCode {
+    let faults = match reply.read::<FaultsReply<Vec<RequestFault<String>>>>() {
+        Ok(reply) => reply.faults,
+        Err(error) => return failure(error),
+    };
+    for RequestFault { key, fault, write } in &faults {
+        let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
+        let [key, fault, write] = [&key, fault, write].map(|text| visible_line(text));
+        output::tell(&format!("tiovivo: {key}{fault}\n  write {write}\n"));
     }
-    if *status == 422 { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+    if reply.status == 422 { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
 }
 
-fn table(body: &Value) -> String {
-    let orders = body["overrides"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if orders.is_empty() {
+fn table(reply: &Overrides) -> String {
+    if reply.overrides.is_empty() {
         return "no order is in force\n".into();
     }
     let head = ["ORDER", "TARGET", "POOL", "NODES", "SINCE", "UNTIL", "BY", "REASON"];
     let mut rows = vec![head.map(String::from)];
-    for order in orders {
-        let nodes: Vec<String> =
-            order["nodes"].as_array().into_iter().flatten().map(text).collect();
-        let nodes = if nodes.is_empty() { "nobody now".to_owned() } else { nodes.join(" ") };
-        let [word, target, pool, since, until, author, reason] =
-            ["order", "target", "pool", "since", "until", "author", "reason"]
-                .map(|key| text(&order[key]));
-        let or = |text: String, other: &str| if text.is_empty() { other.into() } else { text };
-        rows.push([
-            word,
-            target,
-            or(pool, "all"),
-            nodes,
-            since,
-            or(until, "released"),
-            author,
-            reason,
-        ]);
+    for status in &reply.overrides {
+        let nodes = match status.nodes.as_slice() {
+            [] => "nobody now".to_owned(),
+            nodes => nodes.join(" "),
+        };
+        let cells: [&str; 8] = [
+            &status.order,
+            &status.target,
+            status.pool.as_deref().unwrap_or("all"),
+            &nodes,
+            &status.since,
+            status.until.as_deref().unwrap_or("released"),
+            &status.author,
+            &status.reason,
+        ];
+        rows.push(cells.map(|cell| visible_line(cell).into_owned()));
     }
     columns(&rows)
-}
-
-/// Empty for what is no text. A control character would be an order to the terminal.
-fn text(value: &Value) -> String {
-    visible_line(value.as_str().unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(body: Value) -> Overrides {
+        serde_json::from_value(body).unwrap()
+    }
+
     #[test]
     fn the_effect_of_an_order_is_told_and_its_lack_has_an_exit_code() {
         let member = |in_answers, state, until: Option<&str>| {
-            json!({ "members": [{ "node": "a", "pool": "web", "in_answers": in_answers,
-                "state": state, "held_until": until, "why": "w" }] })
+            json!({ "overrides": [], "members": [{ "node": "a", "pool": "web",
+                "in_answers": in_answers, "state": state, "held_until": until, "why": "w" }] })
         };
         let done = format!("{:?}", ExitCode::SUCCESS);
-        let told = |body| {
-            let (told, code) = effect(&body);
-            (told, format!("{code:?}") == done)
+        let shown = |body| {
+            let (lines, code) = effect(&read(body));
+            (lines, format!("{code:?}") == done)
         };
         let at = "2026-03-01T10:02:11Z";
         let until =
             format!("a is out of the answers of web; resolvers may send clients until {at}\n");
-        assert_eq!(told(member(false, "draining", Some(at))), (until, true));
+        assert_eq!(shown(member(false, "draining", Some(at))), (until, true));
         let out = "a is out of the answers of web\n".to_owned();
-        assert_eq!(told(member(false, "forced down", None)), (out, true));
+        assert_eq!(shown(member(false, "forced down", None)), (out, true));
         let still = "a is still answered in pool web: w\n".to_owned();
-        assert_eq!(told(member(true, "drained", Some(at))), (still, false));
-        assert!(told(member(false, "forced up", None)).1);
-        assert_eq!(told(json!({ "overrides": [] })), (String::new(), true));
+        assert_eq!(shown(member(true, "drained", Some(at))), (still, false));
+        assert!(shown(member(false, "forced up", None)).1);
+        assert_eq!(shown(json!({ "overrides": [] })), (String::new(), true));
     }
 
     #[test]
     fn orders_stand_in_a_table() {
-        assert_eq!(table(&json!({ "overrides": [] })), "no order is in force\n");
+        assert_eq!(table(&read(json!({ "overrides": [] }))), "no order is in force\n");
         let order = json!({ "order": "drain", "target": "server-*", "pool": null, "nodes": ["a"],
             "since": "2026-03-01T10:02:11Z", "until": null, "author": "ana",
             "reason": "x\u{1b}y" });
-        let text = table(&json!({ "overrides": [order] }));
+        let text = table(&read(json!({ "overrides": [order] })));
         let cells: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
         let at = "2026-03-01T10:02:11Z";
         assert_eq!(cells, ["drain", "server-*", "all", "a", at, "released", "ana", "x\\u{1b}y"]);

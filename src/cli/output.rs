@@ -1,18 +1,20 @@
 //! Standard output and standard error of every command.
 //!
-//! `println!` ends the process by a panic when the reader of a pipe has left. Here that is no
-//! fault: whoever reads `tiovivo check | head -1` has seen enough, and the exit code still says
-//! what was found.
+//! `println!` panics when the reader of a pipe has gone. That is no failure here: the reader of
+//! `tiovivo check | head -1` has what it wants, and the exit code still gives the result.
 //!
-//! Text from outside may hold orders to a terminal: all that is printed passes [`visible`].
+//! Text from outside may hold control sequences for a terminal, so all that is printed passes
+//! [`visible`].
 
+use std::fmt::Display;
 use std::io::{self, Write, stdout};
 use std::process::ExitCode;
 
-use crate::cli::{failure, logging};
+use crate::cli::exit::EXIT_CONFIG;
+use crate::cli::logging;
 use crate::cluster::visible::visible;
 
-/// Prints `text`, and returns `code`; the exit code of a failure when `text` cannot be written.
+/// Prints `text` and returns `code`, or the exit code of a failure when the text cannot be written.
 pub fn print(text: &str, code: ExitCode) -> ExitCode {
     match write(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -22,19 +24,31 @@ pub fn print(text: &str, code: ExitCode) -> ExitCode {
     }
 }
 
-/// Writes to standard output at once. Of several lines a caller may stop at the first error.
+/// Writes to standard output and flushes.
 pub fn write(text: &str) -> io::Result<()> {
     let mut out = stdout().lock();
     out.write_all(visible(text).as_bytes())?;
     out.flush()
 }
 
-/// Writes to standard error, by the way of the log: it never waits for a reader.
+/// Writes to standard error through the log's queue, so it never waits for a reader.
 pub fn tell(text: &str) {
     logging::say(&visible(text));
 }
 
-/// As [`tell`], of a text with colours. What is in it from outside is visible already.
+/// The same for a text with colours, in which text from outside is made visible already.
 pub fn tell_styled(text: &str) {
     logging::say(text);
+}
+
+/// Writes one line to standard error; returns the exit code of faulty arguments.
+pub fn refuse(message: &str) -> ExitCode {
+    failure(message);
+    ExitCode::from(EXIT_CONFIG)
+}
+
+/// Writes one line to standard error; returns the exit code of a failure.
+pub fn failure(message: impl Display) -> ExitCode {
+    tell(&format!("tiovivo: {message}\n"));
+    ExitCode::FAILURE
 }

@@ -1,18 +1,18 @@
-//! Who waits for whom on a core: threads that answer over UDP wait for nobody, and nobody who
-//! decides waits for strangers.
+//! The priorities of threads: those that answer over UDP come first, and those that decide come
+//! before those that strangers can keep busy.
 //!
-//! | thread | nice | because |
+//! | thread | nice | reason |
 //! |---|---|---|
-//! | `udp-N`: answer over UDP | as started | they go first anyway (`dns/udp/precedence.rs`) |
-//! | `main`, `end`, `supervisor`, `log` | as started | they sleep, and must be heard |
-//! | `decide`: probes, the writer; `state`: its files | +5 | a quarter is left of a full core |
-//! | `operate`: page, API, metrics | +8 | an order is felt later than a verdict |
-//! | `stream`: TCP | +10 | strangers keep it busy: a third of what decides |
-//! | `encrypt`: TLS, HTTPS, QUIC | +12 | the same, and a message costs more there |
-//! | `load`: reads and renders a changed configuration | +19 | nobody waits for it |
+//! | `udp-N`: answer over UDP | as started | real time comes first (`dns/udp/precedence.rs`) |
+//! | `main`, `end`, `supervisor`, `log` | as started | they mostly sleep, and must run at once |
+//! | `decide`: probes, the writer; `state`: its files | +5 | a quarter of a full core is left |
+//! | `operate`: page, API, metrics | +8 | an override may take effect later than a verdict |
+//! | `stream`: TCP | +10 | strangers keep it busy: a third of the share of `decide` |
+//! | `encrypt`: TLS, HTTPS, QUIC | +12 | the same, and a message costs more |
+//! | `load`: reads and renders a changed configuration | +19 | no client waits for it |
 //!
-//! Nice values go up only, as an unprivileged process may. They share out a core that several
-//! want; what no other thread wants, strangers have.
+//! Nice values are only raised, which an unprivileged process may do. They divide a core among
+//! threads that compete for it; a thread without competitors has all of it.
 
 use rustix::process::{getpid, getpriority_process, setpriority_process};
 
@@ -24,8 +24,8 @@ pub const LOAD: i32 = 19;
 /// The kernel's bound.
 const LOWEST: i32 = 19;
 
-/// Makes the calling thread nicer than `main` by `more`: a thread begins as the one that started
-/// it. Best effort: an answer may only be later without.
+/// Raises the nice value of the calling thread to that of `main` plus `more`. (A new thread has the
+/// value of its creator.) Best effort: without it an answer may come later.
 pub fn lower(more: i32) {
     let lowered = getpriority_process(Some(getpid()))
         .and_then(|main| setpriority_process(None, main.saturating_add(more).min(LOWEST)));

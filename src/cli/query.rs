@@ -1,4 +1,4 @@
-//! `tiovivo query`: what would be answered, from the configuration alone or by a running server.
+//! `tiovivo query`: the answer to a question, by the configuration alone or by a running server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::cli::{ConfigArg, failure, faults, output, refuse};
+use crate::cli::config_arg::ConfigArg;
+use crate::cli::output::{failure, refuse};
+use crate::cli::{faults, output};
 use crate::cluster::pool::PoolId;
 use crate::cluster::selection::{PoolHealth, select};
 use crate::cluster::standing::Standing;
@@ -70,10 +72,10 @@ pub fn run(args: &QueryArgs) -> ExitCode {
     output::print(&(text + &end + &size), ExitCode::SUCCESS)
 }
 
-/// The reply, and the configuration that it follows from.
+/// The reply by the configuration, and the path of config.yaml.
 fn offline(config: &ConfigArg, query: &[u8], from: IpAddr) -> Result<(Vec<u8>, PathBuf), ExitCode> {
     let path = config.path()?;
-    let loaded = config::load(&path).map_err(|faults| faults::refuse(&faults))?;
+    let loaded = config::load::load(&path).map_err(|faults| faults::refuse(&faults))?;
     let snapshot = all_up(&loaded.config).map_err(failure)?;
     let mut room = vec![0; usize::from(u16::MAX)];
     let now = CookieClock::default().seconds();

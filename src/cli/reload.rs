@@ -1,11 +1,11 @@
-//! Loading again: on SIGHUP, and when one of the files changed.
+//! Reloads the configuration on SIGHUP, and when one of its files changes.
 //!
-//! Files are looked at once a second instead of being watched by inotify: config.yaml may lie on
-//! NFS, where a change made elsewhere raises no event, or be swapped in as a whole folder. A change
-//! counts once it has stood still for a look, so a file that is still being written is not read.
+//! Files are polled once a second. inotify would not see a change on NFS that another machine
+//! makes, nor a folder that is replaced as a whole. A change counts when two polls in a row see the
+//! same new state, so a file that is still being written is not read.
 //!
-//! NFS may also not answer at all. Nobody but this task waits for it, one thread at most hangs, and
-//! what hangs is shown ([`Troubles`]); the answers go on with what was loaded.
+//! NFS may not answer at all. Only this task waits for it, at most one thread hangs, and the
+//! trouble is shown ([`Troubles`]); answers continue with the loaded configuration.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -31,19 +31,20 @@ use crate::hooks;
 use crate::http::auth::WriteTokens;
 
 const LOOK: Duration = Duration::from_secs(1);
-/// While the newest is refused: what was missing may have come, where nobody looks for it yet.
+/// How often a refused configuration is tried again: a missing file, which is not polled, may exist
+/// by then.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// For the files to be looked at before it is shown that they do not answer.
+/// How long a poll may take before it is reported that the files do not answer.
 const LOOKING: Duration = Duration::from_secs(5);
 const HANGS: &str = "the files of the configuration have not answered for 5 s: changes of them are \
                      not seen, and what was loaded serves on";
-/// The same for loading, which has a lot to do with many names.
+/// The same for a load, which takes long with many names.
 const LOADING: Duration = Duration::from_secs(30);
 const SLOW: &str = "loading the configuration again has taken 30 s and is not over; what was \
                     loaded before serves on";
 
-/// Who takes over what was loaded.
+/// The parts of the server that take over a new configuration.
 #[derive(Debug)]
 pub struct Followers {
     pub commands: mpsc::Sender<Command>,
@@ -53,7 +54,7 @@ pub struct Followers {
     pub troubles: Troubles,
 }
 
-/// Runs until the writer is gone.
+/// Runs until the writer ends.
 pub async fn watch(
     path: PathBuf,
     server: Server,
@@ -64,18 +65,19 @@ pub async fn watch(
     let Followers { commands, encrypted, hooks, write_tokens, troubles } = followers;
     let mut access =
         Access { write_tokens, troubles: troubles.clone(), files: token_files(&server) };
-    let loaded = marks(&files, &troubles).await;
+    let loaded = versions(&files, &troubles).await;
     let (look, seen, retry) = (interval(LOOK), loaded.clone(), None);
-    let mut watch = Watch { hangup, look, files, seen, loaded, retry, troubles: troubles.clone() };
+    let mut watch =
+        FilePoll { hangup, look, files, seen, loaded, retry, troubles: troubles.clone() };
     watch.look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut refused: Option<Vec<String>> = None;
     loop {
-        let is_retry = watch.changed().await == Cause::Retry;
-        // Before reading: what changes while it is read will be read again.
-        let before = marks(&watch.files, &troubles).await;
+        let is_retry = watch.changed().await == ReloadReason::Retry;
+        // Taken before reading: a change during the load causes another one.
+        let before = versions(&watch.files, &troubles).await;
         let loading = load(path.clone(), server.clone(), access.files.clone());
         let reload = match answered(loading, LOADING, SLOW, &troubles).await {
-            Ok(Fresh { loaded, files, certificate, hooks: fresh, tokens, token_files }) => {
+            Ok(LoadResult { loaded, files, certificate, hooks: fresh, tokens, token_files }) => {
                 hooks.reload(&fresh);
                 access.admit(tokens, token_files);
                 if let (Some(encrypted), Some(certificate)) = (&encrypted, certificate) {
@@ -84,7 +86,7 @@ pub async fn watch(
                 watch.follow(before, Some(files));
                 Ok(loaded)
             }
-            Err(Refused { faults, exposed }) => {
+            Err(LoadRefusal { faults, exposed }) => {
                 access.expose(exposed);
                 watch.follow(before, None);
                 Err(faults)
@@ -99,7 +101,7 @@ pub async fn watch(
     }
 }
 
-/// What `work` brings, however long that takes; after `patience` it is shown that it is late.
+/// The result of `work`, however long it takes; after `patience` the delay is reported.
 async fn answered<T>(
     work: impl Future<Output = T>,
     patience: Duration,
@@ -116,14 +118,14 @@ async fn answered<T>(
     done
 }
 
-/// For orders, and for reports.
+/// The token file for overrides, and the one for reports.
 type TokenFiles = [Option<PathBuf>; 2];
 
 fn token_files(server: &Server) -> TokenFiles {
     [server.token_file.clone(), server.report_token_file.clone()]
 }
 
-/// Who may write.
+/// The tokens that are accepted for writes.
 struct Access {
     write_tokens: WriteTokens,
     troubles: Troubles,
@@ -131,7 +133,7 @@ struct Access {
 }
 
 impl Access {
-    /// Whoever has the token of now gives orders, and nobody else.
+    /// Accepts the current tokens and no others.
     fn admit(&mut self, [token, reports]: [Option<Token>; 2], files: TokenFiles) {
         self.files = files;
         if self.write_tokens.set_report_token(reports.as_ref().map(Token::as_str)) {
@@ -146,7 +148,7 @@ impl Access {
         self.troubles.end(TroubleSubject::ReportTokenFile);
     }
 
-    /// A token that others may know counts no more until the whole configuration is well again.
+    /// Refuses a token that others may know, until the whole configuration is valid again.
     fn expose(&self, [orders, reports]: [Option<String>; 2]) {
         if let Some(why) = orders {
             self.write_tokens.expose_orders(Some(&why));
@@ -160,68 +162,68 @@ impl Access {
     }
 }
 
-/// What tells one version of a file from the next without reading it.
+/// The metadata by which one version of a file is told from the next without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Mark {
+struct FileVersion {
     modified: Option<SystemTime>,
     len: u64,
     inode: u64,
-    /// A file with a secret must be its owner's alone.
+    /// A changed mode counts, as a file with a secret must be readable by its owner alone.
     mode: u32,
 }
 
-struct Watch {
+struct FilePoll {
     hangup: Signal,
     look: Interval,
     files: Vec<PathBuf>,
-    /// At the last look.
-    seen: Vec<Option<Mark>>,
-    /// When they were loaded.
-    loaded: Vec<Option<Mark>>,
-    /// While the newest is refused.
+    /// The state at the last poll.
+    seen: Vec<Option<FileVersion>>,
+    /// The state that was loaded.
+    loaded: Vec<Option<FileVersion>>,
+    /// When to try again; `None` unless the latest version was refused.
     retry: Option<Instant>,
     troubles: Troubles,
 }
 
-/// Why it is time to load again.
+/// Why the configuration is loaded again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
+enum ReloadReason {
     Signal,
     Change,
     Retry,
 }
 
-impl Watch {
-    async fn changed(&mut self) -> Cause {
+impl FilePoll {
+    async fn changed(&mut self) -> ReloadReason {
         loop {
             tokio::select! {
-                _ = self.hangup.recv() => return Cause::Signal,
+                _ = self.hangup.recv() => return ReloadReason::Signal,
                 _ = self.look.tick() => {
-                    let now = marks(&self.files, &self.troubles).await;
+                    let now = versions(&self.files, &self.troubles).await;
                     let is_still = now == self.seen;
                     self.seen = now;
                     if is_still && self.seen != self.loaded {
-                        return Cause::Change;
+                        return ReloadReason::Change;
                     }
                     if is_still && self.retry.is_some_and(|at| at <= Instant::now()) {
-                        return Cause::Retry;
+                        return ReloadReason::Retry;
                     }
                 }
             }
         }
     }
 
-    /// Takes over the files of what was loaded, or waits for those of what was refused. `before`
-    /// are the marks of the files so far, from before the load.
-    fn follow(&mut self, before: Vec<Option<Mark>>, files: Option<Vec<PathBuf>>) {
+    /// After a load: polls the new `files`, or the old ones when it was refused (`None`). `before`
+    /// is the state of the old files from before the load.
+    fn follow(&mut self, before: Vec<Option<FileVersion>>, files: Option<Vec<PathBuf>>) {
         self.retry = files.is_none().then(|| Instant::now() + RETRY);
         self.loaded = match files {
             None => before,
             Some(files) => {
                 let old = self.files.iter().zip(before);
-                let old: HashMap<&PathBuf, Option<Mark>> = old.collect();
-                // One that was read for the first time may have been half written: once it stands
-                // still it is loaded again.
+                let old: HashMap<&PathBuf, Option<FileVersion>> = old.collect();
+                // A file that was read for the first time may have been half written: it is loaded
+                // again when two polls see the same state.
                 let known = |file: &PathBuf| old.get(file).cloned().flatten();
                 let loaded = files.iter().map(known).collect();
                 self.files = files;
@@ -232,57 +234,61 @@ impl Watch {
     }
 }
 
-async fn marks(files: &[PathBuf], troubles: &Troubles) -> Vec<Option<Mark>> {
+async fn versions(files: &[PathBuf], troubles: &Troubles) -> Vec<Option<FileVersion>> {
     let (files, none) = (files.to_owned(), vec![None; files.len()]);
-    let look = spawn_blocking(move || files.iter().map(|file| mark(file)).collect());
+    let look = spawn_blocking(move || files.iter().map(|file| version(file)).collect());
     answered(look, LOOKING, HANGS, troubles).await.unwrap_or(none)
 }
 
-fn mark(file: &Path) -> Option<Mark> {
+fn version(file: &Path) -> Option<FileVersion> {
     use std::os::unix::fs::MetadataExt;
     let data = std::fs::metadata(file).ok()?;
     let modified = data.modified().ok();
-    Some(Mark { modified, len: data.len(), inode: data.ino(), mode: data.mode() })
+    Some(FileVersion { modified, len: data.len(), inode: data.ino(), mode: data.mode() })
 }
 
-/// What a load brings.
-struct Fresh {
+/// The result of a load.
+struct LoadResult {
     loaded: Box<ServedConfig>,
-    /// To be looked at from now on.
+    /// The files to poll.
     files: Vec<PathBuf>,
     certificate: Option<Certificate>,
     hooks: Vec<Hook>,
-    /// For orders, and for reports.
+    /// The token for overrides, and the one for reports.
     tokens: [Option<Token>; 2],
     token_files: TokenFiles,
 }
 
-struct Refused {
+struct LoadRefusal {
     faults: Vec<String>,
-    /// Why others may know the token for orders, and that for reports.
+    /// Why others may know the token for overrides, and the one for reports.
     exposed: [Option<String>; 2],
 }
 
-impl Refused {
-    fn for_reason(why: &str) -> Refused {
-        Refused { faults: vec![why.into()], exposed: [None, None] }
+impl LoadRefusal {
+    fn for_reason(why: &str) -> LoadRefusal {
+        LoadRefusal { faults: vec![why.into()], exposed: [None, None] }
     }
 }
 
-/// On a thread of its own, which gives way to every other.
-async fn load(path: PathBuf, server: Server, tokens: TokenFiles) -> Result<Fresh, Refused> {
+/// Loads on a thread of its own with the lowest priority.
+async fn load(
+    path: PathBuf,
+    server: Server,
+    tokens: TokenFiles,
+) -> Result<LoadResult, LoadRefusal> {
     let (done, loaded) = oneshot::channel();
     let loading = move || {
         priority::lower(priority::LOAD);
-        // Nobody waits any more: the server stops.
-        let loaded = fresh(&path, &server);
-        let refused = |faults| Refused { faults, exposed: tokens.map(exposed) };
+        // The receiver is gone only when the server stops.
+        let loaded = load_now(&path, &server);
+        let refused = |faults| LoadRefusal { faults, exposed: tokens.map(exposed) };
         let _ = done.send(loaded.map_err(refused));
     };
     let thread = std::thread::Builder::new().name("load".into()).spawn(loading);
     match thread {
-        Err(error) => Err(Refused::for_reason(&format!("no thread to load with: {error}"))),
-        Ok(_) => loaded.await.unwrap_or_else(|_| Err(Refused::for_reason("loading broke off"))),
+        Err(error) => Err(LoadRefusal::for_reason(&format!("no thread to load with: {error}"))),
+        Ok(_) => loaded.await.unwrap_or_else(|_| Err(LoadRefusal::for_reason("loading broke off"))),
     }
 }
 
@@ -292,13 +298,13 @@ fn exposed(file: Option<PathBuf>) -> Option<String> {
     Some(format!("{} {problem}", file.display()))
 }
 
-fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
-    let config::Loaded { config, warnings } = config::load(path)
+fn load_now(path: &Path, server: &Server) -> Result<LoadResult, Vec<String>> {
+    let config::load::LoadedConfig { config, warnings } = config::load::load(path)
         .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    tell_of_restart(server, &config.server);
+    warn_of_restart(server, &config.server);
     let loaded = ServedConfig::build(&config, path, clock::now())
         .map_err(|error| vec![format!("{}: {error}", path.display())])?;
     let Config { server, files, certificate, hooks, zones, .. } = config;
@@ -306,11 +312,11 @@ fn fresh(path: &Path, server: &Server) -> Result<Fresh, Vec<String>> {
     memory::give_back();
     let token_files = token_files(&server);
     let tokens = [server.token, server.report_token];
-    Ok(Fresh { loaded: Box::new(loaded), files, certificate, hooks, tokens, token_files })
+    Ok(LoadResult { loaded: Box::new(loaded), files, certificate, hooks, tokens, token_files })
 }
 
-/// Sockets and threads stay as they are over a reload.
-fn tell_of_restart(old: &Server, new: &Server) {
+/// Warns of changes that need a restart: a reload keeps sockets and threads.
+fn warn_of_restart(old: &Server, new: &Server) {
     let changed = [
         ("listen", old.listen != new.listen),
         ("dashboard", old.dashboard != new.dashboard),

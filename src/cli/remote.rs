@@ -1,29 +1,39 @@
-//! Orders to a running server, over the API of its dashboard: one request on one connection.
+//! Requests to the API of a running server: one request on one connection.
 //!
-//! By hand, as `reqwest` lives with the probes and this needs none of what it brings: the server is
-//! ours, says how long its body is, and closes.
+//! Written here, as a request needs little of HTTP: the server is ours, sends a Content-Length, and
+//! closes the connection.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 const CONNECT: Duration = Duration::from_secs(2);
-/// The server itself gives up sooner, when its disk is slow.
+/// How long the server may take; with a slow disk it answers with an error before that.
 const ANSWER: Duration = Duration::from_secs(15);
-/// Octets of a reply.
+/// Most octets of a reply.
 const MAX_REPLY: u64 = 4 << 20;
 
-/// What the server said: the status code and the JSON.
+/// The reply of the server: status code and JSON.
 #[derive(Debug)]
-pub struct Reply {
+pub struct ApiReply {
     pub status: u16,
     pub body: Value,
 }
 
-/// `order` is the body of a POST with the token; without one it is a GET.
-pub fn ask(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> Result<Reply, String> {
+impl ApiReply {
+    /// The body as a `T`.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, String> {
+        let unexpected =
+            |error: serde_json::Error| format!("the reply is not as expected: {error}");
+        T::deserialize(&self.body).map_err(unexpected)
+    }
+}
+
+/// Sends a GET, or with `order`, a body and the token, a POST.
+pub fn ask(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> Result<ApiReply, String> {
     let at = reachable(at);
     let said = |error: io::Error| match error.kind() {
         io::ErrorKind::ConnectionRefused => {
@@ -51,7 +61,7 @@ pub fn request(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> Str
     )
 }
 
-/// The first `most` octets of the reply; `patience` is for each piece of it.
+/// The first `most` octets of the reply; each read may take `patience`.
 pub fn exchange(
     at: SocketAddr,
     request: &str,
@@ -66,14 +76,14 @@ pub fn exchange(
     Ok(reply)
 }
 
-fn parse(reply: &[u8]) -> Option<Reply> {
+fn parse(reply: &[u8]) -> Option<ApiReply> {
     let text = std::str::from_utf8(reply).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    Some(Reply { status, body: serde_json::from_str(body).ok()? })
+    Some(ApiReply { status, body: serde_json::from_str(body).ok()? })
 }
 
-/// A server on every address is on loopback too.
+/// Loopback, for a server that listens on all addresses.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,12 +1,14 @@
-//! `tiovivo report`: tells a running server how a node is, for checks that wait for reports.
+//! `tiovivo report`: sends a health report of a node to a running server, for push checks.
 
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::operate::{self, ServerArgs};
-use crate::cli::{failure, output, remote};
+use crate::cli::output::failure;
+use crate::cli::{output, remote};
+use crate::http::replies::ReportReply;
 
 const PATH: &str = "/api/v1/push";
 
@@ -16,7 +18,7 @@ pub struct ReportArgs {
     node: String,
     /// How it is
     #[arg(value_enum)]
-    state: Reported,
+    state: ReportedState,
     /// Only as a member of this pool; of all that wait for its reports when absent
     #[arg(long, value_name = "POOL")]
     pool: Option<String>,
@@ -34,18 +36,18 @@ pub struct ReportArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Reported {
+enum ReportedState {
     Up,
     Down,
 }
 
 pub fn run(args: &ReportArgs) -> ExitCode {
-    let reached = operate::reach(&args.server);
-    let (at, token) = match reached.and_then(|server| Ok((server.at, server.report_token()?))) {
-        Ok(reached) => reached,
+    let access = operate::reach(&args.server);
+    let (at, token) = match access.and_then(|server| Ok((server.at, server.report_token()?))) {
+        Ok(access) => access,
         Err(code) => return code,
     };
-    let healthy = args.state == Reported::Up;
+    let healthy = args.state == ReportedState::Up;
     let ReportArgs { node, pool, reason, check, weight, .. } = args;
     let body = json!({ "healthy": healthy, "reason": reason, "check": check, "weight": weight });
     let path = match pool {
@@ -53,23 +55,20 @@ pub fn run(args: &ReportArgs) -> ExitCode {
         None => format!("{PATH}/{node}"),
     };
     match remote::ask(at, &path, Some((&body, &token))) {
-        Ok(reply) if reply.status == 202 => output::print(&taken(&reply.body), ExitCode::SUCCESS),
+        Ok(reply) if reply.status == 202 => match reply.read() {
+            Ok(reply) => output::print(&taken(&reply), ExitCode::SUCCESS),
+            Err(error) => failure(error),
+        },
         Ok(reply) => operate::refused(&reply),
         Err(error) => failure(error),
     }
 }
 
-/// Nothing, when all pools that wait for reports of the node took it.
-fn taken(body: &Value) -> String {
-    let names = |key: &str| {
-        let names = body[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-        names.collect::<Vec<_>>().join(", ")
-    };
-    match names("others") {
-        others if others.is_empty() => String::new(),
-        others => format!(
-            "taken in {}; not in {others}, which has no check of that name\n",
-            names("pools")
-        ),
+/// Empty when all pools of the node took the report.
+fn taken(reply: &ReportReply) -> String {
+    if reply.others.is_empty() {
+        return String::new();
     }
+    let (pools, others) = (reply.pools.join(", "), reply.others.join(", "));
+    format!("taken in {pools}; not in {others}, which has no check of that name\n")
 }

@@ -1,17 +1,18 @@
-//! Four runtimes, so that nobody whom strangers can keep busy shares a thread with what decides.
+//! Four runtimes, so that work that strangers can cause shares no thread with the work that
+//! decides.
 //!
-//! | runtime | what runs there | who can keep it busy |
+//! | runtime | tasks | kept busy by |
 //! |---|---|---|
 //! | `decide` | probes, the writer, state files, hooks, reloads | the operator's own nodes |
-//! | `operate` | page, API, metrics, `/livez` | whoever reaches the dashboard |
-//! | `stream` | DNS over TCP | everybody |
-//! | `encrypt` | DNS over TLS, HTTPS and QUIC | everybody |
+//! | `operate` | page, API, metrics, `/livez` | clients of the dashboard |
+//! | `stream` | DNS over TCP | any client |
+//! | `encrypt` | DNS over TLS, HTTPS and QUIC | any client |
 //!
-//! A request over HTTPS costs some twenty times what one over TCP does, and resolvers come by TCP
-//! when an answer over UDP was cut: those who keep encryption busy do not keep them waiting.
+//! A request over HTTPS costs some twenty times as much as one over TCP. Resolvers use TCP after a
+//! truncated answer, so TCP must not wait for encryption.
 //!
-//! Each has threads of its own, those for blocking work too. What the kernel makes of them when
-//! cores are short is in `priority`.
+//! Each runtime has threads of its own, for blocking work too. `priority` decides how they share
+//! the cores.
 
 use std::io;
 use std::time::Duration;
@@ -21,21 +22,21 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::cli::priority;
 use crate::health::probe::start;
 
-/// A probe that reckons (a handshake) does not hold up the writer.
+/// Two, so that a probe that computes (a handshake) does not delay the writer.
 const DECIDE_THREADS: usize = 2;
-/// A large page does not hold up `/livez`.
+/// Two, so that a large page does not delay `/livez`.
 const OPERATE_THREADS: usize = 2;
 const STREAM_THREADS: usize = 2;
 const ENCRYPT_THREADS: usize = 2;
-/// Threads for what blocks: files, names of receivers of hooks; and starts of programs, which may
-/// hang and leave the others theirs.
+/// Threads for blocking work: files, name look-ups of hooks, and starts of programs. Starts may
+/// hang, so they have threads beyond the 64 for other work.
 const DECIDE_BLOCKING: usize = 64 + start::AT_ONCE;
-/// Nothing blocks there; tokio wants one.
+/// No work blocks there, but tokio requires one.
 const OTHERS_BLOCKING: usize = 1;
-/// For blocking work that is still under way when everything else has ended.
+/// How long the end waits for blocking work that is still under way.
 const END_LIMIT: Duration = Duration::from_millis(500);
 
-/// All of them, until the process ends.
+/// All runtimes.
 #[derive(Debug)]
 pub struct Runtimes {
     decide: Runtime,
@@ -44,7 +45,7 @@ pub struct Runtimes {
     encrypt: Runtime,
 }
 
-/// Where to start what does not decide.
+/// The runtimes for tasks that do not decide.
 #[derive(Debug, Clone)]
 pub struct Beside {
     pub operate: Handle,
@@ -65,8 +66,8 @@ impl Runtimes {
         })
     }
 
-    /// Runs `program` on the calling thread, and what it starts in the runtime that decides; then
-    /// ends all of them.
+    /// Runs `program` on the calling thread within the runtime that decides; then ends all
+    /// runtimes.
     pub fn run<F, T>(self, program: impl FnOnce(Beside) -> F) -> T
     where
         F: Future<Output = T>,
@@ -77,7 +78,7 @@ impl Runtimes {
             encrypt: self.encrypt.handle().clone(),
         };
         let done = self.decide.block_on(program(beside));
-        // Whoever was to be waited for has been.
+        // `program` has waited for all tasks that matter.
         self.stream.shutdown_background();
         self.encrypt.shutdown_background();
         self.operate.shutdown_background();

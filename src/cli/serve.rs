@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::end::End;
+use crate::cli::output::failure;
 use crate::cli::runtimes::{Beside, Runtimes};
 use crate::cli::server::{self, Running};
 use crate::cli::supervisor::Supervisor;
-use crate::cli::{failure, faults, logging};
+use crate::cli::{faults, logging};
 use crate::config;
 
 pub fn run(path: &Path) -> ExitCode {
@@ -28,7 +29,7 @@ async fn serve(path: &Path, beside: Beside, end: End) -> ExitCode {
         Ok(hangup) => hangup,
         Err(error) => return failure(error),
     };
-    let loaded = match config::load(path) {
+    let loaded = match config::load::load(path) {
         Ok(loaded) => loaded,
         Err(found) => return faults::refuse(&found),
     };

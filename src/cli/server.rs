@@ -1,7 +1,7 @@
-//! A server, put together: the composition root of `serve` and `demo`.
+//! Starts and stops all parts of a server: the composition root of `serve` and `demo`.
 //!
-//! Starting is a straight line: render → bind → answer static data → first probe round → publish →
-//! ready. Stopping is another: stop reading → finish streams within a limit → keep the state.
+//! The start: render → bind → answer static data → first probe round → publish → ready. The stop:
+//! stop reading → finish streams within a limit → write the state.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -61,10 +61,10 @@ pub enum StartFault {
     System(#[from] std::io::Error),
 }
 
-/// A server that answers.
+/// A running server.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it answers DNS, with the ports that the system chose.
+    /// The addresses of DNS, with the ports that the system chose.
     pub dns: Vec<SocketAddr>,
     pub dashboard: Option<SocketAddr>,
     pub status: watch::Receiver<Arc<Status>>,
@@ -75,12 +75,12 @@ pub struct Running {
     tasks: TaskTracker,
     control: ControlHandle,
     hooks: hooks::HooksHandle,
-    /// Of the state folder, to the end.
+    /// The lock of the state folder, held until the process ends; `None` when it cannot be locked.
     _lock: Option<Lock>,
 }
 
-/// Starts everything that `config` asks for: what decides here, and the rest `beside` it. `path` is
-/// where it came from, and is loaded again when it changes or `hangup` comes.
+/// Starts all parts that `config` asks for: those that decide in the calling runtime, the others in
+/// `beside`. `path` is the file of `config`; a change of it, or `hangup`, reloads it.
 pub async fn start(
     path: &Path,
     config: Config,
@@ -131,7 +131,7 @@ pub async fn start(
     let connections =
         Connections::new(StreamLimits { connections: shares.streams, ..StreamLimits::default() });
     let (threads, encrypted) = {
-        // Sockets and tasks from here on belong to the runtimes of strangers.
+        // Sockets and tasks from here on belong to the runtimes that strangers can keep busy.
         let _among_strangers = beside.stream.enter();
         let threads = answer(bound, &pinned, &responder, &connections, &tasks, &stop)?;
         let _encrypted = beside.encrypt.enter();
@@ -162,7 +162,7 @@ pub async fn start(
         tasks.spawn_on(serve, &beside.operate);
     }
     let Config { server, files, zones, .. } = config;
-    // What the zone files say is rendered by now; with many names it is most of the memory.
+    // The zones are rendered by now; with many names they are most of the memory.
     tasks.spawn_blocking(move || {
         drop(zones);
         memory::give_back();
@@ -192,8 +192,8 @@ pub async fn start(
     })
 }
 
-/// Of the state folder. One that cannot be locked, or does not answer, is used all the same: the
-/// nodes' health and the answers do not depend on it. The inner error says why.
+/// Locks the state folder. The inner error says why it cannot be locked; the server then runs
+/// without the lock, as health and answers do not depend on the folder.
 fn lock(folder: &Path) -> Result<Result<Lock, String>, LockFault> {
     let its = folder.to_owned();
     match disk::run_at_start(move || lock::lock(&its)) {
@@ -204,14 +204,14 @@ fn lock(folder: &Path) -> Result<Result<Lock, String>, LockFault> {
     }
 }
 
-/// The cores that this process may use; none when the system does not say.
+/// The cores that this process may use; empty when the system does not say.
 fn usable_cores() -> Vec<usize> {
     let allowed = sched_getaffinity(Pid::from_raw(0));
     let is_allowed = |core: &usize| allowed.is_ok_and(|set| set.is_set(*core).unwrap_or(false));
     (0..CpuSet::count()).filter(is_allowed).collect()
 }
 
-/// In the runtime of the page, whose threads will wait for the socket.
+/// Binds the dashboard in its own runtime, whose threads then wait for the socket.
 async fn listen(
     address: SocketAddr,
     beside: &Beside,
@@ -222,7 +222,7 @@ async fn listen(
     Ok((listener.local_addr().map_err(fault)?, listener))
 }
 
-/// UDP threads, kept on `cores` in turn, and TCP tasks of every address.
+/// Starts the UDP threads, spread over `cores`, and the TCP tasks of every address.
 fn answer(
     bound: Vec<ListenSockets>,
     cores: &[usize],
@@ -247,12 +247,12 @@ fn answer(
 
 /// Returns when the first round of probes is over.
 pub async fn until_ready(status: &mut watch::Receiver<Arc<Status>>) {
-    // The writer ending is seen by whoever asks `is_alive`.
+    // An error means that the writer has ended, which `life` reports.
     let _ = status.wait_for(|status| status.ready).await;
 }
 
 impl Running {
-    /// Asks, from any thread, whether queries are answered and verdicts made.
+    /// A function that tells, from any thread, whether queries are answered and verdicts made.
     pub fn life(&self) -> impl Fn() -> Life + Send + 'static {
         let workers: Vec<_> = self.workers.iter().map(udp::Worker::runs).collect();
         let (status, liveness) = (self.status.clone(), self.control.liveness.clone());
@@ -270,7 +270,7 @@ impl Running {
         }
     }
 
-    /// Within 4.3 s: connections beside the writer, and after it the hooks.
+    /// Takes at most 4.3 s: streams and the writer stop at the same time, then the hooks.
     pub async fn stop(self) {
         self.stop_workers.store(true, Ordering::Relaxed);
         self.workers.iter().for_each(udp::Worker::stop);

@@ -1,7 +1,7 @@
-//! What systemd is told (sd_notify): ready, alive, stopping. Without systemd nothing happens.
+//! Notifies systemd (sd_notify): ready, alive, stopping. Without systemd nothing happens.
 //!
-//! By a thread of its own: systemd's socket may be full, and the watchdog must hear nothing from a
-//! runtime that stands still.
+//! A thread of its own does it: systemd's socket may be full, and the watchdog must get no message
+//! when a runtime stands still.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -11,18 +11,18 @@ use std::{io, mem};
 use sd_notify::NotifyState;
 use tokio::sync::oneshot;
 
-/// How often life is looked for where no watchdog asks.
+/// How often liveness is checked when systemd sets no watchdog interval.
 const LOOK: Duration = Duration::from_secs(1);
-/// For systemd to hear that the server stops.
+/// How long the stop waits until systemd is notified.
 const STOPPING: Duration = Duration::from_millis(200);
 
 /// Whether verdicts are made and queries answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Life {
     Well,
-    /// The watchdog hears nothing until it goes on.
+    /// The watchdog is not notified until the server goes on.
     StandsStill(String),
-    /// Nothing but a new start helps.
+    /// Only a restart helps.
     Ended(&'static str),
 }
 
@@ -40,8 +40,8 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Twice in each watchdog interval systemd hears that `life` is well, once it is told ready.
-    /// The receiver gets why there is no life any more.
+    /// Notifies systemd twice in each watchdog interval while `life` is well, after it was ready.
+    /// The receiver gets the reason when `life` has ended.
     pub fn start(
         life: impl Fn() -> Life + Send + 'static,
     ) -> io::Result<(Supervisor, oneshot::Receiver<&'static str>)> {
@@ -60,7 +60,7 @@ impl Supervisor {
         let _ = self.words.try_send(Word::Ready);
     }
 
-    /// Waits a bounded time until it is said.
+    /// Waits a bounded time until systemd is notified.
     pub fn stopping(self) {
         if self.words.try_send(Word::Stopping).is_ok() {
             let _ = self.ended.recv_timeout(STOPPING);

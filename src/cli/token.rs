@@ -1,4 +1,4 @@
-//! `tiovivo token new`: a token that nobody can guess, in a file that only its owner may read.
+//! `tiovivo token new`: writes a random token into a file that only its owner may read.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,12 @@ use data_encoding::BASE64URL_NOPAD;
 use ring::rand::{SecureRandom, SystemRandom};
 use tempfile::Builder;
 
-use crate::cli::{ConfigArg, failure, faults, output, refuse};
+use crate::cli::config_arg::ConfigArg;
+use crate::cli::output::{failure, refuse};
+use crate::cli::{faults, output};
 use crate::config;
 
-/// Octets of chance in a token: as many as in a key of AES-256.
+/// Random octets in a token: as many as in a key of AES-256.
 const CHANCE: usize = 32;
 
 #[derive(Debug, Args)]
@@ -51,8 +53,8 @@ pub fn run(args: &TokenArgs) -> ExitCode {
     let shown = file.display();
     match new().and_then(|token| write(&file, &token, args.force)) {
         Ok(()) => {
-            let told = format!("{shown} has a new token, which only its owner may read\n");
-            output::print(&told, ExitCode::SUCCESS)
+            let text = format!("{shown} has a new token, which only its owner may read\n");
+            output::print(&text, ExitCode::SUCCESS)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => failure(format!(
             "{shown} is there already; --force puts a new token in its place, and the old one is \
@@ -64,13 +66,13 @@ pub fn run(args: &TokenArgs) -> ExitCode {
 
 fn configured(config: &ConfigArg) -> Result<PathBuf, ExitCode> {
     let path = config.path()?;
-    let loaded = config::load(&path).map_err(|found| faults::refuse(&found))?;
+    let loaded = config::load::load(&path).map_err(|found| faults::refuse(&found))?;
     loaded.config.server.token_file.ok_or_else(|| {
         refuse("server.token_file names no file; write `token_file: token` there, or name a file")
     })
 }
 
-/// A line of letters, digits, `-` and `_`.
+/// A random token: a line of letters, digits, `-` and `_`.
 pub fn new() -> io::Result<String> {
     let mut chance = [0; CHANCE];
     let filled = SystemRandom::new().fill(&mut chance);
@@ -78,13 +80,13 @@ pub fn new() -> io::Result<String> {
     Ok(BASE64URL_NOPAD.encode(&chance) + "\n")
 }
 
-/// Whole or not at all, and at no moment readable by others.
+/// Writes the file as a whole; others can read it at no time.
 pub fn write(file: &Path, token: &str, force: bool) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    // Files of this kind have mode 600 from the start.
+    // Temporary files are created with mode 600.
     let mut aside = Builder::new().prefix(".tiovivo-").tempfile_in(folder)?;
     aside.write_all(token.as_bytes())?;
     aside.as_file().sync_all()?;

@@ -1,33 +1,34 @@
-//! Anchors, aliases and merge keys of YAML: a part that is written once and stands in several
+//! Anchors, aliases and merge keys of YAML: a value that is written once and used in several
 //! places.
 //!
-//! Nine lines of aliases can stand for a billion values. So each copy counts: the values that are
-//! written and all copies of them together are at most [`MAX_VALUES`].
+//! Nine lines of aliases can make a billion values. So copies count: written values and copies
+//! together are at most [`MAX_VALUES`].
 //!
-//! A copy has the place of what was copied: there a fault of it is mended.
+//! A copy has the span of its original, as a fault is mended there.
 //!
-//! [`MAX_VALUES`]: crate::config::positions::MAX_VALUES
+//! [`MAX_VALUES`]: crate::config::yaml_reader::MAX_VALUES
 
 use std::collections::HashMap;
 
-use crate::config::written::{Entry, Map, Shape, Written};
+use crate::config::yaml_value::{Entry, Map, Shape, YamlValue};
 
-/// What anchors name, by the number that the parser gives each.
+/// The values that anchors name, by the parser's number of the anchor.
 #[derive(Debug, Default)]
 pub struct Anchors(HashMap<usize, Anchor>);
 
 #[derive(Debug)]
 pub struct Anchor {
-    pub value: Written,
-    /// Keys and values in it, itself included.
+    pub value: YamlValue,
+    /// Keys and values in `value`, itself included.
     pub size: usize,
-    /// Levels of nesting in it; 1 for a scalar.
+    /// Levels of nesting of `value`; 1 for a scalar.
     pub height: usize,
 }
 
 impl Anchors {
-    /// How many values the copy that is kept has. The number 0 is no anchor.
-    pub fn keep(&mut self, number: usize, value: &Written) -> usize {
+    /// Keeps a copy of the value, and returns how many values the copy has. Without an anchor
+    /// (`number` 0) nothing is kept.
+    pub fn keep(&mut self, number: usize, value: &YamlValue) -> usize {
         if number == 0 {
             return 0;
         }
@@ -36,14 +37,14 @@ impl Anchors {
         size
     }
 
-    /// `None` within the anchor itself: a value cannot hold itself.
+    /// `None` within the anchored value itself, which cannot contain itself.
     pub fn find(&self, number: usize) -> Option<&Anchor> {
         self.0.get(&number)
     }
 }
 
-/// Keys and values, and levels of nesting.
-fn extent(written: &Written) -> (usize, usize) {
+/// The number of keys and values, and the levels of nesting.
+fn extent(written: &YamlValue) -> (usize, usize) {
     let join = |(size, height): (usize, usize), (below, levels): (usize, usize)| {
         (size + below, height.max(levels + 1))
     };
@@ -57,9 +58,9 @@ fn extent(written: &Written) -> (usize, usize) {
     }
 }
 
-/// Puts the entries of what `<<` names behind those that the mapping has itself: a key that stands
-/// there counts, and of several sources the first. False when one of them is no mapping.
-pub fn merge(map: &mut Map, sources: Written) -> bool {
+/// Appends the entries of the mappings that `<<` names. A key that the mapping has itself stays; of
+/// several sources the first counts. False when a source is no mapping.
+pub fn merge(map: &mut Map, sources: YamlValue) -> bool {
     let sources = match sources.shape {
         Shape::List(items) => items,
         Shape::Text(_) | Shape::Map(_) => vec![sources],
@@ -79,9 +80,9 @@ pub fn merge(map: &mut Map, sources: Written) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::config::fault::{Fault, Source};
-    use crate::config::positions::read_with;
+    use crate::config::yaml_reader::read_with;
 
-    /// As YAML for people, with the environment `PORT=53` and nothing else.
+    /// The tree as YAML; the environment is `PORT=53`.
     fn plain(text: &str) -> (String, Vec<String>) {
         let variable = |name: &str| (name == "PORT").then(|| "53".into());
         let (tree, faults) = read_with(&Source::new("f", text), text, variable);
@@ -145,9 +146,12 @@ mod tests {
             let of = format!("*a{}, ", n - 1).repeat(10);
             text += &format!("a{n}: &a{n} [{of}]\n");
         }
-        let (tree, told) = plain(&text);
-        assert!(tree.is_empty() && told.len() == 1, "{told:?}");
-        assert!(told[0].contains("more than 200000 values, those of aliases included"), "{told:?}");
+        let (tree, found) = plain(&text);
+        assert!(tree.is_empty() && found.len() == 1, "{found:?}");
+        assert!(
+            found[0].contains("more than 200000 values, those of aliases included"),
+            "{found:?}"
+        );
         let deep: String = (1..40).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1)).collect();
         assert!(plain(&format!("a0: &a0 x\n{deep}")).1[0].contains("nested deeper"), "depth");
     }

@@ -1,15 +1,15 @@
-//! The certificate of the encrypted transports: two PEM files → what rustls presents, checked. And
-//! the authorities that probes over TLS trust.
+//! The certificate of the encrypted transports: two PEM files → a checked chain and key for rustls.
+//! And the authorities that probes over TLS trust.
 //!
-//! | found | told as |
+//! | found | reported as |
 //! |---|---|
 //! | a file that cannot be read, or has nothing of its kind | fault |
 //! | a key that does not belong to the chain's first certificate | fault |
-//! | that certificate expired, or not valid yet | warning: answering with it beats not answering |
+//! | that certificate expired, or not valid yet | warning: an answer with it is better than none |
 //! | a key that everyone on the machine may read | warning |
 //!
-//! Nothing is checked that only clients can know: whether they trust the issuer, which name they
-//! will ask for.
+//! Not checked, as only clients know it: whether they trust the issuer, and which name they ask
+//! for.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -26,21 +26,21 @@ use crate::cluster::trust::Authorities;
 use crate::cluster::validity::{self, Validity};
 use crate::regular_file;
 
-/// Octets of one of the files.
+/// Most octets of a file.
 const MAX_FILE: u64 = 1 << 20;
-/// Editors on Windows put it before a text.
+/// Some editors write it at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Certificates of a chain.
+/// Most certificates of a chain.
 const MAX_CHAIN: usize = 16;
-/// Certificates of authorities; Mozilla's list has about 140.
+/// Most certificates of authorities; Mozilla's list has about 140.
 const MAX_AUTHORITIES: usize = 512;
 
-/// A chain and its key. Two are equal when their chains are: the first certificate of a chain has
-/// the public half of the key in it.
+/// A chain and its key. Equality compares the chains: the first certificate contains the public
+/// key.
 #[derive(Debug, Clone)]
 pub struct Certificate {
     pub certified: Arc<CertifiedKey>,
-    /// End of validity of the chain's first certificate; `None` where it has none.
+    /// The end of validity of the chain's first certificate; `None` when it has none.
     pub expires: Option<Timestamp>,
 }
 
@@ -52,7 +52,7 @@ impl PartialEq for Certificate {
 
 impl Eq for Certificate {}
 
-/// Why there is no certificate to present.
+/// Why there is no usable certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateFault {
     #[error("{}: {source}", file.display())]
@@ -92,7 +92,7 @@ pub enum CertificateFault {
     Mismatch { chain: PathBuf, key: PathBuf },
 }
 
-/// The certificate and warnings, or all faults. `now` decides what has expired.
+/// The certificate and warnings, or all faults. Validity is checked against `now`.
 pub fn read(
     chain: &Path,
     key: &Path,
@@ -148,7 +148,7 @@ fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFa
     })
 }
 
-/// Of a PEM file, at least one.
+/// The certificates of a PEM file, at least one.
 fn certificates(
     file: &Path,
     most: usize,
@@ -183,7 +183,7 @@ fn read_key(
     })
 }
 
-/// What is in the file, and its mode.
+/// The content and the mode of the file.
 fn open(file: &Path) -> Result<(Vec<u8>, u32), CertificateFault> {
     let read = || {
         let (opened, metadata) = regular_file::open(file)?;

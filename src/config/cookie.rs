@@ -79,7 +79,7 @@ mod tests {
         let path = dir.path().join("cookies");
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        read(&path).map(|secrets| secrets.unwrap()).map_err(|told| told.message)
+        read(&path).map(|secrets| secrets.unwrap()).map_err(|problem| problem.message)
     }
 
     #[test]

@@ -1,22 +1,22 @@
-//! `!env NAME`: a value that stands in an environment variable and not in the file.
+//! `!env NAME`: a value from an environment variable.
 //!
-//! Only what is written so is taken from there: a `$` in a value is a dollar sign. The value is a
-//! text like any other, so a number, a duration or an entry of a list can be one. Often it is a
-//! secret: no fault shows it, but the name of its variable.
+//! There is no other way to use a variable: a `$` in a value is a dollar sign. The value is a
+//! scalar like any other, so it can be a number, a duration or an entry of a list. It is often a
+//! secret, so faults show the name of the variable instead.
 
 use std::ffi::OsString;
 
 use crate::config::fault::{Fault, Problem};
 use crate::config::raw::scalar::quoted;
-use crate::config::written::{Shape, Written};
+use crate::config::yaml_value::{Shape, YamlValue};
 
-/// Longest value that is taken from a variable, in octets.
+/// Longest value of a variable, in octets.
 pub const MAX_VALUE: usize = 64 << 10;
-/// The tag of YAML.
+/// The YAML tag, handle and suffix.
 pub const TAG: (&str, &str) = ("!", "env");
-/// Values of fewer characters are hidden only where they are quoted: `5` is in many words.
+/// Values with fewer characters are hidden only in quotes, as `5` is a part of many texts.
 const SHORT: usize = 4;
-/// So many characters of a value may be left of it where a message was cut.
+/// Characters of a value that are searched for in a message, which may have cut the rest.
 const CUT: usize = 50;
 
 /// The value of the variable `name`; `found` is what the environment has.
@@ -41,7 +41,7 @@ pub fn value(name: &str, found: Option<OsString>) -> Result<String, Problem> {
 }
 
 /// Puts `!env NAME` in the place of each value of `tree` that comes from a variable.
-pub fn hide(faults: &mut [Fault], tree: &Written) {
+pub fn hide(faults: &mut [Fault], tree: &YamlValue) {
     let mut found = vec![];
     collect(tree, &mut found);
     for fault in faults.iter_mut().filter(|_| !found.is_empty()) {
@@ -52,7 +52,7 @@ pub fn hide(faults: &mut [Fault], tree: &Written) {
     }
 }
 
-fn collect<'a>(written: &'a Written, found: &mut Vec<(&'a str, &'a str)>) {
+fn collect<'a>(written: &'a YamlValue, found: &mut Vec<(&'a str, &'a str)>) {
     match &written.shape {
         Shape::Text(value) => {
             found.extend(written.variable.as_ref().map(|name| (name.as_str(), value.as_str())));
@@ -86,21 +86,21 @@ mod tests {
     #[test]
     fn a_variable_has_a_value_or_a_fault() {
         assert_eq!(value("A", Some("x y".into())), Ok("x y".into()));
-        let told =
+        let shown =
             |name, found: Option<&str>| value(name, found.map(Into::into)).unwrap_err().message;
-        assert_eq!(told("A", None), "the environment variable A is not set");
-        assert_eq!(told("A", Some("")), "the environment variable A is empty");
+        assert_eq!(shown("A", None), "the environment variable A is not set");
+        assert_eq!(shown("A", Some("")), "the environment variable A is empty");
         for name in ["", "A B", "$A", "{A}", "A=B"] {
-            assert!(told(name, Some("x")).ends_with("is no name of an environment variable"));
+            assert!(shown(name, Some("x")).ends_with("is no name of an environment variable"));
         }
-        assert!(told("A", Some(&"x".repeat(MAX_VALUE + 1))).contains("more than"));
+        assert!(shown("A", Some(&"x".repeat(MAX_VALUE + 1))).contains("more than"));
     }
 
     #[test]
     fn no_fault_shows_the_value_of_a_variable() {
         let long = "s3cret-".repeat(20);
         for value in ["s3cret", "s3\"cret", &long, "x"] {
-            let tree = Written {
+            let tree = YamlValue {
                 span: Span::default(),
                 shape: Shape::Text(value.into()),
                 pruned: false,
@@ -110,9 +110,9 @@ mod tests {
             for message in [format!("{} is none", quoted(value)), cut, format!("is {value:?}")] {
                 let mut faults = [Fault::error("f", None, message).help(quoted(value))];
                 hide(&mut faults, &tree);
-                let told = faults[0].to_string();
-                assert!(told.contains("`!env TOKEN`"), "{told}");
-                assert!(!told.contains("s3") && !told.contains("\"x\""), "{told}");
+                let shown = faults[0].to_string();
+                assert!(shown.contains("`!env TOKEN`"), "{shown}");
+                assert!(!shown.contains("s3") && !shown.contains("\"x\""), "{shown}");
             }
         }
     }

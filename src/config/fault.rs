@@ -1,7 +1,7 @@
-//! One thing that is wrong in a file, said so that the operator can mend it without a manual.
+//! A fault in a file, with all that the operator needs to mend it.
 //!
-//! A fault carries its own copy of the source line: whoever shows it opens no file, and what is
-//! shown is what was read even when the file has changed since.
+//! A fault has a copy of the source line, so that printing it opens no file and shows the text that
+//! was read, even when the file has changed since.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,24 +10,25 @@ use crate::cluster::visible::{is_hidden, visible_line};
 use crate::zone::name_fault::invisible;
 use crate::zone::record::{FaultCode, Severity};
 
-/// So many characters of a source line are kept; of a longer one, those around the fault.
+/// Most characters of a source line that are kept; of a longer line, those around the fault.
 pub const MAX_EXCERPT: usize = 160;
 
-/// What is wrong, where, and what to write instead.
+/// A message, its place, and a help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub severity: Severity,
-    /// As it was named: the argument of `--config`, or that folder with the name in `file:`.
+    /// The path as it was given: the argument of `--config`, or its folder with the name in
+    /// `file:`.
     pub file: String,
-    /// `None` when the file itself is at fault.
+    /// `None` when the fault concerns the whole file.
     pub spot: Option<Spot>,
-    /// `pools.web.check.timeout`; `None` in a zone file, and where the file is no YAML.
+    /// `pools.web.check.timeout`; `None` in a zone file, and when the file is no YAML.
     pub key_path: Option<String>,
-    /// Lower case, no full stop.
+    /// What is wrong: lower case, no full stop.
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
-    /// Another place of the same file that the fault is about, and what is there.
+    /// Another place of the same file that the fault concerns, and a label for it.
     pub also: Option<(Spot, String)>,
     /// `None` for faults that no caller has to tell from others.
     pub code: Option<FaultCode>,
@@ -67,7 +68,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Some characters of one line. Line and column count from 1, columns are characters.
+/// A range of characters in one line. Line and column count from 1; columns are characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
     pub line: u32,
@@ -75,13 +76,13 @@ pub struct Span {
     pub length: u32,
 }
 
-/// A [`Span`] with the text that it lies in.
+/// A [`Span`] with its source line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {
     pub span: Span,
     /// The source line, or the part of a long one around the span.
     pub excerpt: String,
-    /// The span in `excerpt`, in bytes.
+    /// The range of the span in `excerpt`, in bytes.
     pub marked: Range<usize>,
 }
 
@@ -131,7 +132,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The text of a file, to cut [`Spot`]s from.
+/// The text of a file, from which [`Spot`]s are made.
 #[derive(Debug)]
 pub struct Source<'a> {
     pub file: &'a str,
@@ -141,7 +142,7 @@ pub struct Source<'a> {
 impl<'a> Source<'a> {
     pub fn new(file: &'a str, text: &'a str) -> Source<'a> {
         let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
-        // The parser counts a carriage return by itself as the end of a line, too.
+        // The YAML parser ends a line also at a lone carriage return.
         Source { file, lines: lines.flat_map(|line| line.split('\r')).collect() }
     }
 
@@ -154,13 +155,24 @@ impl<'a> Source<'a> {
         Spot::new(self.lines.get(index).copied().unwrap_or_default(), span)
     }
 
+    /// The span from `column` to `end` without trailing blanks; one character when the value ends
+    /// in another line (`None`). `line` counts from 1, columns from 0.
+    pub fn trimmed_span(&self, line: usize, column: usize, end: Option<usize>) -> Span {
+        let text = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let width = end.map_or(0, |end| end.saturating_sub(column));
+        let is_ink = |(_, char): &(usize, char)| !char.is_whitespace();
+        let last = text.chars().skip(column).take(width).enumerate().filter(is_ink).last();
+        let length = last.map_or(1, |(at, _)| at as u32 + 1);
+        Span { line: line as u32, column: column as u32 + 1, length }
+    }
+
     pub fn fault(&self, span: Span, message: impl Into<String>) -> Fault {
         Fault::error(self.file, Some(self.spot(span)), message)
     }
 }
 
 impl Spot {
-    /// `line` is the whole source line of `span`.
+    /// `line` is the source line of `span`.
     pub fn new(line: &str, span: Span) -> Spot {
         let column = (span.column as usize).saturating_sub(1);
         let is_short = line.chars().nth(MAX_EXCERPT).is_none();
@@ -175,7 +187,7 @@ impl Spot {
             if at == column + span.length as usize {
                 end = Some(excerpt.len());
             }
-            // One character for one: the mark under the line stays where it belongs.
+            // Replaced one by one, so that the mark stays under the right character.
             let is_safe = (!is_hidden(char) && invisible(char).is_none()) || char == '\t';
             excerpt.push(if is_safe { char } else { '\u{fffd}' });
         }
@@ -198,7 +210,7 @@ mod tests {
     fn a_spot_marks_characters_of_its_line() {
         assert_eq!(marked("a: 1\r\nñu: 2\r\n", 2, 5, 1), ("2".into(), "ñu: 2".into()));
         assert_eq!(marked("a: 1\n", 1, 4, 9).0, "1");
-        // For YAML a lone carriage return ends a line, too (YAML 1.2 §5.4).
+        // In YAML a lone carriage return ends a line (YAML 1.2 §5.4).
         assert_eq!(marked("a: 1\rb: 2\r\r\nc: 3", 2, 4, 1).0, "2");
         assert_eq!(marked("a: 1\rb: 2\r\r\nc: 3", 4, 4, 1).0, "3");
         assert_eq!(marked("a", 7, 7, 7), (String::new(), String::new()));

@@ -1,8 +1,8 @@
-//! What a command needs to reach the running server: its addresses and the token, and nothing else
-//! of config.yaml. That file may be at fault in any other place, or in the middle of an edit: the
-//! server goes on with what it loaded, and can be asked and given orders all the same.
+//! Reads from config.yaml only what a command needs to reach the running server: its addresses and
+//! token files. The file may have faults elsewhere, or be in the middle of an edit: the server runs
+//! with what it loaded and can still be reached.
 //!
-//! Where the whole is no YAML, its blocks `server` and `zones` may still be.
+//! When the file is no YAML, its blocks `server` and `zones` are tried by themselves.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,33 +10,34 @@ use std::rc::Rc;
 
 use crate::config::check::server::{DASHBOARD, DNS_PORT};
 use crate::config::fault::Source;
-use crate::config::positions;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::scalar::{Switchable, Text};
 use crate::config::read;
 use crate::config::token::{self, Token};
-use crate::config::written::{KeyPath, Shape, Written};
+use crate::config::yaml_reader;
+use crate::config::yaml_value::{Shape, YamlValue};
 use crate::zone::name::Name;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
-    /// The first address where it answers DNS.
+    /// The first address of DNS.
     pub listen: SocketAddr,
     /// `None` is off.
     pub dashboard: Option<SocketAddr>,
     pub token_file: Option<PathBuf>,
     pub report_token_file: Option<PathBuf>,
-    /// Apex of its first zone.
+    /// The apex of the first zone.
     pub zone: Option<Name>,
 }
 
-/// The error says why the file cannot be read at all.
+/// The error says why the file cannot be read.
 pub fn read(path: &Path) -> Result<Reach, String> {
     let said = |problem| format!("{} {problem}", path.display());
     let text = read::text(path, read::MAX_CONFIG).map_err(said)?;
     Ok(reach(&text, path.parent().unwrap_or(Path::new(""))))
 }
 
-/// What is in a token file; `None` when there is no such file. The error says what to do.
+/// The token in a file; `None` when there is no such file. The error says what to do.
 pub fn token(file: &Path) -> Result<Option<Token>, String> {
     token::read(file).map_err(|problem| format!("{} {problem}", file.display()))
 }
@@ -67,18 +68,18 @@ fn reach(text: &str, folder: &Path) -> Reach {
     }
 }
 
-fn tree(text: &str) -> Option<Written> {
-    positions::read(&Source::new("", text), text).0
+fn tree(text: &str) -> Option<YamlValue> {
+    yaml_reader::read(&Source::new("", text), text).0
 }
 
-fn text_at(tree: Option<&Written>, path: &KeyPath) -> Option<String> {
+fn text_at(tree: Option<&YamlValue>, path: &KeyPath) -> Option<String> {
     match &tree?.find(path)?.value.shape {
         Shape::Text(text) => Some(text.clone()),
         Shape::List(_) | Shape::Map(_) => None,
     }
 }
 
-/// The lines from `key:` at the beginning of one to the next that begins a key.
+/// The lines from the one that begins with `key:` to the next top-level key.
 fn block(text: &str, key: &str) -> String {
     let is_inside =
         |line: &&str| line.is_empty() || line.starts_with([' ', '#', '-', '\r', '}', ']']);

@@ -91,8 +91,8 @@ mod tests {
         assert_eq!(read(b"\xef\xbb\xbfa: 1"), (Ok("a: 1".into()), Ok(b"a: 1".to_vec())));
         assert_eq!(read(b"\xff\xfea"), (Err(utf16.clone()), Err(utf16)));
         let latin1 = b"a: 1\nb: \xf1";
-        let told = "is no UTF-8 in line 2; save it as UTF-8".to_owned();
-        assert_eq!(read(latin1), (Err(told), Ok(latin1.to_vec())));
+        let expected = "is no UTF-8 in line 2; save it as UTF-8".to_owned();
+        assert_eq!(read(latin1), (Err(expected), Ok(latin1.to_vec())));
     }
 
     #[test]

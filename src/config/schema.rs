@@ -1,4 +1,4 @@
-//! The JSON Schema of config.yaml, for editors: made from the types that read it.
+//! The JSON Schema of config.yaml, for editors, made from the raw types.
 
 use schemars::Schema;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -15,7 +15,7 @@ pub fn json() -> String {
     text
 }
 
-/// An absent key is allowed, a key without a value is not; serde's `Option` means the first.
+/// Removes `null` from the types of optional keys: a key may be absent, but not without a value.
 fn without_null(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     if object.get("default").is_some_and(Value::is_null) {

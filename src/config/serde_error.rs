@@ -6,8 +6,8 @@
 use serde::de::Error;
 
 use crate::config::fault::Problem;
+use crate::config::key_path::KeyPath;
 use crate::config::suggestion;
-use crate::config::written::KeyPath;
 
 /// Stands between message and help.
 const SEPARATOR: char = '\u{1f}';
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_known_ones() {
-        let told = "unknown field `tll`, expected one of `ttl`, `order`";
-        let fault = decode(told, &KeyPath::root().key("pools").key("web").key("tll"));
+        let error = "unknown field `tll`, expected one of `ttl`, `order`";
+        let fault = decode(error, &KeyPath::root().key("pools").key("web").key("tll"));
         assert_eq!(fault.problem.message, "there is no key `tll` here");
         assert_eq!(fault.problem.help.unwrap(), "did you mean `ttl`? known here: ttl, order");
         assert!(fault.of_key);

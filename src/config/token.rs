@@ -28,7 +28,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// `None` when there is no such file: then nobody may write. Blanks around the token are dropped.
+/// `None` when there is no such file; writes are then refused. Blanks around the token are dropped.
 pub fn read(path: &Path) -> Result<Option<Token>, Problem> {
     let Some(text) = owners_text(path)? else { return Ok(None) };
     let token = text.trim();
@@ -42,7 +42,7 @@ pub fn read(path: &Path) -> Result<Option<Token>, Problem> {
     Ok(Some(Token(token.to_owned())))
 }
 
-/// The text of a file that nobody but its owner may read or write; `None` when there is none.
+/// The text of a file that only its owner may read and write; `None` when there is no such file.
 pub fn owners_text(path: &Path) -> Result<Option<String>, Problem> {
     let (file, metadata) = match regular_file::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,7 +1,7 @@
-//! `zones:`: the zone files are opened here, and their faults told as faults of the configuration.
+//! `zones:`: reads the zone files, and turns their faults into faults of the configuration.
 //!
-//! A zone file comes from wherever the operator has it; what it includes comes from its own folder
-//! and below. So a zone file of somebody else cannot read this machine.
+//! A zone file may be anywhere, but may include only files of its own folder and below. So a zone
+//! file from a stranger cannot read other files of this machine.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -9,34 +9,34 @@ use std::sync::Arc;
 
 use crate::config::check::report::Report;
 use crate::config::fault::{Fault, Span, Spot};
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawZone;
 use crate::config::raw::scalar::quoted;
 use crate::config::read;
-use crate::config::written::KeyPath;
 use crate::zone::name::Name;
 use crate::zone::read as zone_read;
 use crate::zone::record::{FilePosition, Severity, Zone, ZoneFault};
 use crate::zone::rtype;
 
-/// The zones, and what of them can be relied on.
+/// The zones, as far as they are valid.
 #[derive(Debug)]
 pub struct Zones {
-    /// Also of zones whose file is faulty.
+    /// Includes zones whose file is faulty.
     pub apexes: Vec<Name>,
-    pub loaded: Vec<Loaded>,
-    /// Every apex is in `apexes`.
+    pub loaded: Vec<LoadedZone>,
+    /// Whether `apexes` has every apex.
     pub is_complete: bool,
 }
 
-/// A zone, and its files for faults that are found later.
+/// A zone, and the texts of its files for faults that are found later.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedZone {
     pub zone: Zone,
     pub paths: Vec<PathBuf>,
     pub texts: Texts,
 }
 
-/// What was read, by the name that the zone knows it under.
+/// The texts that were read, by the name of the file in the zone.
 #[derive(Debug, Default)]
 pub struct Texts {
     files: HashMap<String, (PathBuf, Arc<Vec<u8>>)>,
@@ -44,7 +44,7 @@ pub struct Texts {
 
 pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> Zones {
     let path = KeyPath::root().key("zones");
-    let is_complete = !report.is_told(&path);
+    let is_complete = !report.is_faulty(&path);
     let mut zones = Zones { apexes: vec![], loaded: vec![], is_complete };
     if raw.is_empty() && is_complete && report.find(&path).is_none_or(|f| f.value.is_empty()) {
         let help = "write at least one: zones: [{ apex: example.com, file: example.com.zone }]";
@@ -74,7 +74,7 @@ pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> Zones {
     zones
 }
 
-/// A zone of ours below another one of ours is found by its NS in that one.
+/// Warns when one of our zones is below another one of ours that has no NS for it.
 fn check_delegations(zones: &Zones, places: &HashMap<Name, KeyPath>, report: &mut Report<'_>) {
     let loaded: HashMap<&Name, &Zone> =
         zones.loaded.iter().map(|loaded| (&loaded.zone.apex, &loaded.zone)).collect();
@@ -131,14 +131,14 @@ fn file(
     }
 }
 
-fn load(apex: &Name, file: PathBuf, text: Vec<u8>, faults: &mut Vec<Fault>) -> Option<Loaded> {
+fn load(apex: &Name, file: PathBuf, text: Vec<u8>, faults: &mut Vec<Fault>) -> Option<LoadedZone> {
     let folder = file.parent().map(Path::to_owned).unwrap_or_default();
     let main = file.display().to_string();
     let mut texts = Texts::default();
-    // Faults are shown with their line: the text is kept, but not twice.
+    // Faults show their line, so the text is kept; it is shared, not copied.
     let text = Arc::new(text);
     texts.files.insert(main.clone(), (file, Arc::clone(&text)));
-    // The reader asks for the main file first, and for what it includes from then on.
+    // The reader asks for the main file first, and then for included files.
     let mut first = Some(text);
     let read = zone_read::read(apex, &main, &mut |name: &str| match first.take() {
         Some(text) => Ok(text),
@@ -149,16 +149,16 @@ fn load(apex: &Name, file: PathBuf, text: Vec<u8>, faults: &mut Vec<Fault>) -> O
             Ok(text)
         }
     });
-    let (zone, told) = match read {
+    let (zone, zone_faults) = match read {
         Ok((zone, warnings)) => (Some(zone), warnings),
-        Err(told) => (None, told),
+        Err(zone_faults) => (None, zone_faults),
     };
-    faults.extend(told.into_iter().map(|fault| texts.fault_of(fault)));
+    faults.extend(zone_faults.into_iter().map(|fault| texts.fault_of(fault)));
     let paths = texts.files.values().map(|(path, _)| path.clone()).collect();
-    zone.map(|zone| Loaded { zone, paths, texts })
+    zone.map(|zone| LoadedZone { zone, paths, texts })
 }
 
-/// The text of an `$INCLUDE`: a relative name below `folder`, also after symbolic links.
+/// The text of an `$INCLUDE`. The name is relative and, after symbolic links, below `folder`.
 fn included(folder: &Path, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
     let is_below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     if name.is_empty() || !is_below {
@@ -175,7 +175,7 @@ fn included(folder: &Path, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
     Ok((path, text))
 }
 
-impl Loaded {
+impl LoadedZone {
     /// A fault of a record.
     pub fn fault(&self, place: FilePosition, message: String, help: String) -> Fault {
         let file = self.zone.files.get(usize::from(place.file)).cloned();
@@ -195,7 +195,7 @@ impl Loaded {
         format!("{}:{}", self.file_of(place), place.line)
     }
 
-    /// The path of the file that a record stands in.
+    /// The path of a record's file.
     pub fn file_of(&self, place: FilePosition) -> String {
         let file = self.zone.files.get(usize::from(place.file));
         file.map(|file| self.texts.path(file)).unwrap_or_default()
@@ -207,20 +207,24 @@ impl Texts {
         self.files.get(file).map_or(file.to_owned(), |(path, _)| path.display().to_string())
     }
 
-    fn fault_of(&self, told: ZoneFault) -> Fault {
-        let text = self.files.get(told.file.as_ref()).map_or(&[][..], |(_, text)| text);
-        let line = text.split(|byte| *byte == b'\n').nth((told.line as usize).saturating_sub(1));
+    fn fault_of(&self, zone_fault: ZoneFault) -> Fault {
+        let text = self.files.get(zone_fault.file.as_ref()).map_or(&[][..], |(_, text)| text);
+        let line =
+            text.split(|byte| *byte == b'\n').nth((zone_fault.line as usize).saturating_sub(1));
         // An octet that is no UTF-8 is shown as U+FFFD.
         let line = String::from_utf8_lossy(line.unwrap_or_default());
         let line = line.trim_end_matches('\r');
-        let rest = line.chars().skip((told.column as usize).saturating_sub(1));
+        let rest = line.chars().skip((zone_fault.column as usize).saturating_sub(1));
         let length = rest.take_while(|c| !c.is_whitespace() && *c != ';').count().max(1) as u32;
-        let span = Span { line: told.line, column: told.column, length };
-        let mut fault =
-            Fault::error(&self.path(&told.file), Some(Spot::new(line, span)), told.message);
-        fault.severity = told.severity;
-        fault.help = told.help;
-        fault.code = told.code;
+        let span = Span { line: zone_fault.line, column: zone_fault.column, length };
+        let mut fault = Fault::error(
+            &self.path(&zone_fault.file),
+            Some(Spot::new(line, span)),
+            zone_fault.message,
+        );
+        fault.severity = zone_fault.severity;
+        fault.help = zone_fault.help;
+        fault.code = zone_fault.code;
         fault
     }
 }

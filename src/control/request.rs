@@ -1,6 +1,6 @@
 //! Reads the JSON body of a request that writes, and collects every fault in it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::cluster::visible::is_hidden;
@@ -10,11 +10,11 @@ pub const MAX_NAME: usize = 128;
 /// Most octets of a reason.
 pub const MAX_REASON: usize = 400;
 
-/// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RequestFault {
+/// One thing that is wrong with a request. `T` is `String` where a client reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestFault<T = &'static str> {
     /// The key of the body; empty for the body as a whole.
-    pub key: &'static str,
+    pub key: T,
     pub fault: String,
     /// What to write instead.
     pub write: String,

@@ -4,8 +4,8 @@
 //! IANA ("Technical requirements for authoritative name servers") and DENIC (DENIC-23p,
 //! "Nameserver predelegation check") ask for the same, and the RFC behind it.
 //!
-//! Deliberately missing: the diversity of autonomous systems (CONNECTIVITY03), which nobody can
-//! tell without a routing table, and the rules of DNSSEC, as zones are not signed here.
+//! Deliberately missing: the diversity of autonomous systems (CONNECTIVITY03), which cannot
+//! be known without a routing table, and the rules of DNSSEC, as zones are not signed here.
 
 use Level::{Error, Notice, Warning};
 

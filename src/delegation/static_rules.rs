@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    fn told(change: impl FnOnce(&mut Delegation)) -> Vec<&'static str> {
+    fn tags_after(change: impl FnOnce(&mut Delegation)) -> Vec<&'static str> {
         let (mut delegation, mut findings) = (good(), Findings::default());
         change(&mut delegation);
         check(&delegation, false, &mut findings);
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_good_delegation_has_no_findings() {
-        assert_eq!(told(|_| {}), [""; 0]);
+        assert_eq!(tags_after(|_| {}), [""; 0]);
     }
 
     #[test]
@@ -228,13 +228,13 @@ mod tests {
             (|d| d.soa.minimum = 86_401, &["ZONE06"]),
         ];
         for (change, expected) in cases {
-            assert_eq!(told(change), expected);
+            assert_eq!(tags_after(change), expected);
         }
-        assert_eq!(told(|d| set(d, "10.0.0.53")), ["ADDRESS01"]);
-        assert_eq!(told(|d| set(d, "8.8.4.54")), ["CONNECTIVITY04"]);
-        assert_eq!(told(|d| set(d, "8.8.4.53")), ["DELEGATION02"]);
+        assert_eq!(tags_after(|d| set(d, "10.0.0.53")), ["ADDRESS01"]);
+        assert_eq!(tags_after(|d| set(d, "8.8.4.54")), ["CONNECTIVITY04"]);
+        assert_eq!(tags_after(|d| set(d, "8.8.4.53")), ["DELEGATION02"]);
         assert_eq!(
-            told(|d| d.servers.iter_mut().for_each(|s| s.addresses = v6(&s.name))),
+            tags_after(|d| d.servers.iter_mut().for_each(|s| s.addresses = v6(&s.name))),
             ["DELEGATION01"]
         );
     }

@@ -2,18 +2,13 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
 use crate::control::request::{RequestFault, fault};
 use crate::http::json::Json;
-
-#[derive(Debug, Serialize)]
-struct FaultsBody<'a> {
-    faults: &'a [RequestFault],
-}
+use crate::http::replies::FaultsReply;
 
 pub fn many(status: StatusCode, faults: &[RequestFault]) -> Response {
-    (status, Json(FaultsBody { faults })).into_response()
+    (status, Json(FaultsReply { faults })).into_response()
 }
 
 pub fn one(status: StatusCode, text: impl Into<String>, write: impl Into<String>) -> Response {

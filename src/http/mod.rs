@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod operator;
 pub mod page;
 pub mod push;
+pub mod replies;
 pub mod server;
 
 use std::future::Future;

@@ -14,7 +14,6 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware, routing};
-use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -25,17 +24,10 @@ use crate::http::auth::{WriteTokens, check_token};
 use crate::http::dashboard::HandlerState;
 use crate::http::faults;
 use crate::http::json::{self, Json};
+use crate::http::replies::OverridesReply;
 
 /// Maximum wait until an order is on disk.
 const RECORDING: Duration = Duration::from_secs(10);
-
-#[derive(Debug, Serialize)]
-struct Overrides<'a> {
-    overrides: &'a [OverrideStatus],
-    /// The members of the order that was just given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    members: Option<&'a [OverrideEffect]>,
-}
 
 pub fn routes(tokens: WriteTokens) -> Router<Arc<HandlerState>> {
     let guard = middleware::from_fn_with_state(tokens, check_token);
@@ -88,5 +80,5 @@ fn overrides_response(
     overrides: &[OverrideStatus],
     members: Option<&[OverrideEffect]>,
 ) -> Response {
-    ([(CACHE_CONTROL, "no-store")], Json(Overrides { overrides, members })).into_response()
+    ([(CACHE_CONTROL, "no-store")], Json(OverridesReply { overrides, members })).into_response()
 }

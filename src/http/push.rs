@@ -13,7 +13,6 @@ use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware, routing};
-use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -23,6 +22,7 @@ use crate::http::auth::{WriteTokens, check_report};
 use crate::http::dashboard::HandlerState;
 use crate::http::faults;
 use crate::http::json::{self, Json};
+use crate::http::replies::ReportReply;
 
 /// Maximum wait until the control loop takes a report.
 const TAKING: Duration = Duration::from_secs(2);
@@ -68,8 +68,8 @@ async fn report(state: &HandlerState, pool: Option<&str>, node: &str, body: &[u8
     }
     match timeout(TAKING, answer).await {
         Ok(Ok(Ok(ReportPools { taking, others }))) => {
-            let taken = json!({ "taken": true, "pools": taking, "others": others });
-            (StatusCode::ACCEPTED, [(CACHE_CONTROL, "no-store")], Json(&taken)).into_response()
+            let reply = ReportReply { others, pools: taking, taken: true };
+            (StatusCode::ACCEPTED, [(CACHE_CONTROL, "no-store")], Json(reply)).into_response()
         }
         Ok(Ok(Err(ReportRefusal::Faults(found)))) => {
             faults::many(StatusCode::UNPROCESSABLE_ENTITY, &found)

@@ -1,4 +1,4 @@
-//! What a snapshot answers, read from the very bytes that would be sent.
+//! The answers of a snapshot, read from the octets that would be sent.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,34 +18,35 @@ const HEADER: usize = 12;
 const QUESTION_TAIL: usize = 4;
 /// A pointer to the question, type, class, TTL and length.
 const RECORD_HEAD: usize = 12;
-/// So often a name is asked to see who comes first how often.
+/// Questions for a name, to count which address comes first how often.
 const LEAST_TURNS: u64 = 200;
-/// And, of many addresses of which an answer has a few, so often for each, to see them all.
+/// Questions for each address when an answer has only some of them, to see all.
 const TURNS_EACH: u64 = 20;
-/// More addresses than this are counted instead of listed; the log lines name who went or came.
+/// More addresses than this are counted instead of listed; the log lines name the changes.
 const LISTED: usize = 16;
 
-/// The addresses of one answer, in its order.
+/// One answer, with its addresses in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct SimulatedAnswer {
     pub is_refused: bool,
     /// Seconds.
     pub ttl: u32,
     pub addresses: Vec<IpAddr>,
 }
 
-/// Both families of a name, over many turns.
+/// The answers of a name in both families, over many questions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answered {
+pub struct NameAnswers {
     pub is_refused: bool,
     pub ttl: u32,
-    /// In ascending order, each with how often of a hundred it comes first in its family.
+    /// In ascending order, each with the percentage of answers of its family that it comes first
+    /// in.
     pub addresses: Vec<(IpAddr, u8)>,
-    /// Of a family, the most in one answer.
+    /// Most addresses of a family in one answer.
     pub most: usize,
 }
 
-/// Asks over and over; owns the buffer.
+/// Asks questions; owns the buffer of replies.
 #[derive(Debug)]
 pub struct Asker {
     room: Vec<u8>,
@@ -65,19 +66,19 @@ impl Asker {
         rtype: u16,
         from: IpAddr,
         turn: u64,
-    ) -> Answer {
+    ) -> SimulatedAnswer {
         let query = query(name, rtype);
         let client = Client { address: from, transport: Transport::Stream, idle: None, now: 0 };
         match respond(snapshot, &query, &client, turn, &mut self.room) {
             Reply::Send { len, .. } => {
                 read(self.room.get(..len).unwrap_or_default(), query.len()).unwrap_or_default()
             }
-            Reply::Drop => Answer::default(),
+            Reply::Drop => SimulatedAnswer::default(),
         }
     }
 
-    pub fn survey(&mut self, snapshot: &Snapshot, name: &Name, from: IpAddr) -> Answered {
-        let mut answered = Answered::default();
+    pub fn survey(&mut self, snapshot: &Snapshot, name: &Name, from: IpAddr) -> NameAnswers {
+        let mut answered = NameAnswers::default();
         for rtype in [rtype::A, rtype::AAAA] {
             let mut firsts: BTreeMap<IpAddr, u64> = BTreeMap::new();
             let mut turn = 0;
@@ -108,11 +109,11 @@ fn query(name: &Name, rtype: u16) -> Vec<u8> {
 
 /// The answer section of a reply whose question ends at `start`: pools have no aliases, so each
 /// record's owner is a pointer.
-fn read(reply: &[u8], start: usize) -> Option<Answer> {
+fn read(reply: &[u8], start: usize) -> Option<SimulatedAnswer> {
     debug_assert!(start >= HEADER + 1 + QUESTION_TAIL, "a query has a question");
     let count = u16::from_be_bytes([*reply.get(6)?, *reply.get(7)?]);
     let is_refused = Rcode::from_header(*reply.get(3)?) == Rcode::REFUSED;
-    let mut answer = Answer { is_refused, ..Answer::default() };
+    let mut answer = SimulatedAnswer { is_refused, ..SimulatedAnswer::default() };
     let mut at = start;
     for _ in 0..count {
         let head: &[u8; RECORD_HEAD] = reply.get(at..at + RECORD_HEAD)?.try_into().ok()?;
@@ -130,15 +131,15 @@ fn read(reply: &[u8], start: usize) -> Option<Answer> {
     Some(answer)
 }
 
-impl Answer {
+impl SimulatedAnswer {
     pub fn ttl(&self) -> Duration {
         Duration::from_secs(self.ttl.into())
     }
 }
 
-impl Answered {
-    /// `192.0.2.18 192.0.2.19`; who comes first more or less often than the others has it beside
-    /// him: `192.0.2.18 ×10%`.
+impl NameAnswers {
+    /// `192.0.2.18 192.0.2.19`. An address that comes first more or less often than the others has
+    /// the percentage beside it: `192.0.2.18 ×10%`.
     pub fn shown(&self) -> String {
         if self.is_refused {
             return "REFUSED".into();
@@ -149,7 +150,7 @@ impl Answered {
         let shown = self.addresses.iter().map(|(address, share)| {
             let family = self.addresses.iter().filter(|(at, _)| at.is_ipv4() == address.is_ipv4());
             let fair = 100 / family.count().max(1);
-            // Two of a hundred are a matter of rounding.
+            // A difference of two percent is rounding.
             match usize::from(*share).abs_diff(fair) > 2 {
                 true => format!("{address} ×{share}%"),
                 false => address.to_string(),
@@ -172,7 +173,7 @@ mod tests {
 
     fn answered(addresses: &[(&str, u8)], most: usize) -> String {
         let addresses = addresses.iter().map(|(at, share)| (at.parse().unwrap(), *share));
-        Answered { is_refused: false, ttl: 30, addresses: addresses.collect(), most }.shown()
+        NameAnswers { is_refused: false, ttl: 30, addresses: addresses.collect(), most }.shown()
     }
 
     #[test]

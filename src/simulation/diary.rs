@@ -1,4 +1,4 @@
-//! What is written down while a timeline is played: answers as they change, and every member's way.
+//! Records a run: the answers at each change, and the states of every member.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -7,18 +7,18 @@ use crate::cluster::checks;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::{Membership, PoolId};
 use crate::cluster::standing::State;
-use crate::config::simulation::{Simulation, What};
+use crate::config::simulation::timeline::{Simulation, What};
 use crate::control::state::ControlState;
 use crate::control::status::{MemberStatus, PoolStatus, Status};
-use crate::simulation::ask::{Answered, Asker};
+use crate::simulation::ask::{Asker, NameAnswers};
 use crate::simulation::network::Condition;
 use crate::simulation::population::Population;
 use crate::snapshot::{PoolInput, Snapshot};
 use crate::zone::name::Name;
 
-/// Asks for the names of pools that everyone may ask.
+/// The questions come from this client, so only pools for everyone answer.
 pub const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
-/// Of the members that are neither up nor settled, so many are told beside an answer.
+/// Most members with a changing state that are listed beside an answer.
 const TOLD: usize = 3;
 
 /// A whole run.
@@ -26,32 +26,32 @@ const TOLD: usize = 3;
 pub struct Run {
     pub seed: u64,
     pub until: Duration,
-    pub lines: Vec<Line>,
-    /// Each member of each pool.
+    pub lines: Vec<DiaryLine>,
+    /// One row for each member of each pool.
     pub rows: Vec<Row>,
     /// The name that the clients ask for.
     pub asks: Name,
     pub population: Population,
 }
 
-/// Something at a moment.
+/// An entry of the record, with its time.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct DiaryLine {
     pub at: Duration,
-    pub said: Said,
+    pub content: LineContent,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Said {
-    /// Of the timeline.
+pub enum LineContent {
+    /// An event of the timeline.
     Event(What),
-    /// What the server logs.
+    /// A log line of the server.
     News(String),
-    /// An answer that is another one than before.
-    Answer { names: Vec<Name>, answered: Answered, why: String },
+    /// An answer that differs from the one before.
+    Answer { names: Vec<Name>, answered: NameAnswers, why: String },
 }
 
-/// What a member was, from when on; never the same twice in a row.
+/// The states of a member, each with its beginning; two in a row differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Band<T>(pub Vec<(Duration, T)>);
 
@@ -62,7 +62,7 @@ pub struct Row {
     pub check: Band<Shade>,
     pub deep: Option<Band<Shade>>,
     pub in_answers: Band<bool>,
-    /// What the checks try to find out.
+    /// Whether the node really serves.
     pub is_well: Band<bool>,
 }
 
@@ -79,18 +79,18 @@ pub enum Shade {
 /// Collects a [`Run`].
 #[derive(Debug)]
 pub struct Diary {
-    lines: Vec<Line>,
+    lines: Vec<DiaryLine>,
     rows: Vec<Row>,
     pools: Vec<Pool>,
 }
 
-/// What was last seen of a pool.
+/// The last recorded state of a pool.
 #[derive(Debug)]
 struct Pool {
     names: Vec<Name>,
     from: IpAddr,
     input: Option<PoolInput>,
-    answered: Vec<Answered>,
+    answered: Vec<NameAnswers>,
 }
 
 impl<T: PartialEq> Band<T> {
@@ -141,14 +141,14 @@ impl Diary {
     }
 
     pub fn event(&mut self, at: Duration, what: &What) {
-        self.lines.push(Line { at, said: Said::Event(what.clone()) });
+        self.lines.push(DiaryLine { at, content: LineContent::Event(what.clone()) });
     }
 
     pub fn news(&mut self, at: Duration, text: String) {
-        self.lines.push(Line { at, said: Said::News(text) });
+        self.lines.push(DiaryLine { at, content: LineContent::News(text) });
     }
 
-    /// What every member is.
+    /// Records the state of every member.
     pub fn members(
         &mut self,
         at: Duration,
@@ -163,7 +163,7 @@ impl Diary {
         for (row, (member, in_answers)) in self.rows.iter_mut().zip(members) {
             let states: Vec<State> =
                 member.verdicts().map(|(_, verdict)| verdict.check.state()).collect();
-            // Of two families it is up while one of them is.
+            // With two families, the member is up while one of them is.
             row.check.push(at, Shade::of(checks::state(1, &states)));
             if let (Some(band), Some(deep)) = (&mut row.deep, &member.deep) {
                 band.push(at, Shade::of(deep.state()));
@@ -173,7 +173,7 @@ impl Diary {
         }
     }
 
-    /// Asks for the names of every pool whose answer may have changed.
+    /// Records the answers of every pool whose answer may have changed.
     pub fn answers(
         &mut self,
         at: Duration,
@@ -189,12 +189,13 @@ impl Diary {
             }
             pool.input = Some(input.clone());
             let survey = |name| asker.survey(snapshot, name, pool.from);
-            let now: Vec<Answered> = pool.names.iter().map(survey).collect();
+            let now: Vec<NameAnswers> = pool.names.iter().map(survey).collect();
             if now != pool.answered {
                 let why = why(&status.pools[index]);
-                let said = |(names, answered)| Said::Answer { names, answered, why: why.clone() };
-                let grouped = grouped(&pool.names, &now).into_iter().map(said);
-                self.lines.extend(grouped.map(|said| Line { at, said }));
+                let content =
+                    |(names, answered)| LineContent::Answer { names, answered, why: why.clone() };
+                let grouped = grouped(&pool.names, &now).into_iter().map(content);
+                self.lines.extend(grouped.map(|content| DiaryLine { at, content }));
                 pool.answered = now;
             }
         }
@@ -212,9 +213,9 @@ impl Diary {
     }
 }
 
-/// Names with the same answer together.
-fn grouped(names: &[Name], answers: &[Answered]) -> Vec<(Vec<Name>, Answered)> {
-    let mut groups: Vec<(Vec<Name>, Answered)> = vec![];
+/// Groups names with the same answer.
+fn grouped(names: &[Name], answers: &[NameAnswers]) -> Vec<(Vec<Name>, NameAnswers)> {
+    let mut groups: Vec<(Vec<Name>, NameAnswers)> = vec![];
     for (name, answered) in names.iter().zip(answers) {
         match groups.iter_mut().find(|(_, known)| known == answered) {
             Some((names, _)) => names.push(name.clone()),
@@ -224,7 +225,7 @@ fn grouped(names: &[Name], answers: &[Answered]) -> Vec<(Vec<Name>, Answered)> {
     groups
 }
 
-/// What the page says of the pool, and of the members that are not simply up.
+/// The page's sentences about the pool, and about its members that are not simply up.
 fn why(pool: &PoolStatus) -> String {
     let is_told = |member: &&MemberStatus| {
         !["up", "unknown"].contains(&member.check.state) || member.operator.is_some()
@@ -233,9 +234,9 @@ fn why(pool: &PoolStatus) -> String {
     let shortage = format!("; answered all the same: {}", pool.why);
     let mut why = pool.why.clone();
     for member in unsettled.iter().take(TOLD) {
-        // Said once is enough.
-        let said = member.why.replace(&shortage, "");
-        why.push_str(&format!("; {}: {said}", member.node));
+        // Each sentence once.
+        let content = member.why.replace(&shortage, "");
+        why.push_str(&format!("; {}: {content}", member.node));
     }
     match unsettled.len().saturating_sub(TOLD) {
         0 => why,

@@ -1,12 +1,12 @@
-//! A timeline played through the real thing: state, trackers, beats, selection, snapshots, answers.
+//! Plays a timeline through the real state, trackers, schedules, selection, snapshots and answers.
 //!
 //! | file | decides |
 //! |---|---|
-//! | [`player`] | what comes next, in a time of its own |
-//! | [`network`] | what a probe or a client meets |
-//! | [`population`] | who asks, and what becomes of their requests |
-//! | [`ask`] | what a snapshot answers, from its bytes |
-//! | [`diary`] | what is written down |
+//! | [`player`] | which event is next, in simulated time |
+//! | [`network`] | the results of probes and requests |
+//! | [`population`] | the clients and their requests |
+//! | [`ask`] | the answers of a snapshot, from their octets |
+//! | [`diary`] | the record of the run |
 //!
 //! No clock, no socket, no file. The same timeline and seed give the same run.
 

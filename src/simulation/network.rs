@@ -1,4 +1,4 @@
-//! The network that a simulation is played in: what a probe or a client meets at a moment.
+//! The simulated network: the results of probes and requests at a moment.
 //!
 //! | the node | HTTP | TCP | MySQL | a client |
 //! |---|---|---|---|---|
@@ -21,41 +21,41 @@
 //! | gRPC | SERVING | no answer | NOT_SERVING | refused |
 //! | a push | reported healthy | no report | reported unhealthy | no report |
 //!
-//! A push is looked for once in its `expires`, in the place of a probe.
+//! A push takes the place of a probe once in each `expires`.
 //!
-//! A checker that is cut off gets no answer from anybody; clients do not feel it.
+//! A checker that is cut off gets no answer from any node; clients are not affected.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::cluster::check::{Check, Probe};
 use crate::cluster::node::NodeName;
-use crate::config::simulation::{Does, Line, What};
+use crate::config::simulation::timeline::{Does, Line, What};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::http::ranges;
 use crate::health::probe::service::ServiceFailure;
 use crate::health::probe::{Healthy, Said, Verdict};
 use crate::rcode::Rcode;
 
-/// A healthy answer takes 1 ms to 3 ms.
+/// The time of a healthy answer: 1 ms to 3 ms.
 const RTT: Duration = Duration::from_millis(1);
 const RTT_SPREAD: Duration = Duration::from_millis(2);
 /// MySQL's "Too many connections".
 const TOO_MANY_CONNECTIONS: u16 = 1040;
 const SERVER_ERROR: u16 = 500;
-/// Of every certificate.
+/// The validity that is left of every certificate.
 const DAYS_LEFT: i64 = 90;
 const OK: u16 = 200;
 
-/// What happened so far.
+/// The effect of the events so far.
 #[derive(Debug, Default)]
 pub struct Network {
-    /// The newest event of each node.
+    /// The latest event of each node.
     nodes: HashMap<NodeName, Does>,
     is_cut_off: bool,
 }
 
-/// A node at one moment.
+/// The condition of a node at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
     Well,
@@ -90,8 +90,8 @@ impl Network {
         }
     }
 
-    /// What a probe of `node` that begins now will say, and when. `mother` is her condition, when
-    /// the node needs her to answer this check.
+    /// The result of a probe of `node` that begins now, and when it comes. `mother` is the
+    /// condition of the mother when the check depends on her.
     pub fn probe(
         &self,
         node: Condition,
@@ -133,13 +133,13 @@ impl Condition {
         }
     }
 
-    /// Whether each request is served, now that it is this.
+    /// Whether requests are served in this condition.
     pub fn is_well(self) -> bool {
         matches!(self, Condition::Well | Condition::Slow(_))
     }
 }
 
-/// A failure that is told, or `None` for silence.
+/// The failure of an answer; `None` for no answer.
 type Answer<T> = Result<T, Option<Failure>>;
 
 fn ask(
@@ -148,7 +148,7 @@ fn ask(
     took: Duration,
     luck: &mut fastrand::Rng,
 ) -> (Answer<Said>, Duration) {
-    let Manners { well, hung, failing, closed } = manners(probe);
+    let ProbeFailures { well, hung, failing, closed } = manners(probe);
     let answer = match node {
         Condition::Well => Ok(well),
         Condition::Slow(more) => return (Ok(well), took + more),
@@ -162,7 +162,7 @@ fn ask(
     (answer, took)
 }
 
-/// The mother behind a node that is well: it waits for her, or says that it cannot.
+/// The condition of a healthy node whose check depends on the mother: it waits for her, or fails.
 fn behind(mother: Condition, took: Duration, luck: &mut fastrand::Rng) -> (Answer<()>, Duration) {
     let refused = || Failure::Status { got: SERVER_ERROR, expected: "200".into() };
     match mother {
@@ -175,20 +175,20 @@ fn behind(mother: Condition, took: Duration, luck: &mut fastrand::Rng) -> (Answe
     }
 }
 
-/// How one kind of probe is answered. A new kind needs its line here and in the table above.
-struct Manners {
+/// The failures of one kind of probe. A new kind needs a line here and in the table above.
+struct ProbeFailures {
     well: Said,
-    /// Of a node that accepts connections and says nothing; `None` is silence.
+    /// When the node accepts connections and sends nothing; `None` is no answer.
     hung: Option<Said>,
-    /// Of a node that says that it cannot.
+    /// When the node answers with an error.
     failing: Result<Said, Failure>,
-    /// Of a node where nobody listens.
+    /// When the port is closed.
     closed: Result<Said, Failure>,
 }
 
-fn manners(probe: &Probe) -> Manners {
+fn manners(probe: &Probe) -> ProbeFailures {
     match probe {
-        Probe::Http(http) => Manners {
+        Probe::Http(http) => ProbeFailures {
             well: Said::Status(http.expect.first().map_or(OK, |&(first, _)| first)),
             hung: None,
             failing: Err(Failure::Status {
@@ -197,43 +197,43 @@ fn manners(probe: &Probe) -> Manners {
             }),
             closed: Err(Failure::Refused),
         },
-        Probe::Tcp { .. } => Manners {
+        Probe::Tcp { .. } => ProbeFailures {
             well: Said::Accepted,
             hung: Some(Said::Accepted),
             failing: Ok(Said::Accepted),
             closed: Err(Failure::Refused),
         },
-        Probe::Talk(talk) => Manners {
+        Probe::Talk(talk) => ProbeFailures {
             well: Said::Expected,
             hung: None,
             failing: Err(Failure::Lacks { text: talk.expect.as_str().into(), all: true }),
             closed: Err(Failure::Refused),
         },
-        Probe::Tls(_) => Manners {
+        Probe::Tls(_) => ProbeFailures {
             well: Said::Certificate { days: Some(DAYS_LEFT) },
             hung: None,
             failing: Ok(Said::Certificate { days: Some(DAYS_LEFT) }),
             closed: Err(Failure::Refused),
         },
-        Probe::Icmp { .. } => Manners {
+        Probe::Icmp { .. } => ProbeFailures {
             well: Said::Echo,
             hung: Some(Said::Echo),
             failing: Ok(Said::Echo),
             closed: Ok(Said::Echo),
         },
-        Probe::Exec(_) => Manners {
+        Probe::Exec(_) => ProbeFailures {
             well: Said::Exit,
             hung: None,
             failing: Err(Failure::Exit { code: Some(1), line: String::new() }),
             closed: Err(Failure::Exit { code: Some(1), line: String::new() }),
         },
-        Probe::Redis(_) => Manners {
+        Probe::Redis(_) => ProbeFailures {
             well: Said::Pong,
             hung: None,
             failing: Err(ServiceFailure::Redis("LOADING".into()).into()),
             closed: Err(Failure::Refused),
         },
-        Probe::Dns(dns) => Manners {
+        Probe::Dns(dns) => ProbeFailures {
             well: Said::Rcode(dns.expect),
             hung: None,
             failing: Err(
@@ -241,13 +241,13 @@ fn manners(probe: &Probe) -> Manners {
             ),
             closed: Err(Failure::Refused),
         },
-        Probe::Grpc(_) => Manners {
+        Probe::Grpc(_) => ProbeFailures {
             well: Said::Serving,
             hung: None,
             failing: Err(ServiceFailure::NotServing("NOT_SERVING").into()),
             closed: Err(Failure::Refused),
         },
-        Probe::Push(push) => Manners {
+        Probe::Push(push) => ProbeFailures {
             well: Said::Reported { weight: None },
             hung: None,
             failing: Err(Failure::Reported("".into())),
@@ -255,9 +255,9 @@ fn manners(probe: &Probe) -> Manners {
         },
         Probe::Mysql(mysql) if mysql.full_is_up => {
             let closed = Err(Failure::Refused);
-            Manners { well: Said::Greeting, hung: None, failing: Ok(Said::Full), closed }
+            ProbeFailures { well: Said::Greeting, hung: None, failing: Ok(Said::Full), closed }
         }
-        Probe::Mysql(_) => Manners {
+        Probe::Mysql(_) => ProbeFailures {
             well: Said::Greeting,
             hung: None,
             failing: Err(Failure::Mysql {

@@ -1,7 +1,7 @@
-//! Plays a timeline: the real state, trackers, beats and snapshots, in a time of its own.
+//! Plays a timeline: the real state, trackers, schedules and snapshots, in simulated time.
 //!
-//! What is not here, since the network is a table: probes do not wait for each other, however many
-//! there are.
+//! One thing is not simulated, as the network is a table: probes do not wait for each other,
+//! however many there are.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -16,7 +16,7 @@ use crate::cluster::check::{Check, Probe};
 use crate::cluster::node::{NodeName, Role};
 use crate::cluster::operator::{OverrideKind, Selector};
 use crate::cluster::pool::Membership;
-use crate::config::simulation::{AsksMother, Simulation, What};
+use crate::config::simulation::timeline::{AsksMother, Simulation, What};
 use crate::control::overrides::request::OverrideRequest;
 use crate::control::probes::{ProbeChanges, ProbeTarget};
 use crate::control::request::RequestFault;
@@ -34,14 +34,14 @@ use crate::snapshot::Snapshot;
 use crate::zone::rtype;
 use crate::zone::store::TooLarge;
 
-/// The time at which every simulation starts: midnight, so that a time of day is time passed.
+/// Every simulation starts at midnight, so that the time of day is the time passed.
 const START: Moment = Moment::on_line(Timestamp::constant(1_767_225_600, 0));
 
-/// What an order of the timeline says of itself.
+/// The reason of overrides in a timeline.
 const REASON: &str = "simulated";
 const AUTHOR: &str = "timeline";
 
-/// Plays it to its end. `file` is shown as the configuration's name.
+/// Plays the timeline to its end. `file` is the name of the configuration in messages.
 pub fn play(simulation: &Simulation, file: &Path, seed: u64) -> Result<Run, TooLarge> {
     let loaded = ServedConfig::build(&simulation.config, file, START)?;
     let (state, plan) = ControlState::new(Box::new(loaded), &[], START);
@@ -66,46 +66,47 @@ struct Player<'a> {
     state: ControlState,
     snapshot: Snapshot,
     network: Network,
-    queue: BinaryHeap<Reverse<(Duration, u64, Due)>>,
-    /// Of things in the queue, so that what is due at the same time keeps its order.
+    queue: BinaryHeap<Reverse<(Duration, u64, QueueEntry)>>,
+    /// Number of entries ever queued: entries that are due at the same time keep their order.
     queued: u64,
-    targets: HashMap<TargetId, Probed>,
-    /// Verdicts that are on their way.
+    targets: HashMap<TargetId, ProbeState>,
+    /// Results of probes that are in flight.
     verdicts: HashMap<TargetId, Verdict>,
     nodes: HashMap<IpAddr, NodeName>,
-    /// An order changed an answer.
+    /// Whether an override changed an answer.
     is_changed: bool,
     asker: Asker,
     turn: u64,
-    /// Of the clients' questions.
+    /// The random numbers of the clients' questions.
     rtype: u16,
     luck: fastrand::Rng,
     diary: Diary,
 }
 
-/// What the time brings.
+/// An entry of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
+enum QueueEntry {
     /// An event of the timeline, by its index.
     Event(usize),
     Probe(TargetId),
-    /// One beside the beat.
+    /// A probe outside of the schedule.
     Hurry(TargetId),
     Verdict(TargetId),
     RoundOver,
 }
 
-/// One target with its beat and its own luck: another target changes nothing for this one.
-struct Probed {
+/// A target with its schedule and random numbers of its own, so that other targets do not change
+/// its results.
+struct ProbeState {
     node: NodeName,
     check: Check,
     is_deep: bool,
     timer: Option<ProbeTimer>,
-    /// The probe in flight is one beside the beat.
+    /// Whether the probe in flight is outside of the schedule.
     is_beside: bool,
-    /// It is to be asked beside the beat as soon as the probe in flight is over.
+    /// Whether to probe outside of the schedule as soon as the probe in flight is over.
     is_hurried: bool,
-    /// The probe in flight, one beside the beat, holds up the next of the beat.
+    /// Whether the probe in flight, outside of the schedule, delays the next scheduled one.
     is_late: bool,
     luck: fastrand::Rng,
 }
@@ -137,18 +138,18 @@ impl<'a> Player<'a> {
             state,
         };
         for (index, event) in simulation.events.iter().enumerate() {
-            player.queue(event.at, Due::Event(index));
+            player.queue(event.at, QueueEntry::Event(index));
         }
-        player.queue(player.state.first_round(), Due::RoundOver);
+        player.queue(player.state.first_round(), QueueEntry::RoundOver);
         player
     }
 
-    fn queue(&mut self, at: Duration, due: Due) {
+    fn queue(&mut self, at: Duration, due: QueueEntry) {
         self.queued += 1;
         self.queue.push(Reverse((at, self.queued, due)));
     }
 
-    /// When something happens next, if that is before the end.
+    /// The time of the next entry, if it is before the end.
     fn next(&self) -> Option<Duration> {
         let queued = self.queue.peek().map(|Reverse((at, ..))| *at);
         let due = self.state.due().map(|at| at.duration_since(START));
@@ -157,14 +158,14 @@ impl<'a> Player<'a> {
         (at <= self.simulation.until).then_some(at)
     }
 
-    /// Everything that is due now.
+    /// Handles all entries that are due now.
     fn happen(&mut self) {
         while let Some(Reverse((at, _, due))) = self.queue.peek().copied()
             && at <= self.now
         {
             self.queue.pop();
             match due {
-                Due::Event(index) => {
+                QueueEntry::Event(index) => {
                     let event = &self.simulation.events[index];
                     self.network.happen(&event.what);
                     self.diary.event(at, &event.what);
@@ -172,15 +173,15 @@ impl<'a> Player<'a> {
                         self.operate(*order, target);
                     }
                 }
-                Due::Probe(target) => self.probe(target),
-                Due::Hurry(target) => self.hurry(target),
-                Due::Verdict(target) => self.observe(target),
-                Due::RoundOver => self.state.end_first_round(),
+                QueueEntry::Probe(target) => self.probe(target),
+                QueueEntry::Hurry(target) => self.hurry(target),
+                QueueEntry::Verdict(target) => self.observe(target),
+                QueueEntry::RoundOver => self.state.end_first_round(),
             }
         }
     }
 
-    /// An order that counts at once; one that is refused changes nothing, and says why.
+    /// Applies an override at once. A refused one changes nothing, and its faults are recorded.
     fn operate(&mut self, order: Option<OverrideKind>, target: &Selector) {
         let request = OverrideRequest {
             kind: order,
@@ -203,7 +204,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Starts and stops probing.
+    /// Starts and stops the probing of targets.
     fn follow(&mut self, plan: ProbeChanges) {
         for target in plan.stop {
             self.targets.remove(&target);
@@ -218,9 +219,9 @@ impl<'a> Player<'a> {
             let node = subject.node;
             let (timer, is_beside, is_hurried, is_late) = Default::default();
             let probed =
-                Probed { node, check, is_deep, timer, is_beside, is_hurried, is_late, luck };
+                ProbeState { node, check, is_deep, timer, is_beside, is_hurried, is_late, luck };
             self.targets.insert(id, probed);
-            self.queue(self.now + probe_timer::first_delay(index, count), Due::Probe(id));
+            self.queue(self.now + probe_timer::first_delay(index, count), QueueEntry::Probe(id));
         }
     }
 
@@ -253,7 +254,7 @@ impl<'a> Player<'a> {
         let (verdict, took) =
             self.network.probe(condition, mother, &target.check, &mut target.luck);
         self.verdicts.insert(id, verdict);
-        self.queue(now + took, Due::Verdict(id));
+        self.queue(now + took, QueueEntry::Verdict(id));
     }
 
     fn observe(&mut self, id: TargetId) {
@@ -271,21 +272,21 @@ impl<'a> Player<'a> {
                 let soon = timer.retry_after_failure(self.now, failed).filter(|_| is_asked);
                 Some(soon.unwrap_or_else(|| timer.next(self.now, target.luck.f64())))
             }
-            // The beat goes on by itself.
+            // The schedule continues by itself.
             Some(_) | None => late.then_some(self.now),
         };
         if let Some(next) = next {
-            self.queue(next, Due::Probe(id));
+            self.queue(next, QueueEntry::Probe(id));
         }
         if hurried {
-            self.queue(self.now, Due::Hurry(id));
+            self.queue(self.now, QueueEntry::Hurry(id));
         }
         let observation = Observation { target: id, verdict };
         self.state.observe(&observation, at(self.now));
     }
 
-    /// What the children find when they ask for database and files: the first of the pool that has
-    /// a mother, as it is answered now, or else the mother herself.
+    /// The node that children use for database and files: the first address in the current answer
+    /// of the pool that has a mother, or else the mother.
     fn mother(&self) -> Option<Condition> {
         let has_mother =
             |membership: &Membership| membership.iter().any(|member| member.role == Role::Mother);
@@ -303,7 +304,7 @@ impl<'a> Player<'a> {
         Some(self.network.condition(&mother))
     }
 
-    /// Lets what happened count, and writes down what that changed.
+    /// Commits the results, and records the changes.
     fn commit(&mut self) {
         let now = at(self.now);
         let mut changed = std::mem::take(&mut self.is_changed);
@@ -315,7 +316,7 @@ impl<'a> Player<'a> {
         for (index, target) in at_once.iter().enumerate() {
             self.queue(
                 self.now + probe_timer::first_delay(index, at_once.len()),
-                Due::Hurry(*target),
+                QueueEntry::Hurry(*target),
             );
         }
         if changed {
@@ -350,7 +351,7 @@ impl<'a> Player<'a> {
         Population::new(clients, &mut self.luck, || ask(rtype))
     }
 
-    /// The requests of all clients until `end`, with the answers of now.
+    /// Makes the requests of all clients until `end`, with the current answers.
     fn serve(&mut self, population: &mut Population, end: Duration) {
         let (asks, rtype) = (&self.simulation.clients.asks, self.rtype);
         let (snapshot, asker, turn) = (&self.snapshot, &mut self.asker, &mut self.turn);
@@ -365,7 +366,7 @@ impl<'a> Player<'a> {
     }
 }
 
-fn needs_mother(simulation: &Simulation, target: &Probed) -> bool {
+fn needs_mother(simulation: &Simulation, target: &ProbeState) -> bool {
     let role = simulation.config.nodes.iter().find(|node| node.name == target.node);
     role.is_some_and(|node| node.role == Role::Child)
         && match simulation.asks_mother {

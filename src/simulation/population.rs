@@ -1,17 +1,17 @@
-//! Who asks: clients behind resolvers and in browsers, each with the answer that it keeps.
+//! The clients, behind resolvers and in browsers, each with its cached answer.
 //!
-//! A client sends a request every so often, at its own moments, to the first address of the answer
-//! that it keeps; when that is too old, it asks first. A request that the first address does not
-//! serve has *hit a dead node*. The client then tries the other addresses of the answer, unless it
-//! has pinned the first one; when none of them serves, the request is *lost*.
+//! A client sends a request in each interval, at a time of its own, to the first address of its
+//! cached answer; when that is too old, it asks again first. A request that the first address does
+//! not serve has *hit a dead node*. The client then tries the other addresses of the answer, unless
+//! it has pinned the first one; when none serves, the request is *lost*.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::config::simulation::{Clients, Keeps, Kind};
-use crate::simulation::ask::Answer;
+use crate::config::simulation::timeline::{Clients, Keeps, Kind};
+use crate::simulation::ask::SimulatedAnswer;
 
-/// Of one kind of clients.
+/// The counts of one kind of clients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     pub requests: u64,
@@ -23,37 +23,37 @@ pub struct Tally {
 pub struct Population {
     kinds: Vec<Kind>,
     every: Duration,
-    /// In the order of their moments.
-    clients: Vec<Client>,
-    /// Of all clients together, how many requests were made.
+    /// In the order of their times within the interval.
+    clients: Vec<SimulatedClient>,
+    /// Number of requests of all clients together.
     made: u64,
     pub of_kind: Vec<Tally>,
-    /// Of each second.
+    /// Counts for each second.
     pub of_second: Vec<Tally>,
 }
 
 #[derive(Debug)]
-struct Client {
+struct SimulatedClient {
     kind: usize,
-    /// From the start of each interval to its request.
+    /// Time from the start of each interval to the request.
     phase: Duration,
     kept: Vec<IpAddr>,
     until: Duration,
 }
 
 impl Population {
-    /// They have asked already, at different times: `first` gives what each was answered.
+    /// Clients that have asked already, at different times; `first` gives the answer of each.
     pub fn new(
         clients: &Clients,
         luck: &mut fastrand::Rng,
-        mut first: impl FnMut() -> Answer,
+        mut first: impl FnMut() -> SimulatedAnswer,
     ) -> Population {
         let mut population = vec![];
         for index in 0..clients.count {
             let kind = kind_of(&clients.kinds, index, clients.count);
             let answer = first();
             let age = luck.f64();
-            population.push(Client {
+            population.push(SimulatedClient {
                 kind,
                 phase: clients.every.mul_f64(luck.f64()),
                 until: keeps(clients.kinds[kind].keeps, answer.ttl()).mul_f64(age),
@@ -75,7 +75,7 @@ impl Population {
     pub fn play(
         &mut self,
         end: Duration,
-        mut ask: impl FnMut() -> Answer,
+        mut ask: impl FnMut() -> SimulatedAnswer,
         mut serves: impl FnMut(IpAddr) -> bool,
     ) {
         loop {
@@ -135,7 +135,7 @@ impl Population {
     }
 }
 
-/// Spread by their shares, exactly.
+/// Divides the clients exactly by their shares.
 fn kind_of(kinds: &[Kind], index: u32, count: u32) -> usize {
     let percent = u64::from(index) * 100 / u64::from(count.max(1));
     let mut sum = 0;
@@ -167,12 +167,12 @@ mod tests {
         Clients { asks, count: 100, every: SECOND, kinds: kinds.collect() }
     }
 
-    fn answer(addresses: &[&str]) -> Answer {
+    fn answer(addresses: &[&str]) -> SimulatedAnswer {
         let addresses = addresses.iter().map(|at| at.parse().unwrap()).collect();
-        Answer { is_refused: false, ttl: 10, addresses }
+        SimulatedAnswer { is_refused: false, ttl: 10, addresses }
     }
 
-    /// The first address is dead from the start, and nobody is told of it any more.
+    /// The first address is dead from the start, and new answers do not have it.
     fn played(keeps: Keeps) -> (Tally, Vec<u64>) {
         let both = || answer(&["192.0.2.1", "192.0.2.2"]);
         let mut luck = fastrand::Rng::with_seed(1);

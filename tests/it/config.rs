@@ -19,8 +19,9 @@ use tiovivo::cluster::node::Role;
 use tiovivo::cluster::pool::{Membership, Order, WhenShort};
 use tiovivo::cluster::service::MysqlProbe;
 use tiovivo::config::fault::Fault;
+use tiovivo::config::load::LoadedConfig;
 use tiovivo::config::schema;
-use tiovivo::config::{self, Config, Loaded};
+use tiovivo::config::{self, Config};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -36,15 +37,15 @@ fn folder(config: &str) -> tempfile::TempDir {
     dir
 }
 
-fn load(config: &str) -> Result<Loaded, Vec<Fault>> {
-    config::load(&folder(config).path().join("config.yaml"))
+fn load(config: &str) -> Result<LoadedConfig, Vec<Fault>> {
+    config::load::load(&folder(config).path().join("config.yaml"))
 }
 
 /// The faults without the folder.
 fn faults_of(config: &str) -> Vec<String> {
     let dir = folder(config);
     let prefix = format!("{}/", dir.path().display());
-    let faults = match config::load(&dir.path().join("config.yaml")) {
+    let faults = match config::load::load(&dir.path().join("config.yaml")) {
         Ok(loaded) => loaded.warnings,
         Err(faults) => faults,
     };
@@ -59,7 +60,7 @@ const ZONES: &str = "zones: [{ apex: midominio.com, file: zone }]\n";
 
 #[test]
 fn the_example_loads_as_written() {
-    let Loaded { config, warnings } = config::load(&repository().join("config.yaml"))
+    let LoadedConfig { config, warnings } = config::load::load(&repository().join("config.yaml"))
         .unwrap_or_else(|faults| panic!("{}", faults::render(&faults, false)));
     assert_eq!(warnings, []);
     let Config {
@@ -167,7 +168,7 @@ fn a_zone_that_our_zone_above_does_not_delegate_is_a_warning() {
         let config = "server: { listen: [127.0.0.1:5300] }\n\
                       zones: [{ apex: a, file: a }, { apex: q.y.a, file: q }]\n";
         fs::write(dir.path().join("config.yaml"), config).unwrap();
-        let loaded = config::load(&dir.path().join("config.yaml")).unwrap();
+        let loaded = config::load::load(&dir.path().join("config.yaml")).unwrap();
         loaded.warnings.into_iter().map(|fault| fault.message).collect::<Vec<_>>()
     };
     let told = warnings("");
@@ -189,11 +190,11 @@ fn a_token_that_everyone_may_read_is_refused() {
     let dir = folder(&format!("server: {{ token_file: token }}\n{ZONES}"));
     let config = dir.path().join("config.yaml");
     let token = dir.path().join("token");
-    assert!(config::load(&config).is_ok(), "without the file the API is read-only");
+    assert!(config::load::load(&config).is_ok(), "without the file the API is read-only");
 
     fs::write(&token, "s3cret").unwrap();
     fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
-    let told = config::load(&config).unwrap_err()[0].to_string();
+    let told = config::load::load(&config).unwrap_err()[0].to_string();
     let expected = format!(
         ":1:23: server.token_file: `token` may be read or written by others (mode 644); \
          run `chmod 600 {}`",
@@ -202,14 +203,14 @@ fn a_token_that_everyone_may_read_is_refused() {
     assert!(told.ends_with(&expected), "{told}");
 
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(config::load(&config).is_ok());
+    assert!(config::load::load(&config).is_ok());
     fs::write(&token, "").unwrap();
-    assert!(config::load(&config).unwrap_err()[0].to_string().contains("`token` is empty"));
+    assert!(config::load::load(&config).unwrap_err()[0].to_string().contains("`token` is empty"));
 }
 
 #[test]
 fn a_missing_file_is_told_by_its_name() {
-    let told = config::load(Path::new("none/config.yaml")).unwrap_err();
+    let told = config::load::load(Path::new("none/config.yaml")).unwrap_err();
     assert_eq!(
         told[0].to_string(),
         "none/config.yaml: there is no such file; create it or mend the path"
@@ -247,8 +248,8 @@ fn thousands_of_nodes_and_thousands_of_faults_take_no_time() {
     let roleless = config("{ tag: a }", &|n| child(n).replace("role: child, ", ""));
     for wrong in [unknown, same, roleless] {
         let told = faults_of(&wrong);
-        assert_eq!(told.len(), config::MAX_FAULTS + 1);
-        assert!(told[config::MAX_FAULTS].ends_with("more faults"), "{:?}", told.last());
+        assert_eq!(told.len(), config::load::MAX_FAULTS + 1);
+        assert!(told[config::load::MAX_FAULTS].ends_with("more faults"), "{:?}", told.last());
     }
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
@@ -264,7 +265,7 @@ fn broken_configurations_are_told_as_expected() {
     let mut different = vec![];
     for folder in names {
         let prefix = format!("{}/", folder.display());
-        let told = match config::load(&folder.join("config.yaml")) {
+        let told = match config::load::load(&folder.join("config.yaml")) {
             Ok(loaded) => format!("loads\n{}", faults::render(&loaded.warnings, false)),
             Err(faults) => faults::render(&faults, false),
         };

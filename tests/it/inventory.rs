@@ -34,7 +34,7 @@ fn write(file: &Path, text: &str, mode: u32) {
 
 fn faults(folder: &Path) -> Vec<String> {
     let prefix = format!("{}/", folder.display());
-    let told = config::load(&folder.join("config.yaml"));
+    let told = config::load::load(&folder.join("config.yaml"));
     let faults = told.map_or_else(|faults| faults, |loaded| loaded.warnings);
     faults.iter().map(|fault| fault.to_string().replace(&prefix, "")).collect()
 }
@@ -82,7 +82,7 @@ fn with_key() -> (TempDir, PathBuf) {
 #[test]
 fn the_example_of_a_cluster_loads_as_written() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cluster/config.yaml");
-    let loaded = config::load(&path).unwrap();
+    let loaded = config::load::load(&path).unwrap();
     assert_eq!(loaded.warnings, []);
     let deployment = loaded.config.deployment.unwrap();
     assert_eq!((deployment.debian, deployment.promotion), (Debian::Bookworm, Promotion::Manual));

@@ -34,7 +34,7 @@ fn site(lines: &str) -> TempDir {
 /// Each warning on a line: `zone:5: message; help`.
 fn warnings(lines: &str) -> Vec<String> {
     let folder = site(lines);
-    let loaded = tiovivo::config::load(&folder.path().join("config.yaml"));
+    let loaded = tiovivo::config::load::load(&folder.path().join("config.yaml"));
     let loaded = loaded.unwrap_or_else(|faults| panic!("{faults:#?}"));
     let told = |fault: &tiovivo::config::fault::Fault| {
         let line = fault.spot.as_ref().unwrap().span.line;
@@ -122,7 +122,7 @@ fn the_mail_address_of_the_soa_has_no_at() {
     let folder = site("");
     let zone = HEAD.replace("hostmaster", "hostmaster@example.org.") + DELEGATION;
     fs::write(folder.path().join("zone"), zone).unwrap();
-    let loaded = tiovivo::config::load(&folder.path().join("config.yaml")).unwrap();
+    let loaded = tiovivo::config::load::load(&folder.path().join("config.yaml")).unwrap();
     let [warning] = &loaded.warnings[..] else { panic!("{:#?}", loaded.warnings) };
     assert!(warning.message.contains("`hostmaster@example`"), "{warning}");
 }
@@ -158,7 +158,7 @@ fn after_reload(before: &str, after: &str) -> Vec<String> {
     let load = |zone: &str| {
         fs::write(folder.path().join("zone"), zone).unwrap();
         let path = folder.path().join("config.yaml");
-        let config = tiovivo::config::load(&path).unwrap().config;
+        let config = tiovivo::config::load::load(&path).unwrap().config;
         ServedConfig::build(&config, &path, tiovivo::clock::now()).unwrap()
     };
     serial_warnings(&load(before), &load(after))

@@ -10,8 +10,9 @@ mod signed;
 use std::fs;
 
 use tempfile::TempDir;
+use tiovivo::config;
 use tiovivo::config::fault::Fault;
-use tiovivo::config::{self, Loaded};
+use tiovivo::config::load::LoadedConfig;
 
 const HEAD: &str = "$TTL 1h\n@ SOA ns1 hostmaster 1 14400 3600 1209600 300\n@ NS ns1\n@ NS ns2\n\
                     ns1 A 192.0.2.53\nns2 A 198.51.100.53\n";
@@ -25,8 +26,8 @@ fn folder(config: &str, lines: &[u8]) -> TempDir {
     folder
 }
 
-fn load(config: &str, lines: &[u8]) -> Result<Loaded, Vec<Fault>> {
-    config::load(&folder(config, lines).path().join("config.yaml"))
+fn load(config: &str, lines: &[u8]) -> Result<LoadedConfig, Vec<Fault>> {
+    config::load::load(&folder(config, lines).path().join("config.yaml"))
 }
 
 /// Faults or warnings: `line: message; help`.

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use tiovivo::cli::simulate::{plot, table, title};
 use tiovivo::cluster::node::Role;
-use tiovivo::config::simulation::{self, Does, Keeps, Simulation, What};
-use tiovivo::simulation::diary::{Run, Said};
+use tiovivo::config::simulation;
+use tiovivo::config::simulation::timeline::{Does, Keeps, Simulation, What};
+use tiovivo::simulation::diary::{LineContent, Run};
 use tiovivo::simulation::player::play;
 
 fn files() -> Vec<PathBuf> {
@@ -98,7 +99,7 @@ fn what_everyone_may_ask_names_children_only_and_is_never_empty() {
         for seed in 0..10 {
             let run = play(&simulation, &file, seed).unwrap();
             for line in &run.lines {
-                let Said::Answer { names, answered, .. } = &line.said else { continue };
+                let LineContent::Answer { names, answered, .. } = &line.content else { continue };
                 if !names.contains(&simulation.clients.asks) {
                     continue;
                 }
@@ -118,8 +119,9 @@ fn a_drain_costs_nobody_a_request_who_keeps_to_the_ttl() {
     for seed in 0..5 {
         let run = played("rolling-drain.yaml", seed);
         let told = |text: &str| -> Vec<Duration> {
-            let told = |said: &Said| matches!(said, Said::News(news) if news.contains(text));
-            run.lines.iter().filter(|line| told(&line.said)).map(|line| line.at).collect()
+            let told =
+                |said: &LineContent| matches!(said, LineContent::News(news) if news.contains(text));
+            run.lines.iter().filter(|line| told(&line.content)).map(|line| line.at).collect()
         };
         let (begun, ended) = (told("draining since"), told(": drained: "));
         assert_eq!(begun.len(), 3, "seed {seed}");
@@ -139,12 +141,13 @@ fn a_checker_that_is_cut_off_changes_no_answer_whatever_the_seed() {
     for seed in 0..20 {
         let run = played("checker-cut-off.yaml", seed);
         let told = |text: &str| {
-            let told = |said: &Said| matches!(said, Said::News(news) if news.contains(text));
-            run.lines.iter().filter(|line| told(&line.said)).count()
+            let told =
+                |said: &LineContent| matches!(said, LineContent::News(news) if news.contains(text));
+            run.lines.iter().filter(|line| told(&line.content)).count()
         };
         assert_eq!((told("out of the answers"), told("this machine is cut off")), (0, 2), "{seed}");
-        let answers = run.lines.iter().filter_map(|line| match &line.said {
-            Said::Answer { answered, .. } => Some(answered.addresses.len()),
+        let answers = run.lines.iter().filter_map(|line| match &line.content {
+            LineContent::Answer { answered, .. } => Some(answered.addresses.len()),
             _ => None,
         });
         // Those of the children, and the mother.
@@ -156,8 +159,8 @@ fn a_checker_that_is_cut_off_changes_no_answer_whatever_the_seed() {
 fn a_child_that_flaps_is_held_out_for_longer_and_longer_whatever_the_seed() {
     for seed in 0..20 {
         let run = played("flapping-child.yaml", seed);
-        let outs = run.lines.iter().filter_map(|line| match &line.said {
-            Said::News(news) if news.contains("out of the answers") => Some((line.at, news)),
+        let outs = run.lines.iter().filter_map(|line| match &line.content {
+            LineContent::News(news) if news.contains("out of the answers") => Some((line.at, news)),
             _ => None,
         });
         let outs: Vec<(Duration, &String)> = outs.collect();
@@ -177,12 +180,14 @@ fn a_dead_child_is_out_within_three_probes_whatever_the_seed() {
     for seed in 0..50 {
         let run = played("child-dies.yaml", seed);
         let died = run.lines.iter().position(|line| {
-            matches!(&line.said, Said::Event(What::Node { does: Does::Dies, .. }))
+            matches!(&line.content, LineContent::Event(What::Node { does: Does::Dies, .. }))
         });
         let died = died.unwrap();
-        let out = run.lines[died..].iter().find(|line| match &line.said {
-            Said::Answer { answered, .. } => answered.addresses.iter().all(|(at, _)| *at != dead),
-            Said::Event(_) | Said::News(_) => false,
+        let out = run.lines[died..].iter().find(|line| match &line.content {
+            LineContent::Answer { answered, .. } => {
+                answered.addresses.iter().all(|(at, _)| *at != dead)
+            }
+            LineContent::Event(_) | LineContent::News(_) => false,
         });
         let took = out.unwrap().at - run.lines[died].at;
         let (least, most) = (Duration::from_millis(6500), Duration::from_secs(13));

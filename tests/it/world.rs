@@ -95,9 +95,10 @@ impl World {
             // Some of them have secrets in them.
             std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         }
-        let loaded = config::load(&folder.path().join("config.yaml")).unwrap_or_else(|faults| {
-            panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-        });
+        let loaded =
+            config::load::load(&folder.path().join("config.yaml")).unwrap_or_else(|faults| {
+                panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            });
         let config = loaded.config;
         let published = config.published.iter().map(|p| (&p.owner, p.pool));
         let identity = identity(&config.server);

@@ -9,7 +9,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::{ConfigArg, EXIT_CONFIG, failure, faults, output};
+use crate::cli::config_arg::ConfigArg;
+use crate::cli::exit::EXIT_CONFIG;
+use crate::cli::output::failure;
+use crate::cli::{faults, output};
 use crate::config;
 use crate::config::fault::Fault;
 use crate::delegation::catalogue::{Findings, Level};
@@ -132,7 +135,7 @@ enum LoadFault {
 }
 
 fn load(path: &Path) -> Result<(Vec<Delegation>, Vec<Fault>), LoadFault> {
-    let loaded = config::load(path).map_err(LoadFault::Config)?;
+    let loaded = config::load::load(path).map_err(LoadFault::Config)?;
     Ok((plan::delegations(&loaded.config).map_err(LoadFault::TooLarge)?, loaded.warnings))
 }
 

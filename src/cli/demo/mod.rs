@@ -1,4 +1,4 @@
-//! `tiovivo demo`: the whole thing on one machine, without root and without a file left behind.
+//! `tiovivo demo`: a whole cluster on one machine, without root; no file is left behind.
 //!
 //! A mother, its standby and four children run as processes of this binary, each on a loopback
 //! address of its own; the server reads a real config.yaml from a temporary folder. Kill a child
@@ -17,17 +17,18 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::cli::demo::nodes::{Nodes, quoted};
+use crate::cli::demo::nodes::{DemoMachines, quoted};
 use crate::cli::demo::screen::Screen;
+use crate::cli::output::failure;
 use crate::cli::runtimes::{Beside, Runtimes};
 use crate::cli::server::{self, Running, StartFault};
-use crate::cli::{failure, faults, logging, token};
+use crate::cli::{faults, logging, token};
 use crate::config;
 use crate::control::status::{ChangeStatus, Status};
 
-/// How often the nodes are looked at for one that ended.
+/// How often the demo looks for nodes that ended.
 const LOOK: Duration = Duration::from_millis(200);
-/// Commands longer than this have no room for a comment beside them.
+/// The comment of a longer command is in a line of its own.
 const SHORT: usize = 46;
 
 #[derive(Debug, Args)]
@@ -49,13 +50,13 @@ pub fn run(args: &DemoArgs) -> ExitCode {
 }
 
 async fn demo(args: &DemoArgs, beside: Beside) -> io::Result<()> {
-    // Before there is anything that would be left behind.
-    let mut ends = Ends::new()?;
+    // Installed before there is anything that a signal would leave behind.
+    let mut ends = EndSignals::new()?;
     let folder = tempfile::Builder::new().prefix("tiovivo-demo-").tempdir()?;
     let shown = Screen::new()?;
-    let mut nodes = Nodes::start()?;
+    let mut nodes = DemoMachines::start()?;
     let path = write_files(folder.path(), args, nodes.port())?;
-    let loaded = config::load(&path).map_err(|found| {
+    let loaded = config::load::load(&path).map_err(|found| {
         faults::warn(&found);
         io::Error::other("the demo's own configuration is refused")
     })?;
@@ -76,16 +77,16 @@ async fn demo(args: &DemoArgs, beside: Beside) -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that end it. A terminal that is closed hangs up.
-struct Ends {
+/// The signals that end the demo; a terminal that is closed sends SIGHUP.
+struct EndSignals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
-impl Ends {
-    fn new() -> io::Result<Ends> {
-        Ok(Ends {
+impl EndSignals {
+    fn new() -> io::Result<EndSignals> {
+        Ok(EndSignals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
@@ -131,8 +132,8 @@ fn write_files(folder: &Path, args: &DemoArgs, node_port: u16) -> io::Result<Pat
     Ok(path)
 }
 
-/// What to try. Each line can be copied as it stands, into any shell.
-fn screen(running: &Running, nodes: &Nodes, path: &Path) -> String {
+/// Commands to try. Each line can be copied into any shell.
+fn screen(running: &Running, nodes: &DemoMachines, path: &Path) -> String {
     let mut text = String::from("\ntiovivo demo: a cluster on this machine\n\n");
     for node in nodes.iter() {
         let (name, role) = (node.name, node.role);
@@ -164,7 +165,7 @@ fn screen(running: &Running, nodes: &Nodes, path: &Path) -> String {
     text
 }
 
-/// Short commands have what they show beside them, long ones above.
+/// The comment is beside a short command, and above a long one.
 fn tried(command: &str, shows: &str) -> String {
     if command.len() < SHORT {
         format!("  {command:<SHORT$} # {shows}\n")
@@ -173,16 +174,16 @@ fn tried(command: &str, shows: &str) -> String {
     }
 }
 
-/// One line for each change, until a signal ends it or the reader of the lines leaves.
+/// Prints a line for each change, until a signal arrives or the reader of the lines is gone.
 async fn watch_it(
-    nodes: &mut Nodes,
+    nodes: &mut DemoMachines,
     mut status: watch::Receiver<Arc<Status>>,
-    ends: &mut Ends,
+    ends: &mut EndSignals,
     screen: &Screen,
 ) {
     let mut look = tokio::time::interval(LOOK);
     let newest = |status: &Status| status.changes.last().map(|change| change.at.clone());
-    let (mut told, mut loaded) = {
+    let (mut newest_shown, mut loaded) = {
         let status = status.borrow_and_update();
         (newest(&status), status.config.loaded.clone())
     };
@@ -207,16 +208,17 @@ async fn watch_it(
                     let file = &status.config.file;
                     screen.show(format!("{loaded}  {file} is loaded again\n"));
                 }
-                for change in status.changes.iter().filter(|c| told.as_ref() < Some(&c.at)) {
+                let is_new = |change: &&ChangeStatus| newest_shown.as_ref() < Some(&change.at);
+                for change in status.changes.iter().filter(is_new) {
                     screen.show(format!("{}\n", line(change)));
                 }
-                told = newest(&status).or(told);
+                newest_shown = newest(&status).or(newest_shown);
             }
         }
     }
 }
 
-/// A change of a whole pool has no node.
+/// A change of a whole pool names no node.
 fn line(change: &ChangeStatus) -> String {
     let ChangeStatus { at, pool, node, what } = change;
     match node.as_str() {

@@ -1,7 +1,7 @@
 //! The machines of the demo, each a process of this binary on an address of its own.
 //!
-//! The sockets are opened here and handed down: all machines have one port, and no other program
-//! can take it between the look and the start.
+//! The sockets are opened here and passed to the processes: all machines have one port, and no
+//! other program can take it before they start.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -19,13 +19,13 @@ const MACHINES: [(&str, &str, u8); 6] = [
     ("server-4", "child", 20),
     ("server-5", "child", 21),
 ];
-/// The port that all nodes listen on is looked for from here.
+/// The first port that is tried for all nodes.
 const FIRST_PORT: u16 = 8080;
 const PORT_TRIES: u16 = 500;
 
-/// One machine.
+/// A machine and its process.
 #[derive(Debug)]
-pub struct Node {
+pub struct DemoMachine {
     pub name: &'static str,
     pub role: &'static str,
     pub address: SocketAddr,
@@ -35,12 +35,12 @@ pub struct Node {
 
 /// Ends them all when dropped.
 #[derive(Debug)]
-pub struct Nodes(Vec<Node>);
+pub struct DemoMachines(Vec<DemoMachine>);
 
-impl Nodes {
+impl DemoMachines {
     /// Starts every machine on one port that is free on all their addresses.
-    pub fn start() -> io::Result<Nodes> {
-        let mut nodes = Nodes(vec![]);
+    pub fn start() -> io::Result<DemoMachines> {
+        let mut nodes = DemoMachines(vec![]);
         for ((name, role, _), listener) in MACHINES.into_iter().zip(listeners()?) {
             let address = listener.local_addr()?;
             let process = Command::new(std::env::current_exe()?)
@@ -48,10 +48,11 @@ impl Nodes {
                 .args(["--parent", &std::process::id().to_string()])
                 .stdin(OwnedFd::from(listener))
                 .stdout(Stdio::null())
-                // Ctrl-C is for the demo, which ends them itself and does not tell of each.
+                // A process group of its own, so that Ctrl-C reaches only the demo, which ends the
+                // nodes without a line for each.
                 .process_group(0)
                 .spawn()?;
-            nodes.0.push(Node { name, role, address, process, ended: false });
+            nodes.0.push(DemoMachine { name, role, address, process, ended: false });
         }
         Ok(nodes)
     }
@@ -60,12 +61,12 @@ impl Nodes {
         self.0.first().map_or(FIRST_PORT, |node| node.address.port())
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Node> {
+    pub fn iter(&self) -> impl Iterator<Item = &DemoMachine> {
         self.0.iter()
     }
 
     /// Those that ended since the last call.
-    pub fn ended(&mut self) -> Vec<&Node> {
+    pub fn ended(&mut self) -> Vec<&DemoMachine> {
         let mut ended = vec![];
         for node in &mut self.0 {
             if !node.ended && matches!(node.process.try_wait(), Ok(Some(_))) {
@@ -77,18 +78,18 @@ impl Nodes {
     }
 }
 
-impl Node {
+impl DemoMachine {
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// What a person types to start it again, in whichever folder.
+    /// The command that starts the machine again, from any folder.
     pub fn again(&self) -> String {
         format!("{} demo-node --name {} --listen {}", binary(), self.name, self.address)
     }
 }
 
-impl Drop for Nodes {
+impl Drop for DemoMachines {
     fn drop(&mut self) {
         for node in &mut self.0 {
             let _ = node.process.kill();
@@ -97,19 +98,19 @@ impl Drop for Nodes {
     }
 }
 
-/// This program, as a person types it in whichever folder.
+/// The path of this program, as a person types it in any folder.
 pub fn binary() -> String {
     quoted(&std::env::current_exe().unwrap_or_else(|_| "tiovivo".into()))
 }
 
-/// As a shell reads it back.
+/// Quoted for a shell.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-/// One for each machine, all on the first port that is free on all of their addresses.
+/// A socket for each machine, all on the first port that is free on all of their addresses.
 fn listeners() -> io::Result<Vec<TcpListener>> {
     let open = |port: u16| -> io::Result<Vec<TcpListener>> {
         let address = |last: u8| SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), port));

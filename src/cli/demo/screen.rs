@@ -1,5 +1,5 @@
-//! What the demo shows on standard output. Its reader may stop reading: then lines are lost, and
-//! neither the demo nor its end waits.
+//! The demo's standard output. When its reader stops reading, lines are lost; neither the demo nor
+//! its end waits.
 
 use std::io;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -11,15 +11,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::output;
 
-/// Texts that wait for the reader. Of more the newest are dropped.
+/// Most texts that wait for the reader; further ones are dropped.
 const MAX_WAITING: usize = 1000;
-/// How long the end waits for what is not written yet.
+/// How long the end waits until all is written.
 const FLUSH: Duration = Duration::from_millis(300);
 
 #[derive(Debug)]
 pub struct Screen {
     texts: SyncSender<String>,
-    /// The thread that writes has ended.
+    /// Whether the thread that writes has ended.
     ended: CancellationToken,
 }
 
@@ -42,17 +42,17 @@ impl Screen {
 
     pub fn show(&self, text: String) {
         match self.texts.try_send(text) {
-            // `closed` tells of a reader that left.
+            // `closed` reports a reader that is gone.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
 
-    /// Returns when the reader has left, which shows at the next text.
+    /// Returns when the reader is gone; that is noticed at the next text.
     pub async fn closed(&self) {
         self.ended.cancelled().await;
     }
 
-    /// Waits a bounded time until everything is written.
+    /// Waits a bounded time until all is written.
     pub async fn flush(self) {
         let Screen { texts, ended } = self;
         drop(texts);

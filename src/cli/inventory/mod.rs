@@ -19,7 +19,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::{ConfigArg, failure, faults, output, refuse};
+use crate::cli::config_arg::ConfigArg;
+use crate::cli::output::{failure, refuse};
+use crate::cli::{faults, output};
 use crate::cluster::deployment::Ssh;
 use crate::cluster::node::Node;
 use crate::config::check::deploy::normal;
@@ -57,7 +59,7 @@ pub fn run(args: &InventoryArgs) -> ExitCode {
         Ok(path) => path,
         Err(code) => return code,
     };
-    let loaded = match config::load(&path) {
+    let loaded = match config::load::load(&path) {
         Ok(loaded) => loaded,
         Err(faults) => return faults::refuse(&faults),
     };

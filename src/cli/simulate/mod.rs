@@ -1,4 +1,4 @@
-//! `tiovivo simulate`: what would be answered, and what clients would feel, if that happened.
+//! `tiovivo simulate`: the answers during a timeline of failures, and their effect on clients.
 
 pub mod plot;
 pub mod scale;
@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::{failure, faults, output};
+use crate::cli::output::failure;
+use crate::cli::{faults, output};
 use crate::config::{read, simulation};
 use crate::simulation::player::play;
 
@@ -49,7 +50,7 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
     }
 }
 
-/// A plot that stays the same is not touched: who reads it meanwhile never sees half of it.
+/// Writes the plot, unless the file has it already: its readers then never see half of it.
 fn write(plot: &Path, svg: &str) -> io::Result<()> {
     match read::text(plot, svg.len() as u64) {
         Ok(kept) if kept == svg => Ok(()),

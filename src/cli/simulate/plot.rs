@@ -1,12 +1,12 @@
-//! A run as a picture: a row for each member, and below it the requests that hit a dead node.
+//! A run as SVG: a row for each member, and below them the requests that hit a dead node.
 //!
-//! Written by hand, since it is lines, boxes and words: no crate is needed for that.
+//! It consists of lines, boxes and words, so no crate is used.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::cli::simulate::scale::{event, percent, step};
-use crate::simulation::diary::{Band, Row, Run, Said, Shade};
+use crate::simulation::diary::{Band, LineContent, Row, Run, Shade};
 use crate::simulation::population::Tally;
 
 const WIDTH: f64 = 1000.0;
@@ -16,10 +16,10 @@ const TITLE: f64 = 34.0;
 /// Height of a line of event labels, and how many lines there are at most.
 const LABEL: f64 = 15.0;
 const LABELS: usize = 5;
-/// A character of a label, on the average.
+/// Average width of a character of a label.
 const CHARACTER: f64 = 6.2;
 const ROW: f64 = 27.0;
-/// More for a member with a deep check.
+/// Further height for a member with a deep check.
 const DEEP: f64 = 7.0;
 const BAND: f64 = 14.0;
 const THIN: f64 = 4.0;
@@ -27,7 +27,7 @@ const POOL: f64 = 24.0;
 const CHART: f64 = 150.0;
 const GAP: f64 = 34.0;
 const FOOT: f64 = 120.0;
-/// Of more members, those are drawn to whom something happened, so many at most.
+/// With more members, only those with events are drawn, at most so many.
 const MAX_ROWS: usize = 40;
 const MAX_TICKS: f64 = 12.0;
 
@@ -132,17 +132,17 @@ impl Plot {
         }
     }
 
-    /// Writes what happens above everything, in as many lines as it takes; their number.
+    /// Writes the events above the rows, and returns the number of lines that they take.
     fn labels(&mut self, run: &Run) -> usize {
         let mut ends = [f64::MIN; LABELS];
         let mut used = 0;
         for line in &run.lines {
-            let Said::Event(what) = &line.said else { continue };
+            let LineContent::Event(what) = &line.content else { continue };
             let text = event(what);
             let width = text.chars().count() as f64 * CHARACTER;
             let x = self.x(line.at.as_secs_f64());
             let start = (x - 3.0).min(WIDTH - 4.0 - width);
-            // One that finds no room has its mark only: the table names it.
+            // A label without room is left out; its mark stays, and the table names it.
             if let Some(level) = ends.iter().position(|end| *end + 8.0 <= start) {
                 ends[level] = start + width;
                 used = used.max(level + 1);
@@ -154,13 +154,13 @@ impl Plot {
     }
 
     fn events(&mut self, run: &Run, top: f64, end: f64) {
-        for line in run.lines.iter().filter(|line| matches!(line.said, Said::Event(_))) {
+        for line in run.lines.iter().filter(|line| matches!(line.content, LineContent::Event(_))) {
             let x = self.x(line.at.as_secs_f64());
             self.line((x, top - 6.0), (x, end), GREY, " stroke-dasharray=\"2 3\"");
         }
     }
 
-    /// The rows, to be drawn above the grid, and where they end.
+    /// The rows, to be drawn over the grid, and the height at which they end.
     fn members(&self, run: &Run, top: f64) -> (String, f64) {
         let mut plot = Plot { svg: String::new(), until: self.until };
         let mut y = top;
@@ -183,7 +183,7 @@ impl Plot {
         (plot.svg, y)
     }
 
-    /// Thick while it is answered, thin while it is not.
+    /// A bar that is thick while the member is in answers, and thin otherwise.
     fn member(&mut self, row: &Row, y: f64) {
         let end = " text-anchor=\"end\"";
         self.text(LEFT - 10.0, y + 12.0, end, row.node.as_str());
@@ -226,7 +226,7 @@ impl Plot {
         let turned = format!(" text-anchor=\"middle\" transform=\"rotate(-90 40 {middle:.1})\"");
         self.text(40.0, middle - 8.0, &turned, "requests that hit");
         self.text(40.0, middle + 6.0, &turned, "a dead node (%)");
-        // Corners only: most seconds are as the one before.
+        // Only corners are written: most seconds are equal to the one before.
         let path = |part: fn(&Tally) -> u64| {
             let (mut path, mut last) = (String::new(), y(0.0));
             for (second, tally) in tallies.iter().enumerate() {
@@ -296,7 +296,7 @@ impl Plot {
 }
 
 fn drawn(rows: &[Row]) -> Vec<&Row> {
-    // From unknown to up is no event.
+    // A first result, from unknown to up, is no event.
     let is_eventful = |row: &&Row| row.check.0.len() > 2 || row.is_well.0.len() > 1;
     match rows.len() > MAX_ROWS {
         true => rows.iter().filter(is_eventful).take(MAX_ROWS).collect(),
@@ -304,7 +304,7 @@ fn drawn(rows: &[Row]) -> Vec<&Row> {
     }
 }
 
-/// From, to and what, in seconds.
+/// Spans as (from, to, value), in seconds.
 fn spans<T: Copy>(band: &Band<T>, until: f64) -> impl Iterator<Item = (f64, f64, T)> {
     let ends = band.0.iter().skip(1).map(|(at, _)| Duration::as_secs_f64(at)).chain([until]);
     band.0.iter().zip(ends).map(|((from, what), to)| (from.as_secs_f64(), to, *what))
@@ -312,6 +312,6 @@ fn spans<T: Copy>(band: &Band<T>, until: f64) -> impl Iterator<Item = (f64, f64,
 
 fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    // XML has no way to write the other control characters.
+    // XML cannot represent the other control characters.
     text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }

@@ -1,16 +1,16 @@
-//! Numbers as both the table and the plot write them.
+//! The format of numbers in the table and the plot.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::config::simulation::{Does, Keeps, Line, What};
+use crate::config::simulation::timeline::{Does, Keeps, Line, What};
 
 /// `12.34 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
-/// Of a hundred; 0 of nothing.
+/// The percentage; 0 when the whole is 0.
 pub fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }

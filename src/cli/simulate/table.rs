@@ -1,10 +1,10 @@
-//! A run as text: what is answered, each time that it changes, and what clients felt.
+//! A run as text: the answers at each change, and the effect on clients.
 
 use crate::cli::columns::columns;
 use crate::cli::simulate::scale::{event, kind, percent, seconds};
-use crate::simulation::diary::{Run, Said};
+use crate::simulation::diary::{LineContent, Run};
 
-/// Events and log lines stand in the columns behind the time, with these marks.
+/// Marks of events and log lines in the column after the time.
 const EVENT: &str = "*";
 const NEWS: &str = "-";
 
@@ -19,13 +19,13 @@ pub fn table(run: &Run, title: &str) -> String {
     )
 }
 
-/// The lines that are no answers do not widen the columns of those that are.
+/// Lines that are no answers do not widen the columns of answers.
 fn answers(run: &Run) -> String {
     let mut rows = vec![["AT", "NAME", "TTL", "ANSWER", "WHY"].map(String::from)];
     let widest = run.lines.iter().map(|line| seconds(line.at).len()).max().unwrap_or(0);
     let at = |line| format!("{:>widest$}", seconds(line));
     for line in &run.lines {
-        if let Said::Answer { names, answered, why } = &line.said {
+        if let LineContent::Answer { names, answered, why } = &line.content {
             let first = names.first().map(ToString::to_string).unwrap_or_default();
             let name = match names.len() {
                 0 | 1 => first,
@@ -41,10 +41,10 @@ fn answers(run: &Run) -> String {
     let mut push = |line: &str| text.extend([line, "\n"]);
     push(answers.next().unwrap_or_default());
     for line in &run.lines {
-        match &line.said {
-            Said::Answer { .. } => push(answers.next().unwrap_or_default()),
-            Said::Event(what) => push(&format!("{}  {EVENT} {}", at(line.at), event(what))),
-            Said::News(news) => push(&format!("{}  {NEWS} {news}", at(line.at))),
+        match &line.content {
+            LineContent::Answer { .. } => push(answers.next().unwrap_or_default()),
+            LineContent::Event(what) => push(&format!("{}  {EVENT} {}", at(line.at), event(what))),
+            LineContent::News(news) => push(&format!("{}  {NEWS} {news}", at(line.at))),
         }
     }
     text

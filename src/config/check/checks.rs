@@ -9,25 +9,24 @@ use crate::config::check::members;
 use crate::config::check::nodes;
 use crate::config::check::probes::{self, DEEP, SHALLOW, Times};
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{Need, quoted};
-use crate::config::written::KeyPath;
 
-/// What metrics call the verdict of all checks together, and the deep one.
+/// Names in metrics: of the verdict of all checks together, and of the deep check.
 const TAKEN: [&str; 2] = ["rotation", DEEP_NAME];
 pub const DEEP_NAME: &str = "deep";
 
-/// What the pool's checks are read beside.
+/// The parts of the pool that its checks depend on.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// `None` when it is faulty itself.
+    /// `None` when it is faulty.
     pub membership: Option<&'a Membership>,
     pub folder: &'a Path,
 }
 
-/// What decides the rotation.
+/// The checks that decide the rotation.
 pub fn check(
     raw: &RawPool,
     context: &Context<'_>,
@@ -35,7 +34,7 @@ pub fn check(
     report: &mut Report<'_>,
 ) -> Option<Checks> {
     let list = path.key("checks");
-    if let Some(need) = raw.need.filter(|_| raw.checks.is_none() && !report.is_told(&list)) {
+    if let Some(need) = raw.need.filter(|_| raw.checks.is_none() && !report.is_faulty(&list)) {
         let message = format!("`{}` of what is no list", need.0);
         report.error(&path.key("need"), message, "write the list as `checks:`, or take this out");
     }
@@ -47,7 +46,7 @@ pub fn check(
             None
         }
         (None, None) => {
-            if !report.is_told(&list) {
+            if !report.is_faulty(&list) {
                 let help = "write how a member is probed: `check: { http: { path: /health } }`, \
                             or several of them as `checks:`";
                 report.missing(path, "check", help);
@@ -120,7 +119,7 @@ fn several(
     report: &mut Report<'_>,
 ) -> Option<Checks> {
     let list = path.key("checks");
-    if checks.is_empty() && !has_items(&list, report) {
+    if checks.is_empty() && !report.has_items(&list) {
         let help = "write at least one, such as `- http: { path: /health }`";
         report.error(&list, "nothing to probe", help);
     }
@@ -134,7 +133,7 @@ fn several(
         Some(Need::Any) => 1,
         Some(Need::Least(least)) => least as usize,
     };
-    if least > checks.len() && !checks.is_empty() && !report.is_told(&list) {
+    if least > checks.len() && !checks.is_empty() && !report.is_faulty(&list) {
         let message = format!("{least} of {} checks can never pass", checks.len());
         let help = format!("write all, any, or a number up to {}", checks.len());
         report.error(&path.key("need"), message, help);
@@ -157,7 +156,7 @@ fn several(
     Checks::new(named.into_iter().collect::<Option<_>>()?, least)
 }
 
-/// As it is written, or else the kind of the probe.
+/// The written name, or else the kind of the probe.
 fn name(
     raw: &RawCheck,
     check: Option<&Check>,

@@ -1,7 +1,7 @@
-//! IPv4 addresses inside IPv6 addresses: who sends to the IPv6 address reaches the IPv4 one, by
-//! way of a translator, a tunnel or the system itself.
+//! IPv4 addresses inside IPv6 addresses: packets to the IPv6 address reach the IPv4 one, through a
+//! translator, a tunnel or the operating system.
 //!
-//! | form | where the IPv4 address stands |
+//! | form | position of the IPv4 address |
 //! |---|---|
 //! | mapped `::ffff:a.b.c.d` and compatible `::a.b.c.d` (RFC 4291 §2.5.5) | last 32 bits |
 //! | translated `::ffff:0:a.b.c.d` (RFC 2765 §2.1) | last 32 bits |
@@ -13,7 +13,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The address itself, and every IPv4 address that it stands for.
+/// The address itself, and every IPv4 address in it.
 pub fn reached(address: IpAddr) -> impl Iterator<Item = IpAddr> {
     let inside = match address {
         IpAddr::V4(_) => vec![],

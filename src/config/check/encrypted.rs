@@ -7,10 +7,9 @@ use crate::clock::{Wall, wall};
 use crate::config::Encrypted;
 use crate::config::certificate::{self, Certificate};
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawServer;
 use crate::config::raw::scalar::{Scalar, quoted};
-use crate::config::written::KeyPath;
 
 const HTTPS_PATH: &str = "/dns-query";
 
@@ -42,7 +41,7 @@ pub fn check(
     Encrypted { tls, https, path: https_path.to_owned(), quic }
 }
 
-/// `taken` grows by what is listed here, for the lists that come after.
+/// Checks a list of addresses against `taken`, and adds them to it for the lists that follow.
 fn listen<'a>(
     written: Option<&Option<Vec<Scalar<SocketAddr>>>>,
     taken: &mut Vec<(SocketAddr, &'a str)>,
@@ -56,7 +55,7 @@ fn listen<'a>(
         return vec![];
     };
     let path = path.key("listen");
-    if written.is_empty() && !has_items(&path, report) {
+    if written.is_empty() && !report.has_items(&path) {
         report.error(&path, "nothing to listen on", "write an address, or remove the section");
     }
     for (index, address) in written.iter().enumerate() {
@@ -70,7 +69,7 @@ fn listen<'a>(
     written.iter().map(|address| address.0).collect()
 }
 
-/// The certificate with the files that it came from.
+/// The certificate, and its files.
 pub fn certificate(
     raw: &RawServer,
     encrypted: &Encrypted,

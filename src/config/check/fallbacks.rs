@@ -1,9 +1,9 @@
-//! `when_short: { pool: … }` over all pools: no loops, and no way around `clients`.
+//! `when_short: { pool: … }` of all pools: no loops, and no bypass of `clients`.
 //!
 //! | pool | fallback | |
 //! |---|---|---|
 //! | for everyone | for everyone | allowed |
-//! | for everyone | restricted | refused: it would tell everyone what only some may ask for |
+//! | for everyone | restricted | refused: everyone would get what only some may ask for |
 //! | restricted | for everyone | allowed |
 //! | restricted | restricted | allowed when its clients include the pool's |
 
@@ -13,10 +13,10 @@ use ipnet::IpNet;
 
 use crate::config::check::pools::MAX_CLIENTS;
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::RawWhenShort;
 use crate::config::raw::table::Table;
-use crate::config::written::KeyPath;
 
 pub fn check(raw: &Table<RawPool>, report: &mut Report<'_>) {
     let ids: HashMap<&str, usize> =
@@ -36,7 +36,7 @@ pub fn check(raw: &Table<RawPool>, report: &mut Report<'_>) {
         if [pool, fallback].iter().any(|pool| too_many(pool)) {
             continue;
         }
-        if report.is_told(&clients(name)) || report.is_told(&clients(fallback_name)) {
+        if report.is_faulty(&clients(name)) || report.is_faulty(&clients(fallback_name)) {
             continue;
         }
         let Some(allowed) = networks(fallback) else { continue };
@@ -64,7 +64,7 @@ fn networks(pool: &RawPool) -> Option<Vec<IpNet>> {
     Some(IpNet::aggregate(&clients.iter().map(|network| network.0).collect()))
 }
 
-/// Told already, and too many to compare.
+/// Such a list has a fault already, and is too long to compare.
 fn too_many(pool: &RawPool) -> bool {
     pool.clients.as_ref().is_some_and(|clients| clients.len() > MAX_CLIENTS)
 }
@@ -73,8 +73,8 @@ fn path_of(pool: &str) -> KeyPath {
     KeyPath::root().key("pools").key(pool).key("when_short").key("pool")
 }
 
-/// A pool has one fallback at most, so each walk is a line that ends, meets an earlier walk or
-/// closes a loop. Each loop is told once, at its first pool.
+/// A pool has at most one fallback, so each walk ends, meets an earlier walk or closes a loop. Each
+/// loop is reported once, at its first pool.
 fn check_loops(raw: &Table<RawPool>, next: &[Option<usize>], report: &mut Report<'_>) {
     let mut walk_of: Vec<Option<usize>> = vec![None; next.len()];
     for start in 0..next.len() {

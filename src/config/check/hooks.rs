@@ -8,19 +8,18 @@ use crate::cluster::trust::Trust;
 use crate::config::check::nodes;
 use crate::config::check::probes::tls;
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::hook::{RawHook, RawWebhook};
 use crate::config::raw::scalar::{Scalar, quoted};
 use crate::config::raw::table::Table;
 use crate::config::token;
-use crate::config::written::KeyPath;
 
 /// Most hooks: each has a queue and a task.
 pub const MAX_HOOKS: usize = 32;
 /// Most words of a command.
 pub const MAX_WORDS: usize = 64;
-/// Longest URL, octets.
+/// Longest URL, in octets.
 pub const MAX_URL: usize = 2048;
 
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -69,7 +68,7 @@ fn hook(
         Some(on) => on.iter().map(|scope| scope.0).collect(),
         None => vec![Scope::Node, Scope::Pool],
     };
-    if on.is_empty() && !has_items(&path.key("on"), report) {
+    if on.is_empty() && !report.has_items(&path.key("on")) {
         report.error(&path.key("on"), "nothing to tell of", "write [node], [pool] or both");
     }
     let timeout = bounded(raw.timeout, TIMEOUT, &path.key("timeout"), report);
@@ -82,7 +81,7 @@ fn hook(
 fn check_pools(raw: &RawHook, pools: &Table<RawPool>, path: &KeyPath, report: &mut Report<'_>) {
     let Some(written) = &raw.pools else { return };
     let path = path.key("pools");
-    if written.is_empty() && !has_items(&path, report) {
+    if written.is_empty() && !report.has_items(&path) {
         report.error(&path, "no pool", "write the names of pools, or leave the key out for all");
     }
     for (index, name) in written.iter().enumerate() {
@@ -121,7 +120,7 @@ fn action(
         }
         (None, Some(words)) => {
             let path = path.key("command");
-            let is_told = report.is_told(&path);
+            let is_told = report.is_faulty(&path);
             if words.first().is_none_or(String::is_empty) && !is_told {
                 report.error(&path, "no program", "write its path first: [/usr/bin/logger, -i]");
             } else if words.len() > MAX_WORDS || words.iter().any(|word| word.contains('\0')) {
@@ -135,7 +134,7 @@ fn action(
             None
         }
         (None, None) => {
-            if !report.is_told(&path.key("webhook")) && !report.is_told(&path.key("command")) {
+            if !report.is_faulty(&path.key("webhook")) && !report.is_faulty(&path.key("command")) {
                 let help = "write webhook: { url: … } or command: [ … ]";
                 report.error(path, "nobody to tell", help);
             }
@@ -160,7 +159,7 @@ fn webhook_action(
         return None;
     };
     if url.len() > MAX_URL || !is_http(&url) {
-        // Not shown: it may hold a secret.
+        // Not shown, as it may contain a secret.
         let message = "no URL that a POST can be sent to";
         report.error(&path.key("url"), message, "write http://… or https://… with a host");
     }

@@ -1,18 +1,17 @@
-//! `min_serving:` of a pool: as many as can serve.
+//! `min_serving:` of a pool: at most as many as can serve.
 
 use crate::cluster::families::{Families, Family};
 use crate::cluster::pool::{Membership, Order};
 use crate::cluster::tiers::Tiers;
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawFamilies, RawMinServing};
-use crate::config::written::KeyPath;
 
 const DEFAULT: usize = 1;
 
-/// The least, and that of each family where they are counted apart; the least is the larger one
-/// then. After a fault nobody looks at it.
+/// The minimum, and the one of each family when they are counted apart; the first is then the
+/// larger of the two. Not used after a fault.
 pub fn check(
     raw: &RawPool,
     known: Option<(&Membership, &Tiers)>,
@@ -61,7 +60,7 @@ fn families(
         let help = "write a number, or another order";
         report.error(path, "`order: failover` counts members, not families", help);
     }
-    if written.v4.is_none() && written.v6.is_none() && !has_items(path, report) {
+    if written.v4.is_none() && written.v6.is_none() && !report.has_items(path) {
         report.error(path, "no family is counted", "write a number, or { v4: 2, v6: 1 }");
     }
     if [&written.v4, &written.v6].iter().all(|least| least.is_some_and(|least| least.0.0 == 0)) {

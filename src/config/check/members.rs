@@ -15,13 +15,12 @@ use crate::cluster::pool::Membership;
 use crate::cluster::tiers::Tiers;
 use crate::config::check::nodes::Inventory;
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawMembers, RawSelector};
 use crate::config::raw::scalar::quoted;
-use crate::config::written::KeyPath;
 
-/// Most members of a pool: each is probed and counted by itself.
+/// Most members of a pool, as each is probed and counted.
 pub const MAX_MEMBERS: usize = 10_000;
 
 /// Who may ask for a pool.
@@ -31,7 +30,7 @@ pub enum Audience {
     Only(Networks),
 }
 
-/// `None` after a fault. A faulty audience holds back the faults that depend on it.
+/// `None` after a fault. With a faulty audience, faults that depend on it are not reported.
 pub fn check(
     raw: &RawPool,
     audience: Option<Audience>,
@@ -41,7 +40,7 @@ pub fn check(
 ) -> Option<(Membership, Tiers)> {
     let kind = raw.address.map(|kind| kind.0).unwrap_or_default();
     let (written, path_of_members) = written(raw, path, report)?;
-    let mut chosen = Chooser { inventory, report, seen: HashMap::new(), is_complete: true };
+    let mut chosen = NodeChooser { inventory, report, seen: HashMap::new(), is_complete: true };
     let mut nodes = vec![];
     let mut sizes = vec![];
     match written {
@@ -76,13 +75,13 @@ pub fn check(
     is_complete.then(|| (membership, Tiers::of(sizes)))
 }
 
-/// The members as they are written.
+/// The members as written.
 enum Members<'a> {
     One(&'a RawMembers),
     Tiers(&'a [RawMembers]),
 }
 
-/// And where.
+/// And its path.
 fn written<'a>(
     raw: &'a RawPool,
     path: &KeyPath,
@@ -92,7 +91,7 @@ fn written<'a>(
     match (&raw.members, &raw.tiers) {
         (Some(written), None) => Some((Members::One(written), members)),
         (None, Some(written)) if written.is_empty() => {
-            if !has_items(&tiers, report) {
+            if !report.has_items(&tiers) {
                 let help = "write lists of node names, the first tier first";
                 report.error(&tiers, "a pool without members", help);
             }
@@ -105,7 +104,7 @@ fn written<'a>(
             None
         }
         (None, None) => {
-            if !report.is_told(&tiers) {
+            if !report.is_faulty(&tiers) {
                 report.missing(path, "members", "write a list of node names, or { role: child }");
             }
             None
@@ -114,21 +113,21 @@ fn written<'a>(
 }
 
 /// A node, and the key that made it a member.
-type Chosen<'a> = (&'a Node, KeyPath);
+type NodeChoice<'a> = (&'a Node, KeyPath);
 
-/// Takes nodes, each once.
-struct Chooser<'a, 'r, 's> {
+/// Collects nodes, each once.
+struct NodeChooser<'a, 'r, 's> {
     inventory: &'a Inventory<'a>,
     report: &'r mut Report<'s>,
-    /// By their names: where they are written.
+    /// The paths of the nodes that were taken, by name.
     seen: HashMap<String, KeyPath>,
-    /// All that are written are taken.
+    /// Whether all written nodes were taken.
     is_complete: bool,
 }
 
-impl<'a> Chooser<'a, '_, '_> {
-    /// The nodes without a fault of their own; `None` when the whole has one.
-    fn choose(&mut self, written: &RawMembers, path: &KeyPath) -> Option<Vec<Chosen<'a>>> {
+impl<'a> NodeChooser<'a, '_, '_> {
+    /// The nodes without a fault; `None` when the whole list has one.
+    fn choose(&mut self, written: &RawMembers, path: &KeyPath) -> Option<Vec<NodeChoice<'a>>> {
         match written {
             RawMembers::Names(names) => self.named(names, path),
             RawMembers::All(selector) => {
@@ -138,8 +137,8 @@ impl<'a> Chooser<'a, '_, '_> {
         }
     }
 
-    /// Whether nobody has it yet. Of a selector only the first such node is told, for all of its
-    /// nodes stand in one place.
+    /// Whether the node was not taken before. A selector reports only its first such node, as all
+    /// its nodes have one place.
     fn is_first(&mut self, node: &Node, path: &KeyPath) -> bool {
         let name = node.name.as_str();
         let Some(first) = self.seen.get(name) else {
@@ -155,7 +154,7 @@ impl<'a> Chooser<'a, '_, '_> {
         false
     }
 
-    fn named(&mut self, names: &[String], path: &KeyPath) -> Option<Vec<Chosen<'a>>> {
+    fn named(&mut self, names: &[String], path: &KeyPath) -> Option<Vec<NodeChoice<'a>>> {
         if names.is_empty() {
             if self.report.find(path).is_some_and(|found| found.value.is_empty()) {
                 let help = "write a list of node names, or { role: child }";
@@ -174,7 +173,7 @@ impl<'a> Chooser<'a, '_, '_> {
                 continue;
             }
             self.seen.insert(name.clone(), path.clone());
-            if known.is_none() && !self.report.is_told(&KeyPath::root().key("nodes").key(name)) {
+            if known.is_none() && !self.report.is_faulty(&KeyPath::root().key("nodes").key(name)) {
                 let meant = self.report.meant(name, self.inventory.names.keys().copied());
                 let message = format!("there is no node {}", quoted(name));
                 self.report.error(&path, message, format!("{meant}write the name of a node"));
@@ -192,8 +191,8 @@ fn selected<'a>(
     inventory: &'a Inventory<'_>,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> Option<Vec<Chosen<'a>>> {
-    if report.is_told(&path.key("role")) || report.is_told(&path.key("tag")) {
+) -> Option<Vec<NodeChoice<'a>>> {
+    if report.is_faulty(&path.key("role")) || report.is_faulty(&path.key("tag")) {
         return None;
     }
     let (key, what): (_, String) = match (selector.role, &selector.tag) {
@@ -213,7 +212,7 @@ fn selected<'a>(
         selector.role.is_some_and(|role| role.0 == node.role)
             || selector.tag.as_ref().is_some_and(|tag| node.tags.contains(tag))
     };
-    let nodes: Vec<Chosen<'a>> =
+    let nodes: Vec<NodeChoice<'a>> =
         inventory.nodes.iter().filter(is_chosen).map(|node| (node, path.key(key))).collect();
     if nodes.is_empty() && inventory.is_complete {
         let help = "write a role or a tag that nodes have";
@@ -222,10 +221,10 @@ fn selected<'a>(
     (!nodes.is_empty()).then_some(nodes)
 }
 
-/// All become members, or the faults are told: of a selector only the first, for all of its nodes
-/// stand in one place.
+/// Turns all nodes into members, or reports faults; of a selector only the first, as all its nodes
+/// have one place.
 fn admitted<A>(
-    nodes: &[Chosen<'_>],
+    nodes: &[NodeChoice<'_>],
     kind: AddressKind,
     report: &mut Report<'_>,
     admit: impl Fn(&Node, AddressKind) -> Result<A, (String, String)>,
@@ -251,7 +250,7 @@ fn admitted<A>(
     last_told.is_none().then_some(members)
 }
 
-/// Each member has the address that the check asks for.
+/// Checks that each member has the address that the check uses.
 pub fn check_reach(
     membership: &Membership,
     check: &Check,
@@ -299,7 +298,7 @@ fn without_address(node: &Node, kind: AddressKind) -> (String, String) {
     (message, format!("write `{key}:` at the node, or take it out"))
 }
 
-/// The kind, and the key of a node that has it.
+/// The kind of address, and its key in a node.
 fn words(kind: AddressKind) -> (&'static str, &'static str) {
     match kind {
         AddressKind::Public => ("public", "address"),

@@ -1,4 +1,5 @@
-//! Raw → checked: what the keys mean together. Every fault is told, each at its key.
+//! Raw types → [`Config`](crate::config::Config): checks of keys against each other. Every fault is
+//! reported at its key.
 //!
 //! | file | checks |
 //! |---|---|
@@ -9,18 +10,18 @@
 //! | [`least`] | `min_serving:` of a pool |
 //! | [`spread`] | `spread_by:` of a pool |
 //! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
-//! | [`own`] | `check:` of a node, for the pools that it is a member of |
+//! | [`own`] | `check:` of a node, for its pools |
 //! | [`steadiness`] | `server.controls`; `damping`, `slow_start`, `common_cause` of a pool |
 //! | [`hooks`] | `hooks:` |
 //! | [`deploy`] | `deploy:` |
 //! | [`fallbacks`] | `when_short: { pool: … }` |
 //! | [`disguise`] | IPv4 addresses inside IPv6 ones, for the mother guard |
 //! | [`names`] | the names of the pools against the zones |
-//! | [`signed`] | zone files with signatures, which are not served |
+//! | [`signed`] | zone files with signatures, which are refused |
 //! | [`records`] | the records of the zones against pools and nodes: the rest of the mother guard |
-//! | [`targets`] | the names that records lead to |
+//! | [`targets`] | the target names of records |
 //!
-//! One fault is told once: what only follows from a fault that is told already is kept back.
+//! A fault that only follows from a reported one is not reported.
 
 pub mod checks;
 pub mod deploy;
@@ -48,11 +49,11 @@ use std::path::Path;
 use crate::cluster::pool::Pool;
 use crate::config::Config;
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawConfig;
-use crate::config::written::KeyPath;
 use crate::config::zones;
 
-/// `None` when there was an error. The faults are in `report`.
+/// `None` when there is an error. The faults are in `report`.
 pub fn check(raw: &RawConfig, folder: &Path, report: &mut Report<'_>) -> Option<Config> {
     let mut server = server::check(&raw.server, folder, report);
     let certificate = encrypted::certificate(&raw.server, &server.encrypted, folder, report);

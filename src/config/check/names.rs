@@ -12,13 +12,12 @@ use std::collections::{HashMap, HashSet};
 use crate::cluster::pool::PoolId;
 use crate::config::Published;
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::RawHttpsRecord;
 use crate::config::raw::scalar::quoted;
 use crate::config::raw::table::Table;
-use crate::config::written::KeyPath;
-use crate::config::zones::{Loaded, Zones};
+use crate::config::zones::{LoadedZone, Zones};
 use crate::zone::name::Name;
 use crate::zone::record::{FilePosition, Record};
 
@@ -27,13 +26,13 @@ pub const NS: u16 = 2;
 /// DNAME (RFC 6672).
 pub const DNAME: u16 = 39;
 
-/// A name of a pool, and where it is written.
+/// A name of a pool, and its path.
 #[derive(Debug)]
 pub struct Named<'a> {
     pub published: Published,
     pub pool: &'a str,
     pub path: KeyPath,
-    /// The pool answers HTTPS there too.
+    /// Whether the pool answers HTTPS at this name too.
     pub has_https: bool,
 }
 
@@ -70,7 +69,7 @@ fn names_of<'a>(raw: &'a RawPool, path: &KeyPath, report: &mut Report<'_>) -> &'
     let help = "write the domain names that the pool answers";
     match raw.names.as_deref() {
         None => report.missing(path, "names", help),
-        Some([]) if has_items(&path.key("names"), report) => {}
+        Some([]) if report.has_items(&path.key("names")) => {}
         Some([]) => {
             report.error(&path.key("names"), "a pool without names", help);
         }
@@ -97,7 +96,7 @@ fn parse(text: &str, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {
 
 fn check_zones(named: &[Named<'_>], zones: &Zones, report: &mut Report<'_>) {
     let apexes: HashSet<&Name> = zones.apexes.iter().collect();
-    let cuts: HashMap<&Name, (&Loaded, Cuts<'_>)> =
+    let cuts: HashMap<&Name, (&LoadedZone, EndsOfZone<'_>)> =
         zones.loaded.iter().map(|loaded| (&loaded.zone.apex, (loaded, cuts_of(loaded)))).collect();
     for Named { published: Published { owner, .. }, path, .. } in named {
         let Some(apex) = apex_of(owner, &apexes) else {
@@ -120,7 +119,7 @@ fn check_zones(named: &[Named<'_>], zones: &Zones, report: &mut Report<'_>) {
     }
 }
 
-/// The zone that answers for `owner`: the longest apex.
+/// The zone that answers for `owner`: the one with the longest apex.
 fn apex_of(owner: &Name, apexes: &HashSet<&Name>) -> Option<Name> {
     let mut at = Some(owner.clone());
     while let Some(name) = at {
@@ -132,10 +131,10 @@ fn apex_of(owner: &Name, apexes: &HashSet<&Name>) -> Option<Name> {
     None
 }
 
-/// Where a zone stops to answer: the type of the record that says so, and its place.
-type Cuts<'a> = HashMap<&'a Name, (u16, FilePosition)>;
+/// Names below which a zone does not answer: the type of the record that ends it, and its place.
+type EndsOfZone<'a> = HashMap<&'a Name, (u16, FilePosition)>;
 
-fn cuts_of(loaded: &Loaded) -> Cuts<'_> {
+fn cuts_of(loaded: &LoadedZone) -> EndsOfZone<'_> {
     let zone = &loaded.zone;
     let is_cut = |record: &&Record| match record.rtype {
         NS => *zone.owner(record) != zone.apex,
@@ -149,8 +148,8 @@ fn cuts_of(loaded: &Loaded) -> Cuts<'_> {
         .collect()
 }
 
-/// A zone cut counts from its own name on, a DNAME only below (RFC 6672 §2.3).
-fn cut_over(owner: &Name, apex: &Name, cuts: &Cuts<'_>) -> Option<(Name, u16, FilePosition)> {
+/// A zone cut includes its own name, a DNAME does not (RFC 6672 §2.3).
+fn cut_over(owner: &Name, apex: &Name, cuts: &EndsOfZone<'_>) -> Option<(Name, u16, FilePosition)> {
     let mut at = Some(owner.clone());
     while let Some(name) = at.filter(|name| name.is_within(apex)) {
         if let Some(&(rtype, place)) = cuts.get(&name)

@@ -6,21 +6,21 @@ use std::net::IpAddr;
 use crate::cluster::node::{Node, NodeName};
 use crate::config::check::disguise::reached;
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawNode;
 use crate::config::raw::scalar::quoted;
 use crate::config::raw::table::Table;
-use crate::config::written::KeyPath;
 
 /// Longest name of a node, a pool or a tag.
 pub const MAX_NAME: usize = 63;
 
-/// The nodes, and what of them can be relied on.
+/// The nodes, as far as they are valid.
 #[derive(Debug)]
 pub struct Inventory<'a> {
     pub nodes: Vec<Node>,
-    /// Every name as written; `None` is a node that is faulty.
+    /// Every written name; `None` is a faulty node.
     pub names: HashMap<&'a str, Option<usize>>,
-    /// No node is faulty: a role that none has is really none's.
+    /// No node is faulty, so a role without nodes really has none.
     pub is_complete: bool,
 }
 
@@ -29,7 +29,7 @@ pub fn check<'a>(raw: &'a Table<RawNode>, report: &mut Report<'_>) -> Inventory<
     let mut inventory = Inventory {
         nodes: Vec::with_capacity(raw.0.len()),
         names: HashMap::with_capacity(raw.0.len()),
-        is_complete: !report.is_told(&path),
+        is_complete: !report.is_faulty(&path),
     };
     let mut owners = HashMap::new();
     for (name, raw) in &raw.0 {
@@ -54,11 +54,12 @@ fn node(name: &str, raw: &RawNode, path: &KeyPath, report: &mut Report<'_>) -> O
     if raw.role.is_none() {
         report.missing(path, "role", "write mother, standby, child, worker or dns");
     }
-    let told = report.is_told(&path.key("address")) || report.is_told(&path.key("address6"));
-    if raw.address.is_none() && raw.address6.is_none() && !told {
+    let is_faulty =
+        report.is_faulty(&path.key("address")) || report.is_faulty(&path.key("address6"));
+    if raw.address.is_none() && raw.address6.is_none() && !is_faulty {
         report.missing(path, "address", "write the node's public IPv4 address, or `address6`");
     }
-    if ["address", "address6", "private"].iter().any(|key| report.is_told(&path.key(key))) {
+    if ["address", "address6", "private"].iter().any(|key| report.is_faulty(&path.key(key))) {
         return None;
     }
     Some(Node {
@@ -72,7 +73,7 @@ fn node(name: &str, raw: &RawNode, path: &KeyPath, report: &mut Report<'_>) -> O
     })
 }
 
-/// Two nodes at one address: then a child's address could be the mother's.
+/// Refuses one address for two nodes, as a child's could be the mother's.
 fn check_addresses<'a>(
     name: &'a str,
     raw: &RawNode,
@@ -97,7 +98,7 @@ fn check_addresses<'a>(
             let message = format!("`{address}` is no address of a machine");
             report.error(&path, message, "write the address that the node answers at");
         }
-        // An IPv6 address may lead to the IPv4 address of another node.
+        // An IPv6 address may contain the IPv4 address of another node.
         let known = |reached: IpAddr| Some((reached, *owners.get(&reached)?));
         let clash = reached(canonical).filter_map(known).find(|(_, (owner, _))| *owner != name);
         if let Some((found, (owner, at))) = clash {
@@ -115,7 +116,7 @@ fn check_addresses<'a>(
     }
 }
 
-/// Not a multicast, broadcast or wildcard address.
+/// Refuses multicast, broadcast and wildcard addresses.
 pub fn is_of_a_machine(address: IpAddr) -> bool {
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     !address.is_unspecified() && !address.is_multicast() && !broadcast
@@ -132,7 +133,7 @@ fn check_tags(raw: &RawNode, path: &KeyPath, report: &mut Report<'_>) {
     }
 }
 
-/// Names of nodes, pools and tags: they appear in URLs, metrics and shells.
+/// Checks the name of a node, pool or tag, which is used in URLs, metrics and shells.
 pub fn check_name(what: &str, name: &str, path: &KeyPath, report: &mut Report<'_>) {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || !name.bytes().all(allowed) {

@@ -1,7 +1,7 @@
-//! `check:` of a node: what it has of its own of the checks of its pools.
+//! `check:` of a node: values that replace those of its pools' checks.
 //!
-//! An entry is for the checks of its name, in each pool that the node is a member of. What of it no
-//! such check can use is a fault.
+//! An entry applies to the checks of its name, in each pool of the node. A key that no such check
+//! can use is a fault.
 
 use std::collections::HashMap;
 
@@ -12,28 +12,28 @@ use crate::config::check::checks::DEEP_NAME;
 use crate::config::check::nodes::Inventory;
 use crate::config::check::probes::{http, port};
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::probe::{RawCheck, RawNodeCheck};
 use crate::config::raw::scalar::{either, quoted};
 use crate::config::raw::{RawConfig, RawNode, RawPool};
-use crate::config::written::KeyPath;
 use crate::zone::record::Severity;
 
-/// The entries of one node, and what is found for them.
+/// The entries of one node, and the checks that they apply to.
 struct Own<'a> {
     entries: Vec<Entry<'a>>,
-    /// The names of all checks of its pools.
+    /// The names of all checks of the node's pools.
     names: Vec<String>,
 }
 
 /// One entry.
 struct Entry<'a> {
-    /// Of the checks that it is for.
+    /// The name of the checks that it applies to.
     name: &'a str,
     raw: &'a RawNodeCheck,
     path: KeyPath,
-    /// The kind of such a check.
+    /// The kind of one such check; `None` until one is found.
     kind: Option<&'static str>,
-    /// Its keys that such a check has.
+    /// The keys that such a check has.
     used: Vec<&'static str>,
 }
 
@@ -63,7 +63,7 @@ pub fn apply(
         }
         pool.own = found;
     }
-    // A pool or a node that is faulty could have been the one.
+    // A faulty pool or node could have such a check.
     let are_complete = inventory.is_complete && pools.len() == raw.pools.0.len();
     if are_complete && !is_any_pool_faulty(report) {
         let written = raw.nodes.0.iter().filter_map(|(name, _)| nodes.get(name.as_str()));
@@ -82,7 +82,8 @@ fn own<'a>(node: &str, raw: &'a RawNode, report: &mut Report<'_>) -> Own<'a> {
     let entries = raw.check.0.iter().map(|(name, raw)| {
         let path = path.key(name);
         let is_empty = raw.written().next().is_none();
-        if is_empty && !["port", "path", "host"].iter().any(|key| report.is_told(&path.key(key))) {
+        if is_empty && !["port", "path", "host"].iter().any(|key| report.is_faulty(&path.key(key)))
+        {
             let help = "write `port`, `path` or `host`, or take it out";
             report.error(&path, "nothing is of its own", help);
         }
@@ -96,7 +97,7 @@ fn own<'a>(node: &str, raw: &'a RawNode, report: &mut Report<'_>) -> Own<'a> {
 }
 
 impl RawNodeCheck {
-    /// The keys that are written.
+    /// The written keys.
     fn written(&self) -> impl Iterator<Item = &'static str> + use<> {
         let keys = [
             ("port", self.port.is_some()),
@@ -107,7 +108,7 @@ impl RawNodeCheck {
     }
 }
 
-/// The checks of the pool as the member has them.
+/// The checks of the pool with the member's values.
 fn checks(pool: &Pool, raw: &RawPool, own: &mut Own<'_>) -> OwnChecks {
     let (mut checks, mut deep) = (pool.checks.clone(), pool.deep.clone());
     let raws = raw.check.iter().chain(raw.checks.iter().flatten());
@@ -146,7 +147,7 @@ impl Entry<'_> {
         if let Some(host) = &self.raw.host {
             http.host = Some(host.clone());
             self.used.push("host");
-            // The name of the handshake follows the host.
+            // The name in the TLS handshake follows the host.
             let follows = raw.https.as_ref().is_some_and(|https| https.sni.is_none());
             if let Some(tls) = http.tls.as_mut().filter(|_| follows) {
                 tls.name = Some(host.clone());
@@ -155,7 +156,7 @@ impl Entry<'_> {
     }
 }
 
-/// `None` of a kind that connects to no port.
+/// `None` for a kind without a port.
 fn port_of(probe: &mut Probe) -> Option<&mut u16> {
     match probe {
         Probe::Http(http) => Some(&mut http.port),

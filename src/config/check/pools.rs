@@ -1,4 +1,4 @@
-//! `pools:`, one by one.
+//! `pools:`, each by itself.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,21 +12,21 @@ use crate::config::check::least;
 use crate::config::check::members::{self, Audience};
 use crate::config::check::nodes::{self, Inventory};
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
 use crate::config::check::spread;
 use crate::config::check::steadiness;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::choice::{RawHttpsRecord, RawWhenShort};
-use crate::config::raw::scalar::{ShortWord, quoted};
+use crate::config::raw::keyword::ShortWord;
+use crate::config::raw::scalar::quoted;
 use crate::config::raw::table::Table;
-use crate::config::written::KeyPath;
 
-/// Most networks of `clients`: a query compares its client with each.
+/// Most networks of `clients`, as a query compares its client with each.
 pub const MAX_CLIENTS: usize = 256;
 const TTL: u32 = 30;
 const MAX_ANSWERS: u32 = 8;
 
-/// Faulty pools are left out, so ids hold only while the report has no error.
+/// Faulty pools are left out, so ids are valid only when the report has no error.
 pub fn check(
     raw: &Table<RawPool>,
     inventory: &Inventory<'_>,
@@ -102,9 +102,9 @@ fn pool(
     Some(pool)
 }
 
-/// Keys that mean nothing with another order.
+/// Refuses keys that have no effect with this order.
 fn failover_only(raw: &RawPool, order: Order, path: &KeyPath, report: &mut Report<'_>) {
-    if order == Order::Failover || report.is_told(&path.key("order")) {
+    if order == Order::Failover || report.is_faulty(&path.key("order")) {
         return;
     }
     let stays = raw.stay.is_some_and(|stay| stay.0.0);
@@ -116,7 +116,7 @@ fn failover_only(raw: &RawPool, order: Order, path: &KeyPath, report: &mut Repor
     }
 }
 
-/// What to publish, if anything.
+/// Checks whether the pool publishes an answer.
 fn https(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Vec<Alpn>> {
     let path = path.key("https");
     let record = match raw.https.as_ref()? {
@@ -129,7 +129,7 @@ fn https(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Vec<A
         return None;
     };
     let path = path.key("alpn");
-    if written.is_empty() && !has_items(&path, report) {
+    if written.is_empty() && !report.has_items(&path) {
         report.error(&path, "no protocol", help);
     }
     let mut alpn = vec![];
@@ -147,13 +147,13 @@ fn https(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Vec<A
 /// `None` when `clients` is faulty.
 fn audience(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Audience> {
     let path = path.key("clients");
-    if report.is_told(&path) {
+    if report.is_faulty(&path) {
         return None;
     }
     let Some(written) = &raw.clients else { return Some(Audience::Everyone) };
     let networks: Vec<IpNet> = written.iter().map(|network| network.0).collect();
     if networks.is_empty() {
-        if !has_items(&path, report) {
+        if !report.has_items(&path) {
             let help = "write at least one network, or leave the key out for everyone";
             report.error(&path, "nobody may ask", help);
         }
@@ -164,7 +164,7 @@ fn audience(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Au
         report.error(&path, message, format!("write at most {MAX_CLIENTS}"));
         return None;
     }
-    // Two halves of the Internet are everyone too.
+    // Two halves of the address space are everyone too.
     if IpNet::aggregate(&networks).iter().any(|network| network.prefix_len() == 0) {
         let help = "write the cluster's own networks, or leave the key out";
         report.error(&path, "these clients are everyone", help);
@@ -192,7 +192,7 @@ fn when_short(
         return None;
     };
     let id = ids.get(name.as_str()).copied();
-    if id.is_none() && !report.is_told(&KeyPath::root().key("pools").key(name)) {
+    if id.is_none() && !report.is_faulty(&KeyPath::root().key("pools").key(name)) {
         let meant = report.meant(name, ids.keys().copied());
         let message = format!("there is no pool {}", quoted(name));
         report.error(&path.key("pool"), message, format!("{meant}write the name of a pool"));

@@ -1,16 +1,16 @@
 //! The records of the zones against the pools and the nodes: the second half of the mother guard.
 //!
-//! | record | at a pool's name | with an address of a guarded node | leads to a pool's name |
+//! | record | at a pool's name | with an address of a guarded node | with a pool's name as target |
 //! |---|---|---|---|
 //! | A, AAAA | refused | refused | |
 //! | hints of SVCB and HTTPS (RFC 9460) | refused | refused | |
 //! | WKS, APL, IPSECKEY, AMTRELAY, A6 | | refused | |
 //! | HTTPS without hints | refused when the pool has `https` | | |
 //! | CNAME | refused | | allowed |
-//! | NS | | | refused: health must not decide where the name servers are |
+//! | NS | | | refused: the addresses of name servers must not depend on health |
 //!
-//! The guard looks at public and private addresses alike, at every name of every zone, and through
-//! the forms in which an IPv6 address stands for an IPv4 one ([`disguise`]).
+//! The guard checks public and private addresses at every name of every zone, and IPv4 addresses
+//! inside IPv6 ones ([`disguise`]).
 //!
 //! [`disguise`]: crate::config::check::disguise
 
@@ -22,13 +22,13 @@ use crate::config::check::disguise::reached;
 use crate::config::check::names::{NS, Named};
 use crate::config::check::report::Report;
 use crate::config::fault::Fault;
-use crate::config::zones::{Loaded, Zones};
+use crate::config::zones::{LoadedZone, Zones};
 use crate::zone::name::Name;
 use crate::zone::rdata::addresses::addresses;
 use crate::zone::record::Record;
 use crate::zone::rtype::{A, AAAA, CNAME, HTTPS, SVCB};
 
-/// Most faults that are told of records.
+/// Most faults of records that are reported.
 const MAX_FAULTS: usize = 100;
 
 struct Rules<'a> {
@@ -69,10 +69,10 @@ fn guarded(nodes: &[Node]) -> HashMap<IpAddr, &Node> {
 }
 
 impl Rules<'_> {
-    /// Records side by side of one owner: its pool is looked up once.
+    /// Checks the records of one owner, whose pool is looked up once.
     fn judge_run<'r>(
         &'r self,
-        loaded: &'r Loaded,
+        loaded: &'r LoadedZone,
         run: &'r [Record],
     ) -> impl Iterator<Item = Fault> + 'r {
         let pool =
@@ -80,10 +80,15 @@ impl Rules<'_> {
         run.iter().filter_map(move |record| self.judge(loaded, record, pool))
     }
 
-    fn judge(&self, loaded: &Loaded, record: &Record, pool: Option<&Named<'_>>) -> Option<Fault> {
+    fn judge(
+        &self,
+        loaded: &LoadedZone,
+        record: &Record,
+        pool: Option<&Named<'_>>,
+    ) -> Option<Fault> {
         let rdata = loaded.zone.rdata(record);
         let addresses = match record.rtype {
-            // Most zones are mostly these.
+            // The most frequent types first.
             A | AAAA if pool.is_none() && self.guarded.is_empty() => return None,
             rtype => addresses(rtype, rdata),
         };
@@ -110,7 +115,7 @@ impl Rules<'_> {
         Some(loaded.fault(record.place, message, help))
     }
 
-    /// Who sends to `address` reaches a guarded node.
+    /// Whether packets to `address` reach a guarded node.
     fn guarded_node(&self, address: IpAddr) -> Option<(String, String)> {
         let find = |reached: IpAddr| Some((reached, self.guarded.get(&reached)?));
         let (found, node) = reached(address).find_map(find)?;

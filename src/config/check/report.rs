@@ -1,17 +1,18 @@
-//! Collects the faults of the check, and finds the line of each by its key path.
+//! Collects the faults of the check, each with the line of its key path.
 
 use crate::config::fault::{Fault, Source};
+use crate::config::key_path::KeyPath;
 use crate::config::suggestion;
-use crate::config::written::{Found, KeyPath, Written};
+use crate::config::yaml_value::{Found, YamlValue};
 use crate::zone::record::Severity;
 
-/// Most faults that are kept; beyond, they are counted and no longer placed.
+/// Most faults that are kept; further ones are only counted.
 pub const MAX_FAULTS: usize = 500;
 
 #[derive(Debug)]
 pub struct Report<'a> {
     source: &'a Source<'a>,
-    tree: &'a Written,
+    tree: &'a YamlValue,
     any_pruned: bool,
     pub faults: Vec<Fault>,
     /// Errors beyond [`MAX_FAULTS`].
@@ -19,12 +20,12 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// `faults` are those of the stages before.
-    pub fn new(source: &'a Source<'a>, tree: &'a Written, faults: Vec<Fault>) -> Report<'a> {
+    /// `faults` are those of earlier stages.
+    pub fn new(source: &'a Source<'a>, tree: &'a YamlValue, faults: Vec<Fault>) -> Report<'a> {
         Report { source, tree, any_pruned: tree.any_pruned(), faults, more: 0 }
     }
 
-    /// At the value of `path`; at what is nearest above it when it is not written.
+    /// Reports a fault at the value of `path`, or at the nearest one above it that is written.
     pub fn error(&mut self, path: &KeyPath, message: impl Into<String>, help: impl Into<String>) {
         self.push(Severity::Error, path, message.into(), help.into(), None);
     }
@@ -33,7 +34,7 @@ impl<'a> Report<'a> {
         self.push(Severity::Warning, path, message.into(), help.into(), None);
     }
 
-    /// As [`Report::error`], and shows what is at `other` too.
+    /// The same, and shows a second place with a label.
     pub fn clash(
         &mut self,
         path: &KeyPath,
@@ -44,14 +45,14 @@ impl<'a> Report<'a> {
         self.push(Severity::Error, path, message.into(), help.into(), Some(other));
     }
 
-    /// The required `key` is not there. Kept back when it is there but faulty.
+    /// Reports that the required `key` is missing, unless it is there but faulty.
     pub fn missing(&mut self, path: &KeyPath, key: &str, help: impl Into<String>) {
-        if !self.is_told(&path.key(key)) {
+        if !self.is_faulty(&path.key(key)) {
             self.error(path, format!("`{key}` is missing"), help);
         }
     }
 
-    /// `did you mean …? `, while there are few enough faults that somebody reads it.
+    /// `did you mean …? `, or nothing when there are so many faults that nobody reads it.
     pub fn meant<'b>(&self, word: &str, known: impl Iterator<Item = &'b str>) -> String {
         const MAX_MEANT: usize = 50;
         if self.faults.len() < MAX_MEANT {
@@ -61,14 +62,19 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// A fault of this value, or of one around it, is told already.
-    pub fn is_told(&self, path: &KeyPath) -> bool {
-        self.any_pruned && self.tree.is_told(path)
+    /// Whether a fault of this value, or of one above it, is reported already.
+    pub fn is_faulty(&self, path: &KeyPath) -> bool {
+        self.any_pruned && self.tree.is_faulty(path)
     }
 
-    /// The value as it is written.
+    /// The value at `path`.
     pub fn find(&self, path: &KeyPath) -> Option<Found<'a>> {
         self.tree.find(path)
+    }
+
+    /// Whether the list at `path` has entries, faulty ones included.
+    pub fn has_items(&self, path: &KeyPath) -> bool {
+        self.find(path).is_some_and(|found| !found.value.is_empty())
     }
 
     pub fn has_errors(&self) -> bool {
@@ -95,7 +101,7 @@ impl<'a> Report<'a> {
             (self.source.spot(self.tree.nearest(path).span()), label.to_owned())
         });
         if std::ptr::eq(nearest.value, self.tree) {
-            // The first line has nothing to do with what is missing in the file.
+            // The place of the whole file would be its first line, which says nothing.
             fault.spot = None;
         }
         self.faults.push(fault);

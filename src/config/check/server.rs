@@ -7,21 +7,21 @@ use crate::config::Server;
 use crate::config::check::encrypted;
 use crate::config::check::report::Report;
 use crate::config::cookie::{self, Secret};
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawServer;
 use crate::config::raw::scalar::quoted;
 use crate::config::token::{self, Token};
-use crate::config::written::KeyPath;
 
-/// Longest NSID that we tell: it shares 1232 octets with the answer.
+/// Longest NSID, in octets: it shares 1232 octets with the answer.
 pub const MAX_NSID: usize = 255;
-/// Longest version that we tell: one string of a TXT record.
+/// Longest version, in octets: one string of a TXT record.
 pub const MAX_VERSION: usize = 255;
 /// Most addresses to listen on; each has its own threads.
 pub const MAX_LISTEN: usize = 64;
 
 pub const DNS_PORT: u16 = 53;
 pub const DASHBOARD: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8053);
-/// No number: it would help those who look for servers with a known fault.
+/// The default answer has no version number, which would help to find servers with a known fault.
 const VERSION: &str = "tiovivo";
 const STATE: &str = "state";
 
@@ -71,7 +71,7 @@ fn listen(raw: &RawServer, path: &KeyPath, report: &mut Report<'_>) -> Vec<Socke
     };
     let path = path.key("listen");
     let listen: Vec<SocketAddr> = written.iter().map(|address| address.0).collect();
-    if listen.is_empty() && !has_items(&path, report) {
+    if listen.is_empty() && !report.has_items(&path) {
         report.error(&path, "nothing to listen on", "write at least one address: [0.0.0.0:53]");
     }
     if listen.len() > MAX_LISTEN {
@@ -127,7 +127,8 @@ fn state(raw: &RawServer, folder: &Path, path: &KeyPath, report: &mut Report<'_>
     state
 }
 
-/// The file and what is in it. That it is not there is no fault: then nobody has that right.
+/// The path of the file, and its token. A missing file is no fault: then no such request is
+/// accepted.
 fn token_file(
     written: &str,
     folder: &Path,
@@ -156,8 +157,8 @@ fn version(raw: &RawServer, path: &KeyPath, report: &mut Report<'_>) -> Option<S
     (version != "off").then(|| version.to_owned())
 }
 
-/// The file and what is in it. That it is not there is told and no fault: the configuration is
-/// checked on machines too that have no business with the secret.
+/// The path of the file, and its secrets. A missing file is only a warning, as the configuration is
+/// also checked on machines that must not have the secret.
 fn cookies(
     raw: &RawServer,
     folder: &Path,
@@ -187,9 +188,4 @@ fn cookies(
         }
     };
     Some((file, secrets))
-}
-
-/// Faulty ones count: an empty list is another fault.
-pub fn has_items(path: &KeyPath, report: &Report<'_>) -> bool {
-    report.find(path).is_some_and(|found| !found.value.is_empty())
 }

@@ -1,19 +1,19 @@
-//! Zone files that somebody signed. This server answers without signatures: it makes none, and
-//! gives none that a file has. A resolver that finds a DS in the parent zone calls every such
-//! answer bogus, so the domain would be down.
+//! Signed zone files. This server answers without signatures: it makes none, and does not send
+//! those of a file. To a resolver that finds a DS in the parent zone, such answers are bogus, so
+//! the domain would be down.
 //!
 //! | record | |
 //! |---|---|
 //! | DNSKEY, RRSIG, NSEC, NSEC3, NSEC3PARAM | refused: they promise a signed zone |
 //! | CDS, CDNSKEY at the apex | refused: the parent would publish a DS of them (RFC 7344) |
 //! | CDS and CDNSKEY that ask to remove the DS (RFC 8078 §4) | allowed |
-//! | DS of a delegation | allowed: they speak of another zone |
+//! | DS of a delegation | allowed: they belong to another zone |
 //!
-//! One fault a zone and type, at its first record: a signed zone has thousands.
+//! One fault for each zone and type, at the first record: a signed zone has thousands.
 
 use crate::config::check::report::Report;
 use crate::config::fault::Fault;
-use crate::config::zones::{Loaded, Zones};
+use crate::config::zones::{LoadedZone, Zones};
 use crate::zone::rdata::table::type_name;
 use crate::zone::record::Record;
 use crate::zone::rtype::{CDNSKEY, CDS, DNSKEY, NSEC, NSEC3, NSEC3PARAM, RRSIG};
@@ -28,7 +28,7 @@ pub fn check(zones: &Zones, report: &mut Report<'_>) {
     report.faults.extend(faults);
 }
 
-fn faults_of(loaded: &Loaded) -> impl Iterator<Item = Fault> {
+fn faults_of(loaded: &LoadedZone) -> impl Iterator<Item = Fault> {
     let is_signed = |record: &&Record| SIGNED.contains(&record.rtype) && is_promise(loaded, record);
     let records: Vec<&Record> = loaded.zone.records.iter().filter(is_signed).collect();
     SIGNED.into_iter().filter_map(move |rtype| {
@@ -60,8 +60,8 @@ fn faults_of(loaded: &Loaded) -> impl Iterator<Item = Fault> {
     })
 }
 
-/// Whether somebody who sees this record expects signatures, or a DS.
-fn is_promise(loaded: &Loaded, record: &Record) -> bool {
+/// Whether this record makes a resolver expect signatures, or a parent publish a DS.
+fn is_promise(loaded: &LoadedZone, record: &Record) -> bool {
     let rdata = loaded.zone.rdata(record);
     match record.rtype {
         CDS => *loaded.zone.owner(record) == loaded.zone.apex && rdata != REMOVE_DS,

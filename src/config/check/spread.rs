@@ -7,11 +7,11 @@ use crate::cluster::pool::{Membership, Order, Spread};
 use crate::cluster::tiers::Tiers;
 use crate::config::check::nodes::{Inventory, MAX_NAME};
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::scalar::quoted;
-use crate::config::written::KeyPath;
 
-/// `None` also after a fault.
+/// `None` without `spread_by`, and after a fault.
 pub fn check(
     raw: &RawPool,
     (membership, tiers, order): (&Membership, &Tiers, Order),
@@ -47,7 +47,7 @@ pub fn check(
             report.error(&path, message, "write a pattern that fits one tag of each member");
             return None;
         }
-        // Numbers of members, so that no two domains have the same.
+        // The index of the member, so that each has a domain of its own.
         domains.push(tag.map_or(alone, |tag| *numbers.entry(tag).or_insert(alone)));
     }
     if numbers.is_empty() {

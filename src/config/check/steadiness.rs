@@ -1,5 +1,4 @@
-//! `damping`, `slow_start` and `common_cause` of a pool, and `server.controls`: what keeps answers
-//! steady.
+//! `damping`, `slow_start` and `common_cause` of a pool, and `server.controls`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,17 +7,17 @@ use crate::cluster::node::Node;
 use crate::cluster::steadiness::{Damping, MAX_CONTROLS, ReferenceTarget, Steadiness};
 use crate::config::check::probes::{icmp, service, tcp, written};
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::scalar::Scalar;
 use crate::config::raw::steadiness::{RawControl, RawDamping, Spell};
-use crate::config::written::KeyPath;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
-/// As long as the TTL is by default: resolvers that hold the addresses without it forget them by
-/// then, so its load rises at most twice as long as it would by itself.
+/// The default TTL: resolvers with an older answer ask again within that time, so the load of a
+/// returning member rises at most twice as long as without slow start.
 const SLOW_START: Duration = Duration::from_secs(30);
-/// Longer than a switch takes to start again, and shorter than an operator takes to come.
+/// Longer than the restart of a switch, and shorter than an operator needs to react.
 const COMMON_CAUSE: Duration = Duration::from_secs(300);
 
 pub fn check(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Steadiness {
@@ -65,8 +64,8 @@ fn damping(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Dam
         hold: time("hold", rule.hold, default.hold),
         most: time("most", rule.most, default.most),
     };
-    let told = ["hold", "most"].iter().any(|key| report.is_told(&path.key(key)));
-    if damping.hold > damping.most && !told {
+    let is_faulty = ["hold", "most"].iter().any(|key| report.is_faulty(&path.key(key)));
+    if damping.hold > damping.most && !is_faulty {
         let (hold, most) = (written(damping.hold), written(damping.most));
         let message = format!("the first hold of {hold} is longer than the longest one, {most}");
         let key = if rule.hold.is_some() { "hold" } else { "most" };
@@ -75,7 +74,7 @@ fn damping(raw: &RawPool, path: &KeyPath, report: &mut Report<'_>) -> Option<Dam
     Some(damping)
 }
 
-/// `nodes` are those of the cluster.
+/// `nodes` are the nodes of the cluster.
 pub fn controls(
     raw: &[RawControl],
     nodes: &[Node],
@@ -112,7 +111,7 @@ fn control(
         let help = "write an address that has nothing to do with the cluster";
         report.error(&path.key("address"), message, help);
     }
-    let is_told = ["icmp", "tcp", "dns"].iter().any(|kind| report.is_told(&path.key(kind)));
+    let is_told = ["icmp", "tcp", "dns"].iter().any(|kind| report.is_faulty(&path.key(kind)));
     let probe = match (&raw.icmp, &raw.tcp, &raw.dns) {
         (Some(raw), None, None) => Some(icmp::check(raw, &path.key("icmp"), report)),
         (None, Some(raw), None) => tcp::check(raw, folder, &path.key("tcp"), report),

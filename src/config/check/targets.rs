@@ -1,4 +1,4 @@
-//! The names that records lead to, against the zones and the pools.
+//! Checks the target names of records against the zones and the pools.
 //!
 //! | target of MX, SRV, CNAME, NS | then |
 //! |---|---|
@@ -7,29 +7,29 @@
 //! | in one of our zones, which lacks it | warning |
 //! | of MX and SRV: has records, but neither an address nor a CNAME | warning |
 //!
-//! What the zone reader says of NS within their own zone is not said again: without an address it
-//! is a fault there. That the target of an MX is a CNAME is said there too.
+//! The zone reader reports an NS in its own zone without an address, and an MX whose target is a
+//! CNAME; they are not reported again.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::config::check::names::Named;
 use crate::config::fault::Fault;
-use crate::config::zones::{Loaded, Zones};
+use crate::config::zones::{LoadedZone, Zones};
 use crate::zone::name::Name;
 use crate::zone::rdata::table::type_name;
 use crate::zone::rdata::walk::{names, target};
 use crate::zone::record::{Record, Severity, Zone};
 use crate::zone::rtype::{A, AAAA, CNAME, DNAME, MX, NS, SRV};
 
-/// Most warnings of this kind.
+/// Most warnings.
 const MAX_WARNINGS: usize = 100;
 
 pub fn check(named: &[Named<'_>], zones: &Zones) -> Vec<Fault> {
-    // Of a zone with a fault nobody knows what it has.
+    // The names of a faulty zone are not known.
     if !zones.is_complete || zones.loaded.len() < zones.apexes.len() {
         return vec![];
     }
-    let known = Known {
+    let known = KnownNames {
         pools: named.iter().map(|named| &named.published.owner).collect(),
         zones: zones.loaded.iter().map(|loaded| (&loaded.zone.apex, &loaded.zone)).collect(),
     };
@@ -39,22 +39,22 @@ pub fn check(named: &[Named<'_>], zones: &Zones) -> Vec<Fault> {
     warnings.take(MAX_WARNINGS).collect()
 }
 
-struct Known<'a> {
+struct KnownNames<'a> {
     pools: HashSet<&'a Name>,
     zones: HashMap<&'a Name, &'a Zone>,
 }
 
-/// What our zones have at a name.
+/// The state of a name in our zones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum There {
-    /// It is for others to say, or it can be answered.
+enum NameState {
+    /// The name is outside of our zones, or has an answer.
     Fine,
     Nothing,
     NoAddress,
 }
 
-impl Known<'_> {
-    fn judge(&self, loaded: &Loaded, record: &Record) -> Option<Fault> {
+impl KnownNames<'_> {
+    fn judge(&self, loaded: &LoadedZone, record: &Record) -> Option<Fault> {
         if !matches!(record.rtype, MX | SRV | CNAME | NS) {
             return None;
         }
@@ -66,12 +66,12 @@ impl Known<'_> {
         }
         let rtype = type_name(record.rtype);
         let (message, help) = match self.look(zone, &to, record.rtype) {
-            There::Fine => return None,
-            There::Nothing => (
+            NameState::Fine => return None,
+            NameState::Nothing => (
                 format!("the target {to} of this {rtype} is not in the zone {}", zone.apex),
                 cure(&to, zone),
             ),
-            There::NoAddress => (
+            NameState::NoAddress => (
                 format!("the target {to} of this {rtype} has neither A nor AAAA"),
                 format!("write {to} IN A with its address, or name another host"),
             ),
@@ -81,7 +81,7 @@ impl Known<'_> {
         Some(fault)
     }
 
-    /// The zone of ours that has the say over a name.
+    /// Our zone that is authoritative for a name.
     fn zone_of(&self, name: &Name) -> Option<&Zone> {
         let mut at = Some(name.clone());
         while let Some(name) = at.filter(|name| !name.is_root()) {
@@ -93,24 +93,24 @@ impl Known<'_> {
         None
     }
 
-    fn look(&self, zone: &Zone, name: &Name, rtype: u16) -> There {
+    fn look(&self, zone: &Zone, name: &Name, rtype: u16) -> NameState {
         if self.pools.contains(name) || is_of_others(zone, name) {
-            return There::Fine;
+            return NameState::Fine;
         }
         let records = zone.at(name);
         if records.is_empty() {
             let answered = is_answered_by_wildcard(zone, name);
-            return if answered { There::Fine } else { There::Nothing };
+            return if answered { NameState::Fine } else { NameState::Nothing };
         }
         let leads_on = |record: &Record| matches!(record.rtype, A | AAAA | CNAME);
         match matches!(rtype, MX | SRV) && !records.iter().any(leads_on) {
-            true => There::NoAddress,
-            false => There::Fine,
+            true => NameState::NoAddress,
+            false => NameState::Fine,
         }
     }
 }
 
-/// Any wildcard above counts: rather no warning than a wrong one.
+/// Any wildcard above counts: a missing warning is better than a wrong one.
 fn is_answered_by_wildcard(zone: &Zone, name: &Name) -> bool {
     above(zone, name)
         .any(|encloser| encloser.child(b"*").is_ok_and(|wildcard| !zone.at(&wildcard).is_empty()))
@@ -128,7 +128,7 @@ fn above<'z>(zone: &'z Zone, name: &Name) -> impl Iterator<Item = Name> + use<'z
     parents.take_while(|name| name.is_within(&zone.apex))
 }
 
-/// A name with a dot in it was probably meant as it is written, without the zone behind it.
+/// A name with a dot in it was probably meant to be complete, without the zone appended.
 fn cure(name: &Name, zone: &Zone) -> String {
     let relative = name.labels().count().saturating_sub(zone.apex.labels().count());
     let labels: Vec<&[u8]> = name.labels().take(relative).collect();

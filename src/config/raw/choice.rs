@@ -1,4 +1,4 @@
-//! Values that are written in one of two shapes.
+//! Values that can be written in two ways.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,8 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use crate::cluster::node::Role;
 use crate::cluster::pool::Alpn;
 use crate::config::fault::Problem;
-use crate::config::raw::scalar::{Scalar, ShortWord, Text, Whole, quoted};
+use crate::config::raw::keyword::ShortWord;
+use crate::config::raw::scalar::{Scalar, Text, Whole, quoted};
 use crate::config::serde_error;
 
 /// `members:` of a pool.

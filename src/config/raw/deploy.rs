@@ -10,8 +10,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::cluster::deployment::{Debian, Promotion};
-use crate::config::raw::Port;
-use crate::config::raw::scalar::{Scalar, Switch, Word};
+use crate::config::raw::keyword::Keyword;
+use crate::config::raw::scalar::Port;
+use crate::config::raw::scalar::{Scalar, Switch};
 
 /// How the nodes are installed. The DNS server ignores it; `tiovivo inventory` prints it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -132,13 +133,13 @@ pub struct RawFence {
     pub command: Option<Vec<String>>,
 }
 
-impl Word for Debian {
+impl Keyword for Debian {
     const WHAT: &'static str = "Debian release";
     const WORDS: &'static [(&'static str, Debian)] =
         &[(Debian::Bookworm.as_str(), Debian::Bookworm), (Debian::Trixie.as_str(), Debian::Trixie)];
 }
 
-impl Word for Promotion {
+impl Keyword for Promotion {
     const WHAT: &'static str = "kind of failover";
     const WORDS: &'static [(&'static str, Promotion)] = &[
         (Promotion::Manual.as_str(), Promotion::Manual),

@@ -1,4 +1,4 @@
-//! `hooks:`, as they are written.
+//! The raw types of `hooks:`.
 
 use std::time::Duration;
 

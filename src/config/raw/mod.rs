@@ -1,16 +1,15 @@
-//! config.yaml as it is written: these types mirror the file, and refuse keys that it has not.
+//! The raw types, which mirror config.yaml and refuse unknown keys.
 //!
-//! Every key may be absent here, also a required one: whether it is needed is for the check, which
-//! sees the whole file. The doc comments are what `tiovivo schema` prints, so they speak to the
-//! operator.
+//! Every key may be absent here, even a required one: the check, which sees the whole file,
+//! decides. `tiovivo schema` prints the doc comments, so they address the operator.
 
 pub mod choice;
 pub mod deploy;
 pub mod hook;
+pub mod keyword;
 pub mod probe;
 pub mod scalar;
 pub mod service;
-pub mod stage;
 pub mod steadiness;
 pub mod table;
 
@@ -27,13 +26,9 @@ use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawMinServing, RawW
 use crate::config::raw::deploy::RawDeploy;
 use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::{RawCheck, RawNodeCheck};
-use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
+use crate::config::raw::scalar::{Count, Need, Scalar, Switch, Switchable, Whole};
 use crate::config::raw::steadiness::{RawControl, RawDamping, Spell};
 use crate::config::raw::table::Table;
-
-pub type Port = Scalar<Whole<1, 65_535>>;
-/// How often, in checks.
-pub type Count = Scalar<Whole<1, 100>>;
 
 /// One file describes the cluster: the DNS server, the dashboard and the provisioning all read it.
 /// Paths are relative to its folder.

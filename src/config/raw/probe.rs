@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use crate::cluster::check::{CheckedFamily, Method, ProxyVersion, StartTls};
 use crate::cluster::member::AddressKind;
+use crate::config::raw::scalar::{Count, Port};
 use crate::config::raw::scalar::{JsonValue, Scalar, Statuses, Switch, Whole};
 use crate::config::raw::service::{RawDnsProbe, RawGrpc, RawMysql, RawPush, RawRedis};
 use crate::config::raw::table::Table;
-use crate::config::raw::{Count, Port};
 
 /// How a member is probed: exactly one kind of probe, and its times.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -9,19 +9,13 @@ use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer};
 
-use crate::cluster::check::{CheckedFamily, Method, ProxyVersion, StartTls};
 use crate::cluster::checks::MAX_CHECKS;
-use crate::cluster::families::Family;
-use crate::cluster::hook::Scope;
-use crate::cluster::member::AddressKind;
-use crate::cluster::node::Role;
-use crate::cluster::pool::{Alpn, Order};
 use crate::config::fault::Problem;
-use crate::config::{serde_error, suggestion};
+use crate::config::serde_error;
 
 const MOST_CHECKS: u32 = MAX_CHECKS as u32;
 
-/// A value of type `T` that is written in the way `T` says.
+/// A value that is written as the text of a `T`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scalar<T>(pub T);
 
@@ -70,6 +64,10 @@ impl<const MIN: u32, const MAX: u32> Text for Whole<MIN, MAX> {
         json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
     }
 }
+
+pub type Port = Scalar<Whole<1, 65_535>>;
+/// A number of checks.
+pub type Count = Scalar<Whole<1, 100>>;
 
 /// `5s`, `500ms`, `1m`, `2h` or `1d`.
 impl Text for Duration {
@@ -268,7 +266,7 @@ pub struct Switch(pub bool);
 impl Text for Switch {
     fn parse(text: &str) -> Result<Switch, Problem> {
         match text {
-            // Some editors and people of YAML 1.1 write them so.
+            // The words of YAML 1.1, which some editors and people write.
             "true" | "on" => Ok(Switch(true)),
             "false" | "off" => Ok(Switch(false)),
             text => {
@@ -283,7 +281,7 @@ impl Text for Switch {
     }
 }
 
-/// Of a place of a JSON document, as text.
+/// The expected value at a place of a JSON document, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonValue(pub String);
 
@@ -295,121 +293,6 @@ impl Text for JsonValue {
     fn schema() -> Schema {
         json_schema!({ "type": ["string", "number", "boolean"] })
     }
-}
-
-/// One of a few words.
-pub trait Word: Copy + 'static {
-    /// For `unknown role`.
-    const WHAT: &'static str;
-    const WORDS: &'static [(&'static str, Self)];
-}
-
-impl<T: Word> Text for T {
-    fn parse(text: &str) -> Result<T, Problem> {
-        let known = || T::WORDS.iter().map(|&(word, _)| word);
-        T::WORDS.iter().find(|&&(word, _)| word == text).map(|&(_, value)| value).ok_or_else(|| {
-            let meant = suggestion::did_you_mean(text, known());
-            let known: Vec<&str> = known().collect();
-            let message = format!("unknown {} {}", T::WHAT, quoted(text));
-            Problem::new(message, format!("{meant}write {}", either(&known)))
-        })
-    }
-
-    fn schema() -> Schema {
-        let words: Vec<&str> = T::WORDS.iter().map(|&(word, _)| word).collect();
-        json_schema!({ "type": "string", "enum": words })
-    }
-}
-
-impl Word for Role {
-    const WHAT: &'static str = "role";
-    const WORDS: &'static [(&'static str, Role)] = &[
-        ("mother", Role::Mother),
-        ("standby", Role::Standby),
-        ("child", Role::Child),
-        ("worker", Role::Worker),
-        ("dns", Role::Dns),
-    ];
-}
-
-impl Word for Order {
-    const WHAT: &'static str = "order";
-    const WORDS: &'static [(&'static str, Order)] = &[
-        ("rotate", Order::Rotate),
-        ("weighted", Order::Weighted),
-        ("failover", Order::Failover),
-        ("sticky", Order::Sticky),
-    ];
-}
-
-impl Word for AddressKind {
-    const WHAT: &'static str = "kind of address";
-    const WORDS: &'static [(&'static str, AddressKind)] =
-        &[("public", AddressKind::Public), ("private", AddressKind::Private)];
-}
-
-impl Word for CheckedFamily {
-    const WHAT: &'static str = "family";
-    const WORDS: &'static [(&'static str, CheckedFamily)] = &[
-        (Family::V4.key(), CheckedFamily::Only(Family::V4)),
-        (Family::V6.key(), CheckedFamily::Only(Family::V6)),
-        ("each", CheckedFamily::Each),
-    ];
-}
-
-impl Word for Scope {
-    const WHAT: &'static str = "scope";
-    const WORDS: &'static [(&'static str, Scope)] =
-        &[(Scope::Node.as_str(), Scope::Node), (Scope::Pool.as_str(), Scope::Pool)];
-}
-
-impl Word for Alpn {
-    const WHAT: &'static str = "protocol";
-    const WORDS: &'static [(&'static str, Alpn)] = &[
-        (Alpn::Http3.id(), Alpn::Http3),
-        (Alpn::Http2.id(), Alpn::Http2),
-        (Alpn::Http1.id(), Alpn::Http1),
-    ];
-}
-
-impl Word for ProxyVersion {
-    const WHAT: &'static str = "version";
-    const WORDS: &'static [(&'static str, ProxyVersion)] =
-        &[("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)];
-}
-
-impl Word for StartTls {
-    const WHAT: &'static str = "protocol";
-    const WORDS: &'static [(&'static str, StartTls)] = &[
-        ("smtp", StartTls::Smtp),
-        ("imap", StartTls::Imap),
-        ("pop3", StartTls::Pop3),
-        ("ftp", StartTls::Ftp),
-    ];
-}
-
-impl Word for Method {
-    const WHAT: &'static str = "method";
-    const WORDS: &'static [(&'static str, Method)] = &[
-        (Method::Get.as_str(), Method::Get),
-        (Method::Head.as_str(), Method::Head),
-        (Method::Options.as_str(), Method::Options),
-        (Method::Post.as_str(), Method::Post),
-    ];
-}
-
-/// The words of `when_short`; the fallback pool is no word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShortWord {
-    All,
-    LastKnown,
-    None,
-}
-
-impl Word for ShortWord {
-    const WHAT: &'static str = "rule";
-    const WORDS: &'static [(&'static str, ShortWord)] =
-        &[("all", ShortWord::All), ("last_known", ShortWord::LastKnown), ("none", ShortWord::None)];
 }
 
 /// `TEXT is …`.
@@ -426,7 +309,7 @@ pub fn either(words: &[&str]) -> String {
     }
 }
 
-/// Bounded, for a message: the operator knows the rest of the text.
+/// `TEXT` in backquotes, cut to a bounded length for messages.
 pub fn quoted(text: &str) -> String {
     const MAX_QUOTED: usize = 60;
     match text.char_indices().nth(MAX_QUOTED) {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::raw::Port;
-use crate::config::raw::scalar::{Scalar, Switch, Word};
+use crate::config::raw::keyword::Keyword;
+use crate::config::raw::scalar::Port;
+use crate::config::raw::scalar::{Scalar, Switch};
 use crate::rcode::Rcode;
 
 /// Up when the server greets as a MySQL or MariaDB server does. No login, no query.
@@ -28,7 +29,7 @@ pub enum Counts {
     Down,
 }
 
-impl Word for Counts {
+impl Keyword for Counts {
     const WHAT: &'static str = "verdict";
     const WORDS: &'static [(&'static str, Counts)] = &[("up", Counts::Up), ("down", Counts::Down)];
 }
@@ -81,7 +82,7 @@ pub struct RawDnsProbe {
     pub expect: Option<Scalar<Rcode>>,
 }
 
-impl Word for Rcode {
+impl Keyword for Rcode {
     const WHAT: &'static str = "rcode";
     const WORDS: &'static [(&'static str, Rcode)] = &[
         ("NOERROR", Rcode::NOERROR),

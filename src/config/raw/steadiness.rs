@@ -1,4 +1,4 @@
-//! What keeps a pool steady, as it is written.
+//! The raw types of `damping` and `server.controls`.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Raw → checked: the timeline against the cluster that it is about.
+//! Raw types → a checked timeline: its events and clients against its cluster.
 
 use std::time::Duration;
 
@@ -7,17 +7,19 @@ use crate::cluster::operator::Selector;
 use crate::cluster::pool::Membership;
 use crate::config::Config;
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::scalar::{Scalar, quoted};
 use crate::config::simulation::raw::{
     RawClients, RawDoes, RawEvent, RawKind, RawOrder, RawSimulation,
 };
-use crate::config::simulation::{Clients, Does, Event, Keeps, Kind, Line, Simulation, What};
-use crate::config::written::KeyPath;
+use crate::config::simulation::timeline::{
+    Clients, Does, Event, Keeps, Kind, Line, Simulation, What,
+};
 use crate::zone::name::Name;
 
 /// Most events of a timeline.
 pub const MAX_EVENTS: usize = 10_000;
-/// Most requests of all clients together: some minutes of a simulation at worst.
+/// Most requests of all clients together; a simulation of so many takes some minutes.
 pub const MAX_REQUESTS: u64 = 50_000_000;
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
@@ -26,8 +28,8 @@ const SEED: u64 = 1;
 const CLIENTS: u32 = 1000;
 const REQUEST_EVERY: Duration = Duration::from_secs(1);
 const LEAST_BETWEEN_REQUESTS: Duration = Duration::from_millis(10);
-/// An assumption, not a measurement: most resolvers keep to the TTL, some have a floor, and
-/// browsers keep an address for a minute.
+/// The default kinds of clients. Assumed, not measured: most resolvers keep to the TTL, some have a
+/// floor, and browsers keep an address for a minute.
 const KINDS: [Kind; 5] = [
     Kind { share: 60, keeps: Keeps::Ttl },
     Kind { share: 15, keeps: Keeps::Floor(Duration::from_secs(30)) },
@@ -36,7 +38,7 @@ const KINDS: [Kind; 5] = [
     Kind { share: 10, keeps: Keeps::Pins(Duration::from_secs(60)) },
 ];
 
-/// `None` when there was an error, which is in `report`, or when there is no `cluster`.
+/// `None` when there is an error in `report`, or no `cluster`.
 pub fn check(
     raw: &RawSimulation,
     cluster: Option<Config>,
@@ -49,7 +51,7 @@ pub fn check(
     }
     let path = |index| root.key("events").index(index);
     let numbered = raw.events.iter().enumerate();
-    let mut happenings: Vec<Happening> = numbered
+    let mut happenings: Vec<RawHappening> = numbered
         .filter_map(|(index, raw)| event(raw, until, cluster.as_ref(), &path(index), report))
         .collect();
     happenings.sort_by_key(|happening| happening.at);
@@ -77,8 +79,8 @@ pub fn check(
     })
 }
 
-/// An event before a flapping node is written out.
-struct Happening {
+/// An event as written; a flapping node is one of them.
+struct RawHappening {
     at: Duration,
     what: RawWhat,
 }
@@ -89,16 +91,17 @@ enum RawWhat {
     Operator(RawOrder),
 }
 
-impl Happening {
+impl RawHappening {
     fn is_of(&self, node: &NodeName) -> bool {
         matches!(&self.what, RawWhat::Node(other, _) if other == node)
     }
 }
 
-/// A node flaps until something else happens to it. One more than [`MAX_EVENTS`] at most.
-fn events(happenings: &[Happening], until: Duration) -> Vec<Event> {
+/// Replaces flapping by single events, until the next event of the node. Returns at most one more
+/// than [`MAX_EVENTS`].
+fn events(happenings: &[RawHappening], until: Duration) -> Vec<Event> {
     let mut events = vec![];
-    for (index, Happening { at, what }) in happenings.iter().enumerate() {
+    for (index, RawHappening { at, what }) in happenings.iter().enumerate() {
         match what {
             RawWhat::Checker(line) => events.push(Event { at: *at, what: What::Checker(*line) }),
             RawWhat::Operator(RawOrder { order, target }) => {
@@ -142,7 +145,7 @@ fn event(
     cluster: Option<&Config>,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> Option<Happening> {
+) -> Option<RawHappening> {
     let Some(Scalar(at)) = raw.at else {
         report.missing(path, "at", "write when, from the start: `at: 10s`");
         return None;
@@ -167,7 +170,7 @@ fn event(
         }
         _ if ["node", "does", "checker", "operator"]
             .iter()
-            .any(|key| report.is_told(&path.key(key))) =>
+            .any(|key| report.is_faulty(&path.key(key))) =>
         {
             return None;
         }
@@ -178,7 +181,7 @@ fn event(
             return None;
         }
     };
-    Some(Happening { at, what })
+    Some(RawHappening { at, what })
 }
 
 fn known_node(node: &str, cluster: Option<&Config>, path: &KeyPath, report: &mut Report<'_>) {
@@ -223,7 +226,7 @@ fn clients(
     Some(Clients { asks, count: raw.count.map_or(CLIENTS, |count| count.0.0), every, kinds })
 }
 
-/// The first name that everyone may ask for, when none is written.
+/// The default: the first name that everyone may ask for.
 fn asks(
     written: Option<&str>,
     cluster: &Config,
@@ -270,7 +273,7 @@ fn kinds(raw: &[RawKind], path: &KeyPath, report: &mut Report<'_>) -> Vec<Kind> 
         }
     }
     let sum: u32 = kinds.iter().map(|kind| u32::from(kind.share)).sum();
-    if kinds.len() == raw.len() && sum != 100 && !report.is_told(path) {
+    if kinds.len() == raw.len() && sum != 100 && !report.is_faulty(path) {
         report.error(path, format!("the shares are {sum}% together"), "make them 100%");
     }
     kinds

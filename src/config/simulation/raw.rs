@@ -1,4 +1,4 @@
-//! The timeline as it is written.
+//! The raw types of a timeline.
 
 use std::time::Duration;
 
@@ -7,14 +7,15 @@ use serde::Deserialize;
 
 use crate::cluster::operator::{OverrideKind, Selector};
 use crate::config::fault::Problem;
-use crate::config::raw::scalar::{Scalar, Text, Whole, Word, either, quoted};
-use crate::config::simulation::{AsksMother, Does, Line};
+use crate::config::raw::keyword::Keyword;
+use crate::config::raw::scalar::{Scalar, Text, Whole, either, quoted};
+use crate::config::simulation::timeline::{AsksMother, Does, Line};
 use crate::config::suggestion;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "keys such as `config`, `until` and `events`")]
 pub struct RawSimulation {
-    /// A path; a configuration in place of it is taken out before.
+    /// A path. A configuration in its place is taken out before.
     pub config: Option<String>,
     pub until: Option<Scalar<Duration>>,
     pub seed: Option<Scalar<Whole<0, { u32::MAX }>>>,
@@ -71,7 +72,7 @@ impl Text for Percent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RawDoes {
     Once(Does),
-    /// Refuses for so long, is well for so long, and so on.
+    /// Refuses for so long, is healthy for so long, and so on.
     Flaps(Duration),
 }
 
@@ -144,13 +145,13 @@ impl Text for RawOrder {
     }
 }
 
-impl Word for Line {
+impl Keyword for Line {
     const WHAT: &'static str = "state of the checker";
     const WORDS: &'static [(&'static str, Line)] =
         &[("cut-off", Line::CutOff), ("recovers", Line::Recovers)];
 }
 
-impl Word for AsksMother {
+impl Keyword for AsksMother {
     const WHAT: &'static str = "choice of checks";
     const WORDS: &'static [(&'static str, AsksMother)] =
         &[("deep", AsksMother::Deep), ("all", AsksMother::All), ("none", AsksMother::None)];

@@ -13,7 +13,7 @@ pub mod overrides;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
@@ -175,10 +175,11 @@ pub struct OperatorStatus {
     pub held_until: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OverrideStatus {
+/// `T` is `String` where a client reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideStatus<T = &'static str> {
     /// `drain`, `force-up` or `force-down`.
-    pub order: &'static str,
+    pub order: T,
     pub target: String,
     /// The pool in which the override counts; `null` for every pool.
     pub pool: Option<String>,
@@ -191,13 +192,13 @@ pub struct OverrideStatus {
     pub nodes: Vec<String>,
 }
 
-/// What a new override did to one member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OverrideEffect {
+/// What a new override did to one member. `T` is `String` where a client reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideEffect<T = &'static str> {
     pub pool: String,
     pub node: String,
     /// `draining`, `drained`, `forced up` or `forced down`.
-    pub state: &'static str,
+    pub state: T,
     /// True also for a drained member when no other member is left to be answered.
     pub in_answers: bool,
     /// Until when resolvers may hold the address of a drained member; `null` of other kinds.

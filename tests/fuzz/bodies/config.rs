@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use tiovivo::cli::faults;
+use tiovivo::config;
 use tiovivo::config::fault::Fault;
-use tiovivo::config::{self, MAX_FAULTS};
+use tiovivo::config::load::MAX_FAULTS;
 use tiovivo::dns::exchange::{Client, Transport};
 use tiovivo::zone::record::Severity;
 
@@ -19,7 +20,7 @@ const ANYONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
 
 pub fn run(octets: &[u8]) {
     let Ok(text) = std::str::from_utf8(octets) else { return };
-    let faults = match config::parse(&PATH, text) {
+    let faults = match config::load::parse(&PATH, text) {
         Ok(loaded) => {
             assert!(loaded.warnings.iter().all(|fault| fault.severity == Severity::Warning));
             let world = World::new(loaded.config).expect("the zones are those of the folder");

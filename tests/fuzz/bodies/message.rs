@@ -13,7 +13,7 @@ use super::world::{World, folder};
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let path = folder().join("config.yaml");
-    let loaded = config::load(&path).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let loaded = config::load::load(&path).unwrap_or_else(|faults| panic!("{faults:?}"));
     World::new(loaded.config).expect("a small world")
 });
 /// Unix seconds of the one moment at which everything is asked.

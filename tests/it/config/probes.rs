@@ -54,13 +54,13 @@ fn authorities_are_read_from_their_file_which_asks_for_a_reload() {
     let dir = folder(&with_check("https: { sni: a.example, ca_file: ca.pem }"));
     let file = dir.path().join("ca.pem");
     fs::write(&file, authority.pem()).unwrap();
-    let config = config::load(&dir.path().join("config.yaml")).unwrap().config;
+    let config = config::load::load(&dir.path().join("config.yaml")).unwrap().config;
     let Probe::Http(http) = &config.pools[0].checks.list()[0].check.probe else { unreachable!() };
     let Trust::Authorities(authorities) = &http.tls.as_ref().unwrap().trust else { panic!() };
     assert_eq!((&authorities.file, authorities.roots.len()), (&file, 1));
     assert!(config.files.contains(&file));
     fs::write(&file, "none").unwrap();
-    let faults = config::load(&dir.path().join("config.yaml")).unwrap_err();
+    let faults = config::load::load(&dir.path().join("config.yaml")).unwrap_err();
     assert!(faults[0].to_string().contains("ca.pem: no certificate in it"), "{faults:?}");
 }
 

@@ -55,6 +55,6 @@ fn a_zone_in_utf_16_is_named_so() {
         .collect();
     let folder = super::folder(CONFIG, b"");
     std::fs::write(folder.path().join("zone"), utf16).unwrap();
-    let faults = tiovivo::config::load(&folder.path().join("config.yaml")).unwrap_err();
+    let faults = tiovivo::config::load::load(&folder.path().join("config.yaml")).unwrap_err();
     assert!(faults[0].message.contains("is UTF-16"), "{faults:?}");
 }

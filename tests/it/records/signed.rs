@@ -88,6 +88,6 @@ fn the_cure_gives_a_zone_that_loads() {
     };
     assert!(stripped.status.success());
     std::fs::write(folder.path().join("zone"), stripped.stdout).unwrap();
-    let loaded = tiovivo::config::load(&folder.path().join("config.yaml")).unwrap();
+    let loaded = tiovivo::config::load::load(&folder.path().join("config.yaml")).unwrap();
     assert!(loaded.config.zones[0].records.iter().any(|record| record.rtype == 1));
 }

@@ -5,10 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::cluster::deployment::{Application, ApplicationSource};
 use crate::config::check::deploy::{expanded, file, normal, secrets};
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::deploy::{RawApplication, RawApplicationSource, RawGit};
 use crate::config::raw::scalar::{Scalar, Switch, quoted};
-use crate::config::written::KeyPath;
 use crate::zone::name::Name;
 
 /// Longest path of a module, URL path, reference or host, in octets.
@@ -222,7 +221,7 @@ fn hosts(raw: &RawApplication, path: &KeyPath, report: &mut Report<'_>) -> Optio
         return None;
     };
     let path = path.key("hosts");
-    if hosts.is_empty() && !has_items(&path, report) {
+    if hosts.is_empty() && !report.has_items(&path) {
         let help = "write the names that the application answers for: [www.example.com]";
         report.error(&path, "no host", help);
     } else if hosts.len() > MAX_HOSTS {

@@ -12,8 +12,8 @@ use crate::cluster::node::{Node, Role};
 use crate::config::check::disguise::reached;
 use crate::config::check::nodes::{Inventory, is_of_a_machine};
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::deploy::RawDeploy;
-use crate::config::written::KeyPath;
 
 /// The checked `mother_address`; `None` after a fault of it.
 pub fn check(

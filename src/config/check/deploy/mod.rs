@@ -20,9 +20,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::cluster::deployment::{Database, Debian, Deployment, Promotion, Ssh};
 use crate::config::check::nodes::Inventory;
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::deploy::{RawDatabase, RawDeploy, RawSsh};
 use crate::config::raw::scalar::{Scalar, quoted};
-use crate::config::written::KeyPath;
 
 /// Longest user name that Debian's `useradd` takes.
 const MAX_USER: usize = 32;
@@ -112,7 +112,7 @@ fn database(raw: &RawDatabase, path: &KeyPath, report: &mut Report<'_>) -> Optio
 fn promotion(raw: &RawDeploy, path: &KeyPath, report: &mut Report<'_>) -> Promotion {
     let promotion = raw.failover.map_or(Promotion::Manual, |Scalar(promotion)| promotion);
     let fence = path.key("fence");
-    if promotion == Promotion::Automatic && raw.fence.is_none() && !report.is_told(&fence) {
+    if promotion == Promotion::Automatic && raw.fence.is_none() && !report.is_faulty(&fence) {
         let message = "automatic failover without `fence` can make two mothers";
         let help = "write failover: manual, or a command that proves that a node is dead: \
                     fence: { command: [/usr/local/sbin/fence, \"{node}\"] }";
@@ -133,7 +133,7 @@ fn fence(
     };
     let path = path.key("command");
     let faults = report.faults.len();
-    if report.is_told(&path) {
+    if report.is_faulty(&path) {
         return None;
     }
     match words.first() {

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::scalar::quoted;
-use crate::config::written::KeyPath;
 use crate::regular_file;
 
 /// Longest file of an environment, in octets.

@@ -6,10 +6,9 @@ use std::path::{Path, absolute};
 
 use crate::cluster::check::ExecProbe;
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::probe::RawExec;
 use crate::config::raw::scalar::quoted;
-use crate::config::written::KeyPath;
 
 const MAX_WORDS: usize = 64;
 /// Octets of a word.
@@ -28,7 +27,7 @@ pub fn check(
     };
     let path = path.key("command");
     let Some((program, arguments)) = words.split_first() else {
-        if !has_items(&path, report) {
+        if !report.has_items(&path) {
             report.error(&path, "nothing to run", help);
         }
         return None;

@@ -6,12 +6,11 @@ use crate::cluster::check::{HttpProbe, JsonMatch, Method, ProxyVersion};
 use crate::cluster::trust::Tls;
 use crate::config::check::probes::{MAX_TEXT, check_text, is_host_name, port, tls};
 use crate::config::check::report::Report;
-use crate::config::check::server::has_items;
-use crate::config::raw::Port;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::probe::{RawHttp, RawHttpsProbe, RawJsonMatch};
+use crate::config::raw::scalar::Port;
 use crate::config::raw::scalar::{Scalar, Statuses, quoted};
 use crate::config::raw::table::Table;
-use crate::config::written::KeyPath;
 
 /// Longest path and query of a probe.
 const MAX_PATH: usize = 1024;
@@ -34,7 +33,7 @@ const NOT_FREE: [(&str, &str); 7] = [
 ];
 
 /// What both have.
-struct Written<'a> {
+struct YamlValue<'a> {
     port: Option<Port>,
     path: Option<&'a str>,
     host: Option<&'a str>,
@@ -49,7 +48,7 @@ struct Written<'a> {
 }
 
 pub fn plain(raw: &RawHttp, path: &KeyPath, report: &mut Report<'_>) -> Option<HttpProbe> {
-    let written = Written {
+    let written = YamlValue {
         port: raw.port,
         path: raw.path.as_deref(),
         host: raw.host.as_deref(),
@@ -71,7 +70,7 @@ pub fn over_tls(
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<HttpProbe> {
-    let written = Written {
+    let written = YamlValue {
         port: raw.port,
         path: raw.path.as_deref(),
         host: raw.host.as_deref(),
@@ -93,7 +92,7 @@ pub fn over_tls(
 }
 
 fn probe(
-    raw: &Written<'_>,
+    raw: &YamlValue<'_>,
     default_port: u16,
     tls: Option<Tls>,
     path: &KeyPath,
@@ -107,7 +106,7 @@ fn probe(
         None => vec![OK],
         Some(statuses) => statuses.iter().map(|&Scalar(Statuses(a, b))| (a, b)).collect(),
     };
-    if expect.is_empty() && !has_items(&path.key("expect"), report) {
+    if expect.is_empty() && !report.has_items(&path.key("expect")) {
         let help = "write status codes, such as [200] or [200-299]";
         report.error(&path.key("expect"), "no status is expected", help);
     }
@@ -175,7 +174,7 @@ fn check_headers(headers: &Table<String>, path: &KeyPath, report: &mut Report<'_
     }
 }
 
-fn check_body(raw: &Written<'_>, path: &KeyPath, report: &mut Report<'_>) {
+fn check_body(raw: &YamlValue<'_>, path: &KeyPath, report: &mut Report<'_>) {
     let looks = [
         ("body", raw.body.is_some()),
         ("body_not", raw.body_not.is_some()),

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::cluster::check::Probe;
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::probe::RawIcmp;
 use crate::config::read;
-use crate::config::written::KeyPath;
 
 const SIZE: usize = 56;
 /// First and last group that may, of both families; `1 0` is nobody, root neither.

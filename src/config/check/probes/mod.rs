@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use crate::cluster::check::{Check, Probe, Thresholds};
 use crate::config::check::report::Report;
-use crate::config::raw::Port;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::probe::RawCheck;
+use crate::config::raw::scalar::Port;
 use crate::config::raw::scalar::{Scalar, Whole, either};
-use crate::config::written::KeyPath;
 use crate::zone::name::Name;
 
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -76,7 +76,7 @@ fn times(raw: &RawCheck, defaults: Times, path: &KeyPath, report: &mut Report<'_
     if timeout.is_zero() {
         report.error(&path.key("timeout"), "no time to answer", "write at least 1ms");
     }
-    let told = report.is_told(&path.key("every")) || report.is_told(&path.key("timeout"));
+    let told = report.is_faulty(&path.key("every")) || report.is_faulty(&path.key("timeout"));
     if timeout >= every && !told {
         let by_default = |given: bool| if given { "" } else { ", by default," };
         let message = format!(
@@ -103,7 +103,7 @@ pub fn written(duration: Duration) -> String {
 
 fn probe(raw: &RawCheck, folder: &Path, path: &KeyPath, report: &mut Report<'_>) -> Option<Probe> {
     let kinds = raw.kinds();
-    if kinds.iter().any(|(kind, _)| report.is_told(&path.key(kind))) {
+    if kinds.iter().any(|(kind, _)| report.is_faulty(&path.key(kind))) {
         return None;
     }
     let names: Vec<&str> = kinds.iter().map(|(kind, _)| *kind).collect();

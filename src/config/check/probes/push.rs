@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::cluster::check::{Probe, PushProbe};
 use crate::config::check::probes::{LONGEST, Times, written};
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::probe::RawCheck;
 use crate::config::raw::service::RawPush;
-use crate::config::written::KeyPath;
 
 /// `fall` and `rise` by default: a report is a verdict already.
 pub const COUNTS: (u32, u32) = (1, 1);

@@ -7,9 +7,9 @@ use crate::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, RedisPr
 use crate::cluster::trust::Tls;
 use crate::config::check::probes::{port, required_port, tls};
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::scalar::quoted;
 use crate::config::raw::service::{Counts, RawDnsProbe, RawGrpc, RawMysql, RawRedis, RawTlsKeys};
-use crate::config::written::KeyPath;
 use crate::rcode::Rcode;
 use crate::zone::name::Name;
 use crate::zone::rdata::table;

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::cluster::check::{Probe, TalkProbe};
 use crate::config::check::probes::{check_text, required_port, tls};
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::probe::RawTcp;
-use crate::config::written::KeyPath;
 
 pub fn check(
     raw: &RawTcp,

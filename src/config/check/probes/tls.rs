@@ -7,9 +7,9 @@ use crate::cluster::trust::{Authorities, Tls, Trust};
 use crate::config::certificate;
 use crate::config::check::probes::{is_host_name, port};
 use crate::config::check::report::Report;
+use crate::config::key_path::KeyPath;
 use crate::config::raw::probe::RawTls;
 use crate::config::raw::scalar::{Scalar, Switch, quoted};
-use crate::config::written::KeyPath;
 
 const PORT: u16 = 443;
 

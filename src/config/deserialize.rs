@@ -1,23 +1,24 @@
-//! Tree → a type that mirrors the file, with every fault.
+//! Tree → raw types, with every fault.
 //!
-//! Serde stops at its first fault. So the faulty value is pruned from the tree and serde sees the
-//! rest again, until nothing is faulty or [`MAX_FAULTS`] are found. Each round is linear in the
-//! size of the file, which is bounded; a file without a fault takes one round.
+//! Serde stops at its first fault. So the faulty value is pruned and serde reads the tree again,
+//! until it finds no fault or there are [`MAX_FAULTS`]. Each round is linear in the size of the
+//! file, which is bounded; a file without a fault takes one round.
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::config::fault::{Fault, Source};
+use crate::config::key_path::{KeyPath, Step};
 use crate::config::serde_error::{self, ShapeFault};
-use crate::config::written::{KeyPath, Step, Written};
+use crate::config::yaml_value::YamlValue;
 
-/// Most faults of shape that are told at once.
+/// Most faults of shape that are collected.
 pub const MAX_FAULTS: usize = 100;
 
-/// `None` when so little was right that there is nothing to check.
+/// `None` when too little of the file is right to check it.
 pub fn read<T: DeserializeOwned>(
     source: &Source<'_>,
-    tree: &mut Written,
+    tree: &mut YamlValue,
 ) -> (Option<T>, Vec<Fault>) {
     let mut faults = vec![];
     while faults.len() < MAX_FAULTS {
@@ -34,7 +35,7 @@ pub fn read<T: DeserializeOwned>(
     (None, faults)
 }
 
-fn fault(source: &Source<'_>, tree: &Written, path: &KeyPath, error: &str) -> Fault {
+fn fault(source: &Source<'_>, tree: &YamlValue, path: &KeyPath, error: &str) -> Fault {
     let ShapeFault { problem, of_key } = serde_error::decode(error, path);
     let found = tree.nearest(path);
     let span = match found.key_span {
@@ -63,12 +64,12 @@ fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::positions;
     use crate::config::raw::RawConfig;
+    use crate::config::yaml_reader;
 
     fn faults(text: &str) -> Vec<String> {
         let source = Source::new("f", text);
-        let (tree, faults) = positions::read(&source, text);
+        let (tree, faults) = yaml_reader::read(&source, text);
         assert_eq!(faults, []);
         let (_, faults) = read::<RawConfig>(&source, &mut tree.unwrap());
         faults.iter().map(Fault::to_string).collect()

@@ -1,35 +1,36 @@
-//! config.yaml as a tree of values that know their line and column, and the paths into it.
+//! The values of config.yaml, as a tree that knows the line and column of each.
 //!
-//! Serde sees this tree as a [`serde_yaml::Value`]. A value that was found faulty is *pruned*: it
-//! stays here, so that nobody calls its key missing, but serde no longer sees it.
+//! Serde reads this tree as a [`serde_yaml::Value`]. A faulty value is *pruned*: serde does not see
+//! it, but it stays in this tree, so that its key is not reported as missing.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use serde_yaml::Value;
 
 use crate::config::fault::Span;
+use crate::config::key_path::{KeyPath, Step};
 
-/// A value as written.
+/// A value of the file.
 #[derive(Debug, Clone)]
-pub struct Written {
+pub struct YamlValue {
     pub span: Span,
     pub shape: Shape,
     pub pruned: bool,
-    /// The environment variable that it comes from.
+    /// The environment variable that the value comes from; `None` when the file has it.
     pub variable: Option<String>,
 }
 
 #[derive(Debug, Clone)]
 pub enum Shape {
-    /// Numbers and words alike: what a text means is up to the key that it stands at. So `no` is
-    /// no boolean, 1.10 no fraction and 010 no octal number by accident.
+    /// Any scalar. The key decides the type, so `no` is not taken for a boolean, 1.10 not for a
+    /// fraction and 010 not for an octal number.
     Text(String),
-    List(Vec<Written>),
+    List(Vec<YamlValue>),
     Map(Map),
 }
 
-/// Entries in the order of the file, found by their key: a cluster may have thousands of nodes.
+/// Entries in the order of the file, with an index by key, as a cluster may have thousands of
+/// nodes.
 #[derive(Debug, Clone, Default)]
 pub struct Map {
     pub entries: Vec<Entry>,
@@ -40,34 +41,24 @@ pub struct Map {
 pub struct Entry {
     pub key: String,
     pub key_span: Span,
-    pub value: Written,
+    pub value: YamlValue,
 }
 
-/// `pools.web.members[2]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeyPath(Vec<Step>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    Key(String),
-    Index(usize),
-}
-
-/// What a path leads to.
+/// The value that a path leads to.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'a> {
     /// `None` at the root and in a list.
     pub key_span: Option<Span>,
-    pub value: &'a Written,
+    pub value: &'a YamlValue,
 }
 
-impl Written {
+impl YamlValue {
     pub fn to_value(&self) -> Value {
         match &self.shape {
             Shape::Text(text) => Value::String(text.clone()),
-            Shape::List(items) => {
-                Value::Sequence(items.iter().filter(|i| !i.pruned).map(Written::to_value).collect())
-            }
+            Shape::List(items) => Value::Sequence(
+                items.iter().filter(|i| !i.pruned).map(YamlValue::to_value).collect(),
+            ),
             Shape::Map(map) => Value::Mapping(
                 map.entries
                     .iter()
@@ -78,7 +69,7 @@ impl Written {
         }
     }
 
-    /// Nothing is written in it, not even something faulty.
+    /// Whether the value has no content, not even a faulty one.
     pub fn is_empty(&self) -> bool {
         match &self.shape {
             Shape::Text(text) => text.is_empty(),
@@ -87,19 +78,20 @@ impl Written {
         }
     }
 
-    /// Pruned values are found by their key; an index counts what serde sees.
+    /// The value at `path`. A key also finds pruned values; an index counts the values that serde
+    /// sees.
     pub fn find(&self, path: &KeyPath) -> Option<Found<'_>> {
         let mut found = Found { key_span: None, value: self };
-        for step in &path.0 {
+        for step in path.steps() {
             found = found.value.step(step)?;
         }
         Some(found)
     }
 
-    /// What `path` leads to, or the nearest thing above it.
+    /// The value at `path`, or the nearest one above it.
     pub fn nearest(&self, path: &KeyPath) -> Found<'_> {
         let mut found = Found { key_span: None, value: self };
-        for step in &path.0 {
+        for step in path.steps() {
             match found.value.step(step) {
                 Some(next) => found = next,
                 None => break,
@@ -108,11 +100,11 @@ impl Written {
         found
     }
 
-    /// `path` with the indices that the file has: for people, who also see what is pruned.
+    /// `path` with the indices of the file, where pruned values count too. For messages.
     pub fn as_written(&self, path: &KeyPath) -> KeyPath {
         let mut value = Some(self);
         let mut written = KeyPath::root();
-        for step in &path.0 {
+        for step in path.steps() {
             let position = match (value.map(|value| &value.shape), step) {
                 (Some(Shape::List(items)), &Step::Index(index)) => {
                     let seen = items.iter().enumerate().filter(|(_, item)| !item.pruned);
@@ -126,11 +118,11 @@ impl Written {
         written
     }
 
-    /// Whether the value at `path`, or one on the way to it, was found faulty: then nobody needs to
-    /// hear that something is missing there.
-    pub fn is_told(&self, path: &KeyPath) -> bool {
+    /// Whether the value at `path`, or one above it, is pruned: then a fault is reported already,
+    /// and a missing key there is not.
+    pub fn is_faulty(&self, path: &KeyPath) -> bool {
         let mut value = self;
-        for step in &path.0 {
+        for step in path.steps() {
             match value.step(step) {
                 Some(next) if next.value.pruned => return true,
                 Some(next) => value = next.value,
@@ -144,7 +136,7 @@ impl Written {
         self.pruned
             || match &self.shape {
                 Shape::Text(_) => false,
-                Shape::List(items) => items.iter().any(Written::any_pruned),
+                Shape::List(items) => items.iter().any(YamlValue::any_pruned),
                 Shape::Map(map) => map.entries.iter().any(|entry| entry.value.any_pruned()),
             }
     }
@@ -153,7 +145,7 @@ impl Written {
     /// nothing is left to hide.
     pub fn prune(&mut self, path: &KeyPath) -> bool {
         let mut value = self;
-        for step in &path.0 {
+        for step in path.steps() {
             if value.step(step).is_none_or(|next| next.value.pruned) {
                 break;
             }
@@ -177,7 +169,7 @@ impl Written {
         }
     }
 
-    fn step_mut(&mut self, step: &Step) -> Option<&mut Written> {
+    fn step_mut(&mut self, step: &Step) -> Option<&mut YamlValue> {
         match (&mut self.shape, step) {
             (Shape::Map(map), Step::Key(key)) => {
                 let index = *map.index.get(key)?;
@@ -204,7 +196,8 @@ impl Map {
 }
 
 impl Found<'_> {
-    /// A scalar itself, else the key that leads to it: a mark under forty lines helps nobody.
+    /// The span of a scalar, or of the key of a list or mapping: a mark under forty lines is of no
+    /// use.
     pub fn span(&self) -> Span {
         match (&self.value.shape, self.key_span) {
             (Shape::List(_) | Shape::Map(_), Some(key_span)) => key_span,
@@ -213,71 +206,23 @@ impl Found<'_> {
     }
 }
 
-impl KeyPath {
-    pub fn root() -> KeyPath {
-        KeyPath::default()
-    }
-
-    pub fn of(steps: &[Step]) -> KeyPath {
-        KeyPath(steps.to_vec())
-    }
-
-    pub fn key(&self, key: &str) -> KeyPath {
-        self.then(Step::Key(key.to_owned()))
-    }
-
-    pub fn index(&self, index: usize) -> KeyPath {
-        self.then(Step::Index(index))
-    }
-
-    pub fn then(&self, step: Step) -> KeyPath {
-        let mut steps = self.0.clone();
-        steps.push(step);
-        KeyPath(steps)
-    }
-
-    pub fn is_root(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn last_key(&self) -> Option<&str> {
-        match self.0.last() {
-            Some(Step::Key(key)) => Some(key),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for KeyPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, step) in self.0.iter().enumerate() {
-            match step {
-                Step::Key(key) if at == 0 => write!(f, "{}", key.escape_debug())?,
-                Step::Key(key) => write!(f, ".{}", key.escape_debug())?,
-                Step::Index(index) => write!(f, "[{index}]")?,
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(shape: Shape) -> Written {
-        Written { span: Span::default(), shape, pruned: false, variable: None }
+    fn written(shape: Shape) -> YamlValue {
+        YamlValue { span: Span::default(), shape, pruned: false, variable: None }
     }
 
-    fn text(text: &str) -> Written {
+    fn text(text: &str) -> YamlValue {
         written(Shape::Text(text.into()))
     }
 
-    fn list(items: Vec<Written>) -> Written {
+    fn list(items: Vec<YamlValue>) -> YamlValue {
         written(Shape::List(items))
     }
 
-    fn map(key: &str, value: Written) -> Written {
+    fn map(key: &str, value: YamlValue) -> YamlValue {
         let entry = Entry { key: key.into(), key_span: Span::default(), value };
         let mut map = Map::default();
         map.push(entry);
@@ -304,11 +249,5 @@ mod tests {
         assert!(tree.prune(&below));
         assert!(tree.prune(&below));
         assert!(!tree.prune(&below));
-    }
-
-    #[test]
-    fn a_path_reads_like_the_file() {
-        let path = KeyPath::root().key("pools").key("web").key("members").index(2);
-        assert_eq!(path.to_string(), "pools.web.members[2]");
     }
 }
