@@ -54,3 +54,8 @@ def replace(path: str, text: str) -> None:
         os.replace(aside, target)
     except OSError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def before(path: str) -> str:
+    """Where `replace` keeps the file as it was."""
+    return f"{path}.before"

@@ -12,6 +12,7 @@ TIOVIVO = "/usr/local/bin/tiovivo"
 ORDER_SECONDS = 30
 HEALTH_SECONDS = 15
 STILL_ANSWERED = 3
+NOTHING_TO_RELEASE = "is in force"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ def release(shell: Shell, servers: list[Node], node: str) -> list[str]:
     command = [TIOVIVO, "release", node, "--config", f"{ETC}/config.yaml"]
     command += ["--token-file", f"{SECRETS}/token"]
     results = shell.run_all(servers, command, timeout=ORDER_SECONDS)
-    return [result.node.name for result in results if not result.ok]
+    return [
+        result.node.name
+        for result in results
+        if not result.ok and NOTHING_TO_RELEASE not in result.err + result.out
+    ]
 
 
 def find_time(text: str) -> datetime | None:
