@@ -119,8 +119,8 @@ class Node:
         head, _, body = answer.partition(b"\r\n\r\n")
         return head.decode().partition(" ")[2], body.decode()
 
-    def health(self):
-        return self.get("/health", name="health.sock")[0]
+    def health(self, timeout=20):
+        return self.get("/health", name="health.sock", timeout=timeout)[0]
 
     def releases_served(self):
         reports = [r for r in self.state.reports() if r["worker"].isdigit()]
@@ -137,8 +137,12 @@ class Node:
             time.sleep(0.05)
         raise AssertionError("waited in vain\n" + self.log.read_text()[-4000:])
 
-    def wait_for_release(self, release):
-        self.wait_touching(lambda: self.releases_served() == [release] * self.workers)
+    def wait_for_release(self, release, meanwhile=lambda: None):
+        def arrived():
+            meanwhile()
+            return self.releases_served() == [release] * self.workers
+
+        self.wait_touching(arrived)
 
     def wait_for_refusal(self, release):
         """All workers want this release and serve another one."""

@@ -45,6 +45,9 @@ class NodeReport:
         serving = {r["release"] for r in self.reports if r.get("release")}
         return serving | {old for r in self.reports for old in r.get("finishing") or []}
 
+    def processes(self) -> set[object]:
+        return {report.get("pid") for report in self.reports}
+
     def serves(self, release: str) -> bool:
         return bool(self.reports) and all(r.get("release") == release for r in self.reports)
 
@@ -182,19 +185,21 @@ def await_release(
     shell: Shell, nodes: list[Node], release: str, seconds: float, again: Callable[[], object]
 ) -> list[NodeReport]:
     """Waits until every node runs the release or refuses it. uwsgi can miss a touch (during another
-    chain reload), so those that do not move are told `again` from time to time."""
+    chain reload), so when no process of a node was replaced for a while, they are told `again`."""
     began = time.monotonic()
     reports: dict[str, NodeReport] = {}
     waiting = list(nodes)
     while waiting:
         left = seconds - (time.monotonic() - began)
         step = max(1.0, min(TOUCH_AGAIN_SECONDS, left))
+        before = {name: report.processes() for name, report in reports.items()}
         for report in ask(shell, waiting, "--await", release, f"{step:.1f}", seconds=step):
             reports[report.node.name] = report
+        still = [n.name for n in waiting if before.get(n.name) == reports[n.name].processes()]
         waiting = [n for n in waiting if not _settled(reports[n.name], release)]
         if left <= step:
             break
-        if waiting:
+        if any(node.name in still for node in waiting):
             again()
     return [reports[node.name] for node in nodes]
 

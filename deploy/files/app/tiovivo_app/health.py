@@ -1,10 +1,10 @@
-"""The answer to /health, given by a worker that serves nothing else.
+"""The answer to /health, given by workers that serve nothing else.
 
 The workers of the application may all be waiting for the database or for NFS while the mother is
-away, and the rotation must not lose every child then. So this worker's code, state and socket are
-local to the node, and it touches neither. It says 503 when no worker has loaded any release.
+away, and the rotation must not lose every child then. So these workers' code, state and socket
+are local to the node, and they touch neither. They say 503 when no worker has loaded any release.
 
-It also hurries a chain reload: uwsgi's master looks once a second whether the next worker's turn has
+They also hurry a chain reload: uwsgi's master looks once a second whether the next worker's turn has
 come, twice for each worker, unless something wakes it.
 """
 
@@ -15,6 +15,8 @@ import time
 from tiovivo_app import releases
 
 FIFO = os.environ.get("TIOVIVO_RUN", "/run/tiovivo-app") + "/master.fifo"
+# While a chain reload replaces one of them, the other answers.
+WORKERS = 2
 LOOK_SECONDS = 0.5
 HURRY_SECONDS = 0.1
 # A worker that never gets there (a request of an hour) must not keep the master awake.

@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from tiovivo_app import environment, releases
+from tiovivo_app import environment, health, releases
 
 RUN = os.environ.get("TIOVIVO_RUN", "/run/tiovivo-app")
 WORKERS_PER_CORE = 2
@@ -26,16 +26,18 @@ def main(ini):
 
 
 def arguments(ini, node, workers):
-    """Worker 1 answers health on a socket of its own, the others serve the application."""
-    application = ",".join(str(n) for n in range(2, workers + 2))
+    """The first workers answer health on a socket of their own, the others serve the application."""
+    first = health.WORKERS + 1
+    asked = ",".join(str(n) for n in range(1, first))
+    application = ",".join(str(n) for n in range(first, first + workers))
     return [
         f"--ini={ini}",
         f"--socket={RUN}/uwsgi.sock",
         f"--socket={RUN}/health.sock",
         f"--master-fifo={RUN}/master.fifo",
-        f"--processes={workers + 1}",
+        f"--processes={workers + health.WORKERS}",
         f"--map-socket=0:{application}",
-        "--map-socket=1:1",
+        f"--map-socket=1:{asked}",
         f"--touch-chain-reload={releases.APP}/reload",
         f"--touch-chain-reload={releases.APP}/canary/{node}.reload",
     ]

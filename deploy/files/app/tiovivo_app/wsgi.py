@@ -180,10 +180,11 @@ def say(text):
 def main():
     import uwsgi
 
-    # Worker 1 answers health alone, on a socket of its own: see uwsgi_unit.py.
-    if uwsgi.worker_id() == 1:
-        return health.start(uwsgi.numproc - 1)
-    return load(uwsgi.worker_id() - 1, uwsgi.numproc - 1)
+    # The first workers answer health alone, on a socket of their own: see uwsgi_unit.py.
+    workers = uwsgi.numproc - health.WORKERS
+    if uwsgi.worker_id() <= health.WORKERS:
+        return health.start(workers)
+    return load(uwsgi.worker_id() - health.WORKERS, workers)
 
 
 if "uwsgi" in sys.modules:
