@@ -11,8 +11,8 @@ use std::net::IpAddr;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use tiovivo::clock;
-use tiovivo::config;
-use tiovivo::control::loaded::Loaded;
+use tiovivo::config::load::load;
+use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::writer::Control;
 use tiovivo::dns::exchange::{Client, Reply, Transport};
 use tiovivo::dns::reply::UDP_LIMIT;
@@ -50,9 +50,9 @@ fn reader(names: usize) -> SnapshotReader {
     let file = folder.path().join("config.yaml");
     std::fs::write(folder.path().join("zone"), zone).unwrap();
     std::fs::write(&file, configuration()).unwrap();
-    let config = config::load(&file).unwrap_or_else(|faults| panic!("{faults:?}")).config;
-    let loaded = Loaded::build(&config, &file, clock::now()).unwrap();
-    Control::new(Box::new(loaded), folder.path().join("state")).1
+    let config = load(&file).unwrap_or_else(|faults| panic!("{faults:?}")).config;
+    let served = ServedConfig::build(&config, &file, clock::now()).unwrap();
+    Control::new(Box::new(served), folder.path().join("state")).1
 }
 
 fn configuration() -> String {

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use tiovivo::cluster::hook::{Action, Hook, Scope};
 use tiovivo::cluster::trust::Trust;
-use tiovivo::control::pulse::Pulse;
+use tiovivo::control::change_feed::{self, Change, Condition};
+use tiovivo::control::liveness::Liveness;
 use tiovivo::control::troubles::Troubles;
-use tiovivo::control::turns::{self, Turn};
 use tiovivo::counters::Counters;
 use tiovivo::hooks;
-use tiovivo::http::{Dashboard, auth::Writers, server::Limits};
+use tiovivo::http::auth::WriteTokens;
+use tiovivo::http::dashboard::Dashboard;
+use tiovivo::http::server::HttpLimits;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::interval;
@@ -40,15 +42,15 @@ fn sample_hooks() -> [Hook; 3] {
     ]
 }
 
-fn turn() -> Turn {
-    Turn {
+fn change() -> Change {
+    Change {
         at: jiff::Timestamp::now(),
         scope: Scope::Node,
         family: None,
         pool: "web".into(),
         node: Some("server-3".into()),
-        old: "serving",
-        new: "out",
+        old: Condition::Serving,
+        new: Condition::Out,
         cause: "connection refused (3/3)".into(),
     }
 }
@@ -59,15 +61,25 @@ async fn main() -> io::Result<()> {
     let listener = TcpListener::bind(&address).await?;
     let (publisher, status) = watch::channel(Arc::new(sample::status()));
     let counters = Arc::new(Counters::new(2));
-    // Without a token nobody may give orders.
-    let (commands, writers) = (mpsc::channel(1).0, Writers::default());
-    let (mut teller, turns) = turns::channel();
+    // Without a token no request may write.
+    let (commands, tokens) = (mpsc::channel(1).0, WriteTokens::default());
+    let (mut sender, changes) = change_feed::channel();
     let folder = tempfile::tempdir()?;
-    let (pulse, troubles) = (Pulse::default(), Troubles::default());
-    let hooks = hooks::start(&sample_hooks(), turns, folder.path(), Some("ns1"), troubles.clone());
-    let (limits, reports) = (Limits::default(), mpsc::channel(1).0);
-    let dashboard =
-        Dashboard { status, counters, hooks, limits, commands, reports, writers, pulse, troubles };
+    let (liveness, troubles) = (Liveness::default(), Troubles::default());
+    let hooks =
+        hooks::start(&sample_hooks(), changes, folder.path(), Some("ns1"), troubles.clone());
+    let (limits, reports) = (HttpLimits::default(), mpsc::channel(1).0);
+    let dashboard = Dashboard {
+        status,
+        counters,
+        hooks,
+        limits,
+        commands,
+        reports,
+        tokens,
+        liveness,
+        troubles,
+    };
     println!("http://{}/", listener.local_addr()?);
     let mut beat = interval(Duration::from_secs(1));
     let life = async {
@@ -75,7 +87,7 @@ async fn main() -> io::Result<()> {
             beat.tick().await;
             let mut status = sample::status();
             if second % 5 == 0 {
-                teller.tell(turn());
+                sender.send(change());
             }
             status.ready = second % 20 > 3;
             if second % 20 > 10 {

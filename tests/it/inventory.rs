@@ -118,8 +118,11 @@ fn what_is_left_out_of_deploy_has_the_defaults_of_the_manual() {
     assert_eq!(document["application"], expected);
 }
 
-/// Of the example: what is written instead of what, and what is told of it.
-const FAULTS: &[(&[(&str, &str)], &[&str])] = &[
+/// Replacements in the example, each with the text before and after.
+type Replacements = &'static [(&'static str, &'static str)];
+
+/// Replacements in the example, and the faults that follow.
+const FAULTS: &[(Replacements, &[&str])] = &[
     (
         &[("debian: bookworm", "debian: bookwrm")],
         &["28:11: deploy.debian: unknown Debian release `bookwrm`; did you mean `bookworm`? \

@@ -89,7 +89,7 @@ fn pool(
         https,
         steadiness: steadiness::check(raw, path, report),
     };
-    if pool.membership.len() > 0 && pool.membership.iter().all(|member| member.weight == 0) {
+    if !pool.membership.is_empty() && pool.membership.iter().all(|member| member.weight == 0) {
         let message = "every member has `weight: 0`, so `when_short` says what is answered";
         let help = "write `weight: 1` or more for the nodes that are to serve";
         report.warning(&path.key("members"), message, help);

@@ -26,7 +26,7 @@ use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawMinServing, RawW
 use crate::config::raw::deploy::RawDeploy;
 use crate::config::raw::hook::RawHook;
 use crate::config::raw::probe::{RawCheck, RawNodeCheck};
-use crate::config::raw::scalar::{Count, Need, Scalar, Switch, Switchable, Whole};
+use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
 use crate::config::raw::steadiness::{RawControl, RawDamping, Spell};
 use crate::config::raw::table::Table;
 
