@@ -21,7 +21,7 @@ use crate::cli::{memory, priority};
 use crate::clock;
 use crate::cluster::hook::Hook;
 use crate::config::certificate::Certificate;
-use crate::config::token::{self, Token};
+use crate::config::token::{self, BearerToken};
 use crate::config::{self, Config, Server};
 use crate::control::event::Command;
 use crate::control::served_config::ServedConfig;
@@ -134,12 +134,12 @@ struct Access {
 
 impl Access {
     /// Accepts the current tokens and no others.
-    fn admit(&mut self, [token, reports]: [Option<Token>; 2], files: TokenFiles) {
+    fn admit(&mut self, [token, reports]: [Option<BearerToken>; 2], files: TokenFiles) {
         self.files = files;
-        if self.write_tokens.set_report_token(reports.as_ref().map(Token::as_str)) {
+        if self.write_tokens.set_report_token(reports.as_ref().map(BearerToken::as_str)) {
             tracing::info!("reports need the token that its file has now, or the one for orders");
         }
-        match (self.write_tokens.set_order_token(token.as_ref().map(Token::as_str)), token) {
+        match (self.write_tokens.set_order_token(token.as_ref().map(BearerToken::as_str)), token) {
             (false, _) => {}
             (true, Some(_)) => tracing::info!("orders need the token that the token file has now"),
             (true, None) => tracing::warn!("there is no token any more: nobody may give orders"),
@@ -255,7 +255,7 @@ struct LoadResult {
     certificate: Option<Certificate>,
     hooks: Vec<Hook>,
     /// The token for overrides, and the one for reports.
-    tokens: [Option<Token>; 2],
+    tokens: [Option<BearerToken>; 2],
     token_files: TokenFiles,
 }
 

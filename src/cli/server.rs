@@ -23,7 +23,7 @@ use crate::cli::runtimes::Beside;
 use crate::cli::supervisor::Life;
 use crate::cli::{descriptors, memory};
 use crate::clock;
-use crate::config::token::Token;
+use crate::config::token::BearerToken;
 use crate::config::{Config, Encrypted};
 use crate::control::served_config::ServedConfig;
 use crate::control::status::Status;
@@ -105,8 +105,8 @@ pub async fn start(
     if let Err(unlocked) = &lock {
         tracing::warn!("{unlocked}; another server may use it, too");
     }
-    let write_tokens = WriteTokens::new(config.server.token.as_ref().map(Token::as_str));
-    write_tokens.set_report_token(config.server.report_token.as_ref().map(Token::as_str));
+    let write_tokens = WriteTokens::new(config.server.token.as_ref().map(BearerToken::as_str));
+    write_tokens.set_report_token(config.server.report_token.as_ref().map(BearerToken::as_str));
     let listeners = {
         let Encrypted { tls, https, path, quic } = &config.server.encrypted;
         Listeners::bind(tls, https, path, quic)?

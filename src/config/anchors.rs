@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use crate::config::yaml_value::{Entry, Map, Shape, YamlValue};
+use crate::config::yaml_value::{Map, MapEntry, Shape, YamlValue};
 
 /// The values that anchors name, by the parser's number of the anchor.
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ pub fn merge(map: &mut Map, sources: YamlValue) -> bool {
     for source in sources.into_iter().filter(|source| !source.pruned) {
         let Shape::Map(source) = source.shape else { return false };
         for entry in source.entries {
-            let Entry { key, .. } = &entry;
+            let MapEntry { key, .. } = &entry;
             if map.get(key).is_none() {
                 map.push(entry);
             }

@@ -39,7 +39,7 @@ use crate::cluster::pool::{Pool, PoolId};
 use crate::cluster::steadiness::ReferenceTarget;
 use crate::config::certificate::Certificate;
 use crate::config::cookie::Secret;
-use crate::config::token::Token;
+use crate::config::token::BearerToken;
 use crate::zone::name::Name;
 use crate::zone::record::Zone;
 
@@ -73,10 +73,10 @@ pub struct Server {
     pub state: PathBuf,
     pub token_file: Option<PathBuf>,
     /// The token in `token_file`; `None` refuses all overrides.
-    pub token: Option<Token>,
+    pub token: Option<BearerToken>,
     pub report_token_file: Option<PathBuf>,
     /// The token in `report_token_file`, for reports alone.
-    pub report_token: Option<Token>,
+    pub report_token: Option<BearerToken>,
     /// Number of UDP threads; `None` is one for each core.
     pub workers: Option<usize>,
     /// Whether each UDP thread stays on one core.

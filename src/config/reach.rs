@@ -13,7 +13,7 @@ use crate::config::fault::Source;
 use crate::config::key_path::KeyPath;
 use crate::config::raw::scalar::{Switchable, Text};
 use crate::config::read;
-use crate::config::token::{self, Token};
+use crate::config::token::{self, BearerToken};
 use crate::config::yaml_reader;
 use crate::config::yaml_value::{Shape, YamlValue};
 use crate::zone::name::Name;
@@ -38,7 +38,7 @@ pub fn read(path: &Path) -> Result<Reach, String> {
 }
 
 /// The token in a file; `None` when there is no such file. The error says what to do.
-pub fn token(file: &Path) -> Result<Option<Token>, String> {
+pub fn token(file: &Path) -> Result<Option<BearerToken>, String> {
     token::read(file).map_err(|problem| format!("{} {problem}", file.display()))
 }
 

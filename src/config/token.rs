@@ -14,22 +14,22 @@ pub const MAX_TOKEN: u64 = 4096;
 
 /// Never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct BearerToken(String);
 
-impl Token {
+impl BearerToken {
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token")
     }
 }
 
 /// `None` when there is no such file; writes are then refused. Blanks around the token are dropped.
-pub fn read(path: &Path) -> Result<Option<Token>, Problem> {
+pub fn read(path: &Path) -> Result<Option<BearerToken>, Problem> {
     let Some(text) = owners_text(path)? else { return Ok(None) };
     let token = text.trim();
     if token.is_empty() {
@@ -39,7 +39,7 @@ pub fn read(path: &Path) -> Result<Option<Token>, Problem> {
         let help = "write one word of ASCII letters, digits and signs";
         return Err(Problem::new("has blanks or other than ASCII in its token", help));
     }
-    Ok(Some(Token(token.to_owned())))
+    Ok(Some(BearerToken(token.to_owned())))
 }
 
 /// The text of a file that only its owner may read and write; `None` when there is no such file.
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn only_its_owner_may_read_the_token() {
         let (_dir, path) = file("s3cret\n", 0o600);
-        assert_eq!(read(&path), Ok(Some(Token("s3cret".into()))));
+        assert_eq!(read(&path), Ok(Some(BearerToken("s3cret".into()))));
         for mode in [0o640, 0o604, 0o620, 0o602] {
             let (_dir, path) = file("s3cret\n", mode);
             assert!(
@@ -92,6 +92,6 @@ mod tests {
 
     #[test]
     fn a_token_is_not_printed() {
-        assert_eq!(format!("{:?}", Token("s3cret".into())), "Token");
+        assert_eq!(format!("{:?}", BearerToken("s3cret".into())), "Token");
     }
 }

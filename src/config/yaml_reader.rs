@@ -19,7 +19,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Range, StrInp
 use crate::config::anchors::{self, Anchor, Anchors};
 use crate::config::fault::{Fault, Source, Span};
 use crate::config::key_path::{KeyPath, Step};
-use crate::config::yaml_value::{Entry, Map, Shape, YamlValue};
+use crate::config::yaml_value::{Map, MapEntry, Shape, YamlValue};
 use crate::config::{environment, yaml_precheck};
 
 /// Deepest nesting; the format needs 6.
@@ -46,7 +46,8 @@ pub fn read_with(
     }
     let parser = Parser::new_from_str(text);
     let anchors = Anchors::default();
-    let mut reader = Reader { parser, source, faults, values: 0, path: vec![], anchors, variable };
+    let mut reader =
+        YamlReader { parser, source, faults, values: 0, path: vec![], anchors, variable };
     match reader.document() {
         Ok(root) => (Some(root), reader.faults),
         Err(Stop) => (None, reader.faults),
@@ -56,7 +57,7 @@ pub fn read_with(
 /// The rest of the file cannot be read; the reason is among the faults.
 struct Stop;
 
-struct Reader<'a> {
+struct YamlReader<'a> {
     parser: Parser<'a, StrInput<'a>>,
     source: &'a Source<'a>,
     faults: Vec<Fault>,
@@ -67,7 +68,7 @@ struct Reader<'a> {
     variable: fn(&str) -> Option<OsString>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> YamlReader<'a> {
     fn document(&mut self) -> Result<YamlValue, Stop> {
         loop {
             let (event, range) = self.next()?;
@@ -244,7 +245,7 @@ impl<'a> Reader<'a> {
                 (Some(first), _) => self.duplicate(key_span, first),
                 (None, Some((first, _))) if is_merge => self.duplicate(key_span, *first),
                 (None, None) if is_merge => sources = Some((key_span, value)),
-                (None, _) => map.push(Entry { key: text, key_span, value }),
+                (None, _) => map.push(MapEntry { key: text, key_span, value }),
             }
             self.path.pop();
         }

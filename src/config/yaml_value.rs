@@ -33,12 +33,12 @@ pub enum Shape {
 /// nodes.
 #[derive(Debug, Clone, Default)]
 pub struct Map {
-    pub entries: Vec<Entry>,
+    pub entries: Vec<MapEntry>,
     index: HashMap<String, usize>,
 }
 
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct MapEntry {
     pub key: String,
     pub key_span: Span,
     pub value: YamlValue,
@@ -185,12 +185,12 @@ impl YamlValue {
 
 impl Map {
     /// The key is not in the map yet.
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: MapEntry) {
         self.index.insert(entry.key.clone(), self.entries.len());
         self.entries.push(entry);
     }
 
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str) -> Option<&MapEntry> {
         self.index.get(key).and_then(|&index| self.entries.get(index))
     }
 }
@@ -223,7 +223,7 @@ mod tests {
     }
 
     fn map(key: &str, value: YamlValue) -> YamlValue {
-        let entry = Entry { key: key.into(), key_span: Span::default(), value };
+        let entry = MapEntry { key: key.into(), key_span: Span::default(), value };
         let mut map = Map::default();
         map.push(entry);
         written(Shape::Map(map))

@@ -20,7 +20,7 @@ use crate::zone::rtype;
 
 /// The zones, as far as they are valid.
 #[derive(Debug)]
-pub struct Zones {
+pub struct LoadedZones {
     /// Includes zones whose file is faulty.
     pub apexes: Vec<Name>,
     pub loaded: Vec<LoadedZone>,
@@ -42,10 +42,10 @@ pub struct Texts {
     files: HashMap<String, (PathBuf, Arc<Vec<u8>>)>,
 }
 
-pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> Zones {
+pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> LoadedZones {
     let path = KeyPath::root().key("zones");
     let is_complete = !report.is_faulty(&path);
-    let mut zones = Zones { apexes: vec![], loaded: vec![], is_complete };
+    let mut zones = LoadedZones { apexes: vec![], loaded: vec![], is_complete };
     if raw.is_empty() && is_complete && report.find(&path).is_none_or(|f| f.value.is_empty()) {
         let help = "write at least one: zones: [{ apex: example.com, file: example.com.zone }]";
         report.error(&path, "there are no zones", help);
@@ -75,7 +75,11 @@ pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> Zones {
 }
 
 /// Warns when one of our zones is below another one of ours that has no NS for it.
-fn check_delegations(zones: &Zones, places: &HashMap<Name, KeyPath>, report: &mut Report<'_>) {
+fn check_delegations(
+    zones: &LoadedZones,
+    places: &HashMap<Name, KeyPath>,
+    report: &mut Report<'_>,
+) {
     let loaded: HashMap<&Name, &Zone> =
         zones.loaded.iter().map(|loaded| (&loaded.zone.apex, &loaded.zone)).collect();
     for apex in &zones.apexes {

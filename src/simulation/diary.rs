@@ -81,12 +81,12 @@ pub enum Shade {
 pub struct Diary {
     lines: Vec<DiaryLine>,
     rows: Vec<Row>,
-    pools: Vec<Pool>,
+    pools: Vec<PoolRecord>,
 }
 
 /// The last recorded state of a pool.
 #[derive(Debug)]
-struct Pool {
+struct PoolRecord {
     names: Vec<Name>,
     from: IpAddr,
     input: Option<PoolInput>,
@@ -125,7 +125,7 @@ impl Diary {
                 }
             };
             let names = own.map(|published| published.owner.clone()).collect();
-            Pool { names, from, input: None, answered: vec![] }
+            PoolRecord { names, from, input: None, answered: vec![] }
         });
         let rows = simulation.config.pools.iter().flat_map(|pool| {
             pool.membership.iter().map(|member| Row {

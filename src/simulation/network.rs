@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use crate::cluster::check::{Check, Probe};
 use crate::cluster::node::NodeName;
-use crate::config::simulation::timeline::{Does, Line, What};
+use crate::config::simulation::timeline::{CheckerLink, Does, What};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::http::ranges;
 use crate::health::probe::service::ServiceFailure;
@@ -73,7 +73,7 @@ impl Network {
             What::Node { node, does } => {
                 self.nodes.insert(node.clone(), *does);
             }
-            What::Checker(line) => self.is_cut_off = *line == Line::CutOff,
+            What::Checker(line) => self.is_cut_off = *line == CheckerLink::CutOff,
             What::Operator { .. } => {}
         }
     }
@@ -335,16 +335,16 @@ mod tests {
         }
         let failing = heard(&network, Condition::Failing).unwrap_err();
         assert_eq!(failing.to_string(), "reported unhealthy");
-        network.happen(&What::Checker(Line::CutOff));
+        network.happen(&What::Checker(CheckerLink::CutOff));
         assert_eq!(heard(&network, Condition::Well), Err(missed));
     }
 
     #[test]
     fn a_checker_that_is_cut_off_hears_nobody() {
         let mut network = Network::default();
-        network.happen(&What::Checker(Line::CutOff));
+        network.happen(&What::Checker(CheckerLink::CutOff));
         assert_eq!(probed(&network, Condition::Well, None), SILENCE);
-        network.happen(&What::Checker(Line::Recovers));
+        network.happen(&What::Checker(CheckerLink::Recovers));
         assert!(probed(&network, Condition::Well, None).is_ok());
     }
 }

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::config::simulation::timeline::{Clients, Keeps, Kind};
+use crate::config::simulation::timeline::{ClientKind, Clients, Keeps};
 use crate::simulation::ask::SimulatedAnswer;
 
 /// The counts of one kind of clients.
@@ -21,7 +21,7 @@ pub struct Tally {
 
 #[derive(Debug)]
 pub struct Population {
-    kinds: Vec<Kind>,
+    kinds: Vec<ClientKind>,
     every: Duration,
     /// In the order of their times within the interval.
     clients: Vec<SimulatedClient>,
@@ -122,7 +122,7 @@ impl Population {
         }
     }
 
-    pub fn kinds(&self) -> impl Iterator<Item = (&Kind, &Tally)> {
+    pub fn kinds(&self) -> impl Iterator<Item = (&ClientKind, &Tally)> {
         self.kinds.iter().zip(&self.of_kind)
     }
 
@@ -136,7 +136,7 @@ impl Population {
 }
 
 /// Divides the clients exactly by their shares.
-fn kind_of(kinds: &[Kind], index: u32, count: u32) -> usize {
+fn kind_of(kinds: &[ClientKind], index: u32, count: u32) -> usize {
     let percent = u64::from(index) * 100 / u64::from(count.max(1));
     let mut sum = 0;
     let ends = kinds.iter().map(|kind| {
@@ -162,7 +162,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn clients(kinds: &[(u8, Keeps)]) -> Clients {
-        let kinds = kinds.iter().map(|&(share, keeps)| Kind { share, keeps });
+        let kinds = kinds.iter().map(|&(share, keeps)| ClientKind { share, keeps });
         let asks = Name::parse("n.example").unwrap();
         Clients { asks, count: 100, every: SECOND, kinds: kinds.collect() }
     }

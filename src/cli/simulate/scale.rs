@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::config::simulation::timeline::{Does, Keeps, Line, What};
+use crate::config::simulation::timeline::{CheckerLink, Does, Keeps, What};
 
 /// `12.34 s`.
 pub fn seconds(time: Duration) -> String {
@@ -43,8 +43,8 @@ pub fn event(what: &What) -> String {
             format!("operator: {} {target}", order.as_str())
         }
         What::Operator { order: None, target } => format!("operator: release {target}"),
-        What::Checker(Line::CutOff) => "the checker is cut off".into(),
-        What::Checker(Line::Recovers) => "the checker is back".into(),
+        What::Checker(CheckerLink::CutOff) => "the checker is cut off".into(),
+        What::Checker(CheckerLink::Recovers) => "the checker is back".into(),
     }
 }
 

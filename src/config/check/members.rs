@@ -13,7 +13,7 @@ use crate::cluster::networks::Networks;
 use crate::cluster::node::{Node, Role};
 use crate::cluster::pool::Membership;
 use crate::cluster::tiers::Tiers;
-use crate::config::check::nodes::Inventory;
+use crate::config::check::nodes::NodeInventory;
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
@@ -34,7 +34,7 @@ pub enum Audience {
 pub fn check(
     raw: &RawPool,
     audience: Option<Audience>,
-    inventory: &Inventory<'_>,
+    inventory: &NodeInventory<'_>,
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<(Membership, Tiers)> {
@@ -117,7 +117,7 @@ type NodeChoice<'a> = (&'a Node, KeyPath);
 
 /// Collects nodes, each once.
 struct NodeChooser<'a, 'r, 's> {
-    inventory: &'a Inventory<'a>,
+    inventory: &'a NodeInventory<'a>,
     report: &'r mut Report<'s>,
     /// The paths of the nodes that were taken, by name.
     seen: HashMap<String, KeyPath>,
@@ -188,7 +188,7 @@ impl<'a> NodeChooser<'a, '_, '_> {
 
 fn selected<'a>(
     selector: &RawSelector,
-    inventory: &'a Inventory<'_>,
+    inventory: &'a NodeInventory<'_>,
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<Vec<NodeChoice<'a>>> {

@@ -17,7 +17,7 @@ use crate::config::raw::RawPool;
 use crate::config::raw::choice::RawHttpsRecord;
 use crate::config::raw::scalar::quoted;
 use crate::config::raw::table::Table;
-use crate::config::zones::{LoadedZone, Zones};
+use crate::config::zones::{LoadedZone, LoadedZones};
 use crate::zone::name::Name;
 use crate::zone::record::{FilePosition, Record};
 
@@ -38,7 +38,7 @@ pub struct Named<'a> {
 
 pub fn check<'a>(
     raw: &'a Table<RawPool>,
-    zones: &Zones,
+    zones: &LoadedZones,
     report: &mut Report<'_>,
 ) -> Vec<Named<'a>> {
     let mut named: Vec<Named<'a>> = vec![];
@@ -94,7 +94,7 @@ fn parse(text: &str, path: &KeyPath, report: &mut Report<'_>) -> Option<Name> {
     None
 }
 
-fn check_zones(named: &[Named<'_>], zones: &Zones, report: &mut Report<'_>) {
+fn check_zones(named: &[Named<'_>], zones: &LoadedZones, report: &mut Report<'_>) {
     let apexes: HashSet<&Name> = zones.apexes.iter().collect();
     let cuts: HashMap<&Name, (&LoadedZone, EndsOfZone<'_>)> =
         zones.loaded.iter().map(|loaded| (&loaded.zone.apex, (loaded, cuts_of(loaded)))).collect();

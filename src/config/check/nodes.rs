@@ -16,7 +16,7 @@ pub const MAX_NAME: usize = 63;
 
 /// The nodes, as far as they are valid.
 #[derive(Debug)]
-pub struct Inventory<'a> {
+pub struct NodeInventory<'a> {
     pub nodes: Vec<Node>,
     /// Every written name; `None` is a faulty node.
     pub names: HashMap<&'a str, Option<usize>>,
@@ -24,9 +24,9 @@ pub struct Inventory<'a> {
     pub is_complete: bool,
 }
 
-pub fn check<'a>(raw: &'a Table<RawNode>, report: &mut Report<'_>) -> Inventory<'a> {
+pub fn check<'a>(raw: &'a Table<RawNode>, report: &mut Report<'_>) -> NodeInventory<'a> {
     let path = KeyPath::root().key("nodes");
-    let mut inventory = Inventory {
+    let mut inventory = NodeInventory {
         nodes: Vec::with_capacity(raw.0.len()),
         names: HashMap::with_capacity(raw.0.len()),
         is_complete: !report.is_faulty(&path),

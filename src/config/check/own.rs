@@ -9,7 +9,7 @@ use crate::cluster::check::{Check, Probe};
 use crate::cluster::checks::OwnChecks;
 use crate::cluster::pool::Pool;
 use crate::config::check::checks::DEEP_NAME;
-use crate::config::check::nodes::Inventory;
+use crate::config::check::nodes::NodeInventory;
 use crate::config::check::probes::{http, port};
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
@@ -19,14 +19,14 @@ use crate::config::raw::{RawConfig, RawNode, RawPool};
 use crate::zone::record::Severity;
 
 /// The entries of one node, and the checks that they apply to.
-struct Own<'a> {
-    entries: Vec<Entry<'a>>,
+struct NodeEntries<'a> {
+    entries: Vec<NodeEntry<'a>>,
     /// The names of all checks of the node's pools.
     names: Vec<String>,
 }
 
 /// One entry.
-struct Entry<'a> {
+struct NodeEntry<'a> {
     /// The name of the checks that it applies to.
     name: &'a str,
     raw: &'a RawNodeCheck,
@@ -40,11 +40,11 @@ struct Entry<'a> {
 /// Gives each member its checks.
 pub fn apply(
     raw: &RawConfig,
-    inventory: &Inventory<'_>,
+    inventory: &NodeInventory<'_>,
     pools: &mut [Pool],
     report: &mut Report<'_>,
 ) {
-    let mut nodes: HashMap<&str, Own<'_>> = HashMap::new();
+    let mut nodes: HashMap<&str, NodeEntries<'_>> = HashMap::new();
     for (name, node) in raw.nodes.0.iter().filter(|(_, node)| !node.check.0.is_empty()) {
         nodes.insert(name, own(name, node, report));
     }
@@ -77,7 +77,7 @@ fn is_any_pool_faulty(report: &Report<'_>) -> bool {
     report.more > 0 || faults.any(|fault| fault.key_path.as_ref().is_some_and(is_of_pools))
 }
 
-fn own<'a>(node: &str, raw: &'a RawNode, report: &mut Report<'_>) -> Own<'a> {
+fn own<'a>(node: &str, raw: &'a RawNode, report: &mut Report<'_>) -> NodeEntries<'a> {
     let path = KeyPath::root().key("nodes").key(node).key("check");
     let entries = raw.check.0.iter().map(|(name, raw)| {
         let path = path.key(name);
@@ -91,9 +91,9 @@ fn own<'a>(node: &str, raw: &'a RawNode, report: &mut Report<'_>) -> Own<'a> {
             http::check_path(written, &path.key("path"), report);
         }
         http::check_host(raw.host.as_deref(), &path.key("host"), report);
-        Entry { name, raw, path, kind: None, used: vec![] }
+        NodeEntry { name, raw, path, kind: None, used: vec![] }
     });
-    Own { entries: entries.collect(), names: vec![] }
+    NodeEntries { entries: entries.collect(), names: vec![] }
 }
 
 impl RawNodeCheck {
@@ -109,7 +109,7 @@ impl RawNodeCheck {
 }
 
 /// The checks of the pool with the member's values.
-fn checks(pool: &Pool, raw: &RawPool, own: &mut Own<'_>) -> OwnChecks {
+fn checks(pool: &Pool, raw: &RawPool, own: &mut NodeEntries<'_>) -> OwnChecks {
     let (mut checks, mut deep) = (pool.checks.clone(), pool.deep.clone());
     let raws = raw.check.iter().chain(raw.checks.iter().flatten());
     for (named, raw) in checks.iter_mut().zip(raws) {
@@ -121,7 +121,7 @@ fn checks(pool: &Pool, raw: &RawPool, own: &mut Own<'_>) -> OwnChecks {
     OwnChecks { checks, deep }
 }
 
-impl Own<'_> {
+impl NodeEntries<'_> {
     fn change(&mut self, name: &str, check: &mut Check, raw: &RawCheck) {
         if !self.names.iter().any(|known| known == name) {
             self.names.push(name.to_owned());
@@ -132,7 +132,7 @@ impl Own<'_> {
     }
 }
 
-impl Entry<'_> {
+impl NodeEntry<'_> {
     fn change(&mut self, probe: &mut Probe, raw: &RawCheck) {
         self.kind = Some(probe.kind());
         if let (Some(own), Some(of_probe)) = (self.raw.port, port_of(probe)) {
@@ -171,7 +171,7 @@ fn port_of(probe: &mut Probe) -> Option<&mut u16> {
     }
 }
 
-fn tell_unused(own: &Own<'_>, report: &mut Report<'_>) {
+fn tell_unused(own: &NodeEntries<'_>, report: &mut Report<'_>) {
     for entry in &own.entries {
         let Some(kind) = entry.kind else {
             let names: Vec<&str> = own.names.iter().map(String::as_str).collect();

@@ -10,7 +10,7 @@ use crate::cluster::pool::{Alpn, Order, Pool, PoolId, PoolName, WhenShort};
 use crate::config::check::checks;
 use crate::config::check::least;
 use crate::config::check::members::{self, Audience};
-use crate::config::check::nodes::{self, Inventory};
+use crate::config::check::nodes::{self, NodeInventory};
 use crate::config::check::report::Report;
 use crate::config::check::spread;
 use crate::config::check::steadiness;
@@ -29,7 +29,7 @@ const MAX_ANSWERS: u32 = 8;
 /// Faulty pools are left out, so ids are valid only when the report has no error.
 pub fn check(
     raw: &Table<RawPool>,
-    inventory: &Inventory<'_>,
+    inventory: &NodeInventory<'_>,
     folder: &Path,
     report: &mut Report<'_>,
 ) -> Vec<Pool> {
@@ -49,7 +49,7 @@ fn pool(
     name: &str,
     raw: &RawPool,
     ids: &HashMap<&str, PoolId>,
-    inventory: &Inventory<'_>,
+    inventory: &NodeInventory<'_>,
     folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,

@@ -22,7 +22,7 @@ use crate::config::check::disguise::reached;
 use crate::config::check::names::{NS, Named};
 use crate::config::check::report::Report;
 use crate::config::fault::Fault;
-use crate::config::zones::{LoadedZone, Zones};
+use crate::config::zones::{LoadedZone, LoadedZones};
 use crate::zone::name::Name;
 use crate::zone::rdata::addresses::addresses;
 use crate::zone::record::Record;
@@ -41,7 +41,7 @@ pub fn check(
     named: &[Named<'_>],
     nodes: &[Node],
     mother_address: Option<IpAddr>,
-    zones: &Zones,
+    zones: &LoadedZones,
     report: &mut Report<'_>,
 ) {
     let mut guarded = guarded(nodes);

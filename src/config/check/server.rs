@@ -10,7 +10,7 @@ use crate::config::cookie::{self, Secret};
 use crate::config::key_path::KeyPath;
 use crate::config::raw::RawServer;
 use crate::config::raw::scalar::quoted;
-use crate::config::token::{self, Token};
+use crate::config::token::{self, BearerToken};
 
 /// Longest NSID, in octets: it shares 1232 octets with the answer.
 pub const MAX_NSID: usize = 255;
@@ -134,7 +134,7 @@ fn token_file(
     folder: &Path,
     path: &KeyPath,
     report: &mut Report<'_>,
-) -> (PathBuf, Option<Token>) {
+) -> (PathBuf, Option<BearerToken>) {
     if written.is_empty() {
         report.error(path, "an empty path", "write a file, such as state/token");
     }

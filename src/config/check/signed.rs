@@ -13,7 +13,7 @@
 
 use crate::config::check::report::Report;
 use crate::config::fault::Fault;
-use crate::config::zones::{LoadedZone, Zones};
+use crate::config::zones::{LoadedZone, LoadedZones};
 use crate::zone::rdata::table::type_name;
 use crate::zone::record::Record;
 use crate::zone::rtype::{CDNSKEY, CDS, DNSKEY, NSEC, NSEC3, NSEC3PARAM, RRSIG};
@@ -23,7 +23,7 @@ const SIGNED: [u16; 7] = [DNSKEY, RRSIG, NSEC, NSEC3, NSEC3PARAM, CDS, CDNSKEY];
 const REMOVE_DS: &[u8] = &[0, 0, 0, 0, 0];
 const REMOVE_KEY: &[u8] = &[0, 0, 3, 0, 0];
 
-pub fn check(zones: &Zones, report: &mut Report<'_>) {
+pub fn check(zones: &LoadedZones, report: &mut Report<'_>) {
     let faults: Vec<Fault> = zones.loaded.iter().flat_map(faults_of).collect();
     report.faults.extend(faults);
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::cluster::operator::matches;
 use crate::cluster::pool::{Membership, Order, Spread};
 use crate::cluster::tiers::Tiers;
-use crate::config::check::nodes::{Inventory, MAX_NAME};
+use crate::config::check::nodes::{MAX_NAME, NodeInventory};
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
@@ -15,7 +15,7 @@ use crate::config::raw::scalar::quoted;
 pub fn check(
     raw: &RawPool,
     (membership, tiers, order): (&Membership, &Tiers, Order),
-    inventory: &Inventory<'_>,
+    inventory: &NodeInventory<'_>,
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<Spread> {

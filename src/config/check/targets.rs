@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::config::check::names::Named;
 use crate::config::fault::Fault;
-use crate::config::zones::{LoadedZone, Zones};
+use crate::config::zones::{LoadedZone, LoadedZones};
 use crate::zone::name::Name;
 use crate::zone::rdata::table::type_name;
 use crate::zone::rdata::walk::{names, target};
@@ -24,7 +24,7 @@ use crate::zone::rtype::{A, AAAA, CNAME, DNAME, MX, NS, SRV};
 /// Most warnings.
 const MAX_WARNINGS: usize = 100;
 
-pub fn check(named: &[Named<'_>], zones: &Zones) -> Vec<Fault> {
+pub fn check(named: &[Named<'_>], zones: &LoadedZones) -> Vec<Fault> {
     // The names of a faulty zone are not known.
     if !zones.is_complete || zones.loaded.len() < zones.apexes.len() {
         return vec![];

@@ -13,7 +13,7 @@ use crate::config::simulation::raw::{
     RawClients, RawDoes, RawEvent, RawKind, RawOrder, RawSimulation,
 };
 use crate::config::simulation::timeline::{
-    Clients, Does, Event, Keeps, Kind, Line, Simulation, What,
+    CheckerLink, ClientKind, Clients, Does, Keeps, Simulation, TimelineEvent, What,
 };
 use crate::zone::name::Name;
 
@@ -30,12 +30,12 @@ const REQUEST_EVERY: Duration = Duration::from_secs(1);
 const LEAST_BETWEEN_REQUESTS: Duration = Duration::from_millis(10);
 /// The default kinds of clients. Assumed, not measured: most resolvers keep to the TTL, some have a
 /// floor, and browsers keep an address for a minute.
-const KINDS: [Kind; 5] = [
-    Kind { share: 60, keeps: Keeps::Ttl },
-    Kind { share: 15, keeps: Keeps::Floor(Duration::from_secs(30)) },
-    Kind { share: 10, keeps: Keeps::Floor(Duration::from_secs(60)) },
-    Kind { share: 5, keeps: Keeps::Floor(Duration::from_secs(300)) },
-    Kind { share: 10, keeps: Keeps::Pins(Duration::from_secs(60)) },
+const KINDS: [ClientKind; 5] = [
+    ClientKind { share: 60, keeps: Keeps::Ttl },
+    ClientKind { share: 15, keeps: Keeps::Floor(Duration::from_secs(30)) },
+    ClientKind { share: 10, keeps: Keeps::Floor(Duration::from_secs(60)) },
+    ClientKind { share: 5, keeps: Keeps::Floor(Duration::from_secs(300)) },
+    ClientKind { share: 10, keeps: Keeps::Pins(Duration::from_secs(60)) },
 ];
 
 /// `None` when there is an error in `report`, or no `cluster`.
@@ -87,7 +87,7 @@ struct RawHappening {
 
 enum RawWhat {
     Node(NodeName, RawDoes),
-    Checker(Line),
+    Checker(CheckerLink),
     Operator(RawOrder),
 }
 
@@ -99,18 +99,22 @@ impl RawHappening {
 
 /// Replaces flapping by single events, until the next event of the node. Returns at most one more
 /// than [`MAX_EVENTS`].
-fn events(happenings: &[RawHappening], until: Duration) -> Vec<Event> {
+fn events(happenings: &[RawHappening], until: Duration) -> Vec<TimelineEvent> {
     let mut events = vec![];
     for (index, RawHappening { at, what }) in happenings.iter().enumerate() {
         match what {
-            RawWhat::Checker(line) => events.push(Event { at: *at, what: What::Checker(*line) }),
+            RawWhat::Checker(line) => {
+                events.push(TimelineEvent { at: *at, what: What::Checker(*line) })
+            }
             RawWhat::Operator(RawOrder { order, target }) => {
                 let what = What::Operator { order: *order, target: target.clone() };
-                events.push(Event { at: *at, what });
+                events.push(TimelineEvent { at: *at, what });
             }
             RawWhat::Node(node, RawDoes::Once(does)) => {
-                events
-                    .push(Event { at: *at, what: What::Node { node: node.clone(), does: *does } });
+                events.push(TimelineEvent {
+                    at: *at,
+                    what: What::Node { node: node.clone(), does: *does },
+                });
             }
             RawWhat::Node(node, RawDoes::Flaps(time)) => {
                 let mut later = happenings[index + 1..].iter();
@@ -131,11 +135,11 @@ fn flaps(
     start: Duration,
     time: Duration,
     end: Duration,
-) -> impl Iterator<Item = Event> {
+) -> impl Iterator<Item = TimelineEvent> {
     let turns = (0u32..).map(move |turn| (start + time * turn, turn));
     turns.take_while(move |(at, _)| *at < end).take(MAX_EVENTS).map(move |(at, turn)| {
         let does = if turn.is_multiple_of(2) { Does::Refuses } else { Does::Recovers };
-        Event { at, what: What::Node { node: node.clone(), does } }
+        TimelineEvent { at, what: What::Node { node: node.clone(), does } }
     })
 }
 
@@ -254,7 +258,7 @@ fn asks(
     found.map(|published| published.owner.clone())
 }
 
-fn kinds(raw: &[RawKind], path: &KeyPath, report: &mut Report<'_>) -> Vec<Kind> {
+fn kinds(raw: &[RawKind], path: &KeyPath, report: &mut Report<'_>) -> Vec<ClientKind> {
     let mut kinds = vec![];
     for (index, kind) in raw.iter().enumerate() {
         let path = path.index(index);
@@ -268,7 +272,7 @@ fn kinds(raw: &[RawKind], path: &KeyPath, report: &mut Report<'_>) -> Vec<Kind> 
             }
         };
         match kind.share {
-            Some(share) => kinds.push(Kind { share: share.0.0, keeps }),
+            Some(share) => kinds.push(ClientKind { share: share.0.0, keeps }),
             None => report.missing(&path, "share", "write how many of them there are: 30%"),
         }
     }

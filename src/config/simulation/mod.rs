@@ -15,7 +15,7 @@ use crate::config::key_path::KeyPath;
 use crate::config::load::{self, LoadedConfig, ordered};
 use crate::config::simulation::raw::RawSimulation;
 use crate::config::simulation::timeline::Simulation;
-use crate::config::yaml_value::{Entry, Shape, YamlValue};
+use crate::config::yaml_value::{MapEntry, Shape, YamlValue};
 use crate::config::{deserialize, environment, read, yaml_reader};
 
 /// Reads and checks a timeline and all files that it names. `Ok` has the warnings too.
@@ -70,7 +70,7 @@ pub fn parse(path: &Path, text: &str) -> Result<(Simulation, Vec<Fault>), Vec<Fa
 /// Takes the configuration out of the timeline. Its key stays, pruned.
 fn take_inline(tree: &mut YamlValue) -> Option<YamlValue> {
     let Shape::Map(map) = &mut tree.shape else { return None };
-    let is_config = |entry: &&mut Entry| entry.key == "config";
+    let is_config = |entry: &&mut MapEntry| entry.key == "config";
     let value = &mut map.entries.iter_mut().find(is_config)?.value;
     let Shape::Map(_) = value.shape else { return None };
     let shape = Shape::Text(String::new());

@@ -9,7 +9,7 @@ use crate::cluster::operator::{OverrideKind, Selector};
 use crate::config::fault::Problem;
 use crate::config::raw::keyword::Keyword;
 use crate::config::raw::scalar::{Scalar, Text, Whole, either, quoted};
-use crate::config::simulation::timeline::{AsksMother, Does, Line};
+use crate::config::simulation::timeline::{AsksMother, CheckerLink, Does};
 use crate::config::suggestion;
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,7 +30,7 @@ pub struct RawEvent {
     pub at: Option<Scalar<Duration>>,
     pub node: Option<String>,
     pub does: Option<Scalar<RawDoes>>,
-    pub checker: Option<Scalar<Line>>,
+    pub checker: Option<Scalar<CheckerLink>>,
     pub operator: Option<Scalar<RawOrder>>,
 }
 
@@ -145,10 +145,10 @@ impl Text for RawOrder {
     }
 }
 
-impl Keyword for Line {
+impl Keyword for CheckerLink {
     const WHAT: &'static str = "state of the checker";
-    const WORDS: &'static [(&'static str, Line)] =
-        &[("cut-off", Line::CutOff), ("recovers", Line::Recovers)];
+    const WORDS: &'static [(&'static str, CheckerLink)] =
+        &[("cut-off", CheckerLink::CutOff), ("recovers", CheckerLink::Recovers)];
 }
 
 impl Keyword for AsksMother {

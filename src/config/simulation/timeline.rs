@@ -17,12 +17,12 @@ pub struct Simulation {
     pub seed: u64,
     pub asks_mother: AsksMother,
     /// In the order of their times. Flapping is refusing and recovering in turn.
-    pub events: Vec<Event>,
+    pub events: Vec<TimelineEvent>,
     pub clients: Clients,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct TimelineEvent {
     /// Time since the start.
     pub at: Duration,
     pub what: What,
@@ -35,7 +35,7 @@ pub enum What {
         does: Does,
     },
     /// The machine that sends the probes.
-    Checker(Line),
+    Checker(CheckerLink),
     /// An override; `None` releases.
     Operator {
         order: Option<OverrideKind>,
@@ -63,7 +63,7 @@ pub enum Does {
 
 /// The network connection of the machine that sends the probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub enum CheckerLink {
     CutOff,
     Recovers,
 }
@@ -89,11 +89,11 @@ pub struct Clients {
     /// Time from one request of a client to its next.
     pub every: Duration,
     /// The sum of their shares is 100.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ClientKind>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kind {
+pub struct ClientKind {
     /// So many of a hundred clients.
     pub share: u8,
     pub keeps: Keeps,

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use crate::cluster::deployment::Promotion;
 use crate::cluster::node::{Node, Role};
 use crate::config::check::disguise::reached;
-use crate::config::check::nodes::{Inventory, is_of_a_machine};
+use crate::config::check::nodes::{NodeInventory, is_of_a_machine};
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
 use crate::config::raw::deploy::RawDeploy;
@@ -18,7 +18,7 @@ use crate::config::raw::deploy::RawDeploy;
 /// The checked `mother_address`; `None` after a fault of it.
 pub fn check(
     raw: &RawDeploy,
-    inventory: &Inventory<'_>,
+    inventory: &NodeInventory<'_>,
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<IpAddr> {
@@ -36,7 +36,7 @@ pub fn check(
 
 fn check_roles(
     raw: &RawDeploy,
-    inventory: &Inventory<'_>,
+    inventory: &NodeInventory<'_>,
     path: &KeyPath,
     report: &mut Report<'_>,
 ) {

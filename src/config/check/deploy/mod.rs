@@ -18,7 +18,7 @@ use std::env;
 use std::path::{Component, Path, PathBuf};
 
 use crate::cluster::deployment::{Database, Debian, Deployment, Promotion, Ssh};
-use crate::config::check::nodes::Inventory;
+use crate::config::check::nodes::NodeInventory;
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
 use crate::config::raw::deploy::{RawDatabase, RawDeploy, RawSsh};
@@ -36,7 +36,7 @@ const NODE: &str = "{node}";
 /// `None` after a fault.
 pub fn check(
     raw: &RawDeploy,
-    inventory: &Inventory<'_>,
+    inventory: &NodeInventory<'_>,
     folder: &Path,
     report: &mut Report<'_>,
 ) -> Option<Deployment> {

@@ -32,8 +32,8 @@ const NOT_FREE: [(&str, &str); 7] = [
     ("upgrade", "take it out; a probe speaks HTTP/1.1"),
 ];
 
-/// What both have.
-struct YamlValue<'a> {
+/// The keys that `http` and `https` have in common.
+struct RequestKeys<'a> {
     port: Option<Port>,
     path: Option<&'a str>,
     host: Option<&'a str>,
@@ -48,7 +48,7 @@ struct YamlValue<'a> {
 }
 
 pub fn plain(raw: &RawHttp, path: &KeyPath, report: &mut Report<'_>) -> Option<HttpProbe> {
-    let written = YamlValue {
+    let written = RequestKeys {
         port: raw.port,
         path: raw.path.as_deref(),
         host: raw.host.as_deref(),
@@ -70,7 +70,7 @@ pub fn over_tls(
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<HttpProbe> {
-    let written = YamlValue {
+    let written = RequestKeys {
         port: raw.port,
         path: raw.path.as_deref(),
         host: raw.host.as_deref(),
@@ -92,7 +92,7 @@ pub fn over_tls(
 }
 
 fn probe(
-    raw: &YamlValue<'_>,
+    raw: &RequestKeys<'_>,
     default_port: u16,
     tls: Option<Tls>,
     path: &KeyPath,
@@ -174,7 +174,7 @@ fn check_headers(headers: &Table<String>, path: &KeyPath, report: &mut Report<'_
     }
 }
 
-fn check_body(raw: &YamlValue<'_>, path: &KeyPath, report: &mut Report<'_>) {
+fn check_body(raw: &RequestKeys<'_>, path: &KeyPath, report: &mut Report<'_>) {
     let looks = [
         ("body", raw.body.is_some()),
         ("body_not", raw.body_not.is_some()),
