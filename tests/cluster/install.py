@@ -77,7 +77,7 @@ def first_page(cluster: Cluster, verdicts: Verdicts) -> None:
             notes.append(f"after {waited:.1f} s")
     for child in cluster.children:
         with verdicts.check(f"{child} serves the page"):
-            wait_for(60, "status 200", lambda child=child: page(cluster, child).endswith(" 200"))
+            wait_for(120, "status 200", lambda child=child: page(cluster, child).endswith(" 200"))
     with verdicts.check("a visitor gets the page by its name"):
         began = time.monotonic()
         done = cluster.client(
