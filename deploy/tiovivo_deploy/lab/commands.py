@@ -116,15 +116,12 @@ def status(places: Places, arguments) -> None:
 
 
 def down(places: Places, _arguments) -> None:
+    """Also of a lab whose beginning was interrupted: what runs is known by its process files."""
     with places.lock():
-        try:
-            cluster = cluster_module.load(places)
-        except LabError:
-            cluster = None
-        for node in cluster.nodes if cluster else ():
-            each = machine.make(places, node, cluster.networks)
-            hang_up(places, each)
-            each.forget()
+        for socket in places.run.glob("ssh-*"):
+            close_connection(places, socket.name.removeprefix("ssh-"))
+        for file in (places.run / "nodes").glob("*.pid"):
+            machine.end(Process(file))
         Client(places).process.kill()
         Process(places.run / "outlet.pid").kill()
         network.remove(places)
@@ -268,11 +265,14 @@ def keys(places: Places, cluster: Cluster) -> list[str]:
 
 def hang_up(places: Places, each: machine.Machine) -> None:
     """Ends the connection that is kept open: after a cut it would be waited for in vain."""
-    socket = places.run / f"ssh-{each.address}"
-    if socket.exists():
-        command = [*ssh(places), "-O", "exit", each.address]
-        subprocess.run(command, capture_output=True, timeout=LOG_LIMIT, check=False)
-        socket.unlink(missing_ok=True)
+    if (places.run / f"ssh-{each.address}").exists():
+        close_connection(places, each.address)
+
+
+def close_connection(places: Places, address: str) -> None:
+    command = [*ssh(places), "-O", "exit", address]
+    subprocess.run(command, capture_output=True, timeout=LOG_LIMIT, check=False)
+    (places.run / f"ssh-{address}").unlink(missing_ok=True)
 
 
 def write_ssh_files(places: Places) -> None:

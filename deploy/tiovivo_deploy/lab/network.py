@@ -11,6 +11,7 @@ each other's through the router, as through the internet.
 
 import hashlib
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from .errors import LabError
@@ -190,8 +191,10 @@ def is_plugged(places: Places, node: str) -> bool:
 
 
 def remove(places: Places) -> None:
-    for name in (places.client_namespace, places.namespace):
-        if name in namespaces():
+    """The router, the client and the containers; taps and bridges go with them."""
+    mine = re.compile(re.escape(places.namespace) + r"(-client|-n[0-9a-f]{12})?")
+    for name in namespaces():
+        if mine.fullmatch(name):
             run("ip", "netns", "del", name)
 
 
