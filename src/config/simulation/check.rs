@@ -104,7 +104,7 @@ fn events(happenings: &[RawHappening], until: Duration) -> Vec<TimelineEvent> {
     for (index, RawHappening { at, what }) in happenings.iter().enumerate() {
         match what {
             RawWhat::Checker(line) => {
-                events.push(TimelineEvent { at: *at, what: What::Checker(*line) })
+                events.push(TimelineEvent { at: *at, what: What::Checker(*line) });
             }
             RawWhat::Operator(RawOrder { order, target }) => {
                 let what = What::Operator { order: *order, target: target.clone() };
