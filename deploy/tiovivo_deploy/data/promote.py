@@ -5,11 +5,12 @@ of a person, or because she hands over herself. The standby refuses all the same
 old mother answers."""
 
 import argparse
+import queue
 import shlex
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from tiovivo_deploy import inventory
 from tiovivo_deploy.data import files, plan, rejoin
@@ -100,20 +101,25 @@ def promote(cluster: Cluster, shell: Shell, arguments: argparse.Namespace) -> in
 
 
 def find_standby(cluster: Cluster, shell: Shell) -> Node:
-    """The first of the two that says that it is the standby; the dead one is not waited for."""
+    """The first of the two that says that it is the standby. Nobody waits for the dead one, not even
+    the end of this program: so its thread is a daemon."""
     nodes = files.pair(cluster)
-    command = f"cat {plan.ROLE_FILE}"
-    pool = ThreadPoolExecutor(len(nodes))
-    asked = [pool.submit(shell.run, node, command, timeout=LOOK_SECONDS) for node in nodes]
+    answers: queue.SimpleQueue = queue.SimpleQueue()
+
+    def ask(node: Node) -> None:
+        answers.put(shell.run(node, f"cat {plan.ROLE_FILE}", timeout=LOOK_SECONDS))
+
+    for node in nodes:
+        threading.Thread(target=ask, args=(node,), daemon=True).start()
     said = []
-    try:
-        for answer in as_completed(asked):
-            result = answer.result()
-            if result.ok and result.out.startswith("standby "):
-                return result.node
-            said.append(f"{result.node.name}: {result.out.strip() or result.reason}")
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    for _ in nodes:
+        try:
+            result = answers.get(timeout=LOOK_SECONDS * 2)
+        except queue.Empty:
+            break
+        if result.ok and result.out.startswith("standby "):
+            return result.node
+        said.append(f"{result.node.name}: {result.out.strip() or result.reason}")
     raise UsageError(f"no machine is a complete standby ({'; '.join(sorted(said))})")
 
 
