@@ -10,7 +10,7 @@ from tiovivo_deploy.ssh import Result, Shell
 from tiovivo_deploy.summary import printable
 
 PROGRAM = "deploy/status"
-LOOK_SECONDS = 20
+LOOK_SECONDS = 60
 # A disk that is fuller, in per cent, is worth a word.
 FULL = 90
 UNITS = {
