@@ -208,6 +208,6 @@ def become_standby(job: Job, now: Plan, shell: Shell) -> None:
             if not sent.ok:
                 raise UsageError(f"{mother.name}: files were not sent: {sent.reason}")
         run(name="be the standby", command="tiovivo-data joined")
-    elif kind == "standby":
+    if kind in ("new", "joining", "standby"):
         service(name="receiver of files", unit="tiovivo-receive.service")
     service(name="no address at boot", unit="tiovivo-mother.service", running=False, enabled=False)
