@@ -9,12 +9,16 @@
 #   PREFIX    where to: /usr/local
 #   DESTDIR   a folder that stands for the root, to make a package of: empty
 #   BINARY    the program that was built: target/release/tiovivo
+#   RUNNABLE  the same program for this machine, which prints manual pages and completions: BINARY
+#   STRIP     strips programs of that machine: strip
 set -eu
 cd "$(dirname "$0")/.."
 
 PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
 BINARY=${BINARY:-target/release/tiovivo}
+RUNNABLE=${RUNNABLE:-$BINARY}
+STRIP=${STRIP:-strip}
 
 bin=$DESTDIR$PREFIX/bin
 unit=$DESTDIR$PREFIX/lib/systemd/system
@@ -43,12 +47,12 @@ install_all() {
     aside=$(mktemp -d)
     trap 'rm -rf "$aside"' EXIT
     # All that can go wrong with the program goes wrong before anything is replaced.
-    strip --strip-debug -o "$aside/tiovivo" "$BINARY"
+    "$STRIP" --strip-debug -o "$aside/tiovivo" "$BINARY"
     chmod 755 "$aside/tiovivo"
     mkdir "$aside/man"
-    "$aside/tiovivo" man --to "$aside/man"
+    "$RUNNABLE" man --to "$aside/man"
     for shell in bash zsh fish; do
-        "$aside/tiovivo" completions $shell >"$aside/$shell"
+        "$RUNNABLE" completions $shell >"$aside/$shell"
     done
     sed "s|/usr/local/bin/tiovivo|$PREFIX/bin/tiovivo|" packaging/tiovivo.service >"$aside/unit"
 

@@ -62,6 +62,8 @@ main() {
         run documentation 10 env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
         run "unit file" 5 tests/unit-file.sh
         run install 10 tests/install.sh
+        run packages-of-debian 15 tests/deb.sh
+        run vagrant 8 tests/vagrant.sh
         run dependencies 12 tests/deny.sh
         run instructions 25 bench/instructions.sh
         run image 20 "${as_root[@]}" tests/image.sh
