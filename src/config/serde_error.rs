@@ -1,6 +1,6 @@
 //! Our problems as errors of serde, and the errors of serde as our problems.
 //!
-//! An error of serde is one text. A problem crosses it with its help behind [`SEPARATOR`], which no
+//! An error of serde is one text. A problem crosses it with its help behind `SEPARATOR`, which no
 //! message has: quoted values are escaped. Serde's own texts are recognised by their beginning.
 
 use serde::de::Error;

@@ -92,7 +92,7 @@ impl Connections {
         ConnectionGuard { permit, counters: Arc::clone(counters) }
     }
 
-    /// As [`Session::hold`].
+    /// Reserves memory for `octets`; `None` when all connections together hold as much as they may.
     pub fn hold(&self, octets: usize) -> Option<MemoryGuard> {
         let pieces = u32::try_from(octets.div_ceil(PIECE)).ok()?;
         let permits = Arc::clone(&self.memory).try_acquire_many_owned(pieces).ok()?;

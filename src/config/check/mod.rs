@@ -1,4 +1,4 @@
-//! Raw types → [`Config`](crate::config::Config): checks of keys against each other. Every fault is
+//! Raw types → [`crate::config::Config`]: checks of keys against each other. Every fault is
 //! reported at its key.
 //!
 //! | file | checks |

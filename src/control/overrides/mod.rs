@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`request`] | an operator's request, and the reply to it |
 //! | [`apply`] | decides: what a request changes, and which override counts for each member |
-//! | [`file`] | does: reads and writes `overrides.json` |
+//! | [`mod@file`] | does: reads and writes `overrides.json` |
 //! | [`writer`] | does: brings overrides to the disk without blocking the writer |
 
 pub mod apply;
