@@ -79,6 +79,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arc_swap", &["snapshot/publish.rs"]),
     ("annotate_snippets", &["cli/faults.rs"]),
     ("clap", &["cli/"]),
+    ("maud", &["http/page"]),
     ("prometheus_client", &["http/"]),
     ("subtle", &["http/"]),
     ("nix", &["dns/", "cli/", "health/probe", "health/heart.rs"]),

@@ -1,12 +1,13 @@
-//! What changes: everything between the stale banner and the end of the page, in one element.
+//! The changing part of the page: all below the banner of a server that does not answer.
 
 use jiff::Timestamp;
+use maud::{Markup, html};
 
 use crate::control::status::{ChangeStatus, ConfigStatus, OverrideStatus, Status};
 use crate::control::troubles::Trouble;
 use crate::hooks::status::HookStatus;
-use crate::http::page::html::Html;
-use crate::http::page::{hooks, pool, time};
+use crate::http::page::time::{ago, clock_time};
+use crate::http::page::{hooks, pool};
 
 /// Everything that the page shows.
 pub struct PageData<'a> {
@@ -17,16 +18,10 @@ pub struct PageData<'a> {
     pub published: bool,
 }
 
-/// Changes in view; older ones are folded away.
+/// Number of changes in view; older ones are folded away.
 const CHANGES_IN_VIEW: usize = 12;
 
-const LOGO: &str = concat!(
-    r#"<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="11"/>"#,
-    r#"<circle class="on" cx="16" cy="5" r="4"/><circle class="on" cx="25.5" cy="21.5" r="4"/>"#,
-    r#"<circle class="off" cx="6.5" cy="21.5" r="4"/></svg>"#,
-);
-
-/// The title of the tab says whether it is worth a look.
+/// The title of the browser's tab says whether the page deserves a look.
 pub fn title(status: &Status) -> String {
     let all: usize = status.pools.iter().map(|pool| pool.members.len()).sum();
     let serving: usize = status.pools.iter().map(|pool| pool.serving).sum();
@@ -41,170 +36,220 @@ pub fn title(status: &Status) -> String {
     }
 }
 
-pub fn write(html: &mut Html, seen: &PageData<'_>, now: Timestamp) {
-    let status = seen.status;
-    html.raw("<div id=\"live\" data-title=\"").text(title(status)).raw("\">\n");
-    header(html, status, now);
-    html.raw("<div id=\"banners\">\n");
-    if !seen.published {
-        html.raw(
-            "<div id=\"ended\" class=\"banner bad\" role=\"alert\"><strong>The control loop has \
-             ended.</strong> <span>Answers go on as they were last. Nothing below is news; \
-             restart this server.</span></div>\n",
-        );
-    }
-    if !status.ready {
-        html.raw(
-            "<div id=\"not-ready\" class=\"banner warn\" role=\"status\"><strong>Not ready.\
-             </strong> <span>The first round of probes is not over; members that nobody has seen \
-             yet serve.</span></div>\n",
-        );
-    }
-    troubles(html, seen.troubles, now);
-    refused(html, &status.config, now);
-    html.raw("</div>\n<main>\n");
-    for pool in &status.pools {
-        pool::section(html, pool, now);
-    }
-    if status.pools.is_empty() {
-        html.raw("<p class=\"nothing\">No pools: only the records of the zones are answered.</p>");
-    }
-    html.raw("<div class=\"below\">\n<div>\n");
-    orders(html, &status.overrides, now);
-    hooks::section(html, seen.hooks, now);
-    changes(html, &status.changes, now);
-    html.raw("</div>\n");
-    zones(html, status);
-    html.raw("</div>\n</main>\n");
-    footer(html, status, now);
-    html.raw("</div>\n");
-}
-
-fn header(html: &mut Html, status: &Status, now: Timestamp) {
-    html.raw("<header class=\"top\">\n<h1>").raw(LOGO).raw("tiovivo");
-    if let Some(nsid) = &status.nsid {
-        html.raw(" <span class=\"nsid\">").text(nsid).raw("</span>");
-    }
-    html.raw("</h1>\n<ul class=\"tally\" aria-label=\"Pools\">\n");
-    for pool in &status.pools {
-        html.raw("<li class=\"").raw(pool::mood(pool)).raw("\"><a href=\"#pool-");
-        html.text(&pool.name).raw("\">").text(&pool.name).raw(" <b>").text(pool.serving);
-        html.raw("/").text(pool.members.len()).raw("</b>");
-        if pool.short {
-            html.raw(" short");
+pub fn body(data: &PageData<'_>, now: Timestamp) -> Markup {
+    let status = data.status;
+    html! {
+        div #live data-title=(title(status)) {
+            (header(status, now))
+            div #banners {
+                (state_banners(data))
+                @for trouble in data.troubles { (trouble_banner(trouble, now)) }
+                (refused_reload(&status.config, now))
+            }
+            main {
+                @for pool in &status.pools { (pool::section(pool, now)) }
+                @if status.pools.is_empty() {
+                    p .nothing { "No pools: only the records of the zones are answered." }
+                }
+                div .below {
+                    div {
+                        (overrides(&status.overrides, now))
+                        (hooks::section(data.hooks, now))
+                        (changes(&status.changes, now))
+                    }
+                    (zones(status))
+                }
+            }
+            (footer(status, now))
         }
-        html.raw("</a></li>\n");
-    }
-    html.raw("</ul>\n<p class=\"facts\"><span>started ");
-    time::ago(html, &status.started, now);
-    html.raw("</span> <span>config loaded ");
-    time::ago(html, &status.config.loaded, now);
-    html.raw("</span></p>\n</header>\n");
-}
-
-fn troubles(html: &mut Html, troubles: &[Trouble], now: Timestamp) {
-    for trouble in troubles {
-        html.raw("<div id=\"trouble-").raw(trouble.subject.as_str());
-        html.raw("\" class=\"banner bad\" role=\"alert\"><strong>Since ");
-        time::ago(html, &trouble.since, now);
-        html.raw(":</strong> <span>").text(&trouble.what).raw("</span></div>\n");
     }
 }
 
-fn refused(html: &mut Html, config: &ConfigStatus, now: Timestamp) {
-    let Some(refused) = &config.refused else { return };
-    html.raw("<div id=\"refused\" class=\"banner bad\" role=\"alert\"><strong>The reload ");
-    time::ago(html, &refused.at, now);
-    html.raw(" was refused.</strong> <span>What was loaded ");
-    time::ago(html, &config.loaded, now);
-    html.raw(" still serves. Mend this in <code>").text(&config.file).raw("</code>:</span>\n<ul>");
-    for fault in &refused.faults {
-        html.raw("<li>").text(fault).raw("</li>");
-    }
-    html.raw("</ul></div>\n");
-}
-
-fn orders(html: &mut Html, orders: &[OverrideStatus], now: Timestamp) {
-    if orders.is_empty() {
-        return;
-    }
-    html.raw("<section class=\"changes\" aria-labelledby=\"orders\">\n<h2 id=\"orders\">");
-    html.raw("The operator's orders</h2>\n<ol>\n");
-    for order in orders.iter().rev() {
-        html.raw("<li>");
-        time::ago(html, &order.since, now);
-        html.raw("<b>").text(order.order).raw(" ").text(&order.target).raw("</b> <small>");
-        html.text(order.pool.as_deref().unwrap_or("all pools")).raw("</small> <span>by ");
-        html.text(&order.author);
-        if !order.reason.is_empty() {
-            html.raw(": ").text(&order.reason);
+fn header(status: &Status, now: Timestamp) -> Markup {
+    html! {
+        header .top {
+            h1 {
+                (logo()) "tiovivo"
+                @if let Some(nsid) = &status.nsid { " " span .nsid { (nsid) } }
+            }
+            ul .tally aria-label="Pools" {
+                @for pool in &status.pools {
+                    li class=(pool::mood(pool)) {
+                        a href={ "#pool-" (pool.name) } {
+                            (pool.name) " " b { (pool.serving) "/" (pool.members.len()) }
+                            @if pool.short { " short" }
+                        }
+                    }
+                }
+            }
+            p .facts {
+                span { "started " (ago(&status.started, now)) } " "
+                span { "config loaded " (ago(&status.config.loaded, now)) }
+            }
         }
-        if let Some(until) = &order.until {
-            html.raw("; until <time datetime=\"").text(until).raw("\">").text(until);
-            html.raw("</time>");
-        }
-        if order.nodes.is_empty() {
-            html.raw("; means no member now");
-        }
-        html.raw("</span></li>\n");
     }
-    html.raw("</ol>\n</section>\n");
 }
 
-fn changes(html: &mut Html, changes: &[ChangeStatus], now: Timestamp) {
-    html.raw("<section class=\"changes\" aria-labelledby=\"changes\">\n<h2 id=\"changes\">");
-    html.raw("Recent changes</h2>\n");
+fn logo() -> Markup {
+    html! {
+        svg .logo viewBox="0 0 32 32" aria-hidden="true" {
+            circle cx="16" cy="16" r="11" {}
+            circle .on cx="16" cy="5" r="4" {}
+            circle .on cx="25.5" cy="21.5" r="4" {}
+            circle .off cx="6.5" cy="21.5" r="4" {}
+        }
+    }
+}
+
+fn state_banners(data: &PageData<'_>) -> Markup {
+    html! {
+        @if !data.published {
+            div #ended .banner .bad role="alert" {
+                strong { "The control loop has ended." } " "
+                span {
+                    "Answers go on as they were last. Nothing below is news; restart this server."
+                }
+            }
+        }
+        @if !data.status.ready {
+            div #not-ready .banner .warn role="status" {
+                strong { "Not ready." } " "
+                span {
+                    "The first round of probes is not over; members that nobody has seen yet serve."
+                }
+            }
+        }
+    }
+}
+
+fn trouble_banner(trouble: &Trouble, now: Timestamp) -> Markup {
+    html! {
+        div id={ "trouble-" (trouble.subject.as_str()) } .banner .bad role="alert" {
+            strong { "Since " (ago(&trouble.since, now)) ":" } " "
+            span { (trouble.what) }
+        }
+    }
+}
+
+fn refused_reload(config: &ConfigStatus, now: Timestamp) -> Markup {
+    let Some(refused) = &config.refused else { return Markup::default() };
+    html! {
+        div #refused .banner .bad role="alert" {
+            strong { "The reload " (ago(&refused.at, now)) " was refused." } " "
+            span {
+                "What was loaded " (ago(&config.loaded, now)) " still serves. Mend this in "
+                code { (config.file) } ":"
+            }
+            ul {
+                @for fault in &refused.faults { li { (fault) } }
+            }
+        }
+    }
+}
+
+fn overrides(overrides: &[OverrideStatus], now: Timestamp) -> Markup {
+    if overrides.is_empty() {
+        return Markup::default();
+    }
+    html! {
+        section .changes aria-labelledby="orders" {
+            h2 #orders { "The operator's orders" }
+            ol {
+                @for order in overrides.iter().rev() {
+                    li {
+                        (ago(&order.since, now))
+                        b { (order.order) " " (order.target) } " "
+                        small { (order.pool.as_deref().unwrap_or("all pools")) } " "
+                        span { "by " (order.author) (override_details(order)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn override_details(order: &OverrideStatus) -> Markup {
+    html! {
+        @if !order.reason.is_empty() { ": " (order.reason) }
+        @if let Some(until) = &order.until { "; until " time datetime=(until) { (until) } }
+        @if order.nodes.is_empty() { "; means no member now" }
+    }
+}
+
+fn changes(changes: &[ChangeStatus], now: Timestamp) -> Markup {
     let newest_first = || changes.iter().rev();
-    if changes.is_empty() {
-        html.raw("<p class=\"nothing\">None since the start.</p>\n");
-    } else {
-        html.raw("<ol>\n");
-        newest_first().take(CHANGES_IN_VIEW).for_each(|each| change(html, each, now));
-        html.raw("</ol>\n");
-    }
     let older = changes.len().saturating_sub(CHANGES_IN_VIEW);
-    if older > 0 {
-        html.raw("<details><summary>").text(older).raw(" older</summary>\n<ol>\n");
-        newest_first().skip(CHANGES_IN_VIEW).for_each(|each| change(html, each, now));
-        html.raw("</ol>\n</details>\n");
-    }
-    html.raw("</section>\n");
-}
-
-fn change(html: &mut Html, change: &ChangeStatus, now: Timestamp) {
-    html.raw("<li>");
-    time::ago(html, &change.at, now);
-    html.raw("<b>").text(&change.node).raw("</b> <small>").text(&change.pool);
-    html.raw("</small> <span>").text(&change.what);
-    html.raw("</span></li>\n");
-}
-
-fn zones(html: &mut Html, status: &Status) {
-    html.raw(
-        "<section class=\"zones\" aria-labelledby=\"zones\">\n<h2 id=\"zones\">Zones</h2>\n\
-         <table><thead><tr><th scope=\"col\">Apex</th><th scope=\"col\">Serial</th>\
-         <th scope=\"col\">Records</th></tr></thead>\n<tbody>\n",
-    );
-    for zone in &status.zones {
-        html.raw("<tr><th scope=\"row\">").text(&zone.apex);
-        if let Some(unicode) = &zone.unicode {
-            html.raw(" (").text(unicode).raw(")");
+    html! {
+        section .changes aria-labelledby="changes" {
+            h2 #changes { "Recent changes" }
+            @if changes.is_empty() {
+                p .nothing { "None since the start." }
+            } @else {
+                ol {
+                    @for each in newest_first().take(CHANGES_IN_VIEW) { (change(each, now)) }
+                }
+            }
+            @if older > 0 {
+                details {
+                    summary { (older) " older" }
+                    ol {
+                        @for each in newest_first().skip(CHANGES_IN_VIEW) { (change(each, now)) }
+                    }
+                }
+            }
         }
-        html.raw("</th><td class=\"number\">");
-        html.text(zone.serial).raw("</td><td class=\"number\">").text(zone.records);
-        html.raw("</td></tr>\n");
     }
-    html.raw("</tbody></table>\n</section>\n");
 }
 
-/// The time of rendering says in a screenshot or a forgotten tab how old it all is.
-fn footer(html: &mut Html, status: &Status, now: Timestamp) {
+fn change(change: &ChangeStatus, now: Timestamp) -> Markup {
+    html! {
+        li {
+            (ago(&change.at, now))
+            b { (change.node) } " " small { (change.pool) } " " span { (change.what) }
+        }
+    }
+}
+
+fn zones(status: &Status) -> Markup {
+    html! {
+        section .zones aria-labelledby="zones" {
+            h2 #zones { "Zones" }
+            table {
+                thead {
+                    tr {
+                        @for column in ["Apex", "Serial", "Records"] {
+                            th scope="col" { (column) }
+                        }
+                    }
+                }
+                tbody {
+                    @for zone in &status.zones {
+                        tr {
+                            th scope="row" {
+                                (zone.apex)
+                                @if let Some(unicode) = &zone.unicode { " (" (unicode) ")" }
+                            }
+                            td .number { (zone.serial) }
+                            td .number { (zone.records) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The time of rendering tells, in a screenshot or a forgotten tab, how old everything is.
+fn footer(status: &Status, now: Timestamp) -> Markup {
     let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    html.raw("<footer>\n<span>tiovivo ").text(status.version).raw("</span> <span><code>");
-    html.text(&status.config.file)
-        .raw("</code></span>\n<span>as of <time id=\"as-of\" datetime=\"");
-    html.text(&now).raw("\">").text(time::clock(&now)).raw(" UTC</time></span>\n");
-    html.raw("<a href=\"/api/v1/status\">status as JSON</a> ");
-    html.raw("<a href=\"/api/v1/hooks\">hooks as JSON</a> <a href=\"/metrics\">metrics</a>\n");
-    html.raw("</footer>\n");
+    html! {
+        footer {
+            span { "tiovivo " (status.version) } " "
+            span { code { (status.config.file) } } " "
+            span { "as of " time #as-of datetime=(now) { (clock_time(&now)) " UTC" } } " "
+            a href="/api/v1/status" { "status as JSON" } " "
+            a href="/api/v1/hooks" { "hooks as JSON" } " "
+            a href="/metrics" { "metrics" }
+        }
+    }
 }

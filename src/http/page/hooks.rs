@@ -1,43 +1,61 @@
 //! The hooks: who is told of changes, and whether it arrives.
 
 use jiff::Timestamp;
+use maud::{Markup, html};
 
 use crate::hooks::status::HookStatus;
-use crate::http::page::html::Html;
-use crate::http::page::time;
+use crate::http::page::time::ago;
 
-/// Nothing where there are none.
-pub fn section(html: &mut Html, hooks: &[HookStatus], now: Timestamp) {
+/// Nothing when there are no hooks.
+pub fn section(hooks: &[HookStatus], now: Timestamp) -> Markup {
     if hooks.is_empty() {
-        return;
+        return Markup::default();
     }
-    html.raw("<section class=\"changes hooks\" aria-labelledby=\"hooks\">\n<h2 id=\"hooks\">");
-    html.raw("Hooks</h2>\n<ol>\n");
-    for hook in hooks {
-        let (class, state) = state(hook);
-        html.raw("<li><b>").text(&hook.name).raw("</b> <span class=\"state ").raw(class);
-        html.raw("\">").raw(state).raw("</span> <div><p>").text(&hook.why).raw("</p>\n<p><small>");
-        html.text(hook.kind).raw(" <code>").text(&hook.target).raw("</code> · ");
-        html.text(hook.delivered).raw(" delivered · ").text(hook.waiting).raw(" waiting");
-        counted(html, hook.dropped, " dropped");
-        counted(html, hook.refused, " given up");
-        if let Some(failure) = &hook.last_failure {
-            html.raw(" · last failure ");
-            time::ago(html, &failure.at, now);
-            // While it lasts, the sentence above has it.
-            if hook.last_error.is_none() {
-                html.raw(": ").text(&failure.error);
+    html! {
+        section .changes .hooks aria-labelledby="hooks" {
+            h2 #hooks { "Hooks" }
+            ol {
+                @for hook in hooks { (item(hook, now)) }
             }
         }
-        html.raw("</small></p></div></li>\n");
     }
-    html.raw("</ol>\n</section>\n");
 }
 
-/// What is lost shows; that nothing is, does not.
-fn counted(html: &mut Html, count: u64, what: &'static str) {
-    if count > 0 {
-        html.raw(" · <strong class=\"error\">").text(count).raw(what).raw("</strong>");
+fn item(hook: &HookStatus, now: Timestamp) -> Markup {
+    let (class, state) = state(hook);
+    html! {
+        li {
+            b { (hook.name) } " "
+            span class={ "state " (class) } { (state) } " "
+            div {
+                p { (hook.why) }
+                p {
+                    small {
+                        (hook.kind) " " code { (hook.target) } " · "
+                        (hook.delivered) " delivered · " (hook.waiting) " waiting"
+                        (losses(hook.dropped, " dropped"))
+                        (losses(hook.refused, " given up"))
+                        (last_failure(hook, now))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Losses show; a count of 0 does not.
+fn losses(count: u64, what: &str) -> Markup {
+    html! {
+        @if count > 0 { " · " strong .error { (count) (what) } }
+    }
+}
+
+fn last_failure(hook: &HookStatus, now: Timestamp) -> Markup {
+    let Some(failure) = &hook.last_failure else { return Markup::default() };
+    html! {
+        " · last failure " (ago(&failure.at, now))
+        // While the hook fails, the sentence above has the error.
+        @if hook.last_error.is_none() { ": " (failure.error) }
     }
 }
 

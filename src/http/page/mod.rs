@@ -1,15 +1,14 @@
 //! `/`: the page that an operator keeps open.
 //!
-//! The server renders everything. The script only asks for `/?fragment` once a second and moves
-//! the page to what came back, element by element, so that focus, selection and open details stay
-//! where they are. Without script the page reloads itself; what is shown is the same, from the
-//! same code.
+//! The server renders everything. The script asks for `/?fragment` once a second and moves the page
+//! to the reply, element by element, so that focus, selection and open details stay where they are.
+//! Without script the page reloads itself; it shows the same, made by the same code.
 //!
-//! Pure from here down: a status and a time in, HTML out.
+//! The modules below take a status and a time, and return HTML. `maud` checks the markup while it
+//! is compiled, and escapes every value.
 
 mod body;
 mod hooks;
-mod html;
 mod pool;
 mod time;
 
@@ -18,34 +17,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{Html as HtmlResponse, IntoResponse};
+use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use jiff::Timestamp;
+use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
 use crate::clock::{Wall, wall};
+use crate::cluster::visible::is_hidden;
 use crate::http::dashboard::HandlerState;
 use crate::http::page::body::PageData;
-use crate::http::page::html::Html;
-
-const HEAD: &str = r#"<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/app.css">
-<script src="/app.js" defer></script>
-<noscript><meta http-equiv="refresh" content="5"></noscript>
-<title>"#;
-
-const STALE: &str = r#"</title>
-</head>
-<body>
-<div id="stale" class="banner bad" role="alert" hidden><strong>This server does not answer.</strong>
-<span>What is shown is from <time id="stale-since"></time>.</span></div>
-"#;
 
 pub fn routes() -> Router<Arc<HandlerState>> {
     Router::new()
@@ -56,34 +37,82 @@ pub fn routes() -> Router<Arc<HandlerState>> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Wanted {
-    /// Present: only what changes.
+struct PageQuery {
+    /// Present when only the changing part is asked for.
     fragment: Option<String>,
 }
 
 async fn page(
     State(state): State<Arc<HandlerState>>,
-    Query(wanted): Query<Wanted>,
+    Query(query): Query<PageQuery>,
 ) -> impl IntoResponse {
     let (status, hooks) = (state.status(), state.hooks());
     let (troubles, published) = (state.troubles(), state.is_published());
-    let seen = PageData { status: &status, hooks: &hooks, troubles: &troubles, published };
-    let mut html = Html::default();
-    if wanted.fragment.is_some() {
-        body::write(&mut html, &seen, wall(Wall::Shown));
-    } else {
-        whole(&mut html, &seen, wall(Wall::Shown));
+    let data = PageData { status: &status, hooks: &hooks, troubles: &troubles, published };
+    let now = wall(Wall::Shown);
+    let markup = match query.fragment {
+        Some(_) => body::body(&data, now),
+        None => document(&data, now),
+    };
+    ([(CACHE_CONTROL, "no-store")], Html(show_hidden(&markup.into_string())))
+}
+
+fn document(data: &PageData<'_>, now: Timestamp) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/app.css";
+                script src="/app.js" defer {}
+                noscript { meta http-equiv="refresh" content="5"; }
+                title { (body::title(data.status)) }
+            }
+            body {
+                div #stale .banner .bad role="alert" hidden {
+                    strong { "This server does not answer." } " "
+                    span { "What is shown is from " time #stale-since {} "." }
+                }
+                (body::body(data, now))
+            }
+        }
     }
-    ([(CACHE_CONTROL, "no-store")], HtmlResponse(html.done()))
 }
 
-fn whole(html: &mut Html, seen: &PageData<'_>, now: Timestamp) {
-    html.raw(HEAD).text(body::title(seen.status)).raw(STALE);
-    body::write(html, seen, now);
-    html.raw("</body>\n</html>\n");
+/// Escapes the characters that would turn a line around or that nobody sees, and the apostrophe,
+/// which `maud` leaves as it is. No markup of ours has any of them.
+fn show_hidden(markup: &str) -> String {
+    let mut shown = String::with_capacity(markup.len());
+    for character in markup.chars() {
+        match character {
+            '\'' => shown.push_str("&#39;"),
+            hidden if is_hidden(hidden) && hidden != '\n' => shown.extend(hidden.escape_unicode()),
+            other => shown.push(other),
+        }
+    }
+    shown
 }
 
-/// Never kept without asking: after an upgrade the page and its script are of one version.
+/// Not cached without asking: after an upgrade the page and its script are of one version.
 async fn file(kind: &'static str, content: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_text() {
+        let markup = html! { b title=("\"'>") { (format_args!("<{}>", "&")) } };
+        assert_eq!(
+            show_hidden(&markup.into_string()),
+            "<b title=\"&quot;&#39;&gt;\">&lt;&amp;&gt;</b>"
+        );
+        let hidden = html! { ("\u{202e}pu\u{1b}") };
+        assert_eq!(show_hidden(&hidden.into_string()), "\\u{202e}pu\\u{1b}");
+    }
 }

@@ -2,15 +2,15 @@
 //!
 //! No state is told by its colour alone: each has a word, and a shape of its own before it.
 
-use std::fmt::Display;
-
 use jiff::Timestamp;
+use maud::{Markup, Render, html};
 
-use crate::control::status::{CheckStatus, MemberStatus, NamedCheckStatus, PoolStatus};
-use crate::http::page::html::Html;
-use crate::http::page::time;
+use crate::control::status::{
+    CheckStatus, FamilyStatus, MemberStatus, NamedCheckStatus, PoolStatus,
+};
+use crate::http::page::time::ago;
 
-/// The heads of the columns. On a narrow screen each cell carries its own.
+/// The heads of the columns. On a narrow screen each cell shows its own.
 const COLUMNS: [&str; 8] =
     ["Member", "Address", "State", "Answers", "Why", "Round trip", "Since", "Deep check"];
 
@@ -23,207 +23,220 @@ pub fn mood(pool: &PoolStatus) -> &'static str {
     }
 }
 
-pub fn section(html: &mut Html, pool: &PoolStatus, now: Timestamp) {
-    html.raw("<section id=\"pool-").text(&pool.name).raw("\" class=\"pool ").raw(mood(pool));
-    html.raw("\" aria-labelledby=\"head-").text(&pool.name).raw("\">\n<div class=\"head\">");
-    html.raw("<h2 id=\"head-").text(&pool.name).raw("\">").text(&pool.name).raw("</h2>");
-    html.raw("<p class=\"verdict\"><b>").text(pool.serving).raw(" of ").text(pool.members.len());
-    html.raw("</b> serving");
-    if pool.short {
-        html.raw(" <strong>short</strong>");
-    }
-    if pool.kept.is_some() {
-        html.raw(" <strong>last set kept</strong>");
-    }
-    html.raw("</p>\n<ul class=\"names\" aria-label=\"Names\">");
-    for name in &pool.names {
-        html.raw("<li>").text(name);
-        if let Some(unicode) = pool.unicode_names.get(name) {
-            html.raw(" (").text(unicode).raw(")");
-        }
-        html.raw("</li>");
-    }
-    html.raw("</ul></div>\n<p class=\"why\">").text(&pool.why).raw("</p>\n");
-    facts(html, pool);
-    table(html, pool, now);
-    html.raw("</section>\n");
-}
-
-fn facts(html: &mut Html, pool: &PoolStatus) {
-    html.raw("<dl>\n");
-    html.raw("<div><dt>TTL now</dt><dd>").text(pool.ttl).raw(" s");
-    if pool.ttl != pool.ttl_configured {
-        html.raw(" <small>of ").text(pool.ttl_configured).raw(" s</small>");
-    }
-    html.raw("</dd></div>\n");
-    fact(html, "Order", pool.order);
-    if let Some(nodes) = &pool.in_charge {
-        fact(html, "In charge", nodes.join(", "));
-    }
-    fact(html, "Answers at most", pool.max_answers);
-    if let Some(tags) = &pool.spread_by {
-        fact(html, "Spread by", tags);
-    }
-    match pool.min_serving_families {
-        None => fact(html, "Short below", pool.min_serving),
-        Some(least) => {
-            fact(html, "Short below", format_args!("{} IPv4, {} IPv6", least.v4, least.v6));
+pub fn section(pool: &PoolStatus, now: Timestamp) -> Markup {
+    html! {
+        section id={ "pool-" (pool.name) } class={ "pool " (mood(pool)) }
+            aria-labelledby={ "head-" (pool.name) }
+        {
+            div .head {
+                h2 id={ "head-" (pool.name) } { (pool.name) }
+                p .verdict {
+                    b { (pool.serving) " of " (pool.members.len()) } " serving"
+                    @if pool.short { " " strong { "short" } }
+                    @if pool.kept.is_some() { " " strong { "last set kept" } }
+                }
+                ul .names aria-label="Names" {
+                    @for name in &pool.names {
+                        li {
+                            (name)
+                            @if let Some(unicode) = pool.unicode_names.get(name) {
+                                " (" (unicode) ")"
+                            }
+                        }
+                    }
+                }
+            }
+            p .why { (pool.why) }
+            (facts(pool))
+            (table(pool, now))
         }
     }
-    fact(html, "When short", &pool.when_short);
-    match &pool.clients {
-        None => fact(html, "May ask", "everyone"),
-        Some(networks) => fact(html, "May ask", networks.join(", ")),
-    }
-    match pool.answering.is_empty() {
-        true => fact(html, "Answering", "nobody"),
-        false => fact(html, "Answering", pool.answering.join(", ")),
-    }
-    html.raw("</dl>\n");
 }
 
-fn fact(html: &mut Html, name: &'static str, value: impl Display) {
-    html.raw("<div><dt>").raw(name).raw("</dt><dd>").text(value).raw("</dd></div>\n");
+fn facts(pool: &PoolStatus) -> Markup {
+    html! {
+        dl {
+            div {
+                dt { "TTL now" }
+                dd {
+                    (pool.ttl) " s"
+                    @if pool.ttl != pool.ttl_configured {
+                        " " small { "of " (pool.ttl_configured) " s" }
+                    }
+                }
+            }
+            (fact("Order", pool.order))
+            @if let Some(nodes) = &pool.in_charge { (fact("In charge", nodes.join(", "))) }
+            (fact("Answers at most", pool.max_answers))
+            @if let Some(tags) = &pool.spread_by { (fact("Spread by", tags)) }
+            @match pool.min_serving_families {
+                None => { (fact("Short below", pool.min_serving)) }
+                Some(least) => {
+                    (fact("Short below", format!("{} IPv4, {} IPv6", least.v4, least.v6)))
+                }
+            }
+            (fact("When short", &pool.when_short))
+            @match &pool.clients {
+                None => { (fact("May ask", "everyone")) }
+                Some(networks) => { (fact("May ask", networks.join(", "))) }
+            }
+            @match pool.answering.is_empty() {
+                true => { (fact("Answering", "nobody")) }
+                false => { (fact("Answering", pool.answering.join(", "))) }
+            }
+        }
+    }
+}
+
+fn fact(name: &str, value: impl Render) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
 }
 
 /// The roles are spelled out because the narrow layout takes them away from the elements.
-fn table(html: &mut Html, pool: &PoolStatus, now: Timestamp) {
-    html.raw("<table class=\"members\" role=\"table\" aria-label=\"Members of ").text(&pool.name);
-    html.raw("\">\n<thead role=\"rowgroup\"><tr role=\"row\">");
-    for column in COLUMNS {
-        html.raw("<th scope=\"col\" role=\"columnheader\">").raw(column).raw("</th>");
+fn table(pool: &PoolStatus, now: Timestamp) -> Markup {
+    html! {
+        table .members role="table" aria-label={ "Members of " (pool.name) } {
+            thead role="rowgroup" {
+                tr role="row" {
+                    @for column in COLUMNS { th scope="col" role="columnheader" { (column) } }
+                }
+            }
+            tbody role="rowgroup" {
+                @for member in &pool.members { (row(member, now)) }
+            }
+        }
     }
-    html.raw("</tr></thead>\n<tbody role=\"rowgroup\">\n");
-    for member in &pool.members {
-        row(html, member, now);
-    }
-    html.raw("</tbody>\n</table>\n");
 }
 
-fn row(html: &mut Html, member: &MemberStatus, now: Timestamp) {
+fn row(member: &MemberStatus, now: Timestamp) -> Markup {
     let check = &member.check;
-    html.raw("<tr role=\"row\" class=\"").text(check.state).raw("\">");
-    html.raw("<th scope=\"row\" role=\"rowheader\">").text(&member.node);
-    html.raw(" <small>").text(member.role);
-    if member.weight != 1 {
-        html.raw(" · weight ").text(member.weight);
+    html! {
+        tr role="row" class=(check.state) {
+            th scope="row" role="rowheader" {
+                (member.node) " "
+                small {
+                    (member.role)
+                    @if member.weight != 1 { " · weight " (member.weight) }
+                    @if member.share != 100 { " · takes " (member.share) " %" }
+                }
+            }
+            (cell("Address", &addresses(member)))
+            (cell("State", &member_state(member)))
+            (cell("Answers", &in_answers(member.in_answers)))
+            (cell("Why", &why(member)))
+            (cell("Round trip", &round_trip(check)))
+            (cell("Since", &ago(&check.since, now)))
+            (cell("Deep check", &deep(member.deep.as_ref(), now)))
+        }
     }
-    if member.share != 100 {
-        html.raw(" · takes ").text(member.share).raw(" %");
-    }
-    html.raw("</small></th>");
-    cell(html, "Address").raw("<span class=\"addresses\">");
-    for address in &member.addresses {
-        html.raw("<span>").text(address).raw("</span> ");
-    }
-    html.raw("</span></td>");
-    state(cell(html, "State"), check);
-    if let Some(order) = &member.operator {
-        html.raw(" <b class=\"order\">").text(order.state).raw("</b>");
-    }
-    if member.held_until.is_some() {
-        html.raw(" <b class=\"order\">held out</b>");
-    }
-    html.raw("</td>");
-    cell(html, "Answers").raw(match member.in_answers {
-        true => "<span class=\"in\">in</span></td>",
-        false => "<span class=\"out\">out</span></td>",
-    });
-    cell(html, "Why").raw("<span>").text(&member.why);
-    error(html, check);
-    probes(html, check);
-    for family in &member.families {
-        html.raw("<span class=\"named\"><b>").raw(family_name(family.family)).raw("</b> ");
-        state(html, &family.check);
-        html.raw(match family.in_answers {
-            true => " <span class=\"in\">in</span>",
-            false => " <span class=\"out\">out</span>",
-        });
-        error(html, &family.check);
-        probes(html, &family.check);
-        html.raw("</span>");
-    }
-    for NamedCheckStatus { name, check } in &member.checks {
-        html.raw("<span class=\"named\"><b>").text(name).raw("</b> ");
-        state(html, check);
-        error(html, check);
-        probes(html, check);
-        html.raw("</span>");
-    }
-    html.raw("</span></td>");
-    round_trip(cell(html, "Round trip"), check);
-    html.raw("</td>");
-    time::ago(cell(html, "Since"), &check.since, now);
-    html.raw("</td>");
-    deep(cell(html, "Deep check"), member.deep.as_ref(), now);
-    html.raw("</td></tr>\n");
 }
 
-/// In people's words.
+fn cell(column: &str, content: &Markup) -> Markup {
+    html! { td role="cell" data-column=(column) { (content) } }
+}
+
+fn addresses(member: &MemberStatus) -> Markup {
+    html! {
+        span .addresses {
+            @for address in &member.addresses { span { (address) } " " }
+        }
+    }
+}
+
+fn member_state(member: &MemberStatus) -> Markup {
+    html! {
+        (state(&member.check))
+        @if let Some(operator) = &member.operator { " " b .order { (operator.state) } }
+        @if member.held_until.is_some() { " " b .order { "held out" } }
+    }
+}
+
+fn in_answers(is_in: bool) -> Markup {
+    html! {
+        @if is_in { span .in { "in" } } @else { span .out { "out" } }
+    }
+}
+
+fn why(member: &MemberStatus) -> Markup {
+    html! {
+        span {
+            (member.why)
+            (details(&member.check))
+            @for FamilyStatus { family, in_answers: is_in, check, .. } in &member.families {
+                span .named {
+                    b { (family_name(family)) } " "
+                    (state(check)) " " (in_answers(*is_in)) (details(check))
+                }
+            }
+            @for NamedCheckStatus { name, check } in &member.checks {
+                span .named { b { (name) } " " (state(check)) (details(check)) }
+            }
+        }
+    }
+}
+
 fn family_name(key: &str) -> &'static str {
     if key == "v6" { "IPv6" } else { "IPv4" }
 }
 
-fn probes(html: &mut Html, check: &CheckStatus) {
-    html.raw("<small class=\"probe\">").text(&check.probe).raw(" · ").text(check.failures);
-    html.raw(" of ").text(check.probes).raw(" failed");
-    if check.voids > 0 {
-        html.raw(" · ").text(check.voids).raw(" held up");
-    }
-    html.raw("</small>");
-    if let Some(load) = &check.load {
-        html.raw("<small class=\"probe\">takes ").text(load.share).raw(" % · says ");
-        match load.said {
-            Some(said) => html.text(said).raw(" %"),
-            None => html.raw("nothing"),
-        };
-        if load.ignored > 0 {
-            html.raw(" · ").text(load.ignored).raw(" words were no weight");
+fn details(check: &CheckStatus) -> Markup {
+    html! { (last_error(check)) (probes(check)) }
+}
+
+fn probes(check: &CheckStatus) -> Markup {
+    html! {
+        small .probe {
+            (check.probe) " · " (check.failures) " of " (check.probes) " failed"
+            @if check.voids > 0 { " · " (check.voids) " held up" }
         }
-        html.raw("</small>");
+        @if let Some(load) = &check.load {
+            small .probe {
+                "takes " (load.share) " % · says "
+                @match load.said {
+                    Some(said) => { (said) " %" }
+                    None => { "nothing" }
+                }
+                @if load.ignored > 0 { " · " (load.ignored) " words were no weight" }
+            }
+        }
     }
 }
 
-fn cell<'a>(html: &'a mut Html, column: &'static str) -> &'a mut Html {
-    html.raw("<td role=\"cell\" data-column=\"").raw(column).raw("\">")
-}
-
-fn state(html: &mut Html, check: &CheckStatus) {
-    html.raw("<span class=\"state ").text(check.state).raw("\">").text(check.state);
-    if let Some(progress) = &check.progress {
-        html.raw(" <b>").text(progress).raw("</b>");
-    }
-    html.raw("</span>");
-}
-
-fn error(html: &mut Html, check: &CheckStatus) {
-    if let Some(error) = &check.last_error {
-        html.raw("<small class=\"error\">last error: ").text(error).raw("</small>");
+fn state(check: &CheckStatus) -> Markup {
+    html! {
+        span class={ "state " (check.state) } {
+            (check.state)
+            @if let Some(progress) = &check.progress { " " b { (progress) } }
+        }
     }
 }
 
-fn round_trip(html: &mut Html, check: &CheckStatus) {
-    match check.last_rtt_ms {
-        Some(ms) if ms < 10.0 => html.text(format_args!("{ms:.2} ms")),
-        Some(ms) => html.text(format_args!("{ms:.0} ms")),
-        None => html.raw("–"),
+fn last_error(check: &CheckStatus) -> Markup {
+    html! {
+        @if let Some(error) = &check.last_error { small .error { "last error: " (error) } }
+    }
+}
+
+fn round_trip(check: &CheckStatus) -> Markup {
+    let text = match check.last_rtt_ms {
+        Some(ms) if ms < 10.0 => format!("{ms:.2} ms"),
+        Some(ms) => format!("{ms:.0} ms"),
+        None => "–".to_owned(),
     };
+    html! { (text) }
 }
 
 /// Apart from the rest: it is looked at and alerted on, and decides nothing.
-fn deep(html: &mut Html, check: Option<&CheckStatus>, now: Timestamp) {
-    let Some(check) = check else {
-        html.raw("<span class=\"none\">none</span>");
-        return;
-    };
-    html.raw("<span class=\"deep\">");
-    state(html, check);
-    html.raw(" <small>since ");
-    time::ago(html, &check.since, now);
-    html.raw("</small>");
-    if let (Some(answer), "up") = (&check.last_answer, check.state) {
-        html.raw("<small>").text(answer).raw("</small>");
+fn deep(check: Option<&CheckStatus>, now: Timestamp) -> Markup {
+    let Some(check) = check else { return html! { span .none { "none" } } };
+    html! {
+        span .deep {
+            (state(check)) " "
+            small { "since " (ago(&check.since, now)) }
+            @if let (Some(answer), "up") = (&check.last_answer, check.state) {
+                small { (answer) }
+            }
+            (last_error(check))
+        }
     }
-    error(html, check);
-    html.raw("</span>");
 }

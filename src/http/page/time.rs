@@ -1,31 +1,34 @@
 //! Times as an operator reads them: how long ago, with the exact time one hover away.
 
 use jiff::Timestamp;
-
-use crate::http::page::html::Html;
+use maud::{Markup, html};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// `<time>` around "12 s ago". A time that cannot be read is shown as it is.
-pub fn ago(html: &mut Html, time: &str, now: Timestamp) {
-    html.raw("<time datetime=\"").text(time).raw("\" title=\"").text(time).raw("\">");
-    match time.parse::<Timestamp>() {
-        Ok(then) => html.text(words(now.as_second().saturating_sub(then.as_second()))).raw(" ago"),
-        Err(_) => html.text(time),
-    };
-    html.raw("</time>");
+pub fn ago(time: &str, now: Timestamp) -> Markup {
+    let age = time.parse::<Timestamp>();
+    let age = age.map(|then| age_text(now.as_second().saturating_sub(then.as_second())));
+    html! {
+        time datetime=(time) title=(time) {
+            @match age {
+                Ok(age) => { (age) " ago" }
+                Err(_) => { (time) }
+            }
+        }
+    }
 }
 
 /// `2026-01-02T03:04:05.678Z` as `03:04:05`, for a list where all is recent.
-pub fn clock(time: &str) -> &str {
+pub fn clock_time(time: &str) -> &str {
     time.get(11..19).unwrap_or(time)
 }
 
-/// Two units at most, the smaller one only where it tells something. A clock that was set back
-/// makes no negative ages.
-fn words(seconds: i64) -> String {
+/// Two units at most, the smaller unit only where it matters. A clock that was set back makes no
+/// negative ages.
+fn age_text(seconds: i64) -> String {
     let two = |large: i64, large_unit: &str, small: i64, small_unit: &str| match small {
         0 => format!("{large} {large_unit}"),
         _ => format!("{large} {large_unit} {small} {small_unit}"),
@@ -57,14 +60,13 @@ mod tests {
             (20 * DAY + 3 * HOUR, "20 d"),
         ];
         for (seconds, wanted) in ages {
-            assert_eq!(words(seconds), wanted);
+            assert_eq!(age_text(seconds), wanted);
         }
     }
 
     #[test]
     fn an_unreadable_time_is_shown_escaped() {
-        let mut html = Html::default();
-        ago(&mut html, "<soon>", Timestamp::UNIX_EPOCH);
-        assert!(html.done().ends_with("\">&lt;soon&gt;</time>"));
+        let html = ago("<soon>", Timestamp::UNIX_EPOCH).into_string();
+        assert!(html.ends_with("\">&lt;soon&gt;</time>"));
     }
 }
