@@ -69,7 +69,7 @@ def backup(cluster: Cluster, shell: Shell, root: Path, prefix: str = "") -> Path
     """Returns the new folder, or None with the reason on standard error."""
     began = time.monotonic()
     node = source(cluster, shell)
-    name = prefix + datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    name = free_name(root, prefix)
     aside = root / f".{name}.part"
     os.makedirs(aside, mode=0o700)
     try:
@@ -96,6 +96,15 @@ def backup(cluster: Cluster, shell: Shell, root: Path, prefix: str = "") -> Path
     seconds = time.monotonic() - began
     print(f"{root / name}: {octets / 1e6:.1f} MB from {node.name}, {seconds:.1f} s")
     return root / name
+
+
+def free_name(root: Path, prefix: str) -> str:
+    """The name of the present second; two backups of one second get two seconds."""
+    while True:
+        name = prefix + datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+        if not (root / name).exists():
+            return name
+        time.sleep(0.1)
 
 
 def source(cluster: Cluster, shell: Shell) -> Node:
