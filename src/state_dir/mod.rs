@@ -2,7 +2,7 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | [`mod@file`] | replaces a file as a whole: readers see the old or the new content, never half |
+//! | [`mod@file`] | replaces a file whole: readers see the old or the new content, no part |
 //! | [`document`] | JSON with a version; a file that is of no use is renamed aside |
 //! | [`lock`] | gives the folder to one server at a time |
 //! | [`disk`] | runs this work on threads of its own, as the disk may not answer |
