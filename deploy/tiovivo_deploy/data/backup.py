@@ -135,15 +135,20 @@ def database_name(cluster: Cluster) -> str:
 
 def fetch(shell: Shell, node: Node, command: str, target: Path) -> str:
     """Writes the command's output to a file; empty when all of it came, else why not."""
-    quoted = command.replace("'", "'\\''")
     with open(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as out:
-        process = shell.popen(node, f"bash -c '{quoted}'", stdin=DEVNULL, stdout=out, stderr=PIPE)
-        try:
-            _, errors = process.communicate(timeout=TRANSFER_SECONDS)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        return transfer(shell, node, command, TRANSFER_SECONDS, stdin=DEVNULL, stdout=out)
+
+
+def transfer(shell: Shell, node: Node, command: str, seconds: int, **streams) -> str:
+    """Runs a shell line on the node between two streams; empty when it went well, else why not."""
+    quoted = command.replace("'", "'\\''")
+    process = shell.popen(node, f"bash -c '{quoted}'", stderr=PIPE, **streams)
+    try:
+        _, errors = process.communicate(timeout=seconds)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip().splitlines()
         return said[-1] if said else f"exit status {process.returncode}"

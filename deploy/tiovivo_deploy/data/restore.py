@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from subprocess import DEVNULL, PIPE
+from subprocess import DEVNULL
 
 from tiovivo_deploy import inventory
 from tiovivo_deploy.data import backup, plan
@@ -125,21 +125,10 @@ def restore(cluster: Cluster, shell: Shell, folder: Path) -> int:
 
 def send(shell: Shell, node: Node, file: Path, command: str) -> str:
     """Gives the file to a command on the node; empty when it went well, else why not."""
-    quoted = command.replace("'", "'\\''")
     with open(file, "rb") as source:
-        process = shell.popen(
-            node, f"bash -c '{quoted}'", stdin=source, stdout=DEVNULL, stderr=PIPE
+        return backup.transfer(
+            shell, node, command, RESTORE_SECONDS, stdin=source, stdout=DEVNULL
         )
-        try:
-            _, errors = process.communicate(timeout=RESTORE_SECONDS)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    said = errors.decode(errors="replace").strip().splitlines()
-    if process.returncode != 0:
-        return said[-1] if said else f"exit status {process.returncode}"
-    return ""
 
 
 if __name__ == "__main__":
