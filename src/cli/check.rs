@@ -187,5 +187,5 @@ fn statics(config: &Config) -> String {
     columns(&rows)
 }
 
-/// Most static names of a zone that are listed: nobody reads a large zone on a terminal.
+/// The most static names of a zone that `check` lists: a large zone does not fit a terminal.
 const LISTED_STATICS: usize = 50;

@@ -243,7 +243,7 @@ impl Write for LogWriter {
     }
 }
 
-/// The filter to use, and the fault of the one that was asked for.
+/// The filter to use, and the fault of the requested filter where it cannot be used.
 fn filter(asked: Option<&str>, default: &str) -> (Targets, Option<ParseError>) {
     let quietly = |asked: &str| format!("{QUIET},{asked}").parse::<Targets>();
     match asked.map(|asked| (asked, asked.parse::<Targets>())) {

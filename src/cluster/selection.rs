@@ -19,8 +19,8 @@
 //! address of a family does not stand in for it: all members are answered then.
 //!
 //! Of the members that `all` and `last_known` select, only those are answered that the operator
-//! withholds least: a drained member when no other is left, and one that is forced down when not
-//! even a drained one is. Only `none` empties a pool.
+//! withholds least: a drained member when no other is left, and a member that is forced down when
+//! no drained member is left. Only `none` empties a pool.
 //!
 //! These functions are pure: the same pools and standings give the same selection on every server.
 

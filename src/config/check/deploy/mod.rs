@@ -152,7 +152,7 @@ fn fence(
     (report.faults.len() == faults).then(|| words.to_vec())
 }
 
-/// The path as an absolute or relative one that can be opened: `~/` is the folder of this user.
+/// The path with `~/` replaced by the home folder of this user, so that it can be opened.
 /// `None` after a fault.
 pub fn file(
     written: &str,
