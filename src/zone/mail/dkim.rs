@@ -1,6 +1,7 @@
-//! Keys of DKIM (RFC 6376 §3.6.1, RFC 8463): `v=DKIM1; k=rsa; p=MIIBIjANBg…`.
+//! Checks DKIM keys (RFC 6376 §3.6.1, RFC 8463), such as `v=DKIM1; k=rsa; p=MIIBIjANBg…`.
 //!
-//! What a signature does with them is not asked; only whether a verifier can read the key.
+//! Only whether a verifier can read the key is checked; its flags, services and hash algorithms
+//! are not.
 
 use data_encoding::BASE64_NOPAD;
 
@@ -10,14 +11,15 @@ use crate::zone::mail::{TextFault, fault, shown};
 const WHAT: &str = "DKIM key";
 /// Octets of an Ed25519 key (RFC 8463 §4).
 const ED25519: usize = 32;
-/// Octets with which a key of RSA begins whatever its length is. So few stand for a key in an
-/// example, and nobody takes them for one that was cut by mistake.
+/// Octets up to which an RSA key counts as the placeholder of an example, because nobody mistakes
+/// so short a text for a key. Its length is not checked.
 const STUB: usize = 32;
-/// `SEQUENCE` of ASN.1, with which an RSA key begins.
+/// The ASN.1 tag `SEQUENCE`, with which an RSA key begins.
 const SEQUENCE: u8 = 0x30;
 const QUOTES: &str =
     "write \"v=DKIM1; k=rsa; p=…\" in quotes: an unquoted ; begins a comment. p= revokes a key";
 
+/// Checks a DKIM key; the error is its first fault. An empty `p` is valid: the key is revoked.
 pub fn check(text: &str) -> Result<(), TextFault> {
     let tags = Tags::read(text, WHAT)?;
     if let Some(version) = tags.get("v") {
@@ -31,7 +33,7 @@ pub fn check(text: &str) -> Result<(), TextFault> {
     let Some(key) = tags.get("p") else {
         return Err(fault("this DKIM key has no `p` (RFC 6376 §3.6.1)", QUOTES));
     };
-    // Folds and blanks may stand between the letters.
+    // White space is allowed within the base 64.
     let key: Vec<u8> = key.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     if key.is_empty() {
         return Ok(());
@@ -61,7 +63,7 @@ pub fn check(text: &str) -> Result<(), TextFault> {
     Ok(())
 }
 
-/// A DER sequence that is as long as it says.
+/// Whether `octets` are one DER sequence, neither shorter nor longer than its length field says.
 fn is_whole(octets: &[u8]) -> bool {
     let [SEQUENCE, length, rest @ ..] = octets else { return false };
     let (length, rest) = match length {
@@ -103,11 +105,11 @@ mod tests {
             format!("v=DKIM1; k=ed25519; p={}", ED25519_KEY.trim_end_matches('=')),
             format!("v=DKIM1; h=sha256:sha1; s=email:*; t=y:s; n=notes=20here; x=1; p={spaced}"),
             "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCB".into(),
-            // revoked, also by the wildcard that no key is behind
+            // revoked keys
             "v=DKIM1; p=".into(),
             "v=DKIM1; k=rsa; p= ;".into(),
             "p=".into(),
-            // a kind of key that we do not know is left to those who do
+            // of an unknown kind of key, only the base 64 is checked
             "v=DKIM1; k=mldsa44; p=AAAA".into(),
         ] {
             assert_eq!(check(&text), Ok(()), "{text}");

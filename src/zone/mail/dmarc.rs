@@ -1,7 +1,8 @@
-//! DMARC policies (RFC 7489 §6.3, §6.4): `v=DMARC1; p=quarantine; rua=mailto:dmarc@example.com`.
+//! Checks DMARC policies (RFC 7489 §6.3, §6.4), such as
+//! `v=DMARC1; p=quarantine; rua=mailto:dmarc@example.com`.
 //!
-//! Tags that RFC 7489 does not know are ignored, as it orders. In which order the others stand is
-//! not asked: receivers do not mind, and the drafts of its successor allow any.
+//! Unknown tags are ignored, as RFC 7489 §6.3 demands. The order of the tags behind `v` is not
+//! checked: receivers accept any order, and so do the drafts of the successor of this RFC.
 
 use crate::zone::mail::tags::Tags;
 use crate::zone::mail::{TextFault, fault, shown};
@@ -11,13 +12,14 @@ const POLICIES: [&str; 3] = ["none", "quarantine", "reject"];
 const QUOTES: &str =
     "write \"v=DMARC1; p=none\" in one pair of quotes: an unquoted ; begins a comment";
 
-/// Whether somebody meant a policy: it begins as one, in whatever letter case.
+/// Whether `text` is meant as a DMARC policy: it begins with `v=DMARC` or `p=` in any letter case.
 pub fn is_meant(text: &str) -> bool {
     let text = text.trim_start().to_ascii_lowercase();
     let version = text.strip_prefix('v').map(str::trim_start).and_then(|v| v.strip_prefix('='));
     version.is_some_and(|v| v.trim_start().starts_with("dmarc")) || text.starts_with("p=")
 }
 
+/// Checks a text that is meant as a policy; the error is its first fault.
 pub fn check(text: &str) -> Result<(), TextFault> {
     let tags = Tags::read(text, WHAT)?;
     match tags.first() {
@@ -76,7 +78,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A scheme and what follows it, perhaps with the largest size of a report behind `!`.
+/// Whether `text` is a URI, optionally with the maximum size of a report behind `!` (§6.2).
 fn is_uri(text: &str) -> bool {
     let uri = match text.rsplit_once('!') {
         Some((uri, size)) => {

@@ -1,15 +1,16 @@
-//! What receivers of mail read in TXT records: SPF, DMARC and DKIM.
+//! Checks the policies and keys that mail receivers read in TXT records: SPF, DMARC and DKIM.
 //!
 //! A policy that does not parse has no effect, and its author is not notified: receivers ignore it
 //! or bounce mail. So each text that begins like a policy is parsed here by the grammar of its RFC.
-//! What the grammar allows is never a fault, however unusual.
+//! A policy that is merely unusual is no fault; an obvious slip is one, even if the grammar allows
+//! it (a `:` within an SPF domain, where a blank is missing).
 //!
-//! | file | reads | at |
+//! | file | checks by | at |
 //! |---|---|---|
 //! | [`spf`] | RFC 7208 §4.6, §12 | any name |
 //! | [`dmarc`] | RFC 7489 §6.3, §6.4 | `_dmarc.…` |
 //! | [`dkim`] | RFC 6376 §3.6.1 | `…._domainkey.…` |
-//! | [`tags`] | `tag=value; tag=value`, the form of the last two | |
+//! | [`tags`] | `tag=value; tag=value`, the form of DMARC and DKIM | |
 
 pub mod dkim;
 pub mod dmarc;
@@ -23,13 +24,15 @@ pub struct TextFault {
     pub help: String,
 }
 
+/// Builds a fault from its message and its help.
 pub fn fault(message: impl Into<String>, help: impl Into<String>) -> TextFault {
     TextFault { message: message.into(), help: help.into() }
 }
 
-/// A part of a text in a message: bounded, and nothing in it reaches the terminal as an order.
+/// Quotes a part of a text for a message: cut if it is long, and with control characters escaped,
+/// so that a terminal does not obey them.
 pub fn shown(part: &str) -> String {
-    /// Longest part that is shown whole.
+    /// Characters of the longest part that is shown whole.
     const SHOWN: usize = 40;
     match part.char_indices().nth(SHOWN) {
         Some((cut, _)) => format!("`{}…`", part[..cut].escape_debug()),

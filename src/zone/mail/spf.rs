@@ -1,4 +1,4 @@
-//! SPF records (RFC 7208): `v=spf1 mx ip4:192.0.2.0/24 -all`.
+//! Checks SPF records (RFC 7208), such as `v=spf1 mx ip4:192.0.2.0/24 -all`.
 //!
 //! ```text
 //! record    = "v=spf1" *( 1*SP ( directive / modifier ) ) *SP
@@ -21,7 +21,8 @@ pub fn is_record(text: &str) -> bool {
         && text[VERSION.len()..].bytes().next().is_none_or(|next| next == b' ')
 }
 
-/// The first thing that makes a receiver answer `permerror`. `text` is a record.
+/// Checks a text for which [`is_record`] is true. The error is its first fault that makes a
+/// receiver return `permerror`.
 pub fn check(text: &str) -> Result<(), TextFault> {
     let terms = text.get(VERSION.len()..).unwrap_or_default();
     let (mut lookups, mut redirects, mut explanations) = (0, 0, 0);
@@ -47,12 +48,12 @@ pub fn check(text: &str) -> Result<(), TextFault> {
     Ok(())
 }
 
-/// Whether the text is one whole term.
+/// Whether `text` is exactly one valid term: a directive or a modifier.
 pub fn is_term(text: &str) -> bool {
     !text.contains(' ') && check_term(text).is_ok()
 }
 
-/// What a term costs or excludes.
+/// How a term counts towards the limits of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TermKind {
     Plain,
@@ -63,7 +64,7 @@ enum TermKind {
 }
 
 fn check_term(term: &str) -> Result<TermKind, TextFault> {
-    // A modifier is a name with `=` before any of the marks that end a mechanism's name.
+    // A term is a modifier if `=` is the first of the characters that may follow a name.
     let end = term.find(['=', ':', '/']).unwrap_or(term.len());
     if term[end..].starts_with('=') {
         return modifier(term, &term[..end], &term[end + 1..]);
@@ -110,7 +111,7 @@ fn check_term(term: &str) -> Result<TermKind, TextFault> {
 const DOMAIN: &str = "write a domain with a dot in it, such as _spf.example.com";
 const LENGTHS: &str = "write a length up to 32 for IPv4, //64 for IPv6, or both: /24//64";
 
-/// The usual slips.
+/// What to write instead of the unknown mechanism `name`, judged by common mistakes.
 fn mechanism_meant(name: &str) -> &'static str {
     match name.to_ascii_lowercase().as_str() {
         "ipv4" | "ip" => "write ip4: and the network",
@@ -122,7 +123,7 @@ fn mechanism_meant(name: &str) -> &'static str {
     }
 }
 
-/// `name "=" value` (RFC 7208 §6). Unknown ones are ignored, but have a form.
+/// Checks `name "=" value` (RFC 7208 §6). Receivers ignore unknown modifiers of valid syntax.
 fn modifier(term: &str, name: &str, value: &str) -> Result<TermKind, TextFault> {
     let of = |what: &str, help: &str| {
         Err(fault(format!("{} in this SPF record: {what}", shown(term)), help))
@@ -150,7 +151,7 @@ fn modifier(term: &str, name: &str, value: &str) -> Result<TermKind, TextFault> 
     }
 }
 
-/// An address, or one with the length of a prefix.
+/// Whether `text` is an address, optionally with a prefix length of at most `MAX`.
 fn network<A: std::str::FromStr, const MAX: u32>(text: &str) -> bool {
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address, prefix(length).is_some_and(|length| length <= MAX)),
@@ -159,14 +160,14 @@ fn network<A: std::str::FromStr, const MAX: u32>(text: &str) -> bool {
     length && address.parse::<A>().is_ok()
 }
 
-/// Digits without a leading zero.
+/// A prefix length: one to three digits without a leading zero.
 fn prefix(text: &str) -> Option<u32> {
     let plain = (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let zero = text.len() > 1 && text.starts_with('0');
     text.parse().ok().filter(|_| plain && !zero)
 }
 
-/// Parts a domain from the lengths behind it: `/24`, `//64`, `/24//64`.
+/// Splits a domain from the prefix lengths behind it: `/24`, `//64`, `/24//64`.
 fn split_lengths(text: &str) -> (&str, &str) {
     let digits = text.trim_end_matches(|char: char| char.is_ascii_digit());
     let Some(head) = digits.strip_suffix('/') else { return (text, "") };
@@ -192,14 +193,14 @@ fn lengths_fit(lengths: &str) -> Result<(), &'static str> {
     if v4_fits && v6_fits { Ok(()) } else { Err("no length of a prefix") }
 }
 
-/// `macro-string domain-end` (RFC 7208 §7.1): a name that ends in a label with a letter, or in a
+/// Checks `macro-string domain-end` (RFC 7208 §7.1): a name whose last label has a letter, or is a
 /// macro.
 fn domain_spec(text: &str) -> Result<(), &'static str> {
     let ends_with_macro = macro_string(text)?;
     if ends_with_macro {
         return Ok(());
     }
-    // The grammar lets these stand in a name. No host has them: a blank is missing here.
+    // The grammar allows these characters, but no host name has them: a blank is missing.
     if without_macros(text).contains([':', '=']) {
         return Err("no domain; is a blank missing?");
     }
@@ -214,7 +215,7 @@ fn domain_spec(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Whether the text ends with a macro. What is wrong otherwise.
+/// Checks a macro string (RFC 7208 §7.1). Whether it ends with a macro.
 fn macro_string(text: &str) -> Result<bool, &'static str> {
     let mut rest = text;
     let mut ends_with_macro = false;
@@ -229,7 +230,7 @@ fn macro_string(text: &str) -> Result<bool, &'static str> {
     Ok(ends_with_macro)
 }
 
-/// `text` begins with `%`.
+/// The rest of `text`, which begins with `%`, behind its first macro.
 fn after_macro(text: &str) -> Result<&str, &'static str> {
     const FAULT: &str = "`%` begins no macro (RFC 7208 §7.1)";
     if let Some(rest) = ["%%", "%_", "%-"].iter().find_map(|plain| text.strip_prefix(*plain)) {
@@ -252,7 +253,7 @@ fn after_macro(text: &str) -> Result<&str, &'static str> {
     }
 }
 
-/// The literal parts of a macro string that has been read.
+/// The literal parts of a macro string that [`macro_string`] has accepted.
 fn without_macros(text: &str) -> String {
     let mut literal = String::new();
     let mut rest = text;

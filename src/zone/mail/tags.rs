@@ -1,17 +1,18 @@
-//! `tag=value; tag=value;`: the form of DKIM keys (RFC 6376 §3.2) and of DMARC policies
+//! Reads `tag=value; tag=value;`, the form of DKIM keys (RFC 6376 §3.2) and of DMARC policies
 //! (RFC 7489 §6.4).
 
 use crate::zone::mail::{TextFault, fault, shown};
 
-/// Most tags of one record that are read; more are a fault.
+/// Maximum number of tags in one record; more are a fault.
 const MAX_TAGS: usize = 64;
 
-/// The tags in their order, without the blanks around names and values.
+/// Names and values of the tags in their order, without the blanks around them.
 #[derive(Debug)]
 pub struct Tags<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Tags<'a> {
-    /// `what` is the kind of record, in words.
+    /// Reads the tags of `text`, whose kind of record messages call `what`. A part that is not
+    /// `name=value`, or a name given twice, is a fault.
     pub fn read(text: &'a str, what: &str) -> Result<Tags<'a>, TextFault> {
         let mut tags: Vec<(&str, &str)> = vec![];
         let mut parts = text.split(';').map(blanks).peekable();
@@ -46,16 +47,18 @@ impl<'a> Tags<'a> {
         Ok(Tags(tags))
     }
 
+    /// The value of the tag `name`, in any letter case.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
+    /// Name and value of the first tag.
     pub fn first(&self) -> Option<(&'a str, &'a str)> {
         self.0.first().copied()
     }
 }
 
-/// Without blanks and folds at both ends.
+/// `text` without spaces, tabs and line breaks at both ends.
 fn blanks(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\r', '\n'])
 }
