@@ -1,5 +1,5 @@
-//! A6 (RFC 2874 §3.1, historic by RFC 6563) and the types of NXT (RFC 2535 §5.2, replaced by
-//! RFC 3755): nobody looks them up, but old zone files have them.
+//! Reads and writes A6 (RFC 2874 §3.1, historic by RFC 6563) and the bitmap of NXT (RFC 2535 §5.2,
+//! replaced by RFC 3755). Nobody looks these types up, but old zone files have them.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -9,10 +9,10 @@ use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
 const ADDRESS: usize = 16;
-/// NXT has bits for the first types only.
+/// NXT has bits only for the types below this number.
 const NXT_TYPES: u16 = 128;
 
-/// The prefix length and, unless that is 128, the address behind the prefix.
+/// Reads the prefix length and, unless that is 128, an address: its bits behind the prefix count.
 pub fn read_suffix(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let length = |text: &[u8]| values::small::<u8>(text).filter(|bits| *bits <= 128);
     let prefix = values::plain(words, "a prefix length from 0 to 128", length)?;
@@ -26,11 +26,13 @@ pub fn read_suffix(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordF
     Ok(())
 }
 
+/// Octets of the prefix length and the suffix with which `rest` begins.
 pub fn suffix_extent(rest: &[u8]) -> usize {
     let prefix = rest.first().copied().unwrap_or(0);
     1 + ADDRESS.saturating_sub(usize::from(prefix / 8))
 }
 
+/// Checks that the prefix has at most 128 bits, and the suffix no bits within the prefix.
 pub fn check_suffix(octets: &[u8]) -> Result<(), &'static str> {
     let Some((prefix, suffix)) = octets.split_first() else { return Err("the data are cut off") };
     if *prefix > 128 {
@@ -44,6 +46,7 @@ pub fn check_suffix(octets: &[u8]) -> Result<(), &'static str> {
     }
 }
 
+/// Writes the prefix length and, unless that is 128, the suffix as an address.
 pub fn write_suffix(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     let prefix = octets.first().ok_or(fmt::Error)?;
     write!(f, "{prefix}")?;
@@ -53,7 +56,7 @@ pub fn write_suffix(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     write!(f, " {}", suffix_address(octets).ok_or(fmt::Error)?)
 }
 
-/// The address with zeros for its prefix.
+/// The suffix as an address whose prefix bits are zeros; `None` if the suffix is too long.
 pub fn suffix_address(octets: &[u8]) -> Option<Ipv6Addr> {
     let suffix = octets.get(1..)?;
     let mut whole = [0; ADDRESS];
@@ -61,6 +64,7 @@ pub fn suffix_address(octets: &[u8]) -> Option<Ipv6Addr> {
     Some(Ipv6Addr::from(whole))
 }
 
+/// Reads record types to the end of the record, into a bitmap of at most 16 octets.
 pub fn read_bitmap(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let mut bits: Vec<u8> = vec![];
     while !words.is_empty() {
@@ -77,6 +81,7 @@ pub fn read_bitmap(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordF
     Ok(())
 }
 
+/// Checks length, first bit (which is zero) and last octet (which is not).
 pub fn check_bitmap(octets: &[u8]) -> Result<(), &'static str> {
     let bounded = octets.len() <= usize::from(NXT_TYPES / 8);
     let first = octets.first().is_none_or(|octet| octet & 0x80 == 0);
@@ -87,6 +92,7 @@ pub fn check_bitmap(octets: &[u8]) -> Result<(), &'static str> {
     }
 }
 
+/// Writes the types by mnemonic or `TYPEnnn`.
 pub fn write_bitmap(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     let mut space = "";
     for (octet, first) in octets.iter().zip((0u16..).step_by(8)) {

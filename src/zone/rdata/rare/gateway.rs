@@ -1,5 +1,5 @@
-//! The gateway of IPSECKEY (RFC 4025 §2.5) and the relay of AMTRELAY (RFC 8777 §4.2). In both, the
-//! second octet of the RDATA says what it is.
+//! Reads and writes the gateway of IPSECKEY (RFC 4025 §2.5) and the relay of AMTRELAY (RFC 8777
+//! §4.2). In both types, the second octet of the RDATA tells the kind of gateway.
 //!
 //! | kind | octets | text |
 //! |---|---|---|
@@ -15,10 +15,11 @@ use crate::zone::rdata::codec::name_extent;
 use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
-/// Of the octet that has the kind, AMTRELAY takes the first bit for its own.
+/// The discovery bit of AMTRELAY, in the octet whose other bits are the kind (RFC 8777 §4.2).
 const DISCOVERY: u8 = 0x80;
 const UNKNOWN: &str = "the kind of gateway is 0 (none), 1 (IPv4), 2 (IPv6) or 3 (a name)";
 
+/// Reads a gateway, whose kind is already in `out`, where the RDATA begins at `start`.
 pub fn read(
     words: &mut Words<'_>,
     origin: &Name,
@@ -43,6 +44,7 @@ pub fn read(
     }
 }
 
+/// Length in octets of the gateway, with which `rest` begins; an error if its kind is unknown.
 pub fn extent(rdata: &[u8], rest: &[u8]) -> Result<usize, &'static str> {
     match kind(rdata) {
         0 => Ok(0),
@@ -53,6 +55,7 @@ pub fn extent(rdata: &[u8], rest: &[u8]) -> Result<usize, &'static str> {
     }
 }
 
+/// Writes the gateway as the table above says.
 pub fn write(f: &mut impl fmt::Write, octets: &[u8], rdata: &[u8]) -> fmt::Result {
     match (address(octets, rdata), kind(rdata)) {
         (Some(address), _) => write!(f, "{address}"),
@@ -70,7 +73,7 @@ pub fn address(octets: &[u8], rdata: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// `0 1`: the discovery bit, then the kind.
+/// Reads the discovery bit and the kind of relay, such as `0 1`, into one octet.
 pub fn read_relay(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let bit = |text: &[u8]| values::small::<u8>(text).filter(|bit| *bit < 2);
     let discovery = values::plain(words, "0 or 1, whether discovery is optional", bit)?;
@@ -80,12 +83,13 @@ pub fn read_relay(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFa
     Ok(())
 }
 
+/// Writes the discovery bit and the kind of relay.
 pub fn write_relay(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     let octet = octets.first().ok_or(fmt::Error)?;
     write!(f, "{} {}", octet >> 7, octet & !DISCOVERY)
 }
 
-/// RFC 4025 §2.3 gives the whole octet to the kind.
+/// Checks that the first bit of the kind is not set: IPSECKEY has no discovery bit (RFC 4025 §2.3).
 pub fn check_ipseckey(rdata: &[u8]) -> Result<(), &'static str> {
     if rdata.get(1).is_some_and(|kind| *kind < DISCOVERY) { Ok(()) } else { Err(UNKNOWN) }
 }

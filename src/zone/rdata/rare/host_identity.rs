@@ -1,5 +1,5 @@
-//! HIP up to the end of its key (RFC 8005 §5): on the wire the lengths stand first, as text the
-//! algorithm, the tag in hex digits and the key in base 64, one word each.
+//! Reads and writes HIP up to the end of its key (RFC 8005 §5). On the wire, the lengths come
+//! first. As text, there are three words: the algorithm, the tag in hex digits, the key in base 64.
 
 use std::fmt;
 
@@ -7,8 +7,10 @@ use crate::zone::rdata::codec::{Base64, Hex, write_base64, write_hex};
 use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
+/// Octets of the two lengths and the algorithm.
 const HEAD: usize = 4;
 
+/// Reads the algorithm, the tag and the key.
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let algorithm: u8 = values::plain(words, "an algorithm from 0 to 255", values::small)?;
     let tag = |text: &[u8]| {
@@ -34,11 +36,13 @@ pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     Ok(())
 }
 
+/// Length in octets of the lengths, the algorithm, the tag and the key.
 pub fn extent(rest: &[u8]) -> Result<usize, &'static str> {
     let (tag, key) = lengths(rest).ok_or("the data end before the key")?;
     Ok(HEAD + tag + key)
 }
 
+/// Checks that neither the tag nor the key is empty.
 pub fn check(octets: &[u8]) -> Result<(), &'static str> {
     match lengths(octets) {
         Some((1.., 1..)) => Ok(()),
@@ -46,6 +50,7 @@ pub fn check(octets: &[u8]) -> Result<(), &'static str> {
     }
 }
 
+/// Writes the algorithm, the tag and the key.
 pub fn write(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     let (tag, _) = lengths(octets).ok_or(fmt::Error)?;
     let (head, rest) = octets.split_at_checked(HEAD).ok_or(fmt::Error)?;

@@ -1,5 +1,5 @@
-//! Identifiers and locators of ILNP (RFC 6742), and addresses of networks that are none of IP's:
-//! NSAP (RFC 1706 §5) and ATMA (ATM Forum, AF-SAA-0069).
+//! Reads and writes identifiers and locators of ILNP (RFC 6742), and addresses of networks other
+//! than IP: NSAP (RFC 1706 §5) and ATMA (ATM Forum, AF-SAA-0069).
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -8,10 +8,12 @@ use crate::zone::rdata::codec::Hex;
 use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
-/// An end system address of ATM in hex digits, and a telephone number (E.164).
+/// First octet of an ATM end system address, which is written in hex digits.
 const AESA: u8 = 0;
+/// First octet of a telephone number (E.164).
 const TELEPHONE: u8 = 1;
 
+/// Reads 64 bits, written as four groups of hex digits.
 pub fn read_64(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let wanted = "64 bits in four groups, such as 14:4fff:ff20:ee64";
     let groups = values::plain(words, wanted, groups)?;
@@ -28,6 +30,7 @@ fn groups(text: &[u8]) -> Option<[u16; 4]> {
     groups?.try_into().ok()
 }
 
+/// Writes each 16 bits as four hex digits, with colons between them.
 pub fn write_64(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     octets.as_chunks::<2>().0.iter().enumerate().try_for_each(|(index, group)| {
         let colon = if index > 0 { ":" } else { "" };
@@ -35,18 +38,20 @@ pub fn write_64(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     })
 }
 
+/// Reads a locator of 32 bits, written like an IPv4 address.
 pub fn read_32(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let wanted = "a locator in four octets, such as 10.1.2.0";
     out.extend_from_slice(&values::plain(words, wanted, values::ipv4)?);
     Ok(())
 }
 
+/// Writes a locator of 32 bits like an IPv4 address.
 pub fn write_32(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     let octets = octets.first_chunk::<4>().ok_or(fmt::Error)?;
     write!(f, "{}", Ipv4Addr::from(*octets))
 }
 
-/// `0x47.0005.80…`: the dots are for the reader.
+/// Reads an NSAP address such as `0x47.0005.80`, whose dots mean nothing.
 pub fn read_nsap(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let read = |text: &[u8]| match text {
         [b'0', b'x' | b'X', digits @ ..] => dotted_hex(digits),
@@ -57,11 +62,13 @@ pub fn read_nsap(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFau
     Ok(())
 }
 
+/// Writes an NSAP address without dots.
 pub fn write_nsap(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     f.write_str("0x")?;
     octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
 }
 
+/// Reads an ATM address: hex digits, with or without dots, or `+` and a telephone number.
 pub fn read_atma(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let read = |text: &[u8]| match text {
         [b'+', number @ ..] => {
@@ -75,6 +82,7 @@ pub fn read_atma(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFau
     Ok(())
 }
 
+/// Checks that an ATM address is of a known format and not empty.
 pub fn check_atma(octets: &[u8]) -> Result<(), &'static str> {
     match octets {
         [AESA, _, ..] => Ok(()),
@@ -85,6 +93,7 @@ pub fn check_atma(octets: &[u8]) -> Result<(), &'static str> {
     }
 }
 
+/// Writes an ATM address; an end system address without dots.
 pub fn write_atma(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     match octets {
         [TELEPHONE, number @ ..] => {

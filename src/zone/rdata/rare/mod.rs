@@ -1,14 +1,14 @@
-//! Fields that one or two record types have, and that need code of their own.
+//! Reads, checks and writes the RDATA fields that only one or two record types have.
 //!
 //! | file | fields of |
 //! |---|---|
-//! | [`gateway`] | IPSECKEY, AMTRELAY: an address or a name, by what an octet before says |
+//! | [`gateway`] | IPSECKEY, AMTRELAY: an address or a name, as an earlier octet says |
 //! | [`prefixes`] | APL |
 //! | [`services`] | WKS |
 //! | [`host_identity`] | HIP |
 //! | [`locators`] | NID, L32, L64; NSAP and ATMA, the addresses of other networks |
-//! | [`former`] | A6 and NXT, which others have replaced |
-//! | this one | what may be left out, and 64-bit numbers |
+//! | [`former`] | A6 and NXT, which are no longer used |
+//! | this file | fields that may be empty, lists of names, 64-bit numbers, schemes |
 
 pub mod former;
 pub mod gateway;
@@ -25,7 +25,7 @@ use crate::zone::rdata::field::Rare;
 use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
-/// Appends what is written of the field to `out`, where the RDATA begins at `start`.
+/// Reads the field from `words` and appends its octets to `out`, where the RDATA begins at `start`.
 pub fn read(
     rare: Rare,
     words: &mut Words<'_>,
@@ -84,7 +84,7 @@ pub fn read(
     }
 }
 
-/// How many octets the field takes from `at` on; may be more than there are.
+/// Length in octets of the field at `at`. It may exceed the rest of `rdata`: the caller checks it.
 pub fn extent(rare: Rare, rdata: &[u8], at: usize) -> Result<usize, &'static str> {
     let rest = rdata.get(at..).unwrap_or_default();
     Ok(match rare {
@@ -109,6 +109,7 @@ pub fn extent(rare: Rare, rdata: &[u8], at: usize) -> Result<usize, &'static str
     })
 }
 
+/// Checks the `octets` of the field for faults that its length does not show.
 pub fn check(rare: Rare, octets: &[u8]) -> Result<(), &'static str> {
     match rare {
         Rare::Names => {
@@ -140,7 +141,7 @@ pub fn check(rare: Rare, octets: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// Whether nothing is written where there are no octets.
+/// Whether the text form of the field is empty, with no space before it, if it has no octets.
 pub fn may_be_absent(rare: Rare) -> bool {
     matches!(
         rare,
@@ -153,7 +154,7 @@ pub fn may_be_absent(rare: Rare) -> bool {
     )
 }
 
-/// `octets` are those of the field in `rdata`.
+/// Writes the text form of the field, whose `octets` are a part of `rdata`.
 pub fn write(rare: Rare, f: &mut impl Write, octets: &[u8], rdata: &[u8]) -> fmt::Result {
     match rare {
         Rare::OptionalString if octets.is_empty() => Ok(()),

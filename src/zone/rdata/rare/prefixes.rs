@@ -1,5 +1,5 @@
-//! Address prefixes of APL (RFC 3123 §4): `1:192.0.2.0/24 !2:2001:db8::/32`. On the wire the zeros
-//! at the end of an address are left out.
+//! Reads and writes the address prefixes of APL (RFC 3123 §4): `1:192.0.2.0/24 !2:2001:db8::/32`.
+//! On the wire, the zero octets at the end of an address are left out.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,10 +20,11 @@ pub struct Prefix<'a> {
     family: u16,
     length: u8,
     is_negated: bool,
-    /// Without the zeros at the end.
+    /// The address without the zero octets at its end.
     part: &'a [u8],
 }
 
+/// Reads prefixes to the end of the record.
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     while !words.is_empty() {
         let prefix = values::plain(words, WANTED, prefix_of)?;
@@ -53,7 +54,7 @@ fn prefix_of(text: &[u8]) -> Option<Vec<u8>> {
     Some(wire)
 }
 
-/// The prefixes of RDATA; an error is the last item.
+/// The prefixes of the RDATA, up to and with the first fault.
 pub fn items(octets: &[u8]) -> impl Iterator<Item = Result<Prefix<'_>, &'static str>> {
     let mut rest = octets;
     std::iter::from_fn(move || {
@@ -85,10 +86,12 @@ fn item(octets: &[u8]) -> Result<(Prefix<'_>, &[u8]), &'static str> {
     Ok((Prefix { family, length: *length, is_negated, part }, rest))
 }
 
+/// Checks each prefix; the error is the first fault.
 pub fn check(octets: &[u8]) -> Result<(), &'static str> {
     items(octets).try_for_each(|item| item.map(|_| ()))
 }
 
+/// Writes the prefixes with spaces between them.
 pub fn write(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     for (index, item) in items(octets).enumerate() {
         let prefix = item.map_err(|_| fmt::Error)?;
@@ -105,7 +108,7 @@ pub fn write(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
 }
 
 impl Prefix<'_> {
-    /// The address with its zeros.
+    /// The whole address, with the zero octets at its end.
     pub fn address(&self) -> Option<IpAddr> {
         let mut whole = [0u8; 16];
         whole.get_mut(..self.part.len())?.copy_from_slice(self.part);

@@ -1,7 +1,8 @@
-//! The protocol and the ports of WKS (RFC 1035 §3.4.2): an octet, then a bit for each port.
+//! Reads and writes protocol and ports of WKS (RFC 1035 §3.4.2): an octet, then a bit per port.
 //!
-//! Names of protocols and services are those of IANA that such records have; all others are
-//! written as numbers. The machine's own lists are not asked: a zone means the same everywhere.
+//! Zone files may name the protocols and services of the tables below, or give numbers; written
+//! out, all are numbers. The machine's own lists of names are not used: a zone means the same
+//! everywhere.
 
 use std::fmt;
 
@@ -72,6 +73,7 @@ const SERVICES: &[(u16, &str)] = &[
     (995, "pop3s"),
 ];
 
+/// Reads the protocol and all ports that follow, by name or number.
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let protocol = |text: &[u8]| values::small(text).or_else(|| values::among(PROTOCOLS, text));
     out.push(values::plain(words, "a protocol such as TCP or 6", protocol)?);
@@ -89,7 +91,7 @@ pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     Ok(())
 }
 
-/// Of 65536 ports there are 8192 octets.
+/// Checks the protocol and the bits of the ports, of which there are at most 65536 (8192 octets).
 pub fn check(octets: &[u8]) -> Result<(), &'static str> {
     match octets {
         [] => Err("the protocol is missing"),
@@ -99,6 +101,7 @@ pub fn check(octets: &[u8]) -> Result<(), &'static str> {
     }
 }
 
+/// Writes the protocol and the ports as numbers.
 pub fn write(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     let (protocol, bits) = octets.split_first().ok_or(fmt::Error)?;
     write!(f, "{protocol}")?;
