@@ -1,4 +1,4 @@
-//! One connection over HTTPS or QUIC: what its requests share.
+//! Answers the requests of one connection over HTTPS or QUIC, and holds what they share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,19 +9,19 @@ use crate::dns::connections::StreamLimits;
 use crate::dns::encrypted::memory::{Memory, Share};
 use crate::dns::stream::{Session, with_room};
 
-/// The longest message (RFC 8484 §6, RFC 9250 §4.2).
+/// Octets of the longest message (RFC 8484 §6, RFC 9250 §4.2).
 pub const MAX_MESSAGE: usize = u16::MAX as usize;
-/// Octets of replies in flight on a connection. Further requests wait.
+/// Maximum octets of replies in flight on a connection. Further requests wait.
 const MAX_REPLIES: usize = 4 * MAX_MESSAGE;
 
-/// Cheap to share: requests of a connection hold it in an `Arc`.
+/// Session, memory and deadline of one connection. Its requests share it in an `Arc`.
 #[derive(Debug)]
 pub struct Conversation {
     session: Session,
     memory: Memory,
     replies: Arc<Semaphore>,
-    /// When the connection ends if no complete query comes. Requests that only begin, or are reset,
-    /// do not extend it.
+    /// When the connection ends if no complete query comes. Only answering a query extends it:
+    /// requests that merely begin, or are reset, do not.
     deadline: Mutex<Instant>,
 }
 
@@ -35,20 +35,23 @@ impl Conversation {
         Conversation { session, memory, replies, deadline }
     }
 
+    /// The limits of all streams.
     pub fn limits(&self) -> StreamLimits {
         self.session.limits()
     }
 
-    /// The share of a new request.
+    /// Counts a new request, and returns its share of the memory.
     pub fn share(&self) -> Share {
         self.memory.share()
     }
 
+    /// When the connection ends if no complete query is answered before.
     pub fn deadline(&self) -> Instant {
         *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for room, and answers a complete `query`. `None` for no reply.
+    /// Answers a complete `query`, after waiting until [`MAX_REPLIES`] leaves room for the longest
+    /// reply. `None` if the query gets no reply.
     pub async fn answer(&self, query: &[u8]) -> Option<(Vec<u8>, Room)> {
         let replies = Arc::clone(&self.replies);
         // The semaphore is never closed.

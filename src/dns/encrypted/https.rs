@@ -1,11 +1,11 @@
-//! DNS over HTTPS (RFC 8484) over HTTP/2: GET and POST at one path, nothing else is there.
+//! Serves DNS over HTTPS (RFC 8484) over HTTP/2: GET and POST at one path, and nothing else.
 //!
 //! | request | status |
 //! |---|---|
 //! | another path | 404 |
 //! | neither GET nor POST | 405 |
 //! | POST of another content type than `application/dns-message` | 415 |
-//! | POST of more than a message can have | 413 |
+//! | POST of more octets than a DNS message can have | 413 |
 //! | GET without `dns=`, or with something that is not base64url | 400 |
 //! | no query in it: too short, or a response | 400 |
 //! | a query, however malformed or refused | 200: its rcode says so (§4.2.1) |
@@ -17,10 +17,10 @@
 //! | `MAX_HEADERS` octets of header fields | that request is refused by `h2` |
 //! | the idle limit for a request's body, the write limit for its reply | that request is reset |
 //! | [`super::memory::MAX_HELD`] octets of all requests | the oldest is reset |
-//! | [`MAX_RESETS`] requests that nobody wanted to know the end of | the connection ends |
+//! | [`MAX_RESETS`] requests whose reply was not taken | the connection ends |
 //!
-//! Only a whole query moves the connection's idle limit. HTTP/1.1 is deliberately missing: a client
-//! that cannot speak HTTP/2 fails in the handshake.
+//! Only a complete query extends the connection's idle deadline. HTTP/1.1 is deliberately missing:
+//! a client that cannot speak HTTP/2 fails in the handshake.
 
 use std::future::poll_fn;
 use std::io;
@@ -48,25 +48,26 @@ use crate::dns::encrypted::tls::{HANDSHAKE, handshake};
 use crate::dns::stream::Session;
 use crate::log_limit::LogLimit;
 
+/// The protocol name in the TLS handshake (RFC 9113 §3.2).
 pub const ALPN: &[u8] = b"h2";
 /// Requests that a client may send on a connection before it has their replies.
 pub const MAX_STREAMS: u32 = 32;
 /// Requests of a connection that are read and answered at a time, each by a task. The others wait
-/// in `h2`, where they take a third of the memory.
+/// in `h2`, where they need a third of the memory.
 pub const MAX_AT_WORK: usize = 8;
-/// Octets of the header fields of a request; a GET has its query in there.
+/// Octets of the header fields of a request, among them the query of a GET.
 const MAX_HEADERS: u32 = 16 * 1024;
-/// Requests of a connection that may end without a reply. Some clients reset what they no longer
-/// need; whoever does little else costs us answers that nobody takes.
+/// Requests of a connection that may end before the client has taken the reply. Honest clients
+/// reset some requests; one that resets most of them makes this server work for nothing.
 pub const MAX_RESETS: u32 = 128;
-/// Octets of a reply that `h2` takes from us ahead of what the client takes from it.
+/// Octets that `h2` buffers of a reply before the client takes them.
 const SEND_AHEAD: usize = 16 * 1024;
 const DNS_MESSAGE: &str = "application/dns-message";
 
 /// A request, and where its reply goes.
 type Accepted = (Request<RecvStream>, SendResponse<Bytes>);
 
-/// One connection.
+/// Serves one connection, from its TLS handshake to its end.
 pub async fn converse(
     tls: TlsAcceptor,
     stream: TcpStream,
@@ -93,7 +94,7 @@ pub async fn converse(
     }
 }
 
-/// Takes requests until the connection has to end.
+/// Accepts requests, and serves each in a task, until the connection has to end.
 async fn accept<S>(
     connection: &mut Connection<S, Bytes>,
     talk: &Arc<Conversation>,
@@ -102,7 +103,7 @@ async fn accept<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // Dropping it with the connection ends what is still being read.
+    // Dropped with the connection, the set aborts the requests that are still being read.
     let mut requests = JoinSet::new();
     let mut resets = 0;
     loop {
@@ -118,7 +119,7 @@ where
                 return Err(io::Error::other(error));
             }
             Ok(None) => return Ok(()),
-            // A query may have moved it since.
+            // A query may have extended the deadline in the meantime.
             Err(_) if talk.deadline() > tokio::time::Instant::now() => {}
             Err(_) => {
                 connection.graceful_shutdown();
@@ -134,8 +135,9 @@ where
     Ok(())
 }
 
-/// The next request, once fewer than [`MAX_AT_WORK`] are at work; until then the connection reads
-/// and writes all the same. `resets` grows by the requests that ended without a reply.
+/// Waits for the next request; `None` when the connection has ended. While [`MAX_AT_WORK`] requests
+/// are at work, it accepts none, but the connection goes on reading and writing. Adds to `resets`
+/// the requests that ended before their reply was taken.
 async fn next<S>(
     connection: &mut Connection<S, Bytes>,
     requests: &mut JoinSet<bool>,
@@ -166,7 +168,7 @@ fn say_ended() {
     }
 }
 
-/// One request; whether its reply was taken.
+/// Serves one request. `false` if it was reset instead of replied to.
 async fn serve(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
@@ -238,7 +240,7 @@ fn refuse(status: StatusCode, respond: &mut SendResponse<Bytes>) -> Result<(), h
     respond.send_response(response, true).map(drop)
 }
 
-/// Hands `reply` over in the pieces that the client has room for.
+/// Sends `reply` in pieces, each as long as the client's flow control allows.
 async fn send(stream: &mut SendStream<Bytes>, mut reply: Bytes) -> Result<(), h2::Error> {
     while !reply.is_empty() {
         stream.reserve_capacity(reply.len());
@@ -265,14 +267,15 @@ async fn query(request: Request<RecvStream>, path: &str, share: &Share) -> Queri
     }
 }
 
-/// Media types have no letter case and may have parameters, though this one has none.
+/// Whether the content type is [`DNS_MESSAGE`], in any letter case and with any parameters.
 fn is_dns_message(request: &Request<RecvStream>) -> bool {
     let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let name = given.and_then(|value| value.split(';').next()).unwrap_or_default();
     name.trim().eq_ignore_ascii_case(DNS_MESSAGE)
 }
 
-/// RFC 8484 §6: base64url without padding, which some send all the same.
+/// Decodes the query in the parameter `dns`: base64url without padding (RFC 8484 §6). Padding,
+/// which some clients send, is ignored.
 fn decode(parameters: &str) -> Queried {
     let given = parameters.split('&').find_map(|parameter| parameter.strip_prefix("dns="));
     let text = given.ok_or(StatusCode::BAD_REQUEST)?.trim_end_matches('=');
@@ -288,7 +291,7 @@ async fn read(mut body: RecvStream, share: &Share) -> Queried {
         }
         share.grow(chunk.len());
         message.extend_from_slice(&chunk);
-        // The client may send as much again.
+        // Allows the client to send as many octets again.
         body.flow_control().release_capacity(chunk.len()).map_err(|_| StatusCode::BAD_REQUEST)?;
     }
     Ok(message)

@@ -1,9 +1,9 @@
-//! What requests over HTTPS and QUIC hold in memory, all connections together.
+//! Bounds the memory that requests over HTTPS and QUIC hold, over all connections.
 //!
-//! A request holds its octets while they come in, and its reply while that goes out. A client that
-//! sends slowly, or takes nothing, holds them for as long as it is let. When all of them hold more
-//! than the bound, the oldest request makes room: an honest client's is answered within
-//! milliseconds, so it is never the oldest for long.
+//! A request holds its octets while they arrive, and its reply while that is sent. A client that
+//! sends slowly, or does not read, makes it hold them until a time limit ends it. When all requests
+//! together hold more than the bound, the oldest is given up: a request of an honest client is
+//! answered within milliseconds, so it is never the oldest for long.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -17,7 +17,7 @@ use crate::log_limit::LogLimit;
 
 /// Octets that all requests may hold together.
 pub const MAX_HELD: usize = 64 << 20;
-/// What each of them counts beside its octets: its task, its stream, its header fields.
+/// Octets that each request counts besides its data: for its task, stream and header fields.
 const PER_REQUEST: usize = 4096;
 
 /// The requests of all connections. Cheap to clone.
@@ -32,7 +32,7 @@ struct Table {
     bound: usize,
     held: usize,
     next: u64,
-    /// By age.
+    /// By age: the first is the oldest.
     requests: BTreeMap<u64, Request>,
 }
 
@@ -42,7 +42,7 @@ struct Request {
     give_up: CancellationToken,
 }
 
-/// The share of one request; given back when it is dropped.
+/// The memory that one request holds. Dropping the share gives it back.
 #[derive(Debug)]
 pub struct Share {
     memory: Memory,
@@ -56,7 +56,7 @@ impl Memory {
         Memory { table: Arc::new(Mutex::new(table)), counters: Arc::clone(counters) }
     }
 
-    /// The share of a new request.
+    /// Counts a new request, and returns its share.
     pub fn share(&self) -> Share {
         let give_up = CancellationToken::new();
         let mut table = self.table();
@@ -68,7 +68,7 @@ impl Memory {
         Share { memory: self.clone(), id, give_up }
     }
 
-    /// Octets that are held now.
+    /// Octets that all requests hold now.
     pub fn held(&self) -> usize {
         self.table().held
     }
@@ -80,7 +80,7 @@ impl Memory {
 
 impl Table {
     fn add(&mut self, id: u64, octets: usize) {
-        // Who has been given up already holds nothing any more.
+        // A request that was given up is no longer counted.
         let Some(request) = self.requests.get_mut(&id) else { return };
         request.octets += octets;
         self.held += octets;
@@ -111,12 +111,13 @@ impl Share {
         self.memory.table().add(self.id, octets);
     }
 
-    /// Is ready when this request has to make room for others.
+    /// A token that is cancelled when this request is given up, to make room for others.
     pub fn given_up(&self) -> CancellationToken {
         self.give_up.clone()
     }
 
-    /// `reply`, counted until whoever sends it lets go of it; then `gone` is cancelled.
+    /// Turns `reply` into octets that are counted until the last of them is dropped. Then `gone` is
+    /// cancelled.
     pub fn reply(self, reply: Vec<u8>, gone: &CancellationToken) -> Bytes {
         self.grow(reply.len());
         Bytes::from_owner(Reply { reply, _share: self, gone: gone.clone() })

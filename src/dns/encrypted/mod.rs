@@ -1,21 +1,20 @@
-//! DNS over TLS (RFC 7858), HTTPS (RFC 8484, HTTP/2) and QUIC (RFC 9250). Off until config.yaml
-//! lists addresses for them.
+//! Serves DNS over TLS (RFC 7858), HTTPS (RFC 8484, HTTP/2) and QUIC (RFC 9250). Off until
+//! config.yaml lists addresses for them.
 //!
-//! The answer is the one of every transport, made by [`crate::dns::respond`] as for a stream: no
-//! truncation, and never a zone transfer over HTTPS or QUIC.
+//! As on every transport, [`crate::dns::respond`] makes the answer. It is that of a stream: not
+//! truncated, and never a zone transfer.
 //!
 //! | transport | carried by | bounds |
 //! |---|---|---|
-//! | [`tls`] | the accept loop and the conversation of TCP | TCP's, shared with it |
-//! | [`https`] | the same accept loop, with `h2` inside | the same, and its own |
-//! | [`quic`] | `quinn`, with hickory-server for the messages | the same, and its own |
+//! | [`tls`] | the accept loop and the conversation of TCP | those of TCP, shared with it |
+//! | [`https`] | the accept loop of TCP, with `h2` inside | those of TCP, and its own |
+//! | [`quic`] | `quinn`, with hickory-server for the messages | those of TCP, and its own |
 //!
-//! HTTPS is not left to hickory-server: it has no GET, which RFC 8484 §4.1 orders, meets a wrong
-//! path or content type by dropping the request without a status, and has no bound on connections.
+//! hickory-server is not used for HTTPS: it lacks GET, which RFC 8484 §4.1 requires, drops requests
+//! with a wrong path or content type without a status, and has no bound on connections.
 //!
-//! One certificate serves all three. [`EncryptedHandle::present`] replaces it: new handshakes see
-//! the new one, open connections go on. Files are not opened here, sockets and `stop` come from
-//! outside.
+//! One certificate serves all three. [`EncryptedHandle::present`] replaces it for new handshakes;
+//! open connections continue. No file is opened here; sockets and `stop` come from the caller.
 
 mod conversation;
 pub mod https;
@@ -52,7 +51,7 @@ pub struct Listeners {
     pub quic: Vec<UdpSocket>,
 }
 
-/// The running listeners. Cheap to clone.
+/// A handle to the running listeners. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct EncryptedHandle {
     presented: Arc<ActiveCertificate>,
@@ -63,11 +62,12 @@ pub struct EncryptedHandle {
 /// Makes ring the default provider of rustls. Must be called before any other use of TLS; a second
 /// call changes nothing.
 pub fn install_provider() {
-    // The error is that one is installed already.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 impl Listeners {
+    /// Binds all sockets. `path` is the path of HTTPS requests.
     pub fn bind(
         tls: &[SocketAddr],
         https: &[SocketAddr],
@@ -89,9 +89,9 @@ impl Listeners {
     }
 }
 
-/// Serves `listeners` until `stop`, in tasks of the runtime that this is called in. `connections`
-/// should be those of TCP, so that its bounds hold for all of them together. Busy connections queue
-/// apart from those of TCP.
+/// Serves `listeners` until `stop`, in tasks of the current runtime. Pass the `connections` of TCP,
+/// so that their bounds hold for all streams together. Busy connections wait in a queue of their
+/// own, apart from that of TCP.
 pub fn start(
     listeners: Listeners,
     certificate: Arc<CertifiedKey>,
@@ -148,12 +148,12 @@ impl EncryptedHandle {
         self.presented.replace(certificate);
     }
 
-    /// Octets that requests over HTTPS and QUIC hold now.
+    /// Octets of memory that requests over HTTPS and QUIC hold now.
     pub fn held(&self) -> usize {
         self.memory.held()
     }
 
-    /// Returns when all has ended after `stop`.
+    /// Waits until, after `stop`, all listeners and connections have ended.
     pub async fn ended(&self) {
         self.tasks.wait().await;
     }

@@ -1,10 +1,10 @@
-//! Reads our own replies again: as hickory's typed records, and for the time that they stay fresh.
+//! Parses this server's own replies: into hickory's records, and for how long they may be cached.
 //!
-//! hickory-server sends typed records only. Typing RDATA would decode and encode what must come out
-//! as it went in, so RDATA goes through untouched, as that of an unknown type (RFC 3597). Only the
-//! types whose names [`crate::snapshot::message`] compresses are typed: their pointers mean nothing
-//! in another message. OPT goes as one more record, and brings the upper rcode bits, the size, DO
-//! and NSID with it.
+//! hickory-server sends typed records only. RDATA must not change, so it is passed as that of an
+//! unknown type (RFC 3597), not decoded and encoded. Only the types whose names
+//! [`crate::snapshot::message`] compresses are decoded: their pointers mean nothing in another
+//! message. OPT is passed as one more record, with its upper rcode bits, payload size, DO and
+//! options.
 
 use hickory_server::proto::op::{MessageType, Metadata, OpCode, ResponseCode};
 use hickory_server::proto::rr::rdata::NULL;
@@ -15,16 +15,16 @@ use crate::dns::options::PADDING;
 use crate::dns::query::options;
 use crate::snapshot::message::{HEADER, has_compressible_names};
 
-/// Type, class, TTL and RDLENGTH behind an owner.
+/// Octets of type, class, TTL and RDLENGTH, behind the owner.
 const RECORD_FIXED: usize = 10;
 /// Octets that a message can have.
 const MAX_MESSAGE: usize = u16::MAX as usize;
 
-/// A reply as hickory's types.
+/// A reply in hickory's types.
 #[derive(Debug)]
 pub struct ParsedReply {
     pub metadata: Metadata,
-    /// 0 or 1.
+    /// Number of questions: 0 or 1.
     pub questions: u16,
     pub answers: Vec<Record>,
     pub authorities: Vec<Record>,
@@ -32,7 +32,7 @@ pub struct ParsedReply {
 }
 
 impl ParsedReply {
-    /// Reads a reply of this server. An error would be a bug.
+    /// Parses a reply of this server. An error would be a bug.
     pub fn read(reply: &[u8]) -> Result<ParsedReply, DecodeError> {
         let mut decoder = BinDecoder::new(reply);
         let mut word = || decoder.read_u16().map(Restrict::unverified);
@@ -59,8 +59,8 @@ impl ParsedReply {
         Ok(typed)
     }
 
-    /// Takes the padding off: hickory compresses otherwise than we do, so what it writes has to be
-    /// padded anew. How long the RDATA of OPT is then, if there was padding.
+    /// Removes the padding: hickory compresses names differently, so its message has to be padded
+    /// anew. Returns the octets of OPT's RDATA that are left; `None` if there was no padding.
     pub fn take_padding(&mut self) -> Option<usize> {
         let opt = self.additionals.last_mut()?;
         let RData::Unknown { code: RecordType::OPT, rdata } = &mut opt.data else { return None };
@@ -70,8 +70,9 @@ impl ParsedReply {
         Some(left)
     }
 
-    /// hickory stops compressing after some names, and a reply that filled a message may not fit
-    /// any more: none of its records goes rather than some, as everywhere.
+    /// Sets TC and removes all records but OPT, for a reply that may be longer than a message when
+    /// hickory, which stops compressing after some names, writes it. As everywhere, a truncated
+    /// reply has no records rather than some.
     fn truncate(&mut self) {
         self.metadata.truncation = true;
         self.answers.clear();
@@ -97,7 +98,7 @@ fn metadata(id: u16, flags: u16) -> Metadata {
     metadata
 }
 
-/// The next record; `octets` grows by what it takes uncompressed.
+/// Reads the next record, and adds its length without compression to `octets`.
 fn record(decoder: &mut BinDecoder<'_>, octets: &mut usize) -> Result<Record, DecodeError> {
     let name = Name::read(decoder)?;
     let code = RecordType::from(decoder.read_u16()?.unverified());
@@ -121,7 +122,7 @@ fn record(decoder: &mut BinDecoder<'_>, octets: &mut usize) -> Result<Record, De
     Ok(record)
 }
 
-/// Octets of the RDATA that is typed here, uncompressed.
+/// Octets of the RDATA of a decoded type, without compression.
 fn rdata_octets(data: &RData) -> usize {
     match data {
         RData::NS(name) => name_octets(name),
@@ -133,13 +134,13 @@ fn rdata_octets(data: &RData) -> usize {
     }
 }
 
-/// hickory's own length of a name leaves out the root label.
+/// Octets of `name` with its root label, which hickory's own length leaves out.
 fn name_octets(name: &Name) -> usize {
     name.iter().map(|label| 1 + label.len()).sum::<usize>() + 1
 }
 
-/// Seconds that a reply may be kept (RFC 8484 §5.1): the least TTL of its answers, or of the SOA
-/// that says there are none. Without records nothing is said about the future.
+/// Seconds for which a reply may be cached (RFC 8484 §5.1): the least TTL of its answers or, if it
+/// has none, of its authority records. 0 without either.
 pub fn freshness(reply: &[u8]) -> u32 {
     least_ttl(reply).unwrap_or(0)
 }

@@ -1,9 +1,9 @@
-//! One reply a TLS record, for clients that take no more at a time.
+//! Ends a TLS record behind each HTTP/2 reply, for clients that read only one reply of a record.
 //!
-//! `h2` writes the frames of several replies at once, and they become one TLS record. dnsperf reads
-//! a record and takes one reply out of it: it loses the others of that record, and waits for them.
-//! So what is written is cut behind each frame that ends a stream. Over TLS a cut costs 22 octets
-//! and a system call; BIND writes each reply by itself, too.
+//! `h2` writes the frames of several replies at once, and they become one TLS record. dnsperf takes
+//! only one reply out of a record: it loses the others of that record, and waits for them. So each
+//! write ends where a frame ends a stream. Over TLS, each further record costs 22 octets and a
+//! system call; BIND writes each reply by itself, too.
 
 use std::io;
 use std::pin::Pin;
@@ -11,13 +11,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// RFC 9113 §4.1: length (3), type, flags, stream (4).
+/// Octets before the payload of a frame (RFC 9113 §4.1): length (3), type, flags, stream (4).
 const FRAME_HEAD: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const END_STREAM: u8 = 1;
 
-/// Writes frames of HTTP/2 to `stream`, those of one reply at a time.
+/// Writes HTTP/2 frames to `stream`, the frames of one reply at a time.
 #[derive(Debug)]
 pub struct ReplyRecords<S> {
     stream: S,
@@ -30,18 +30,18 @@ impl<S> ReplyRecords<S> {
     }
 }
 
-/// Where in the sequence of frames the next octet stands.
+/// The position of the next octet in the sequence of frames.
 #[derive(Debug, Clone, Copy, Default)]
 struct Frames {
     head: [u8; FRAME_HEAD],
-    /// Octets of `head` that have come.
+    /// Octets of `head` that were followed so far.
     headed: usize,
-    /// Octets of this frame that are still to come behind its head.
+    /// Octets of the frame's payload that are still to come.
     rest: usize,
 }
 
 impl Frames {
-    /// Follows `octets` up to the end of a reply; the number that was followed.
+    /// Follows `octets` up to the end of a reply. Returns how many octets that are.
     fn follow(&mut self, octets: &[u8]) -> usize {
         let mut at = 0;
         while let Some(left) = octets.get(at..).filter(|left| !left.is_empty()) {

@@ -1,4 +1,4 @@
-//! DNS over TLS: the conversation of TCP inside TLS, in TCP's accept loop and under its limits.
+//! Serves DNS over TLS: the conversation of TCP inside TLS, in TCP's accept loop and limits.
 //!
 //! A handshake happens in its connection's own task and within [`HANDSHAKE`]: a client that stops
 //! in the middle delays no other client. TLS 1.2 and 1.3, no early data (it can be replayed), no
@@ -20,12 +20,12 @@ use tokio_rustls::server::TlsStream;
 
 use crate::dns::stream::{self, Session};
 
-/// RFC 7858 §3.1, RFC 7301. A client may omit it.
+/// The protocol name in the TLS handshake (RFC 7858 §3.1, RFC 7301). A client may omit it.
 pub const ALPN: &[u8] = b"dot";
 /// Maximum duration of a handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// The certificate of new handshakes, whatever name the client asks for.
+/// The certificate of new handshakes; the same for every name that a client asks for.
 #[derive(Debug)]
 pub struct ActiveCertificate(RwLock<Arc<CertifiedKey>>);
 
@@ -34,6 +34,7 @@ impl ActiveCertificate {
         ActiveCertificate(RwLock::new(certificate))
     }
 
+    /// Replaces the certificate of new handshakes.
     pub fn replace(&self, certificate: Arc<CertifiedKey>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = certificate;
     }
@@ -45,11 +46,12 @@ impl ResolvesServerCert for ActiveCertificate {
     }
 }
 
-/// For a transport over TCP whose protocol is `alpn`.
+/// Creates the TLS acceptor of a transport over TCP whose protocol name is `alpn`.
 pub fn acceptor(presented: &Arc<ActiveCertificate>, alpn: &[u8]) -> io::Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config(presented, alpn, &[&TLS13, &TLS12])?)))
 }
 
+/// Creates the TLS settings of a transport with the protocol name `alpn`.
 pub fn config(
     presented: &Arc<ActiveCertificate>,
     alpn: &[u8],
@@ -65,11 +67,12 @@ pub fn config(
     Ok(config)
 }
 
+/// Does the TLS handshake; `TimedOut` if it takes longer than [`HANDSHAKE`].
 pub async fn handshake(tls: TlsAcceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     timeout(HANDSHAKE, tls.accept(stream)).await.map_err(|_| io::ErrorKind::TimedOut)?
 }
 
-/// One connection.
+/// Serves one connection, from its TLS handshake to its end.
 pub async fn converse(tls: TlsAcceptor, stream: TcpStream, session: Session) -> io::Result<()> {
     let mut stream = handshake(tls, stream).await?;
     let session = session.encrypted();

@@ -1,13 +1,14 @@
-//! A connection after its handshake: one query and its reply on each stream (RFC 9250 §4.2).
+//! Serves a connection after its handshake: a query and its reply on each stream (RFC 9250 §4.2).
 //!
-//! | the client | so |
+//! | the client | what ends, and the code |
 //! |---|---|
-//! | sends an id that is not 0, a message that ends early, octets behind it, no query, or | the |
-//! | the option edns-tcp-keepalive (§4.2.1, §4.3.3, §5.5.2) | connection ends: DOQ_PROTOCOL_ERROR |
-//! | takes back its query, or wants no reply | its stream ends |
-//! | takes longer than the idle limit to ask, or than the write limit to take | its stream ends |
-//! | asks nothing for the idle limit | the connection ends: DOQ_NO_ERROR |
-//! | has to make room for others | DOQ_EXCESSIVE_LOAD, on the stream or the connection |
+//! | sends a nonzero id (§4.2.1) or edns-tcp-keepalive (§5.5.2) | connection, PROTOCOL_ERROR |
+//! | sends half a message, no query, or octets behind it (§4.3.3) | connection, PROTOCOL_ERROR |
+//! | cancels its query, or stops reading the reply | stream, REQUEST_CANCELLED |
+//! | sends for longer than the idle limit, or reads for longer than the write limit | as before |
+//! | sends no query for the idle limit | connection, NO_ERROR |
+//! | holds the oldest request when memory is short | its stream, EXCESSIVE_LOAD |
+//! | is evicted, because another client needs the place | connection, EXCESSIVE_LOAD |
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ async fn serve(
         exchanged = exchange(&mut send, &mut receive, &connection, &talk, share) => exchanged,
         () = given_up.cancelled() => Err(StreamFault::Load),
     };
-    // An error of these says that the stream has ended already.
+    // An error of `reset` or `stop` means that the stream has ended already.
     match exchanged {
         Ok(()) => {}
         Err(StreamFault::Protocol) => connection.close(PROTOCOL_ERROR, &[]),
@@ -121,7 +122,7 @@ async fn exchange(
     let sent = async {
         send.write_all_chunks(&mut [length, message]).await.map_err(|_| StreamFault::Cancelled)?;
         send.finish().map_err(|_| StreamFault::Cancelled)?;
-        // Until then the reply stays in memory for retransmission.
+        // The reply stays in memory for retransmission until the client has acknowledged it.
         let (_, ended) = tokio::join!(gone.cancelled(), receive.read_chunk(1, true));
         match ended {
             Ok(Some(_)) => Err(StreamFault::Protocol),
@@ -131,8 +132,8 @@ async fn exchange(
     timeout(talk.limits().write, sent).await.map_err(|_| StreamFault::Cancelled)?
 }
 
-/// Reads one message behind its length. The end of the stream is checked only after the reply, so
-/// that a client need not send FIN with its query.
+/// Reads the length and then the message. The end of the stream is checked only after the reply,
+/// so that a client need not send FIN with its query.
 async fn read(receive: &mut RecvStream, share: &Share) -> Result<Vec<u8>, StreamFault> {
     let mut length = [0; 2];
     receive.read_exact(&mut length).await.map_err(|error| match error {

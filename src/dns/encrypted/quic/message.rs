@@ -1,8 +1,8 @@
-//! The messages of DNS over QUIC: hickory-server reads the query, and writes the reply from typed
-//! records.
+//! Writes the messages of DNS over QUIC by hickory-server, which reads the query, and writes the
+//! reply from typed records.
 //!
 //! The answer itself is the reply that [`crate::dns::respond`] made. If hickory cannot read the
-//! query, that reply, an rcode, is sent unchanged.
+//! query, that reply is sent unchanged.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use crate::dns::encrypted::conversation::MAX_MESSAGE;
 use crate::dns::encrypted::records::ParsedReply;
 use crate::dns::options::{PADDING, padding};
 
-/// Returns `reply` to `query` as hickory writes it.
+/// Returns `reply` as hickory writes it, or unchanged if hickory cannot.
 pub async fn encode(query: Vec<u8>, client: SocketAddr, reply: Vec<u8>) -> Vec<u8> {
     let Ok(request) = Request::from_bytes(query, client, Protocol::Quic) else { return reply };
     let mut typed = match ParsedReply::read(&reply) {

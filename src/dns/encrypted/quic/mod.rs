@@ -1,21 +1,22 @@
-//! DNS over QUIC (RFC 9250): off by default, for few clients.
+//! Serves DNS over QUIC (RFC 9250): off by default, for few clients.
 //!
-//! `quinn` carries it: hickory-server 0.26 takes one handshake after another, 5 seconds each, so
-//! one datagram without a second stopped everybody. What its API offers around that loop (sockets,
-//! TLS, a handler) does not reach into it. It reads and writes the messages (`message`).
+//! `quinn` does the transport: hickory-server 0.26 waits for one handshake after another, up to 5
+//! seconds each, so a client that sends one datagram and no second one delays all others. Its API
+//! (sockets, TLS, a handler) cannot change that loop. hickory-server reads and writes the messages
+//! only (`message`).
 //!
 //! | bound | what happens there |
 //! |---|---|
-//! | [`UNPROVEN`] handshakes of addresses that may be forged | the next must prove theirs (Retry) |
-//! | [`HANDSHAKE`] for a handshake | given up |
-//! | those of TCP, shared with it: connections, a client's own, idle, in all | as there |
+//! | [`UNPROVEN`] handshakes of addresses that may be forged | the next gets a Retry |
+//! | [`HANDSHAKE`] for a handshake | the connection is given up |
+//! | the connections, idle and total time of [`crate::dns::stream`], shared with TCP | as there |
 //! | `MAX_STREAMS` queries of a connection at a time | more wait (QUIC says so to the client) |
 //! | `STREAM_WINDOW`, `CONNECTION_WINDOW` octets that we have not read | the client waits |
 //! | `SEND_WINDOW` octets that the client has not acknowledged | we wait, for the write limit |
 //! | [`super::memory::MAX_HELD`] octets of all requests | the oldest is reset |
 //!
-//! A handshake has a task of its own, so whoever stops in the middle of one delays nobody. With
-//! Retry, an address that cannot receive costs one datagram and no memory.
+//! A handshake has a task of its own, so a client that stops in the middle of one delays no other.
+//! A Retry asks a client to prove its address: a forged one costs one datagram and no memory.
 
 mod codes;
 mod conversation;
@@ -45,21 +46,24 @@ use crate::dns::encrypted::tls::{ActiveCertificate, HANDSHAKE, config};
 use crate::dns::responder::Responder;
 use crate::dns::stream::Session;
 
+/// The protocol name in the TLS handshake (RFC 9250 §4.1).
 pub const ALPN: &[u8] = b"doq";
-/// Handshakes at a time with addresses that nobody has proven to be the sender's.
+/// Maximum number of handshakes at a time with clients whose addresses may be forged.
 pub const UNPROVEN: usize = 32;
 /// Queries of a connection at a time.
 const MAX_STREAMS: u32 = 32;
-/// A longer query takes more round trips.
+/// Octets that a client may send on a stream before we read them. A longer query needs more round
+/// trips.
 const STREAM_WINDOW: u32 = 4 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024;
 const SEND_WINDOW: u64 = 128 * 1024;
-/// First datagrams that wait to be accepted, and what they may hold beside it, each and in all.
+/// New connections that wait to be accepted.
 const MAX_INCOMING: usize = 1024;
+/// Octets that are buffered for each waiting connection, and for all of them together.
 const INCOMING_OCTETS: u64 = 16 * 1024;
 const ALL_INCOMING_OCTETS: u64 = 4 << 20;
 
-/// What context needs beside a connection.
+/// What every connection needs from the server.
 #[derive(Debug, Clone)]
 pub struct QuicContext {
     pub responder: Responder,
@@ -67,7 +71,7 @@ pub struct QuicContext {
     pub memory: Memory,
 }
 
-/// Creates an endpoint on `socket`.
+/// Creates an endpoint on `socket`, whose connections may be idle for `idle`.
 pub fn endpoint(
     socket: UdpSocket,
     presented: &Arc<ActiveCertificate>,
@@ -112,8 +116,8 @@ pub async fn serve(endpoint: Endpoint, context: QuicContext, stop: CancellationT
     let _ = timeout(context.connections.limits().write, endpoint.wait_idle()).await;
 }
 
-/// `None` when the client must prove its address first, by a new attempt. Otherwise the permit for
-/// the handshake; `None` inside when the address is proven already.
+/// Admits a handshake, with a permit if the client's address may be forged. `None` when there is no
+/// permit left: the client must prove its address by a new attempt.
 fn admit(
     incoming: Incoming,
     unproven: &Arc<Semaphore>,
