@@ -1,10 +1,10 @@
-//! How long this process was held up: a beat that comes late is time in which nobody here could
-//! send, read or take note of anything.
+//! Measures for how long this process was held up: time in which it could neither send nor read.
 //!
-//! One task beats beside the probes, on their runtime. So it is late by whatever makes them late: a
-//! runtime that is busy, a core that others have, a process that was stopped. While the machine is
-//! suspended the monotonic clock stands still and no timer is late; then its difference to the
-//! clock that goes on tells.
+//! One task sleeps for short times on the runtime of the probes. Each end of a sleep is a beat. A
+//! beat is late for the same reasons as the probes: the runtime is busy, other processes have the
+//! core, or the process was stopped. While the machine is suspended the monotonic clock stands
+//! still and no timer is late; the difference to the boot-time clock, which goes on, gives that
+//! time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,31 +14,34 @@ use nix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// From beat to beat while a probe is in flight. A hold-up is measured to that.
+/// Time from beat to beat while a probe is in flight.
 const QUICK: Duration = Duration::from_millis(25);
-/// And while there is none.
+/// Time from beat to beat while no probe is in flight.
 const SLOW: Duration = Duration::from_millis(250);
-/// A beat that is late by less has not been held up: timers are not more exact on a busy machine.
+/// A timer that is late by less does not count as late: on a busy machine no timer is more exact.
 const NOTICEABLE: Duration = Duration::from_millis(20);
 
+/// Measures how much time this process loses.
 #[derive(Debug)]
 pub struct Heart {
     beats: Mutex<Beats>,
+    /// Number of probes in flight.
     in_flight: AtomicUsize,
+    /// How long the machine had been suspended when this was made.
     suspended_before: Duration,
-    /// A probe begins.
+    /// Notified when a probe begins while none is in flight.
     quicken: Notify,
 }
 
 #[derive(Debug)]
 struct Beats {
-    /// Time that was lost, in all.
+    /// The sum of what the beats were late.
     lost: Duration,
-    /// The next beat; `None` before the first.
+    /// When the next beat is due; `None` before [`Heart::run`].
     due: Option<Instant>,
 }
 
-/// Held by a probe while it is in flight.
+/// A probe in flight; dropped when the probe ends.
 #[derive(Debug)]
 pub struct Flight {
     heart: Arc<Heart>,
@@ -54,7 +57,7 @@ impl Default for Heart {
 }
 
 impl Heart {
-    /// Never returns.
+    /// Beats for ever; runs as a task of its own.
     pub async fn run(self: Arc<Heart>) {
         loop {
             let is_slow = self.in_flight.load(Ordering::Relaxed) == 0;
@@ -70,14 +73,14 @@ impl Heart {
         }
     }
 
-    /// Time lost until now, with what the beat is late, and what the machine was suspended.
+    /// Time lost until now: by late beats, by the next beat if it is overdue, and by suspension.
     pub fn lost(&self) -> Duration {
         let beats = self.beats();
         let late = beats.due.map(late).unwrap_or_default();
         beats.lost + late + suspended().saturating_sub(self.suspended_before)
     }
 
-    /// A probe begins.
+    /// Notes that a probe begins.
     pub fn fly(self: &Arc<Heart>) -> Flight {
         if self.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
             self.quicken.notify_one();
@@ -85,14 +88,14 @@ impl Heart {
         Flight { lost_before: self.lost(), heart: Arc::clone(self) }
     }
 
-    /// Nothing panics while it is held, and no await lies in between.
+    /// Locks the beats. No code panics or awaits while it holds the lock.
     fn beats(&self) -> MutexGuard<'_, Beats> {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Flight {
-    /// How long the process was held up since it began.
+    /// For how long the process was held up since the probe began.
     pub fn held_up(&self) -> Duration {
         self.heart.lost().saturating_sub(self.lost_before)
     }
@@ -104,7 +107,7 @@ impl Drop for Flight {
     }
 }
 
-/// By how much a timer is late that was due then; nothing, when nobody would notice.
+/// How late a timer is now that was due at `due`; zero below `NOTICEABLE`.
 pub fn late(due: Instant) -> Duration {
     let late = Instant::now().saturating_duration_since(due);
     if late < NOTICEABLE { Duration::ZERO } else { late }
@@ -113,7 +116,7 @@ pub fn late(due: Instant) -> Duration {
 /// How long the machine was suspended since it started.
 fn suspended() -> Duration {
     let read = |clock| clock_gettime(clock).map(Duration::from).unwrap_or_default();
-    // In this order, so that what passes between the two is not counted.
+    // In this order, so that the time between the two readings does not count.
     let since_the_start = read(ClockId::CLOCK_BOOTTIME);
     since_the_start.saturating_sub(read(ClockId::CLOCK_MONOTONIC))
 }

@@ -1,16 +1,16 @@
-//! Whether the members live: probes, the counting of their results, and when to probe.
+//! Finds out whether targets are healthy: probes them, and counts the results.
 //!
-//! A checker reports observations and decides nothing about answers: it knows targets, not pools,
-//! and whoever started a target knows what it stands for.
+//! This module reports observations, and decides nothing about answers. Only the module that
+//! started a target (`control`) knows its pool and member.
 //!
 //! | file | does or decides |
 //! |---|---|
 //! | [`tracker`] | decides: results → up, falling, down, rising |
 //! | [`probe`] | does: one connection, one verdict |
-//! | [`probe_timer`] | decides: when a target is probed next |
-//! | [`reports`] | does: waits for those who report by themselves |
-//! | [`schedule`] | does: one task for each target |
-//! | [`heart`] | does: notices when this process was held up |
+//! | [`probe_timer`] | decides when a target is probed next |
+//! | [`reports`] | does: waits for the reports of targets that are not probed |
+//! | [`schedule`] | does: runs one task for each target |
+//! | [`heart`] | does: measures for how long this process was held up |
 //! | `yield_to_answers` | does: yields the core after each piece of work |
 
 pub mod heart;
@@ -23,12 +23,12 @@ mod yield_to_answers;
 
 use crate::health::probe::Verdict;
 
-/// One address under one check. Numbers are never used twice in a run, so an observation that is
-/// late for its target meets nobody.
+/// The number of a target. Numbers are never used twice in a run, so an observation that comes
+/// after its target was removed is not mistaken for a result of another target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TargetId(pub u64);
 
-/// The result of one probe.
+/// The result of one probe, of one report, or of a time without a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     pub target: TargetId,

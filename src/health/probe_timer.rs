@@ -1,53 +1,58 @@
-//! When a target is probed next: the arithmetic of [`crate::health::schedule`], without a clock.
+//! Decides when a target is probed next: the arithmetic of [`crate::health::schedule`], without a
+//! clock.
 //!
-//! Times count from any moment that stays the same. `luck` is a random number from 0 up to 1, of
-//! the caller: who plays time forward draws the same ones again.
+//! All times of one target count from the same moment, which the caller chooses. `luck` is a random
+//! number of the caller, from 0 to less than 1; a simulation can repeat its numbers.
 
 use std::time::Duration;
 
-/// Of few targets, first probes that begin together.
+/// Least number of first probes that begin together.
 const BURST: usize = 20;
-/// Of many, the part of them that does.
+/// With many new targets, one in so many begins together with others.
 const PART: usize = 50;
+/// Time from one group of first probes to the next.
 pub const STEP: Duration = Duration::from_millis(10);
-/// How long after its beat a probe may begin, as a share of the interval.
+/// Longest time from a beat to its probe, as a share of the interval.
 const JITTER: f64 = 0.1;
-/// How long after a first failure the node is asked once more, as a part of the interval.
+/// A target is probed again after the interval divided by this number, when its first probe fails
+/// after a success.
 const AGAIN: u32 = 4;
-/// But never sooner: what is shorter is one disturbance, and is to count once.
+/// Shortest time to that probe: failures that are closer together probably have one cause, and
+/// should count once.
 const AGAIN_FLOOR: Duration = Duration::from_secs(1);
 
-/// First probes that begin together when so many targets are new.
+/// How many first probes begin together when `targets` targets are new.
 pub fn burst_size(targets: usize) -> usize {
     BURST.max(targets.div_ceil(PART))
 }
 
-/// How long the first probe of the `index`th of so many new targets waits.
+/// How long the first probe of the `index`th of `targets` new targets waits.
 pub fn first_delay(index: usize, targets: usize) -> Duration {
     STEP * u32::try_from(index / burst_size(targets)).unwrap_or(u32::MAX)
 }
 
-/// The beat of one target.
+/// The beat of one target: moments that lie `every` apart.
 #[derive(Debug, Clone, Copy)]
 pub struct ProbeTimer {
     every: Duration,
+    /// The next beat.
     next: Duration,
-    /// The last verdict was good.
+    /// Whether the latest verdict was no failure.
     well: bool,
-    /// The last probe said nothing.
+    /// Whether the latest probe was void.
     void: bool,
 }
 
 impl ProbeTimer {
-    /// Of a target whose first probe begins at `now`: the second comes after half an interval to
-    /// one and a half.
+    /// The timer of a target whose first probe begins at `now`. The second probe follows after half
+    /// an interval to one and a half intervals.
     pub fn new(every: Duration, now: Duration, luck: f64) -> ProbeTimer {
         ProbeTimer { every, next: now + every.mul_f64(0.5 + luck), well: false, void: false }
     }
 
-    /// When to ask once more ahead of the beat: only after the first failure behind a success, and
-    /// only when the beat is not near. So there are never more than two probes in an interval.
-    /// Takes note of the verdict.
+    /// Notes the verdict, and returns when to probe again before the next beat. `None` unless this
+    /// is the first failure after a success and the next beat is not near. So there are never more
+    /// than two probes in an interval.
     pub fn retry_after_failure(&mut self, now: Duration, failed: bool) -> Option<Duration> {
         let first = std::mem::replace(&mut self.well, !failed) && failed;
         self.void = false;
@@ -55,17 +60,17 @@ impl ProbeTimer {
         (first && now + 2 * pause <= self.next).then_some(now + pause)
     }
 
-    /// When to ask once more ahead of the beat because the probe said nothing: a quarter to half an
-    /// interval later, and only after the first of a row. So a machine that is held up all the time
-    /// probes as often as the beat says.
+    /// Notes a void probe, and returns when to probe again before the next beat: a quarter to half
+    /// an interval later. `None` unless this is the first void probe in a row and the next beat is
+    /// later than that. So a machine that is held up all the time probes only once a beat.
     pub fn retry_after_void(&mut self, now: Duration, luck: f64) -> Option<Duration> {
         let first = !std::mem::replace(&mut self.void, true);
         let pause = (self.every / AGAIN).mul_f64(1.0 + luck);
         (first && now + pause < self.next).then_some(now + pause)
     }
 
-    /// When the next probe begins, now that the last one has its verdict. Beats that are over are
-    /// left out.
+    /// When the probe of the next beat begins. Call it when the latest probe has its verdict.
+    /// Missed beats are left out.
     pub fn next(&mut self, now: Duration, luck: f64) -> Duration {
         let late = now.saturating_sub(self.next).as_nanos();
         let over = u32::try_from(late / self.every.as_nanos().max(1)).unwrap_or_default();
@@ -86,7 +91,7 @@ mod tests {
         let mut timer = ProbeTimer::new(SECOND, Duration::ZERO, 0.5);
         assert_eq!(timer.next(Duration::from_millis(300), 0.0), SECOND);
         assert_eq!(timer.next(Duration::from_millis(1100), 0.5), Duration::from_millis(2050));
-        // The beats of 3 and 4 s are missed; that of 5 s is less than one ago.
+        // The beats at 3 and 4 s are missed; the beat at 5 s is less than an interval ago.
         assert_eq!(timer.next(Duration::from_millis(5300), 0.0), 5 * SECOND);
         assert_eq!(timer.next(Duration::from_millis(5400), 0.0), 6 * SECOND);
     }

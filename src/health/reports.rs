@@ -1,8 +1,9 @@
-//! Targets that are not probed: they report by themselves, and silence is the failure.
+//! Waits for the reports of targets that are not probed: a time without a report is a failure.
 //!
-//! One task for each target waits for its reports and lets the time run. So a report and the end
-//! of the time that it had for coming are observed in the order in which they happened. Time that
-//! this process lost is given back once; silence of which a quarter was that says nothing.
+//! For each target one task waits for reports and for the end of the time. So a report and the end
+//! of the time are observed in the order in which they happen. If this process was held up, the
+//! time is prolonged once by as much. If it was held up for more than a quarter of the time, a
+//! missing report is void instead of a failure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +16,11 @@ use crate::health::probe::failure::Failure;
 use crate::health::probe::{Verdict, unless_void};
 use crate::health::{Observation, TargetId};
 
-/// Reports of one target that wait until they are observed.
+/// Most reports of one target that wait to be observed.
 pub const WAITING: usize = 8;
 
-/// Ends when nobody can report any more, or nobody takes the observations.
+/// Observes the reports of `target`, and each time of `expires` without a report as a failure. Ends
+/// when the sender of `reports` or the receiver of `observations` is gone.
 pub async fn listen(
     target: TargetId,
     expires: Duration,

@@ -1,25 +1,26 @@
-//! Which target is probed when: one task for each, one probe in flight for each.
+//! Runs the probes: one task for each target, with at most one probe of the target in flight.
 //!
-//! A new target is probed at once, so that a start is quick: of many, [`probe_timer::burst_size`]
-//! begin in every [`probe_timer::STEP`], so that all have begun within half a second and neither
-//! the network nor the answers feel a shock. The second probe comes after half an interval to one
-//! and a half, at random: that spreads the targets over the interval, and they stay spread. From
-//! then on each target has a beat of `every`, and each probe comes up to a tenth of it after the
-//! beat, so that two starts are `every` ± 10 % apart, and in the mean exactly `every`.
+//! A new target is probed at once, so that a start is quick. If there are many,
+//! [`probe_timer::burst_size`] of them begin in every [`probe_timer::STEP`]: all have begun within
+//! half a second, and neither the network nor the answers feel a shock. The second probe follows
+//! after half an interval to one and a half intervals, at random: that spreads the targets over the
+//! interval. From then on each target has a beat of `every`, and each probe begins up to a tenth of
+//! `every` after the beat. So two starts are `every` ± 10 % apart, and on average exactly `every`.
 //!
-//! A target that fails behind a success is asked once more after a quarter of `every`, ahead of its
-//! beat ([`ProbeTimer::retry_after_failure`]): a dead one is out one interval sooner. Not when
-//! [`AGAIN`] others are being asked once more: a disturbance of everything must not double the
-//! probes.
+//! A target that fails after a success is probed again after a quarter of `every`, before its next
+//! beat ([`ProbeTimer::retry_after_failure`]), so a dead target is out one interval sooner. This is
+//! left out while [`AGAIN`] other targets wait for such a probe: if everything fails at once, the
+//! number of probes must not double.
 //!
-//! A probe that says nothing, as this machine was held up, is repeated in the same way
+//! A void probe, which has no result because this machine was held up, is repeated in the same way
 //! ([`ProbeTimer::retry_after_void`]).
 //!
-//! Whoever doubts what was observed can have a target asked at once ([`Schedule::hurry`]); its beat
-//! stays. Many are spread as first probes are, and of several wishes for a target one is fulfilled.
+//! [`Schedule::hurry`] asks for extra probes of some targets now; their beats stay. Extra probes of
+//! many targets are spread like first probes. If a target is named several times while a probe of
+//! it is in flight, one extra probe follows.
 //!
-//! A probe that is late, because too many are in flight or nobody takes the observations, leaves
-//! out the beats that it missed.
+//! If a probe is late, because too many are in flight or the receiver does not take the
+//! observations, the beats that were missed are left out.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,47 +37,50 @@ use crate::health::reports;
 use crate::health::yield_to_answers::yield_to_answers;
 use crate::health::{Observation, TargetId};
 
-/// Probes in flight, over all targets.
+/// Most probes in flight, over all targets.
 pub const CONCURRENT: usize = 512;
-/// Observations that wait for the one who takes them.
+/// Most observations that wait for the receiver.
 pub const QUEUE: usize = 1024;
 
-/// Targets that are asked once more at a time.
+/// Most targets that wait at the same time for a probe before their beat.
 pub const AGAIN: usize = 32;
 
-/// A target with what it takes to probe it.
+/// A target with all that is needed to probe it.
 #[derive(Debug)]
 pub struct Job<A> {
     pub target: TargetId,
+    /// The interval of the probes.
     pub every: Duration,
     /// Shorter than `every`.
     pub timeout: Duration,
     pub ask: A,
 }
 
-/// The running targets. Dropping it stops them all.
+/// The tasks of all targets. Dropping the schedule stops them.
 #[derive(Debug)]
 pub struct Schedule {
     tasks: HashMap<TargetId, AbortOnDropHandle<()>>,
-    /// To the tasks of those who report by themselves.
+    /// Where to send the reports of each target that is not probed.
     reports: HashMap<TargetId, mpsc::Sender<Verdict>>,
     observations: mpsc::Sender<Observation>,
-    /// How long each waits that is to be asked at once.
+    /// Where to ask for an extra probe of each target; the value is the delay before the probe.
     hurries: HashMap<TargetId, watch::Sender<Duration>>,
+    /// A permit for each probe that may be in flight.
     slots: Arc<Semaphore>,
+    /// A permit for each target that may wait for a probe before its beat.
     again: Arc<Semaphore>,
     heart: Arc<Heart>,
-    /// The task of it, once there is something to probe.
+    /// The task of `heart`; `None` before the first target.
     beating: Option<AbortOnDropHandle<()>>,
 }
 
 impl Schedule {
-    /// The observations of every target come out of the receiver.
+    /// A schedule without targets, and the receiver of all observations.
     pub fn new() -> (Schedule, mpsc::Receiver<Observation>) {
         Schedule::with(CONCURRENT)
     }
 
-    /// The same with so many probes in flight.
+    /// As [`Schedule::new`], with at most `concurrent` probes in flight.
     pub fn with(concurrent: usize) -> (Schedule, mpsc::Receiver<Observation>) {
         let (observations, receiver) = mpsc::channel(QUEUE);
         let slots = Arc::new(Semaphore::new(concurrent));
@@ -87,6 +91,7 @@ impl Schedule {
         (schedule, receiver)
     }
 
+    /// Starts to probe the targets of `jobs`.
     pub fn start<A: Ask>(&mut self, jobs: impl IntoIterator<Item = Job<A>>) {
         let jobs: Vec<Job<A>> = jobs.into_iter().collect();
         let count = jobs.len();
@@ -106,7 +111,8 @@ impl Schedule {
         }
     }
 
-    /// Waits for reports of `target`; without one for `expires` that is observed as a failure.
+    /// Starts to wait for reports of `target`. A time of `expires` without a report is observed as
+    /// a failure.
     pub fn listen(&mut self, target: TargetId, expires: Duration) {
         let (sender, receiver) = mpsc::channel(reports::WAITING);
         self.reports.insert(target, sender);
@@ -123,12 +129,13 @@ impl Schedule {
         self.tasks.insert(target, AbortOnDropHandle::new(running));
     }
 
-    /// Whether there was room for it. Nobody waits for that.
+    /// Queues a report without waiting. Returns whether the queue of the target had a free place.
     pub fn report(&self, target: TargetId, verdict: Verdict) -> bool {
         self.report_all(vec![(target, verdict)])
     }
 
-    /// Whether there was room for all of them; if not, none is taken.
+    /// Queues the reports without waiting if each has a free place, and none otherwise. Returns
+    /// whether they were queued.
     pub fn report_all(&self, reports: Vec<(TargetId, Verdict)>) -> bool {
         let room = reports.iter().map(|(target, _)| self.reports.get(target)?.try_reserve().ok());
         let Some(room) = room.collect::<Option<Vec<_>>>() else { return false };
@@ -138,7 +145,7 @@ impl Schedule {
         true
     }
 
-    /// Asks them now, or as soon as a probe that is in flight is over.
+    /// Probes `targets` now; a target with a probe in flight when that probe is over.
     pub fn hurry(&self, targets: &[TargetId]) {
         for (index, target) in targets.iter().enumerate() {
             if let Some(hurry) = self.hurries.get(target) {
@@ -147,7 +154,8 @@ impl Schedule {
         }
     }
 
-    /// A probe in flight ends without a verdict; one that waits in the queue may still come out.
+    /// Stops the task of a target. A probe in flight ends without a verdict; observations that
+    /// already wait in the queue are still received.
     pub fn stop(&mut self, target: TargetId) {
         self.tasks.remove(&target);
         self.reports.remove(&target);
@@ -163,7 +171,7 @@ impl Schedule {
     }
 }
 
-/// What every task has.
+/// The parts of the schedule that every task needs.
 struct Shared {
     slots: Arc<Semaphore>,
     again: Arc<Semaphore>,
@@ -171,13 +179,18 @@ struct Shared {
     observations: mpsc::Sender<Observation>,
 }
 
-/// What a probe said, as far as the next one depends upon it.
+/// The result of a probe, as far as the time of the next probe depends on it.
 enum Said {
+    /// The target is healthy, or this machine failed.
     Well,
+    /// The target failed.
     Failed,
+    /// The probe is void.
     Nothing,
 }
 
+/// Probes one target, for the first time after `delay`, until the receiver of the observations or
+/// the schedule is gone.
 async fn watch<A: Ask>(
     job: Job<A>,
     delay: Duration,
@@ -190,7 +203,7 @@ async fn watch<A: Ask>(
     let mut ahead = None;
     loop {
         let Some(said) = probe(&job, &shared).await else { return };
-        // Held from here until that probe has its verdict.
+        // The permit of a probe before its beat is held until that probe has its verdict.
         drop(ahead.take());
         let now = start.elapsed();
         let soon = match said {
@@ -223,10 +236,10 @@ async fn watch<A: Ask>(
     }
 }
 
-/// `None` when nobody takes observations any more.
+/// Probes once and sends the observation. `None` if the receiver of the observations is gone.
 async fn probe<A: Ask>(job: &Job<A>, shared: &Shared) -> Option<Said> {
     let verdict = {
-        // Before the slot: who waits for a turn keeps nobody else from probing.
+        // The turn comes before the slot: a probe that waits for its turn holds no slot.
         let _turn = job.ask.turn().await;
         let _slot = shared.slots.acquire().await.ok()?;
         judge_beside(&job.ask, job.timeout, &shared.heart).await

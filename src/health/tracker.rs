@@ -1,20 +1,22 @@
-//! Rise and fall: what a row of probe results says of one target.
+//! Rise and fall: decides the state of one target from the sequence of its probe results.
 //!
 //! | state | success | failure |
 //! |---|---|---|
-//! | unknown, never seen | up | down |
-//! | unknown, last serving | up | as an up one |
-//! | unknown, last out | as a down one | down |
-//! | up, falling | one unit off the account | `forgive` units on it; down at `fall` * `forgive` |
-//! | down, rising | up after `rise` in a row | the row starts anew |
+//! | unknown, no prior standing | up | down |
+//! | unknown, prior standing serving | up | as in state up |
+//! | unknown, prior standing out | as in state down | down |
+//! | up, falling | one unit less | `forgive` units more; down at `fall` * `forgive` units |
+//! | down, rising | up after `rise` successes in a row | the row starts again |
 //!
-//! The account makes a target that fails now and then fall as surely as a dead one, only later,
-//! and lets a single lost packet be forgotten. It is a sequential test that needs no window of
-//! past results. There is no clock here: a caller that probes less often judges more slowly.
+//! A failure counts until `forgive` successes have removed its units. So a single lost packet is
+//! forgotten, and a target that fails more often than that falls, only later than a dead one. It is
+//! a sequential test that needs no window of past results. There is no clock here: a caller that
+//! probes less often judges more slowly.
 
 use crate::cluster::check::Thresholds;
 use crate::cluster::standing::{Standing, State};
 
+/// Counts the results of one target.
 #[derive(Debug, Clone)]
 pub struct Tracker {
     thresholds: Thresholds,
@@ -26,7 +28,7 @@ enum Phase {
     Unseen {
         last: Option<Standing>,
     },
-    /// Failures outstanding, in units of 1/`forgive`.
+    /// Failures that count, in units of 1/`forgive`.
     Serving {
         units: u32,
     },
@@ -37,12 +39,12 @@ enum Phase {
 }
 
 impl Tracker {
-    /// `remembered` is the standing of an earlier run or an earlier configuration.
+    /// `remembered` is the prior standing, from an earlier run or configuration.
     pub fn new(thresholds: Thresholds, remembered: Option<Standing>) -> Tracker {
         Tracker { thresholds, phase: Phase::Unseen { last: remembered } }
     }
 
-    /// Counts one result. The new standing, when this result changed it.
+    /// Counts one result. Returns the new standing if this result changed it.
     pub fn observe(&mut self, success: bool) -> Option<Standing> {
         let before = self.state().standing();
         self.phase = match (self.phase, success) {

@@ -1,10 +1,10 @@
-//! Tasks that yield their core after each piece of work.
+//! Yields the core after each piece of a task's work.
 //!
-//! A thread that wakes waits until the next tick (4 ms on many machines) when the thread that runs
-//! on its core had less than its share lately. Probes that come due one after another are such a
-//! run, because their thread does not sleep in between. With 800 probes a second beside a UDP
-//! worker on the same core, one answer in 370 waited more than 1 ms for them; with this, one in
-//! 4,700.
+//! When a thread wakes, and the thread that runs on its core has lately had less than its share of
+//! time, the kernel lets it run on until the next tick (4 ms on many machines). The thread of the
+//! probes runs on like that when many probes come due one after another, because it does not sleep
+//! in between. With 800 probes a second beside a UDP worker on the same core, one answer in 370
+//! waited more than 1 ms for the probes; with these yields, one in 4,700.
 
 use std::future::poll_fn;
 use std::pin::pin;
