@@ -1,7 +1,7 @@
-//! Which tier of a pool with `stay` is active, and the change from one to another.
+//! Decides which tier of a pool with `stay` is active.
 //!
-//! The active tier stays until it falls or is drained. Over a reload or a restart it is found again
-//! by the names of its nodes.
+//! The active tier stays until it falls or is drained. After a reload or a restart it is found
+//! again by the names of its nodes.
 
 use crate::cluster::failover;
 use crate::cluster::families::{Families, Family};
@@ -18,8 +18,8 @@ pub struct TierChange {
     pub what: String,
 }
 
-/// Decides which tier is active while the members `serving` serve. The first tier that becomes
-/// active is no change.
+/// Decides which tier is active while the members `serving` serve. Returns the change; `None` also
+/// if no tier was active before.
 pub fn commit(
     pool: &Pool,
     family: Option<Family>,
@@ -47,7 +47,7 @@ pub fn nodes(pool: &Pool, active: Option<usize>) -> Vec<String> {
     members.filter_map(|index| Some(pool.membership.get(index)?.node.to_string())).collect()
 }
 
-/// The tier of the first of these nodes that is still a member.
+/// The tier of the first of `nodes` that is still a member; `None` if none is.
 pub fn find(pool: &Pool, nodes: &[String]) -> Option<usize> {
     let place = |node: &String| pool.membership.iter().position(|m| m.node.as_str() == node);
     nodes.iter().find_map(place).map(|member| pool.tiers.of_member(member))

@@ -1,4 +1,4 @@
-//! What each pool answers, and when time alone changes that.
+//! Decides which members each pool answers and with which TTL, and when time alone changes that.
 
 use std::collections::BTreeSet;
 
@@ -20,17 +20,18 @@ const TTL_FLOOR: u32 = 5;
 /// A set of pools, by index.
 pub type PoolSet = BTreeSet<usize>;
 
-/// Lists of all pools, indexed by `PoolId`.
+/// The answers of all pools. Each list is indexed by `PoolId`.
 #[derive(Debug, Default)]
 pub struct Answers {
+    /// The selection and the TTL of each pool, for the snapshot.
     inputs: Vec<PoolInput>,
-    /// What each selection was made from.
+    /// The health of each pool at its latest decision.
     health: Vec<PoolHealth>,
     /// When time alone next changes the answer of each pool.
     dues: Vec<Option<Moment>>,
 }
 
-/// The result of a decision.
+/// The result of [`Answers::decide`].
 #[derive(Debug, Default)]
 pub struct AnswerChanges {
     /// Pools that were selected again.
@@ -46,8 +47,8 @@ impl Answers {
         &self.inputs
     }
 
-    /// Decides the answers of `pools`, and of the pools that they stand in for. The first call must
-    /// name all pools.
+    /// Decides the answers of `pools`, and of the pools that may fall back to one of them. The
+    /// first call must name all pools.
     pub fn decide(
         &mut self,
         pools: &PoolSet,
@@ -106,7 +107,7 @@ fn put<T: PartialEq>(list: &mut Vec<T>, index: usize, new: T) -> bool {
     true
 }
 
-/// `step` is when the share of a member next grows.
+/// When time alone next changes the answer of the pool; `step` is when a share next grows.
 fn due(pool: &Pool, state: &PoolState, step: Option<Moment>) -> Option<Moment> {
     let verdicts = state.members.iter().flat_map(MemberState::verdicts);
     let holds = verdicts.filter_map(|(_, verdict)| verdict.falls.held_until());
@@ -118,7 +119,7 @@ fn due(pool: &Pool, state: &PoolState, step: Option<Moment>) -> Option<Moment> {
     holds.chain(outages).chain(step).min()
 }
 
-/// What the selection of a pool is made from.
+/// The health of a pool: the input of its selection.
 pub fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
     let of = |family: Option<Family>| {
         let members = || state.members.iter();
@@ -143,8 +144,7 @@ pub fn health(pool: &Pool, state: &PoolState) -> PoolHealth {
 }
 
 /// The TTL of an answer, in seconds: half of the configured one while a member of the pool, or of
-/// the pool that stands in for it, is not stable. An answer should not outlive the next possible
-/// change.
+/// its fallback if that is answered, is not stable. So resolvers notice the next change sooner.
 fn ttl(id: PoolId, selection: &Selection, configured: u32, states: &[PoolState]) -> u32 {
     let is_stable = |id: PoolId| states[id.index()].members.iter().all(MemberState::is_stable);
     let mut others = selection.each().map(|all| all.pool).filter(|pool| *pool != id);

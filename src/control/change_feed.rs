@@ -1,8 +1,8 @@
-//! The feed of changes from the writer to the hooks.
+//! Carries changes from the writer to the hooks.
 //!
 //! The writer never waits: a change that does not fit into the queue is dropped and counted, and
 //! the receiver learns how many were dropped. The receiver reports back how many changes are on its
-//! disk, so that the standings on the disk are not newer than those changes.
+//! disk, because standings are stored after the changes that led to them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,14 +13,17 @@ use tokio::sync::{mpsc, watch};
 use crate::cluster::hook::Scope;
 use crate::cluster::standing::Standing;
 
-/// Changes that may wait for the receiver. Ten thousand members that fall together fit in.
+/// Most changes that wait for the receiver: enough for ten thousand members that fall together.
 const QUEUE: usize = 16_384;
 
 /// One change of a member or of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
+    /// When it happened, by the wall clock.
     pub at: Timestamp,
+    /// Whether a member or the pool changed.
     pub scope: Scope,
+    /// The name of the pool.
     pub pool: String,
     /// The node of the member; `None` for a change of the pool.
     pub node: Option<String>,
@@ -95,17 +98,19 @@ pub struct ChangeSender {
 pub struct ChangeReceiver {
     receiver: mpsc::Receiver<Change>,
     dropped: Arc<AtomicU64>,
+    /// Changes received since the start.
     received: u64,
     persisted: watch::Sender<u64>,
 }
 
-/// How many changes were sent, and how many are on the disk.
+/// The changes sent up to some moment, of which some may not yet be on the hooks' disk.
 #[derive(Debug, Clone)]
 pub struct ChangeBacklog {
     sent: u64,
     persisted: watch::Receiver<u64>,
 }
 
+/// Makes a feed.
 pub fn channel() -> (ChangeSender, ChangeReceiver) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let dropped = Arc::new(AtomicU64::new(0));
@@ -115,6 +120,8 @@ pub fn channel() -> (ChangeSender, ChangeReceiver) {
 }
 
 impl ChangeSender {
+    /// Sends a change without waiting. A change that does not fit is dropped and counted; without a
+    /// receiver it is dropped.
     pub fn send(&mut self, change: Change) {
         match self.sender.try_send(change) {
             Ok(()) => self.sent += 1,
@@ -125,7 +132,7 @@ impl ChangeSender {
         }
     }
 
-    /// The changes sent until now.
+    /// The changes sent until now, to wait until they are on the disk.
     pub fn backlog(&self) -> ChangeBacklog {
         ChangeBacklog { sent: self.sent, persisted: self.persisted.clone() }
     }
@@ -151,7 +158,7 @@ impl ChangeReceiver {
         self.received
     }
 
-    /// For reports of how many received changes are on the disk: a crash does not lose them.
+    /// Where the receiver reports how many of the received changes are on its disk.
     pub fn persisted_sender(&self) -> watch::Sender<u64> {
         self.persisted.clone()
     }

@@ -1,4 +1,4 @@
-//! Everything that can change the state.
+//! The events that can change the state.
 
 use tokio::sync::oneshot;
 
@@ -18,11 +18,11 @@ pub enum Event {
     RoundOver,
     /// A read or a write of the overrides has ended.
     OverrideFile(OverrideFileResult),
-    /// Something is due that goes by time alone.
+    /// A moment has come at which time alone changes the state.
     Due,
-    /// One second has passed: it is time to refresh the status of what was only observed.
+    /// One second has passed: the status of pools with new observations is refreshed.
     Tick,
-    /// Nothing else waits: the refresh of the status may go on.
+    /// No other event waits: the refresh of the status may go on.
     Idle,
 }
 

@@ -1,17 +1,18 @@
-//! The standings on the disk: `health.json` of the state folder, for the next start.
+//! Reads and writes `health.json` of the state folder: the standings for the next start.
 //!
 //! | the file | at the start |
 //! |---|---|
 //! | missing | nothing is known |
 //! | younger than [`YOUNG`] | its standings count until probes say otherwise |
 //! | older | only the active tiers of pools with `stay` are used |
-//! | from the future | as if it had just been written |
-//! | broken, or of another version | nothing is known, and the file is renamed aside |
+//! | from the future | it counts as just written |
+//! | broken, or of another version | nothing is known, and the file is set aside |
 //!
 //! The file is written soon after each change, and every `REWRITE` without one: its age says when
-//! the server last ran. A change is written only after the hooks have it on the disk. After a crash
-//! between the two writes the change is found again, and the hooks send it; the other order would
-//! lose it for the hooks. No problem with the file stops a start or a change.
+//! the server last ran. A change is written only after the hooks have it on their disk. After a
+//! crash between the two writes the next run finds the change again, and the hooks get it; with
+//! the writes the other way round the hooks would never get it. No problem with the file stops a
+//! start or a change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,9 +37,11 @@ use crate::state_dir::{RETRY, WRITE_INTERVAL, disk, document, file};
 pub const FILE: &str = "health.json";
 /// From this age on, standings no longer say how the nodes are.
 pub const YOUNG: SignedDuration = SignedDuration::from_mins(10);
+/// Time from one write to the next without a change.
 const REWRITE: Duration = Duration::from_secs(60);
 /// Version of the format. Version 1 had no active tiers, version 2 no verdicts of families.
 const VERSION: u32 = 3;
+/// Oldest version that is read.
 const OLDEST: u32 = 1;
 
 /// How long a write waits until the hooks have their changes on the disk.
@@ -52,25 +55,27 @@ pub struct SaveRequest {
     pub backlog: Option<ChangeBacklog>,
 }
 
+/// The stored state of one pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedPool {
     pub name: String,
     /// Nodes that served when at least `min_serving` last did.
     pub last_enough: Vec<String>,
-    /// The same for IPv6, where it differs.
+    /// `last_enough` of IPv6; `None` if it is the same.
     #[serde(default)]
     pub last_enough6: Option<Vec<String>>,
     /// Nodes of the active tier; empty without `stay`.
     #[serde(default)]
     pub in_charge: Vec<String>,
-    /// The same for IPv6, where it differs.
+    /// `in_charge` of IPv6; `None` if it is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_charge6: Option<Vec<String>>,
     #[serde(serialize_with = "in_pieces")]
     pub members: Vec<SavedMember>,
 }
 
+/// The stored state of one member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedMember {
@@ -79,11 +84,12 @@ pub struct SavedMember {
     pub since: Moment,
     #[serde(default, skip_serializing_if = "Falls::is_none")]
     pub falls: Falls,
-    /// The verdict of IPv6; `None` where the other fields are of both families.
+    /// The verdict of IPv6; `None` if the other fields are for both families.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub v6: Option<SavedVerdict>,
 }
 
+/// The stored verdict of one member in one address family, or in both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedVerdict {
@@ -106,7 +112,7 @@ fn in_pieces<S: Serializer>(members: &[SavedMember], to: S) -> Result<S::Ok, S::
 }
 
 impl SavedPool {
-    /// The part that does not age: the active tier.
+    /// The part that counts at any age: the active tier; `None` without one.
     fn aged(self) -> Option<SavedPool> {
         let stays = !self.in_charge.is_empty() || self.in_charge6.is_some();
         stays.then(|| SavedPool {
@@ -144,7 +150,7 @@ impl SavedPool {
 }
 
 impl SavedMember {
-    /// The standing and the falls in a family; `None` where it has no verdict of its own.
+    /// The standing and the falls in a family; `None` for IPv6 without a verdict of its own.
     pub fn to_prior(&self, family: Family) -> Option<(PriorStanding, &Falls)> {
         let (serving, since, falls) = match (family, &self.v6) {
             (Family::V4, _) => (self.serving, self.since, &self.falls),
@@ -156,7 +162,8 @@ impl SavedMember {
     }
 }
 
-/// Reads what an earlier run stored. Blocks, for a bounded time.
+/// Reads the state that an earlier run stored; empty if there is none that can be used. Blocks, for
+/// a bounded time.
 pub fn read_at_start(folder: &Path, now: Moment) -> Vec<SavedPool> {
     let from = folder.to_owned();
     let work = move || {
@@ -201,7 +208,7 @@ fn parse(content: &[u8]) -> Result<HealthFile<Vec<SavedPool>>, String> {
     }
 }
 
-/// Writes each request until the sender is gone, and then once more.
+/// Writes the latest request whenever it changes. Ends after a last write when the sender is gone.
 pub async fn write_requests(
     folder: PathBuf,
     mut requests: watch::Receiver<Option<SaveRequest>>,
@@ -229,7 +236,7 @@ pub async fn write_requests(
     }
 }
 
-/// Writes the times as the wall clock gives them now, in case it was set since.
+/// Writes the file, with all times as the wall clock gives them now: it may have been set since.
 fn write(file: &Path, pools: &[Arc<SavedPool>], now: Moment) -> Result<(), String> {
     let pools: Vec<SavedPool> = pools.iter().map(|pool| pool.moved(now.set())).collect();
     let content = HealthFile { version: VERSION, written: now.wall(), pools };

@@ -1,5 +1,5 @@
-//! Reports about a node's health that come over the API (`push` checks): reads them, with every
-//! fault at once, and finds the checks that they are for.
+//! Reads reports about a node's health, which come over the API for `push` checks, with every fault
+//! at once, and finds the checks that they are for.
 //!
 //! | `check` of the body | the check that the report is for |
 //! |---|---|
@@ -38,19 +38,19 @@ pub struct HealthReport {
     pub weight: Option<u8>,
 }
 
-/// What a report is for.
+/// The checks that a report is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportTargets {
     pub targets: Vec<TargetId>,
     pub pools: ReportPools,
 }
 
-/// ReportPools with the node as a member that waits for reports, by their names.
+/// The names of the pools that have the node as a member and wait for reports about it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReportPools {
     /// Pools that take the report.
     pub taking: Vec<String>,
-    /// Pools without a check of that name.
+    /// Pools without a `push` check of the name that the report gives.
     pub others: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub fn read(
     }
     reader.end()?;
     let (pool, node) = (pool.map(str::to_owned), node.to_owned());
-    // Its absence was noted as a fault.
+    // If `healthy` was absent, that was noted as a fault, and `end` has returned.
     let healthy = healthy.unwrap_or_default();
     Ok(HealthReport { pool, node, check, healthy, reason, weight })
 }
@@ -153,7 +153,7 @@ impl HealthReport {
         })
     }
 
-    /// The checks of the pool that wait for reports about the node; `None` when it is not a member.
+    /// The checks of the pool that wait for reports about the node; `None` if it is no member.
     fn waiting<'a>(&self, pool: &'a Pool, state: &'a PoolState) -> Option<Vec<PushTarget<'a>>> {
         let mut members = pool.membership.iter();
         let index = members.position(|member| member.node.as_str() == self.node)?;

@@ -1,4 +1,4 @@
-//! What happened, for the log, the page and the hooks.
+//! Collects what happened, for the log, the page and the hooks.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use crate::control::explain::time::rfc3339;
 use crate::control::status::ChangeStatus;
 use crate::control::transitions::{StandingChange, Transition};
 
-/// The latest changes that the page shows.
+/// Most changes that the page shows.
 const MAX_RECENT: usize = 100;
 
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ pub struct Journal {
     changes: Vec<Change>,
 }
 
+/// One line for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     pub warning: bool,
@@ -31,8 +32,8 @@ pub struct LogLine {
 }
 
 impl Journal {
-    /// Adds a line to the log. It may quote what a node says: control characters are escaped, as
-    /// they would be commands to the terminal of the reader.
+    /// Adds a line to the log. Its control characters are escaped, because it may quote a node, and
+    /// they would be commands to the reader's terminal.
     pub fn note(&mut self, warning: bool, text: String) {
         let text = match visible_line(&text) {
             Cow::Borrowed(_) => text,
@@ -41,6 +42,7 @@ impl Journal {
         self.log_lines.push(LogLine { warning, text });
     }
 
+    /// Notes the transitions of a pool's members.
     pub fn note_transitions(&mut self, pool: &Pool, transitions: Vec<Transition>, now: Moment) {
         for Transition { node, what, change } in transitions {
             self.note(false, format!("{node} {what}"));
@@ -64,7 +66,8 @@ impl Journal {
         self.remember(pool, node, what, now);
     }
 
-    /// Notes what happened to a pool; `change` is its condition before and after, if that changed.
+    /// Notes what happened to a pool. `change` is its condition before and after; `None` if the
+    /// condition did not change.
     pub fn note_pool(
         &mut self,
         pool: &Pool,
@@ -95,10 +98,12 @@ impl Journal {
         self.recent.push_back(ChangeStatus { at, pool, node, what });
     }
 
+    /// The log lines since the last call.
     pub fn take_log_lines(&mut self) -> Vec<LogLine> {
         std::mem::take(&mut self.log_lines)
     }
 
+    /// The changes for the hooks since the last call.
     pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }

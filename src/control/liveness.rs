@@ -1,13 +1,13 @@
-//! Liveness: whether the writer decides and probes finish, by the latest time of each.
+//! Liveness: whether the writer decides and probes finish, by the time at which each last did.
 //!
 //! | observed | means |
 //! |---|---|
 //! | the writer passed its loop within [`LOOP`] | it decides; it wakes at least once a second |
 //! | a probe finished within the time of [`Liveness::expect`] | it decides on recent results |
-//! | no target is probed (no pool, or only reports) | only the loop counts |
+//! | no target is probed (no pool, or only reports) | only the writer's loop counts |
 //!
 //! A probe that fails because of this machine counts as finished: a restart would not repair the
-//! machine. A mark costs one store.
+//! machine.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,19 +21,22 @@ use crate::health::TargetId;
 
 /// Longest time for one pass of the writer's loop.
 pub const LOOP: Duration = Duration::from_secs(5);
-/// Rounds of the most frequent target in which at least one probe must finish.
+/// Intervals of the target that is probed most often, within which some probe must finish.
 const ROUNDS: u32 = 3;
-/// Added to these rounds, for a busy machine.
+/// Added to these intervals, for a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
 
+/// The times of the latest progress; clones share them.
 #[derive(Debug, Clone)]
 pub struct Liveness(Arc<Marks>);
 
-/// The marks, in milliseconds since `start`.
+/// Times in milliseconds since `start`.
 #[derive(Debug)]
 struct Marks {
     start: Instant,
+    /// The latest pass of the writer's loop.
     looped: AtomicU64,
+    /// The end of the latest probe.
     probed: AtomicU64,
     /// Longest time without a finished probe; 0 when no target is probed.
     bound: AtomicU64,
@@ -46,11 +49,11 @@ pub enum Stall {
     Probes(Duration),
 }
 
-/// The targets that are probed, as the writer counts them.
+/// Marks the progress of the probes, and derives the bound on it from the targets that are probed.
 #[derive(Debug)]
 pub struct ProbeRounds {
     pub liveness: Liveness,
-    /// Longest time from one result of a target to the next.
+    /// For each probed target, the longest time from one result to the next.
     targets: HashMap<TargetId, Duration>,
 }
 
@@ -90,14 +93,15 @@ impl Liveness {
         self.0.probed.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Sets the time within which a probe must finish: `round` is how often the most frequent
-    /// target is probed; `None` when no target is.
+    /// Sets the time within which a probe must finish. `round` is the interval of the target that
+    /// is probed most often; `None` if no target is probed.
     pub fn expect(&self, round: Option<Duration>) {
         let bound = round.map_or(Duration::ZERO, |round| round * ROUNDS + SLACK);
         self.mark_probe();
         self.0.bound.store(millis(bound), Ordering::Relaxed);
     }
 
+    /// Fails if the writer's loop or the probes make no progress.
     pub fn check(&self) -> Result<(), Stall> {
         // The marks are read before the clock, so that none is later than `now`.
         let [looped, probed, bound] =
@@ -123,6 +127,7 @@ impl ProbeRounds {
         ProbeRounds { liveness, targets: HashMap::new() }
     }
 
+    /// Follows a change of what is probed.
     pub fn update(&mut self, changes: &ProbeChanges) {
         if changes.stop.is_empty() && changes.start.is_empty() {
             return;
@@ -131,7 +136,7 @@ impl ProbeRounds {
             self.targets.remove(target);
         }
         for target in &changes.start {
-            // Reports come by themselves: such a target is not probed.
+            // A target that waits for reports is not probed.
             if !matches!(target.check.probe, Probe::Push(_)) {
                 self.targets.insert(target.id, target.check.every + target.check.timeout);
             }
@@ -139,6 +144,7 @@ impl ProbeRounds {
         self.liveness.expect(self.targets.values().min().copied());
     }
 
+    /// Marks a finished probe if `target` is probed.
     pub fn observe(&self, target: TargetId) {
         if self.targets.contains_key(&target) {
             self.liveness.mark_probe();

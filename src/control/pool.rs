@@ -1,4 +1,4 @@
-//! The state of one pool: its members, and what the pool remembers beside them.
+//! The state of one pool: that of its members, its active tier, and its outage detectors.
 
 use crate::clock::Moment;
 use crate::cluster::families::{Families, Family};
@@ -16,12 +16,13 @@ use crate::pace;
 pub struct PoolState {
     /// In the order of [`Pool::membership`].
     pub members: Vec<MemberState>,
-    /// Indices of the members that served when at least `min_serving` last did.
+    /// Indices of the members that served when at least `min_serving` members last served.
     pub last_enough: Families<Vec<usize>>,
     /// The tier that is answered, in a pool with `stay`; `None` in others.
     pub active_tier: Families<Option<usize>>,
-    /// Whether fewer than `min_serving` served at the last decision.
+    /// Whether fewer than `min_serving` members served at the last decision.
     pub short: Families<bool>,
+    /// The outage detector of each family; that of IPv4 is for both if they are judged together.
     pub outage: Families<Detector>,
 }
 
@@ -59,7 +60,7 @@ impl PoolState {
         }
     }
 
-    /// Updates the slow start of each member. Returns when the next share grows.
+    /// Updates the slow start of each member. Returns when a share next grows; `None` if none does.
     pub fn step_slow_start(&mut self, pool: &Pool, now: Moment) -> Option<Moment> {
         let over = pool.steadiness.slow_start.filter(|_| pool.order != Order::Failover);
         let mut next: Option<Moment> = None;

@@ -1,4 +1,4 @@
-//! Which targets are to be probed: the writer passes these changes on to the schedule.
+//! Lists the changes of what is probed, which the writer passes on to the schedule.
 
 use crate::cluster::check::Check;
 use crate::health::TargetId;
@@ -19,11 +19,11 @@ pub struct ProbeChanges {
     pub start: Vec<ProbeTarget>,
     /// Targets to probe no longer.
     pub stop: Vec<TargetId>,
-    /// Targets to probe once at once, beside their schedule.
+    /// Targets to probe once now, in addition to their schedule.
     pub at_once: Vec<TargetId>,
 }
 
-/// Numbers the targets of a run; no number is given twice.
+/// Allocates the numbers of targets; none is used twice in a run.
 #[derive(Debug, Default)]
 pub struct TargetIds(u64);
 

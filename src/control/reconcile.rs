@@ -1,9 +1,9 @@
-//! Which members and targets exist, at the start and after a reload.
+//! Decides which members and targets exist, at the start and after a reload.
 //!
 //! | a member of the new configuration | its standing |
 //! |---|---|
 //! | same pool, node, addresses and checks | continues, with its tracker and its schedule |
-//! | same, with another check | holds until the new check has decided; the other checks continue |
+//! | same, with another check | stays until the new check has decided; the other checks continue |
 //! | new, in a pool where members continue | out until it has risen, as it is untried |
 //! | new, in a pool without such members | unknown: it serves until its first probe |
 //!
@@ -34,8 +34,10 @@ use crate::health::TargetId;
 use crate::health::probe::Subject;
 use crate::pace;
 
+/// Builds the states of members.
 struct StateBuilder<'a> {
     ids: &'a mut TargetIds,
+    /// The targets whose probes start.
     start: Vec<ProbeTarget>,
     now: Moment,
 }
@@ -54,6 +56,7 @@ pub fn first(
     (states.collect(), ProbeChanges { start: builder.start, ..ProbeChanges::default() })
 }
 
+/// The state of a pool that this run has not had before.
 fn initial(pool: &Pool, saved: Option<&&SavedPool>, builder: &mut StateBuilder<'_>) -> PoolState {
     // Where a name occurs twice, its first entry counts.
     let members = saved.into_iter().flat_map(|saved| saved.members.iter().rev());
@@ -117,6 +120,7 @@ pub fn next(
     (states, ProbeChanges { start: builder.start, stop, at_once: vec![] })
 }
 
+/// The state of a pool that continues `old_pool`, whose state was `old`.
 fn follow(
     pool: &Pool,
     old_pool: &Pool,
@@ -210,8 +214,8 @@ impl StateBuilder<'_> {
         MemberState::new(first, second, deep, operator)
     }
 
-    /// Continues the verdict `old`, which was of the family `was_of`; the pair is its standing, and
-    /// since when.
+    /// Continues the verdict `old`, which was of the family `was_of`. The pair is the standing that
+    /// new checks begin with, and when the old state last changed.
     fn continue_verdict(
         &mut self,
         next: &NextVerdict<'_>,
@@ -238,7 +242,7 @@ impl StateBuilder<'_> {
         FamilyState { check, falls, comeback }
     }
 
-    /// Builds a verdict; `before` gives the state that the same check had.
+    /// Builds a verdict; `before` returns the state that the same check had, if there was one.
     fn checks(
         &mut self,
         next: &NextVerdict<'_>,
@@ -280,17 +284,19 @@ impl StateBuilder<'_> {
     }
 }
 
-/// What a verdict is built for.
+/// A verdict that is to be built.
 struct NextVerdict<'a> {
     member: &'a MemberView<'a>,
     pool: &'a Pool,
+    /// The family of the verdict; `None` if it is for both.
     family: Option<Family>,
-    /// The IPv4 verdict of the same member; `None` while that one is built.
+    /// The first verdict of the same member; `None` while the first itself is built.
     first: Option<&'a MemberChecks>,
 }
 
 impl NextVerdict<'_> {
-    /// The target in the first verdict, of a check that is not probed in both families.
+    /// The first verdict's target, if the check is not probed in both families and so has one
+    /// target for both verdicts.
     fn shared(&self, index: usize, check: &Check) -> Option<TargetState> {
         let of = self.first?.list().get(index)?;
         (!self.member.is_probed_in_each(check)).then(|| of.target.clone())

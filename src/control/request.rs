@@ -10,17 +10,18 @@ pub const MAX_NAME: usize = 128;
 /// Most octets of a reason.
 pub const MAX_REASON: usize = 400;
 
-/// One thing that is wrong with a request. `T` is `String` where a client reads it.
+/// One thing that is wrong with a request. `T` is `String` in a client that reads the reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestFault<T = &'static str> {
     /// The key of the body; empty for the body as a whole.
     pub key: T,
+    /// What is wrong.
     pub fault: String,
     /// What to write instead.
     pub write: String,
 }
 
-/// Reads the keys of a body, and collects the faults.
+/// Reads the values of a body by their keys, and collects the faults.
 #[derive(Debug)]
 pub struct BodyReader<'a> {
     body: &'a Map<String, Value>,
@@ -35,7 +36,7 @@ pub fn fault(
     RequestFault { key, fault: fault.into(), write: write.into() }
 }
 
-/// The fault of an unknown name.
+/// The fault of a name that is not among `known`. `what` is the kind of thing that it should name.
 pub fn unknown(key: &'static str, what: &str, name: &str, known: &[&str]) -> Vec<RequestFault> {
     /// Most known names that the fault lists.
     const SHOWN: usize = 20;
@@ -47,7 +48,8 @@ pub fn unknown(key: &'static str, what: &str, name: &str, known: &[&str]) -> Vec
 }
 
 impl<'a> BodyReader<'a> {
-    /// `example` is a minimal body, for the fault of a body that is no object.
+    /// Notes every key that is not among `keys`. The error is for a body that is no JSON object;
+    /// it shows `example`, a minimal body.
     pub fn new(
         body: &'a Value,
         keys: &[&str],
@@ -69,12 +71,12 @@ impl<'a> BodyReader<'a> {
         self.body.get(key).is_some_and(|value| !value.is_null())
     }
 
-    /// The faults found so far, if there are any.
+    /// Fails with the faults noted so far, if there are any.
     pub fn end(self) -> Result<(), Vec<RequestFault>> {
         if self.faults.is_empty() { Ok(()) } else { Err(self.faults) }
     }
 
-    /// Reads `true` or `false`; `null` counts as absent.
+    /// Reads `true` or `false`. `None` if it is absent, `null`, or a fault.
     pub fn flag(&mut self, key: &'static str) -> Option<bool> {
         match self.body.get(key) {
             None | Some(Value::Null) => None,
@@ -86,7 +88,7 @@ impl<'a> BodyReader<'a> {
         }
     }
 
-    /// Reads a number from 0 to 100; `null` counts as absent.
+    /// Reads a whole number from 0 to 100. `None` if it is absent, `null`, or a fault.
     pub fn percent(&mut self, key: &'static str) -> Option<u8> {
         let value = self.body.get(key).filter(|value| !value.is_null())?;
         let percent = value.as_u64().filter(|percent| *percent <= 100);
@@ -96,12 +98,13 @@ impl<'a> BodyReader<'a> {
         percent.and_then(|percent| u8::try_from(percent).ok())
     }
 
+    /// Notes a fault.
     pub fn fault(&mut self, key: &'static str, what: impl Into<String>, write: impl Into<String>) {
         self.faults.push(fault(key, what, write));
     }
 
-    /// Reads a string without control characters, and without characters that reorder a line
-    /// (U+202E). `null` counts as absent.
+    /// Reads a string of at most `most` octets, without control characters and without characters
+    /// that reorder a line (U+202E), and trims it. `None` if it is absent, `null`, or a fault.
     pub fn text(&mut self, key: &'static str, most: usize) -> Option<String> {
         match self.body.get(key) {
             None | Some(Value::Null) => None,

@@ -1,7 +1,7 @@
 //! A configuration that is ready to be served.
 //!
-//! Building it renders every zone, which takes time with many names. This is done on a thread that
-//! may block, and the writer gets the result.
+//! Building it renders every zone, which takes long with many names. So a thread that may block
+//! builds it, and the writer gets the result.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -40,13 +40,15 @@ pub struct ServedConfig {
     /// Targets that tell whether this machine is cut off (`server.controls`).
     pub references: Vec<ReferenceTarget>,
     pub zones: Vec<ZoneStatus>,
-    /// A digest of each zone without its serial, by its apex as in `zones`.
+    /// For each apex, as in `zones`, a digest of the zone without its serial.
     pub digests: HashMap<String, u64>,
+    /// The part of every snapshot that comes from the zones.
     pub statics: Arc<Statics>,
 }
 
 impl ServedConfig {
-    /// Takes long with many names: do not call on a thread that answers or decides.
+    /// Renders the zones, which takes long with many names: do not call on a thread that answers or
+    /// decides. The error is for more zone data than the store can hold.
     pub fn build(config: &Config, file: &Path, at: Moment) -> Result<ServedConfig, TooLarge> {
         let published = config.published.iter().map(|published| (&published.owner, published.pool));
         let statics = Statics::build(&config.zones, published, identity(&config.server))?;
@@ -75,8 +77,8 @@ impl ServedConfig {
 /// Most zones that a reload warns about by name.
 const MAX_NAMED: usize = 10;
 
-/// Warnings about serials after a reload. A secondary sees a change only when the serial rises
-/// (RFC 1034 §4.3.5, RFC 1982).
+/// Warnings about serials after a reload. A secondary transfers a zone only when the serial has
+/// risen (RFC 1034 §4.3.5, RFC 1982).
 pub fn serial_warnings(old: &ServedConfig, new: &ServedConfig) -> Vec<String> {
     let before: HashMap<&str, u32> =
         old.zones.iter().map(|zone| (zone.apex.as_str(), zone.serial)).collect();
@@ -104,7 +106,7 @@ pub fn serial_warnings(old: &ServedConfig, new: &ServedConfig) -> Vec<String> {
     warnings
 }
 
-/// What the server says about itself.
+/// The parts of the configuration that identify this server in replies.
 pub fn identity(server: &Server) -> Identity {
     let octets = |text: &String| text.as_bytes().into();
     Identity {
@@ -141,7 +143,7 @@ fn zones(statics: &Statics) -> Vec<ZoneStatus> {
     zones.zone_ids().map(status).collect()
 }
 
-/// A name as config.yaml has it.
+/// A name as text without the final dot, which the root alone keeps.
 fn without_final_dot(name: &Name) -> String {
     let text = name.to_string();
     match text.strip_suffix('.') {

@@ -1,4 +1,5 @@
-//! Transitions: changes of a member's standing, which of them clients feel, and how they are told.
+//! Transitions: changes of a member's standing, which of them clients feel, and the sentences
+//! that announce them.
 //!
 //! | health | member | clients feel | announced |
 //! |---|---|---|---|
@@ -9,9 +10,10 @@
 //! | falls | serves, but most members fail: see [`outage::detector`] | nothing | the outage |
 //! | | its hold is over, and it is healthy | it is back | back |
 //!
-//! A member with a state for each address family falls and rises in each. It is a change of the
-//! member when it serves in no family any more, or in one again; every other change is one of a
-//! family, and names it. When both families change at once, one sentence tells of both.
+//! A member with a state for each address family falls and rises in each. When it stops serving in
+//! its last family, or serves in a first one again, the change is one of the whole member; every
+//! other change is of one family, and names it. When both families change at once, one sentence
+//! states both changes.
 //!
 //! [`outage::detector`]: crate::control::outage::detector
 
@@ -32,18 +34,20 @@ use crate::control::pool::PoolState;
 #[derive(Debug)]
 pub struct Transition {
     pub node: NodeName,
-    /// One sentence.
+    /// One sentence without its subject, which is the node.
     pub what: String,
-    /// The change for the hooks; `None` when clients feel nothing.
+    /// The change for the hooks; `None` while damping holds the member out, and for a deep check.
     pub change: Option<StandingChange>,
 }
 
+/// A change of standing as the hooks get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingChange {
     /// The new standing.
     pub standing: Standing,
     /// The family that changed; `None` when the member as a whole did.
     pub family: Option<Family>,
+    /// Why, as part of a sentence.
     pub cause: String,
 }
 
@@ -72,8 +76,8 @@ pub fn commit_pool(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Trans
     transitions
 }
 
-/// Commits one family's state. Returns the new standing, or `None` when it stays as it is or the
-/// detector keeps it.
+/// Commits one family's state. Returns the new standing; `None` when the standing did not change,
+/// also because the outage detector keeps the member.
 fn commit(
     pool: &Pool,
     verdict: &mut FamilyState,
@@ -99,7 +103,7 @@ struct FamilyChange {
     standing: Standing,
     what: String,
     cause: String,
-    /// Whether clients feel it: no hold prevents it.
+    /// Whether the hooks get it: not while damping holds the member out, unless an override counts.
     is_felt: bool,
 }
 
@@ -138,7 +142,7 @@ fn family_change(
     FamilyChange { family, standing, what, cause, is_felt: active.is_some() || held.is_none() }
 }
 
-/// The transitions that the changes of its families make for a member. `did_serve` is whether it
+/// The transitions of a member, from the changes of its families. `did_serve` is whether the member
 /// was healthy before.
 fn of_member(
     pool: &Pool,
@@ -157,7 +161,7 @@ fn of_member(
         let standing = first.standing;
         changes = vec![FamilyChange { family: None, standing, what, cause, is_felt: true }];
     }
-    // The last change that is felt is the one of the member as a whole.
+    // If the member as a whole changed, the last change for the hooks stands for that.
     let last = changes.iter().rposition(|change| change.is_felt).filter(|_| is_whole);
     let of = |(index, change): (usize, FamilyChange)| {
         let FamilyChange { family, standing, what, cause, is_felt } = change;
@@ -191,7 +195,7 @@ pub fn end_holds(pool: &Pool, state: &mut PoolState, now: Moment) -> Vec<Transit
 /// pool short. The hold that would end first is released first.
 pub fn release_holds(pool: &Pool, state: &mut PoolState) -> Vec<Transition> {
     let mut transitions = vec![];
-    // The usual case, decided at once: no member is held.
+    // The usual case: no member is held, and nothing needs to be counted.
     if !state.members.iter().any(MemberState::is_held) {
         return transitions;
     }

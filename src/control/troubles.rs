@@ -1,5 +1,5 @@
-//! Troubles: the current problems with this server's own files. They are shown on the page, in the
-//! status and in the metrics, and logged when they begin and end.
+//! Lists the troubles: the current problems with this server's own files. They are shown on the
+//! page, in the status and in the metrics, and logged when they begin and end.
 //!
 //! They are not part of the writer's state, because they must be visible while the writer hangs.
 
@@ -12,7 +12,7 @@ use crate::clock::{Wall, wall};
 use crate::control::explain::time::rfc3339;
 use crate::state_dir::disk;
 
-/// What the trouble is with.
+/// The files that a trouble is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TroubleSubject {
@@ -27,7 +27,9 @@ pub enum TroubleSubject {
     Overrides,
     /// The undelivered events of hooks: `hooks.json`.
     Hooks,
+    /// `server.token_file`.
     TokenFile,
+    /// `server.report_token_file`.
     ReportTokenFile,
 }
 
@@ -90,9 +92,11 @@ impl TroubleSubject {
     }
 }
 
+/// A current problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     pub subject: TroubleSubject,
+    /// RFC 3339 in UTC.
     pub since: String,
     /// One sentence.
     pub what: String,
@@ -103,7 +107,7 @@ pub struct Trouble {
 pub struct Troubles(Arc<Mutex<BTreeMap<TroubleSubject, Trouble>>>);
 
 impl Troubles {
-    /// Begins a trouble, or changes the words of one that goes on.
+    /// Begins a trouble, or changes the sentence of a trouble that has begun. Logs the sentence.
     pub fn begin(&self, subject: TroubleSubject, what: String) {
         let mut troubles = self.troubles();
         let old = troubles.get(&subject);
@@ -115,6 +119,7 @@ impl Troubles {
         troubles.insert(subject, Trouble { subject, since, what });
     }
 
+    /// Ends the trouble with `subject`, if there is one, and logs its end.
     pub fn end(&self, subject: TroubleSubject) {
         if self.troubles().remove(&subject).is_some() {
             tracing::info!("{}", subject.over());
@@ -129,7 +134,7 @@ impl Troubles {
         self.troubles().values().cloned().collect()
     }
 
-    /// The reporter of work on the disk that concerns `subject`.
+    /// Begins and ends the trouble with `subject` as work on the disk fails and succeeds.
     pub fn reporter(&self, subject: TroubleSubject) -> Reporter<'_> {
         Reporter { troubles: self, subject }
     }
@@ -139,7 +144,7 @@ impl Troubles {
     }
 }
 
-/// Begins and ends the trouble with one subject as work on the disk fails and succeeds.
+/// Reports how work on the disk ends, as a trouble with one subject.
 #[derive(Debug)]
 pub struct Reporter<'a> {
     troubles: &'a Troubles,

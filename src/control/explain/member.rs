@@ -41,14 +41,14 @@ pub fn why(
     }
 }
 
-/// The health of a member:
+/// The health of a member, by its committed standing and the state of its checks:
 ///
 /// | standing | state | sentence |
 /// |---|---|---|
 /// | serving | up, falling, unknown | serving, with latest answer or failure, or what is awaited |
-/// | serving | down, rising | the first round is not over |
-/// | out | down, rising, unknown | out since, with the latest failure or what is awaited |
-/// | out | up, falling | the first round is not over |
+/// | serving | down, rising | serving until the first round is over |
+/// | out | down, rising, unknown | out since, with latest failure or answer, or what is awaited |
+/// | out | up, falling | out until the first round is over |
 fn health(check: &MemberChecks, now: Moment) -> String {
     let (since, awaited) = (clock(check.since, now), check.awaited_result());
     let failure = check.failure().unwrap_or_else(|| "no failure".into());
@@ -84,7 +84,7 @@ fn start(pool: &Pool, verdict: &FamilyState, now: Moment) -> Option<String> {
     Some(format!("; starts slowly: {share} % of its part, all of it from {full}"))
 }
 
-/// For how long no probe finished because this machine is held up; `None` otherwise.
+/// For how long no probe finished because this machine is held up; `None` if probes finish.
 fn held_up(check: &MemberChecks, now: Moment) -> Option<String> {
     let silent = check.held_up(now)?.as_secs();
     Some(format!("; no probe finished for {silent} s, as this machine is held up"))

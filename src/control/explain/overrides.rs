@@ -4,7 +4,8 @@ use crate::clock::Moment;
 use crate::cluster::operator::{ActiveOverride, OverrideKind};
 use crate::control::explain::time::clock;
 
-/// What changed for a member when its override changed from `old` to `new`; `None` for no change.
+/// What changed for a member when its active override changed from `old` to `new`; `None` if
+/// nothing changed.
 pub fn changed(
     old: Option<&ActiveOverride>,
     new: Option<&ActiveOverride>,
@@ -23,6 +24,7 @@ pub fn changed(
     }
 }
 
+/// An active override:
 /// `draining since 10:02:11 UTC by ana@ns1: kernel update; resolvers may hold its address until …`
 pub fn in_force(active: &ActiveOverride, now: Moment) -> String {
     let given = &active.given;
@@ -40,7 +42,8 @@ pub fn in_force(active: &ActiveOverride, now: Moment) -> String {
     text
 }
 
-/// Why a member is answered or not, while an override counts for it.
+/// Why a member is answered or not, while an override counts for it. `shortage` says why the pool
+/// is short; `None` while it is not.
 pub fn member(
     active: &ActiveOverride,
     in_answers: bool,

@@ -22,7 +22,7 @@ pub fn answered(pools: &[Pool], pool: &Pool, selection: &Selection, state: &Pool
     }
 }
 
-/// The same for one family, or for all members.
+/// Which members are answered in one family, and why; with `None` for both families together.
 fn decided(
     pools: &[Pool],
     pool: &Pool,
@@ -62,6 +62,7 @@ fn decided(
     format!("{serving} of {of} serve, at least {least}{within} must: {done}")
 }
 
+/// The sentence of a short failover pool: which of its tiers is answered.
 fn first(pool: &Pool, selection: &Selection, rule: &str) -> String {
     let tier = selection.members.first().map(|member| pool.tiers.of_member(*member));
     match tier {
@@ -72,6 +73,7 @@ fn first(pool: &Pool, selection: &Selection, rule: &str) -> String {
     }
 }
 
+/// The sentence of a short pool with `when_short: all`, of which `members` have an address.
 fn all(state: &PoolState, selection: &Selection, members: &[usize]) -> String {
     let mut states = members.iter().filter_map(|index| state.members.get(*index));
     let withheld = states.any(|member| member.withheld() != Withholding::No);
@@ -81,7 +83,7 @@ fn all(state: &PoolState, selection: &Selection, members: &[usize]) -> String {
     "all members are answered (when_short: all)".to_owned()
 }
 
-/// Whether the selection of a pool has its own members.
+/// Whether the selection consists of the pool's own members, not of its fallback's.
 fn is_own(pools: &[Pool], pool: &Pool, selection: &Selection) -> bool {
     pools.get(selection.pool.index()).is_some_and(|of| of.name == pool.name)
 }

@@ -1,4 +1,4 @@
-//! Points in time and durations, as people read them.
+//! Writes points in time and durations as people read them.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ pub fn rfc3339(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// `at` by the wall clock of now, as [`rfc3339`] writes it.
+/// `at` as [`rfc3339`] writes it, by the wall clock as it is set at `now`.
 pub fn shown(at: Moment, now: Moment) -> String {
     rfc3339(now.wall_of(at))
 }
 
-/// `10:02:11 UTC` by the wall clock of now, with the date unless it is today.
+/// `10:02:11 UTC`, by the wall clock as it is set at `now`; with the date unless it is today.
 pub fn clock(at: Moment, now: Moment) -> String {
     let (at, now) = (now.wall_of(at), now.wall());
     let day = |time: Timestamp| time.to_zoned(TimeZone::UTC).date();
@@ -25,7 +25,7 @@ pub fn clock(at: Moment, now: Moment) -> String {
     at.strftime(form).to_string()
 }
 
-/// `90 s`, `10 min`, `1 h`.
+/// A duration in whole hours or minutes, otherwise in seconds: `1 h`, `10 min`, `90 s`.
 pub fn span(duration: Duration) -> String {
     match duration.as_secs() {
         seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),

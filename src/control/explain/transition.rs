@@ -19,7 +19,7 @@ pub fn standing_changed(
 ) -> String {
     let (name, which) = (&pool.name, which(family));
     match standing {
-        // It serves, but another tier may stay active.
+        // The member serves again, but it is not answered while another tier stays active.
         Standing::Serving if pool.stay => {
             let over = family.map(|family| format!(" over {}", family.as_str()));
             format!("serves again{} in {name}: {cause}", over.unwrap_or_default())
@@ -29,6 +29,7 @@ pub fn standing_changed(
     }
 }
 
+/// A member is in the answers again, in a family or as a whole.
 pub fn back(pool: &Pool, family: Option<Family>, cause: &str) -> String {
     format!("back in the {}answers of {}: {cause}", which(family), pool.name)
 }
@@ -38,8 +39,8 @@ fn which(family: Option<Family>) -> String {
     family.map(|family| format!("{} ", family.as_str())).unwrap_or_default()
 }
 
-/// `IPv4: connection refused (3/3); IPv6: no answer within 2 s (3/3)`, or one cause when both are
-/// equal.
+/// The causes of both families: `IPv4: connection refused (3/3); IPv6: no answer within 2 s (3/3)`,
+/// or the cause alone if both are equal.
 pub fn of_both(v4: &str, v6: &str) -> String {
     match v4 == v6 {
         true => v4.to_owned(),
@@ -85,6 +86,7 @@ pub fn hold(pool: &Pool, falls: &Falls, now: Moment) -> Option<String> {
     Some(format!("held out until {}: {count} falls within {within}", clock(until, now)))
 }
 
+/// The deep check of a member passes or fails now.
 pub fn deep_changed(standing: Standing, deep: &TargetState) -> String {
     match standing {
         Standing::Serving => format!("passes its deep check again: {}", deep.cause()),

@@ -15,9 +15,10 @@ use crate::control::member::target::{PriorStanding, TargetState};
 use crate::health::TargetId;
 use crate::health::probe::Verdict;
 
-/// From so many void probes in a row on, the status says so.
+/// Void probes in a row from which on the status mentions them.
 const SHOWN: u32 = 3;
 
+/// The checks of one member in one address family, or in both together.
 #[derive(Debug)]
 pub struct MemberChecks {
     /// In the order of [`Checks::list`]; never empty.
@@ -30,8 +31,10 @@ pub struct MemberChecks {
     pub since: Moment,
 }
 
+/// One check of a member.
 #[derive(Debug)]
 pub struct CheckState {
+    /// The name of the check in `checks:` of config.yaml.
     pub name: String,
     pub target: TargetState,
     /// Whether its results come as reports; it is not probed.
@@ -39,8 +42,8 @@ pub struct CheckState {
 }
 
 impl MemberChecks {
-    /// `targets` has one entry for each of `checks`; `prior` is what was known of the member
-    /// before.
+    /// `target` has one entry for each of `checks`; `prior` is the standing of an earlier run or
+    /// configuration.
     pub fn new(
         checks: &Checks,
         target: Vec<TargetState>,
@@ -75,18 +78,19 @@ impl MemberChecks {
         self.list.iter().map(|check| check.target.id)
     }
 
-    /// The targets that are probed: the first round waits for these, and not for reports.
+    /// The targets that are probed. The first round waits for their results, not for reports.
     pub fn probed_targets(&self) -> impl Iterator<Item = TargetId> {
         let asked = self.list.iter().filter(|check| !check.is_pushed);
         asked.map(|check| check.target.id)
     }
 
-    /// What an unprobed member waits for.
+    /// The event that gives a member its first result, as part of a sentence.
     pub fn awaited_result(&self) -> &'static str {
         if self.list.iter().all(|check| check.is_pushed) { "it reports" } else { "it is probed" }
     }
 
-    /// Counts a result of the `index`th check. Returns whether its state changed.
+    /// Counts a result of the `index`th check. Returns whether the state or the load of that check
+    /// changed.
     pub fn observe(&mut self, index: usize, verdict: &Verdict, now: Moment) -> bool {
         let before = self.state().standing();
         let Some(check) = self.list.get_mut(index) else { return false };
@@ -108,11 +112,13 @@ impl MemberChecks {
         changed.then_some(standing)
     }
 
-    /// Whether this machine has no route to the member, so that there is no verdict.
+    /// Whether this machine had no route in this address family at the latest probe of a check.
+    /// Then the verdict of the other family decides, if that has a route.
     pub fn is_blind(&self) -> bool {
         self.list.iter().any(|check| check.target.is_blind)
     }
 
+    /// The state that the checks give together.
     pub fn state(&self) -> State {
         match &self.list[..] {
             [only] => only.target.state(),
@@ -142,8 +148,8 @@ impl MemberChecks {
         self.list.iter().any(|check| check.target.is_awaited)
     }
 
-    /// For how long there has been no result, while the latest probes were all held up by this
-    /// machine; `None` otherwise.
+    /// Time since the latest result of a check whose latest probes were all void; of several such
+    /// checks the longest time. `None` without one.
     pub fn held_up(&self, now: Moment) -> Option<Duration> {
         let held = self.list.iter().filter(|check| check.target.voids_in_row >= SHOWN);
         let longest = held.map(|check| check.target.last_verdict.unwrap_or(check.target.since));
@@ -155,21 +161,21 @@ impl MemberChecks {
         self.standing
     }
 
-    /// The share by what the member reports of its load: the smallest, where several checks carry
-    /// one.
+    /// The share by the load that the member reports; of several checks with a load, the smallest
+    /// share.
     pub fn load(&self) -> Share {
         let loads = self.list.iter().filter_map(|check| check.target.load.as_ref());
         loads.map(Load::share).min().unwrap_or(Share::FULL)
     }
 
-    /// The standing for a later run or configuration; `None` while the verdict rests on checks
-    /// without a result.
+    /// The standing for a later run or configuration; `None` while the state is unknown and there
+    /// is no prior standing.
     pub fn to_prior(&self) -> Option<PriorStanding> {
         let known = self.state() != State::Unknown { last: None };
         known.then_some(PriorStanding { standing: self.standing, since: self.since })
     }
 
-    /// Why the standing changed: `connection refused (3/3)`, or
+    /// Why the standing changed: `connection refused (3/3)`; with several checks
     /// `2 of 3 checks pass, all must: tls: connection refused (3/3)`.
     pub fn cause(&self) -> String {
         if let [only] = &self.list[..] {
@@ -180,7 +186,8 @@ impl MemberChecks {
         self.summary(failing.map(|check| format!("{}: {}", check.name, check.target.cause())))
     }
 
-    /// The latest failure, or that of each check that is not up; `None` without a failure.
+    /// The latest failure; of several checks, that of each check that is not up. `None` without a
+    /// failure.
     pub fn failure(&self) -> Option<String> {
         if let [only] = &self.list[..] {
             return only.target.last_failure.as_ref().map(ToString::to_string);
@@ -189,7 +196,8 @@ impl MemberChecks {
         (!troubled.is_empty()).then(|| self.summary(troubled.into_iter()))
     }
 
-    /// The latest healthy answer, or how many checks pass.
+    /// The latest healthy answer; of several checks, how many pass. `None` before the first healthy
+    /// answer.
     pub fn answer(&self) -> Option<String> {
         if let [only] = &self.list[..] {
             return only.target.last_healthy.map(|healthy| healthy.to_string());

@@ -1,15 +1,15 @@
-//! Flap damping: how often a member fell, and until when that holds it out of the answers.
+//! Flap damping: counts how often a member fell, and holds it out of the answers if that was often.
 //!
-//! | event | | clients feel |
+//! | event | effect | clients feel |
 //! |---|---|---|
-//! | it falls | it counts; from the `falls`th within the window on, each one holds | it is out |
-//! | it rises within the hold | | nothing |
+//! | the member falls | the fall counts; the `falls`th in the window begins a hold | it is out |
+//! | it rises within the hold | none | nothing |
 //! | it falls again within the hold | the fall does not count: clients felt no return | nothing |
-//! | the hold is over | | it is back, if it is healthy |
-//! | too few serve without it | the hold is over | the same |
+//! | the time of the hold is over | the hold ends | it is back, if it is healthy |
+//! | too few members serve without it | the hold ends | it is back, as it is healthy |
 //!
-//! A hold begins with the fall, so it does not prolong a longer failure. [`Damping`] has the
-//! arithmetic, and the most falls that can follow from it.
+//! A hold begins with the fall, so it does not prolong a failure that lasts longer. [`Damping`]
+//! computes the length of a hold.
 
 use std::collections::VecDeque;
 
@@ -23,7 +23,7 @@ use crate::cluster::steadiness::Damping;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Falls {
-    /// The oldest first; at most [`Damping::remembered`].
+    /// The times of the falls, the oldest first; at most [`Damping::remembered`].
     times: VecDeque<Moment>,
     /// The end of the hold; `None` without one.
     held_until: Option<Moment>,
@@ -73,7 +73,7 @@ impl Falls {
         Falls { times: self.times.clone(), held_until }
     }
 
-    /// Ends the hold before its time; the falls still count.
+    /// Ends the hold before its time; the falls continue to count.
     pub fn release(&mut self) {
         self.held_until = None;
     }

@@ -1,21 +1,21 @@
-//! Load: the share of a member in the answers, by the capacity that it reports.
+//! Load: computes the share of a member in the answers from the capacity that it reports.
 //!
-//! Reports are smoothed: each one moves the value by a quarter of the difference, so nine tenths of
-//! a change are in after nine reports, 45 s with `every: 5s`. The first report after a start, or
-//! since the member was out, counts in full. The share follows only when the value differs from it
-//! by more than a tenth, so a load that fluctuates causes no snapshots. There is no clock and no
-//! randomness: the same reports give the same share on every server.
+//! Reports are smoothed: each one moves the value by a quarter of the difference, so after nine
+//! reports (45 s with `every: 5s`) the value has followed nine tenths of a change. The first report
+//! after a start, or since the member was out, counts in full. The share is set to the value only
+//! when the two differ by more than a tenth, so a load that fluctuates causes no snapshots. There
+//! is no clock and no randomness: the same reports give the same share on every server.
 //!
 //! | reported | counts as |
 //! |---|---|
-//! | 0 to 100 | that, but the share is at least 1 %: health takes a node out, load does not |
+//! | 0 to 100 | itself, but the share is at least 1 %: health takes a node out, load does not |
 //! | nothing | 100, so a node that stops reporting has its full share again |
 //! | anything else | is ignored; it is counted and shown |
 
 use crate::cluster::selection::Share;
 use crate::health::probe::Capacity;
 
-/// Parts of one percent in which the value is kept.
+/// Units of the value in one percent.
 const UNITS: u32 = 1024;
 const FULL: u32 = 100 * UNITS;
 /// A report moves the value by this fraction of the difference.
@@ -25,9 +25,11 @@ const BAND: u32 = 10;
 /// From this value on, the share is full.
 const NEARLY_FULL: u32 = 99 * UNITS;
 
+/// The load of one target.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// The smoothed value, in [`UNITS`]; `None` before the first report.
+    /// The smoothed capacity, in 1/[`UNITS`] of a percent; `None` before the first report and while
+    /// the member is out.
     value: Option<u32>,
     share: Share,
     /// The latest report, in percent; `None` when the node reports nothing.

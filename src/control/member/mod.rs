@@ -34,11 +34,12 @@ use crate::control::member::target::TargetState;
 use crate::health::TargetId;
 use crate::health::probe::Verdict;
 
+/// The state of one member.
 #[derive(Debug)]
 pub struct MemberState {
-    /// Decides for both families, or for IPv4 where `verdict6` is there.
+    /// Decides for both families; for IPv4 alone if there is a `verdict6`.
     verdict: FamilyState,
-    /// Decides for IPv6; `None` where `verdict` decides for both.
+    /// Decides for IPv6; `None` if `verdict` decides for both.
     verdict6: Option<Box<FamilyState>>,
     /// The deep check: shown, decides nothing.
     pub deep: Option<TargetState>,
@@ -50,7 +51,9 @@ pub struct MemberState {
 #[derive(Debug)]
 pub struct FamilyState {
     pub check: MemberChecks,
+    /// The falls that damping counts.
     pub falls: Falls,
+    /// The slow start after a return.
     pub comeback: Comeback,
 }
 
@@ -65,14 +68,15 @@ impl MemberState {
         MemberState { verdict: first, verdict6: second.map(Box::new), deep, operator }
     }
 
-    /// The arguments of [`MemberState::new`].
+    /// Takes the state apart into the arguments of [`MemberState::new`].
     pub fn into_parts(
         self,
     ) -> (FamilyState, Option<FamilyState>, Option<TargetState>, Option<ActiveOverride>) {
         (self.verdict, self.verdict6.map(|verdict| *verdict), self.deep, self.operator)
     }
 
-    /// What to store of each verdict for the next start.
+    /// The part of each verdict that is stored for the next start; `None` for a verdict without a
+    /// result, and for IPv6 if one verdict decides for both families.
     pub fn to_saved(&self) -> (Option<SavedVerdict>, Option<SavedVerdict>) {
         let of = |state: &FamilyState| {
             let prior = state.check.to_prior()?;
@@ -118,7 +122,7 @@ impl MemberState {
         self.own(self.decisive(family))
     }
 
-    /// As [`MemberState::of`], with the family of that verdict.
+    /// As [`MemberState::of`], together with the family of the returned verdict.
     pub fn of_mut(&mut self, family: Option<Family>) -> (Option<Family>, &mut FamilyState) {
         let family = self.decisive(family);
         match &mut self.verdict6 {
@@ -128,7 +132,7 @@ impl MemberState {
         }
     }
 
-    /// The family whose verdict decides, for IPv4 and for IPv6.
+    /// The families whose verdicts decide for IPv4 and for IPv6; `None` if there is one verdict.
     pub fn deciders(&self) -> [Option<Family>; 2] {
         Family::ALL.map(|family| self.decisive(Some(family)))
     }
@@ -142,7 +146,7 @@ impl MemberState {
         }
     }
 
-    /// The verdict of that family, even when this machine cannot reach it.
+    /// The family's own verdict, even when this machine cannot reach that family.
     pub fn own(&self, family: Option<Family>) -> &FamilyState {
         let v6 = self.verdict6.as_deref().filter(|_| family == Some(Family::V6));
         v6.unwrap_or(&self.verdict)
@@ -153,12 +157,13 @@ impl MemberState {
         self.of(family).standing(self.operator.as_ref())
     }
 
-    /// Whether it serves in a family by its health, without regard to the override.
+    /// Whether it serves in a family by its health and its holds, without regard to the override.
     pub fn is_healthy(&self) -> bool {
         let serves = |family: &Family| self.of(Some(*family)).standing(None) == Standing::Serving;
         Family::ALL.iter().any(serves)
     }
 
+    /// Whether damping holds the member out in a family.
     pub fn is_held(&self) -> bool {
         self.verdicts().any(|(_, verdict)| verdict.falls.held_until().is_some())
     }
@@ -181,8 +186,8 @@ impl MemberState {
         self.operator.is_some() || Family::ALL.iter().all(is_stable)
     }
 
-    /// Counts a result of the `index`th check. Returns whether a state changed, or which verdict
-    /// decides.
+    /// Counts a result of the `index`th check. Returns whether a state changed, or another verdict
+    /// decides now.
     pub fn observe(
         &mut self,
         (target, index): (TargetId, usize),
@@ -205,14 +210,14 @@ impl MemberState {
         self.verdicts().flat_map(|(_, state)| state.check.probed_targets())
     }
 
-    /// The targets of its checks, the deep one last. A target that counts in both verdicts comes
-    /// twice.
+    /// The targets of its checks, that of the deep check last. A target that counts in both
+    /// verdicts occurs twice.
     pub fn targets(&self) -> impl Iterator<Item = TargetId> {
         let checks = self.verdicts().flat_map(|(_, state)| state.check.targets());
         checks.chain(self.deep.as_ref().map(|deep| deep.id))
     }
 
-    /// One target for each check, the deep one last: those of the first verdict.
+    /// The targets of the first verdict: one for each check, that of the deep check last.
     pub fn first_targets(&self) -> impl Iterator<Item = TargetId> {
         let deep = self.deep.as_ref().map(|deep| deep.id);
         self.verdict.check.targets().chain(deep)
@@ -238,7 +243,7 @@ impl FamilyState {
         self.comeback.share().times(self.load())
     }
 
-    /// The share by what the member reports of its load.
+    /// The share by the load that the member reports.
     pub fn load(&self) -> Share {
         self.check.load()
     }

@@ -6,10 +6,10 @@
 //!
 //! | member | its share |
 //! |---|---|
-//! | was out and serves again, by its health, an order or the end of a hold | rising |
+//! | was out and serves again, by its health, an override or the end of a hold | rising |
 //! | serves since the start or the last reload, or is not probed yet | full |
 //! | in a pool that is short | full: no member can be spared |
-//! | in a pool with `order: failover` | full: one member is answered |
+//! | in a pool with `order: failover` | full |
 
 use std::time::Duration;
 
@@ -18,14 +18,16 @@ use crate::cluster::selection::Share;
 use crate::cluster::standing::Standing;
 
 const STEPS: u32 = 5;
-/// Percent to begin with.
+/// The first share, in percent.
 const FIRST: u32 = 10;
 
 /// The return of a member in one address family.
 #[derive(Debug, Clone, Default)]
 pub struct Comeback {
+    /// Whether the member was out at the last step.
     is_out: bool,
-    /// When the member returned, its share now, and when the share grows; `None` at the full share.
+    /// When the member returned, its share now, and when the share next grows; `None` at the full
+    /// share.
     rising: Option<(Moment, Share, Moment)>,
 }
 
@@ -39,8 +41,9 @@ impl Comeback {
         self.rising.map(|(since, ..)| since)
     }
 
-    /// Updates the share for the standing now, with `over` as the time to the full share (`None`:
-    /// no slow start). Returns when the share next grows.
+    /// Updates the share by the member's present standing. `over` is the time from the return to
+    /// the full share, `None` without slow start. Returns when the share next grows; `None` if it
+    /// does not.
     pub fn step(
         &mut self,
         over: Option<Duration>,

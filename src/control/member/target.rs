@@ -1,4 +1,4 @@
-//! The state of one target: its tracker, and what its probes said.
+//! The state of one target: its tracker, and the results of its probes.
 //!
 //! Each observation updates the tracker at once. The standing follows only with
 //! [`TargetState::commit`], which is not called before the first round of a run is over.
@@ -12,15 +12,20 @@ use crate::health::probe::failure::Failure;
 use crate::health::probe::{Healthy, Verdict};
 use crate::health::tracker::Tracker;
 
+/// The state of one target.
 #[derive(Debug, Clone)]
 pub struct TargetState {
     pub id: TargetId,
     tracker: Tracker,
+    /// The committed standing.
     standing: Standing,
     /// When the tracker last changed its standing, or from when on that standing is assumed.
     pub since: Moment,
+    /// Results since the target exists.
     pub probes: u64,
+    /// Failures among them, those of this machine included.
     pub failures: u64,
+    /// Time of the latest result; `None` before the first.
     pub last_probe: Option<Moment>,
     /// Void probes: they have no result, because this machine was held up.
     pub voids: u64,
@@ -28,21 +33,24 @@ pub struct TargetState {
     pub voids_in_row: u32,
     /// Time of the last result that says something about the node.
     pub last_verdict: Option<Moment>,
-    /// Whether it was probed at once, and has had no result since.
+    /// Whether an extra probe was asked for, and there has been no result since.
     pub is_awaited: bool,
+    /// The latest healthy result; `None` before the first.
     pub last_healthy: Option<Healthy>,
-    /// The latest failure since the last time that the target was up without a failure counted.
+    /// The latest failure; `None` once the target is up and no failure counts any more.
     pub last_failure: Option<Failure>,
     /// `None` unless the check has `load: true`.
     pub load: Option<Load>,
     /// Whether the latest result about the node was a failure.
     pub fails: bool,
-    /// Whether it probes one family of a member that is probed in both.
+    /// Whether its check is probed in both families of the member, and this target is one of the
+    /// two.
     pub is_of_two: bool,
-    /// Whether this machine had no route of that family at the latest probe.
+    /// Whether this machine had no route in the target's family at the latest probe; false unless
+    /// `is_of_two`.
     pub is_blind: bool,
     thresholds: Thresholds,
-    /// Whether [`TargetState::cause`] shows `(n/n)`: false when the first result of this run
+    /// Whether [`TargetState::cause`] shows a count like `(3/3)`: false if the very first result
     /// decided.
     shows_count: bool,
 }
@@ -100,7 +108,7 @@ impl TargetState {
             Ok(healthy) => self.last_healthy = Some(*healthy),
             Err(failure) => {
                 self.failures += 1;
-                // A failure of this machine does not replace what the node said last.
+                // A failure of this machine does not replace the latest failure of the node.
                 if !failure.is_ours() || self.last_failure.as_ref().is_none_or(Failure::is_ours) {
                     self.last_failure = Some(failure.clone());
                 }

@@ -26,9 +26,9 @@
 //! reference targets say.
 //!
 //! A confirmation lasts until an interval has passed without a fall: other members that fail for
-//! the same cause need no second look. A member that fell before the outage was noticed (with
-//! `fall: 1`) stays out. Members under an override, or held out by their damping, are not counted:
-//! clients do not feel their falls.
+//! the same cause are believed at once. A member that fell before the outage was noticed (with
+//! `fall: 1`) stays out. Members under an override, or held out by their damping, are not counted,
+//! because clients do not feel their falls.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub struct OutageRule {
 /// The evidence of one member that clients feel serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
-    /// Its tracker says that it is out.
+    /// Its checks say that it is out.
     pub falls: bool,
     /// Its latest probe failed.
     pub fails: bool,
@@ -60,47 +60,41 @@ pub struct Evidence {
 pub enum ReferenceAnswer {
     /// The configuration has no reference targets.
     NoTargets,
-    /// No target answered its latest probe.
+    /// No reference target answered its latest probe.
     No,
-    /// No target has a result yet.
+    /// No reference target has a result yet.
     Awaited,
+    /// A reference target answered its latest probe.
     Yes,
 }
 
+/// The phase of an outage; `since` is when it was first suspected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum OutagePhase {
     #[default]
     None,
-    /// Members and reference targets are probed at once; at `decides` the results count.
-    Suspected {
-        since: Moment,
-        decides: Moment,
-    },
-    CutOff {
-        since: Moment,
-    },
-    /// Most members answer again: those that rise are kept.
-    Recovering {
-        since: Moment,
-    },
+    /// Failing members and reference targets are probed; at `decides` the results count.
+    Suspected { since: Moment, decides: Moment },
+    /// No reference target answers.
+    CutOff { since: Moment },
+    /// Most members answer again: members that answer are kept until they have risen.
+    Recovering { since: Moment },
 }
 
-/// What changed at an evaluation.
+/// What an evaluation changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutageFinding {
     /// Most members fail: the last set is kept from now on.
-    Suspected {
-        failing: usize,
-        of: usize,
-    },
+    Suspected { failing: usize, of: usize },
+    /// No reference target answers: the last set is kept.
     CutOff,
     /// The failing members are probed again.
     ProbedAgain,
     /// Most members answer again.
     Recovered,
-    /// The failures are believed, for this answer of the reference targets.
+    /// The failures are believed; the value is the answer of the reference targets that led to it.
     Confirmed(ReferenceAnswer),
-    /// The longest time is over.
+    /// The longest time is over: the failures are believed.
     LimitReached,
 }
 
@@ -108,14 +102,15 @@ pub enum OutageFinding {
 #[derive(Debug, Default)]
 pub struct Detector {
     phase: OutagePhase,
-    /// When members fell, within the last interval.
+    /// The times at which members fell, within the last interval.
     falls: VecDeque<Moment>,
+    /// The end of the latest confirmation.
     confirmed_until: Option<Moment>,
 }
 
 impl Detector {
     /// Evaluates the evidence of the members that clients feel serving. Afterwards
-    /// [`Detector::keeps`] says which of them do not fall.
+    /// [`Detector::keeps`] says which members do not fall. `None` if nothing changed.
     pub fn evaluate(
         &mut self,
         rule: &OutageRule,
@@ -161,7 +156,7 @@ impl Detector {
         }
     }
 
-    /// Whether the probed targets have had their time, and the longest time is not over.
+    /// Whether the time for the extra probes is over, and the longest time is not.
     pub fn is_to_decide(&self, rule: &OutageRule, now: Moment) -> bool {
         match self.phase {
             OutagePhase::Suspected { decides, .. } => {
@@ -173,7 +168,7 @@ impl Detector {
         }
     }
 
-    /// Gives the probed targets their time once more, because this machine lost a result.
+    /// Starts the time for the extra probes again, because this machine lost a result.
     pub fn extend_wait(&mut self, rule: &OutageRule, now: Moment) {
         if let OutagePhase::Suspected { decides, .. } = &mut self.phase {
             *decides = now.later(rule.patience);
@@ -212,7 +207,8 @@ impl Detector {
         }
     }
 
-    /// Whether that member does not fall now, whatever its tracker says.
+    /// Whether a member with this evidence is kept serving, although its checks may say that it is
+    /// out.
     pub fn keeps(&self, evidence: &Evidence) -> bool {
         match self.phase {
             OutagePhase::None => false,
@@ -231,6 +227,7 @@ impl Detector {
         }
     }
 
+    /// Whether no reference target answers.
     pub fn is_cut_off(&self) -> bool {
         matches!(self.phase, OutagePhase::CutOff { .. })
     }
@@ -245,7 +242,7 @@ impl Detector {
         Some(self.since()?.later(rule.longest))
     }
 
-    /// When time alone decides something.
+    /// When time alone next changes the phase; `None` without an outage.
     pub fn due(&self, rule: &OutageRule) -> Option<Moment> {
         let longest = self.until(rule)?;
         match self.phase {
@@ -255,7 +252,7 @@ impl Detector {
     }
 }
 
-/// More than half, and at least two.
+/// Whether `failing` members are most of `of`: at least two, and more than half.
 fn is_most(failing: usize, of: usize) -> bool {
     failing >= 2 && 2 * failing > of
 }
@@ -307,7 +304,7 @@ mod tests {
         }
     }
 
-    /// With `fall: 1` they fall one after the other.
+    /// With `fall: 1`, members that fail for one cause fall one after the other.
     #[test]
     fn those_that_fell_within_the_interval_count() {
         let mut detector = Detector::default();

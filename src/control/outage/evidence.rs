@@ -1,4 +1,4 @@
-//! Gathers what the outage detector needs to know of a pool, and states what it finds.
+//! Gathers the evidence of a pool's members for the outage detector, and states its finding.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::control::outage::references;
 use crate::control::pool::PoolState;
 use crate::health::{TargetId, probe_timer};
 
-/// From the latest possible end of a probe until its result has been observed.
+/// Longest time from the end of a probe to the observation of its result.
 const SLACK: Duration = Duration::from_millis(250);
 
 /// What the detector found in a pool, for the log and the status.
@@ -45,8 +45,8 @@ pub fn rule(pool: &Pool) -> Option<OutageRule> {
     Some(OutageRule { longest, interval, patience })
 }
 
-/// The evidence that one member gives, in a family or in both. `None` while clients do not feel it
-/// serving, or an override decides: its fall would change nothing.
+/// The evidence of one member, in a family or in both. `None` while clients do not feel the member
+/// serving, or an override decides: then its fall would change nothing.
 pub fn of_member(verdict: &FamilyState, active: Option<&ActiveOverride>) -> Option<Evidence> {
     let serves = active.is_none() && verdict.standing(None) == Standing::Serving;
     serves.then(|| Evidence {
@@ -55,8 +55,8 @@ pub fn of_member(verdict: &FamilyState, active: Option<&ActiveOverride>) -> Opti
     })
 }
 
-/// The evidence of the members that have an address of the family. Each family's own state counts
-/// here, even one that this machine cannot reach: such a state does not change.
+/// The evidence of the members that have an address of the family. The family's own verdict counts
+/// here, even while this machine cannot reach the family and the other verdict decides.
 fn of_pool<'a>(
     pool: &'a Pool,
     family: Option<Family>,
@@ -70,7 +70,8 @@ fn of_pool<'a>(
     })
 }
 
-/// Runs the detector of one family, or of both together.
+/// Runs the detector of one family, or of both together. `answer` is the answer of the reference
+/// targets, `targets`. `None` if nothing changed.
 pub fn evaluate(
     pool: &Pool,
     family: Option<Family>,
@@ -87,7 +88,7 @@ pub fn evaluate(
             probe_at_once: vec![],
         });
     };
-    // The usual case, decided without counting: no outage, and no member is about to fall.
+    // The usual case: there is no outage, and no member is about to fall.
     let detector = state.outage.of(family);
     if detector.since().is_none() && !state.members.iter().any(is_kept) {
         return None;
@@ -120,13 +121,13 @@ pub fn evaluate(
     })
 }
 
-/// Whether a failing member has no result since it was to be probed at once.
+/// Whether a failing member has had no result since an extra probe was asked for.
 fn is_awaited(pool: &Pool, family: Option<Family>, state: &PoolState) -> bool {
     let mut failing = of_pool(pool, family, state).filter(|(of, _)| of.fails);
     failing.any(|(_, verdict)| verdict.check.is_awaited())
 }
 
-/// Marks the failing members as awaited, and returns their targets.
+/// Marks the failing members as awaiting a result, and returns their targets.
 fn await_failing(pool: &Pool, family: Option<Family>, state: &mut PoolState) -> Vec<TargetId> {
     let mut targets = vec![];
     for (index, member) in state.members.iter_mut().enumerate() {
@@ -144,12 +145,13 @@ fn await_failing(pool: &Pool, family: Option<Family>, state: &mut PoolState) -> 
     targets
 }
 
-/// `IPv6: …`
+/// The sentence with its family in front: `IPv6: …`
 fn with_family(family: Option<Family>, what: &str) -> String {
     family.map_or(what.to_owned(), |family| format!("{}: {what}", family.as_str()))
 }
 
-/// `lasted` is for how many seconds the set was kept, and `until` is the end of the longest time.
+/// The sentence about a finding. `lasted` is the number of seconds for which the last set was kept,
+/// and `until` is the end of the longest time.
 fn sentence(
     finding: OutageFinding,
     rule: &OutageRule,
@@ -191,7 +193,7 @@ fn sentence(
     }
 }
 
-/// Why the pool keeps a set that health would not choose; `None` while it keeps none.
+/// Why the pool keeps its last set; `None` while health alone decides.
 pub fn kept(pool: &Pool, state: &PoolState, now: Moment) -> Option<String> {
     let of = |family: &Option<Family>| {
         Some(with_family(*family, &kept_in(pool, state.outage.of(*family), now)?))
@@ -217,16 +219,18 @@ fn kept_in(pool: &Pool, detector: &Detector, now: Moment) -> Option<String> {
     })
 }
 
-/// Whether a member serves although its checks say that it is out: it is about to fall, or kept.
+/// Whether a member serves although its checks say that it is out, in a family at least: it is
+/// about to fall, or it is kept.
 pub fn is_kept(member: &MemberState) -> bool {
     member.verdicts().any(|(_, verdict)| is_kept_in(verdict, member.operator.as_ref()))
 }
 
+/// As [`is_kept`], for one verdict.
 pub fn is_kept_in(verdict: &FamilyState, active: Option<&ActiveOverride>) -> bool {
     of_member(verdict, active).is_some_and(|of| of.falls)
 }
 
-/// Since when the pool keeps a set, in either family; `None` while it keeps none.
+/// Since when the pool keeps its last set, in either family; `None` while it keeps none.
 pub fn kept_since(pool: &Pool, state: &PoolState) -> Option<Moment> {
     pool.verdicts().iter().filter_map(|family| state.outage.of(*family).since()).min()
 }

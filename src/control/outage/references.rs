@@ -1,5 +1,5 @@
-//! The reference targets: hosts outside the cluster that answer unless this machine is cut off
-//! (`server.controls` of config.yaml). They are probed only while most members of a pool fail.
+//! Probes the reference targets: hosts outside the cluster that answer unless this machine is cut
+//! off (`server.controls` of config.yaml). They are probed only while most members of a pool fail.
 
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use crate::health::TargetId;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::{Subject, Verdict, describe};
 
+/// Time from one probe of a reference target to the next.
 const EVERY: Duration = Duration::from_secs(2);
 /// How long a reference target may take to answer.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The probes of the reference targets, while they are probed.
+/// The latest results of the reference targets; empty while they are not probed.
 #[derive(Debug, Default)]
 pub struct ReferenceProbes {
     /// Whether each target answered its latest probe; `None` before its first result.
@@ -45,6 +46,7 @@ impl ReferenceProbes {
         }
     }
 
+    /// Notes the result of a reference target. Void results and other targets are ignored.
     pub fn observe(&mut self, target: TargetId, verdict: &Verdict) {
         let is_void = verdict.as_ref().is_err_and(Failure::is_void);
         let mut targets = self.targets.iter_mut();
@@ -53,7 +55,7 @@ impl ReferenceProbes {
         }
     }
 
-    /// What the reference targets say together; `all` are those of the configuration.
+    /// Whether one of the reference targets answers; `all` are the targets of the configuration.
     pub fn answer(&self, all: &[ReferenceTarget]) -> ReferenceAnswer {
         let results = self.targets.iter().filter_map(|(_, answers)| *answers);
         match results.reduce(|one, other| one || other) {
@@ -84,7 +86,7 @@ fn target(reference: &ReferenceTarget, number: usize, ids: &mut TargetIds) -> Pr
     }
 }
 
-/// `ping to 192.0.2.1, …`
+/// The reference targets in words: `ping to 192.0.2.1, …`
 pub fn description(all: &[ReferenceTarget]) -> String {
     let each: Vec<String> = all.iter().map(|of| describe(of.address, &of.probe)).collect();
     each.join(", ")

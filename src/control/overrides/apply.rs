@@ -1,4 +1,4 @@
-//! Which overrides a request leaves in force, and which override counts for each member.
+//! Decides which overrides are in force after a request, and which override counts for each member.
 //!
 //! Of several overrides that select a member the newest counts. A new override replaces an earlier
 //! one with the same selector and pool. A member of weight 0 that no override selects is drained by
@@ -20,14 +20,15 @@ use crate::pace;
 
 /// Most overrides in force at a time.
 const MAX_OVERRIDES: usize = 1000;
-/// Added to the TTL of a draining member's address: resolvers round up, and an answer may have been
-/// on its way.
+/// Added to the TTL of a draining member's address, because resolvers round up, and the last answer
+/// may have been on its way when the drain began.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(30);
 /// Author and reason of the drain of a member whose weight is 0.
 const AUTHOR: &str = "config.yaml";
 const BY_WEIGHT: &str = "weight: 0";
 
-/// The overrides in force after `request`.
+/// The overrides in force after `request`, the newest last. The error is for a request that selects
+/// no member, that releases nothing, or that would exceed `MAX_OVERRIDES`.
 pub fn decide(
     request: &OverrideRequest,
     overrides: &[Override],
@@ -123,8 +124,8 @@ pub fn apply(
     changes
 }
 
-/// The drain of a member whose weight is 0. `before` is the override that counted until now: a
-/// drain by weight stays in force since its own beginning.
+/// The drain of a member whose weight is 0; `None` with another weight. `before` is the override
+/// that counted until now: if that is already a drain by weight, its `since` is kept.
 fn drain_by_weight(
     member: &MemberView<'_>,
     before: Option<&ActiveOverride>,
@@ -143,6 +144,7 @@ fn drain_by_weight(
     })
 }
 
+/// The active override for `given`. `held` is how long resolvers may hold the member's address.
 fn in_force(given: Override, held: impl Fn() -> Duration, now: Moment) -> ActiveOverride {
     let held_until = match given.kind {
         OverrideKind::Drain => given.since.checked_add(held()),
@@ -152,7 +154,7 @@ fn in_force(given: Override, held: impl Fn() -> Duration, now: Moment) -> Active
     ActiveOverride { given, held_until, is_drained }
 }
 
-/// When time alone changes what [`apply`] does.
+/// When time alone next changes the result of [`apply`]; `None` if it never does.
 pub fn next_change(overrides: &[Override], pools: &[PoolState], now: Moment) -> Option<Moment> {
     let members = pools.iter().flat_map(|pool| &pool.members);
     let active = members.filter_map(|member: &MemberState| member.operator.as_ref());
@@ -176,8 +178,8 @@ fn in_pool(wanted: Option<&str>, pool: &Pool) -> bool {
     wanted.is_none_or(|wanted| wanted == pool.name.as_str())
 }
 
-/// How long resolvers may hold an address of that pool, which may also have been answered for
-/// another pool.
+/// How long resolvers may hold an address of the pool. The address may also have been answered for
+/// a pool that has this one as its fallback, and with the TTL of that pool.
 fn hold(config: &ServedConfig, pool: usize) -> Duration {
     let asked = config.fallbacks.answered_from([pool]).into_iter();
     let ttl = asked.map(|index| config.pools[index].ttl).max().unwrap_or_default();

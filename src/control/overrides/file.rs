@@ -1,17 +1,17 @@
-//! Overrides on the disk: `overrides.json` of the state folder.
+//! Reads and writes `overrides.json` of the state folder, which has the overrides in force.
 //!
-//! An override is acknowledged when this file has it. The file never becomes too old: overrides
-//! count until they are released or their time is over. The file is written again when the wall
-//! clock was set.
+//! An override is acknowledged when this file has it. The age of the file does not matter:
+//! overrides count until they are released or their time is over. The file is written again when
+//! somebody has set the wall clock.
 //!
 //! | the file | at the start |
 //! |---|---|
 //! | missing | no override is in force |
-//! | broken, or of another version | the same, and the file is renamed aside |
-//! | there, but not readable | the same, and no override is accepted until it can be read |
+//! | broken, or of another version | no override is in force, and the file is set aside |
+//! | there, but not readable | no override is in force, and none is accepted until it can be read |
 //!
-//! A file that cannot be read is not renamed: its overrides are intact, and count as soon as its
-//! mode or its disk is repaired. A new override would replace them.
+//! A file that cannot be read keeps its name: its overrides are probably intact, and count as soon
+//! as its mode or its disk is repaired. Writing a new override would delete them.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ use crate::state_dir::document;
 pub const FILE: &str = "overrides.json";
 /// Version of the format.
 const VERSION: u32 = 2;
-/// Version 1 did not say when it was written.
+/// Oldest version that is read. Version 1 has no time of writing.
 const OLDEST: u32 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,7 +60,8 @@ pub fn read(folder: &Path, now: Moment) -> Result<Vec<Override>, String> {
     Ok(read.unwrap_or_default().into_iter().filter(in_force).collect())
 }
 
-/// Writes the overrides, and returns when they are on the disk. Blocks.
+/// Writes the overrides, and returns when they are on the disk. The error says why they are not.
+/// Blocks.
 pub fn write(folder: &Path, overrides: &[Override], now: Moment) -> Result<(), String> {
     let file = folder.join(FILE);
     let overrides = overrides.iter().map(|given| to_record(given, now)).collect();
@@ -69,6 +70,7 @@ pub fn write(folder: &Path, overrides: &[Override], now: Moment) -> Result<(), S
     document::write(&file, &content)
 }
 
+/// Parses the file. The error ends a sentence that begins with the file's name.
 fn parse(content: &[u8], now: Moment) -> Result<Vec<Override>, String> {
     let OverrideFile { version, written, overrides } =
         serde_json::from_slice(content).map_err(|error| format!("is broken: {error}"))?;
@@ -95,6 +97,8 @@ fn to_record(given: &Override, now: Moment) -> OverrideRecord {
     }
 }
 
+/// The override of a record, with its times moved by `by`; `None` for an unknown kind or a selector
+/// that cannot be parsed.
 fn from_record(record: OverrideRecord, by: SignedDuration) -> Option<Override> {
     let OverrideRecord { target, pool, order, reason, author, since, until } = record;
     let target = Selector::parse(&target).ok()?;

@@ -1,4 +1,4 @@
-//! What an operator asks for over the API, and the reply.
+//! Reads an operator's request from its JSON body, and defines the reply.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use crate::cluster::operator::{OverrideKind, Selector};
 use crate::control::request::{BodyReader, MAX_NAME, MAX_REASON, RequestFault};
 use crate::control::status::{OverrideEffect, OverrideStatus};
 
-/// Longest time that an override may be given for.
+/// Longest duration of an override.
 const MAX_FOR: Duration = Duration::from_secs(366 * 86_400);
 const KEYS: [&str; 6] = ["order", "target", "pool", "reason", "author", "for"];
 const DURATION: &str = "a number and its unit: 90s, 30m, 2h, 7d";
 
+/// A request that sets or releases an override.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverrideRequest {
     /// `None` releases an override.
@@ -26,9 +27,10 @@ pub struct OverrideRequest {
     pub lasts: Option<Duration>,
 }
 
-/// The overrides in force after a request. They were on the disk before this was sent.
+/// The reply to a request that is done. It is sent when the overrides are on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledgement {
+    /// The overrides in force, the newest last.
     pub overrides: Vec<OverrideStatus>,
     /// The members that the new override selects; empty after a release.
     pub members: Vec<OverrideEffect>,
@@ -42,6 +44,7 @@ pub enum Refusal {
     NotPersisted(String),
 }
 
+/// Reads the body of a request. The error lists every fault.
 pub fn read(body: &Value) -> Result<OverrideRequest, Vec<RequestFault>> {
     let mut reader = BodyReader::new(body, &KEYS, "{\"order\": …, \"target\": …}")?;
     let kind = kind(&mut reader);
@@ -62,12 +65,12 @@ pub fn read(body: &Value) -> Result<OverrideRequest, Vec<RequestFault>> {
         (Some(kind), Some(selector), Some(author)) => {
             Ok(OverrideRequest { kind, selector, pool, reason, author, lasts })
         }
-        // Each missing part was noted as a fault.
+        // Not reached: a missing part was noted as a fault, and `end` has returned.
         _ => Err(vec![]),
     }
 }
 
-/// The kind of override; `Some(None)` releases, and the outer `None` is a fault.
+/// The kind of override; `Some(None)` for a release. The outer `None` means that a fault was noted.
 fn kind(reader: &mut BodyReader<'_>) -> Option<Option<OverrideKind>> {
     const RELEASE: &str = "release";
     let choice = || {

@@ -1,11 +1,11 @@
-//! Writes overrides to the disk without blocking the writer, and reads them later if the start
-//! could not.
+//! Writes overrides to the disk without blocking the one writer of the state, and reads them later
+//! if that was not possible at the start.
 //!
-//! | the disk | an override |
+//! | the disk | a requested override |
 //! |---|---|
 //! | is free | is written |
-//! | is busy | waits, behind at most `MAX_WAITING` others |
-//! | has not answered for [`disk::PATIENCE`] | is refused, and so are those that wait |
+//! | is busy | waits; at most `MAX_WAITING` wait |
+//! | has not answered for [`disk::PATIENCE`] | is refused, and so are the waiting ones |
 
 use std::collections::VecDeque;
 use std::future;
@@ -25,23 +25,26 @@ use crate::state_dir::disk;
 /// Most requests that wait for the write under way.
 const MAX_WAITING: usize = 16;
 
+/// Where the reply to a request is sent.
 pub type OverrideReply = oneshot::Sender<Result<Acknowledgement, Refusal>>;
 
-/// The end of a read or a write.
+/// The result of a read or a write.
 #[derive(Debug)]
 pub enum OverrideFileResult {
     Written(Result<(), String>),
     Read(Result<Vec<Override>, String>),
 }
 
-/// At most one write or read is under way.
+/// Reads and writes `overrides.json` on threads that may block. At most one write or read is under
+/// way.
 #[derive(Debug)]
 pub struct OverrideWriter {
     folder: PathBuf,
-    /// Why the overrides of an earlier run cannot be read; `None` when they were. While they
-    /// cannot, nothing is written.
+    /// Why the overrides of an earlier run cannot be read; `None` once they are read. Until then
+    /// nothing is written.
     read_error: Option<String>,
-    /// The overrides of the write under way, and where to acknowledge it.
+    /// The overrides of the write under way, and where to acknowledge the request; `None` if no
+    /// request caused the write.
     under_way: Option<(Vec<Override>, OverrideReply)>,
     waiting: VecDeque<(OverrideRequest, OverrideReply)>,
     /// The read or write under way.
@@ -52,7 +55,8 @@ pub struct OverrideWriter {
 }
 
 impl OverrideWriter {
-    /// Also returns the overrides of an earlier run. Blocks, for a bounded time.
+    /// Also returns the overrides of an earlier run; none if they cannot be read. Blocks, for a
+    /// bounded time.
     pub fn new(
         folder: PathBuf,
         troubles: Troubles,
@@ -82,18 +86,19 @@ impl OverrideWriter {
         self.task.is_some()
     }
 
-    /// Why no override is accepted now; `None` when they are.
+    /// Why no override is accepted now; `None` while overrides are accepted.
     pub fn read_error(&self) -> Option<&str> {
         self.read_error.as_deref()
     }
 
-    /// Starts a write, and acknowledges it by `reply`. Do not call while it is busy.
+    /// Starts to write `overrides`. [`OverrideWriter::take_written`] returns them with `reply` when
+    /// the write has ended. Do not call while the writer is busy.
     pub fn write(&mut self, overrides: Vec<Override>, reply: OverrideReply, now: Moment) {
         self.rewrite(overrides.clone(), now);
         self.under_way = Some((overrides, reply));
     }
 
-    /// Writes the overrides in force once more. Do not call while it is busy.
+    /// Starts to write the overrides in force once more. Do not call while the writer is busy.
     pub fn rewrite(&mut self, overrides: Vec<Override>, now: Moment) {
         let folder = self.folder.clone();
         let write = move || OverrideFileResult::Written(file::write(&folder, &overrides, now));
@@ -101,7 +106,8 @@ impl OverrideWriter {
         self.begun = Instant::now();
     }
 
-    /// Queues a request while a write is under way.
+    /// Queues a request while a write is under way. Refuses it if the disk does not answer or the
+    /// queue is full.
     pub fn wait(&mut self, request: OverrideRequest, reply: OverrideReply) {
         if self.is_late() {
             refuse(reply, TroubleSubject::Overrides.no_answer());
@@ -112,7 +118,7 @@ impl OverrideWriter {
         }
     }
 
-    /// The oldest request that waits; `None` while a write is under way.
+    /// Takes the oldest request that waits; `None` if none waits, or a write is under way.
     pub fn next_waiting(&mut self) -> Option<(OverrideRequest, OverrideReply)> {
         match self.is_busy() {
             true => None,
@@ -120,8 +126,8 @@ impl OverrideWriter {
         }
     }
 
-    /// Refuses the requests that wait for a disk that does not answer, and tries again to read
-    /// overrides that could not be read. Call once a second.
+    /// Refuses the waiting requests if the disk does not answer. Reads the overrides again if that
+    /// failed before. Call once a second.
     pub fn check(&mut self, now: Moment) {
         if self.is_late() {
             self.troubles.begin(TroubleSubject::Overrides, TroubleSubject::Overrides.no_answer());
@@ -141,7 +147,7 @@ impl OverrideWriter {
         self.is_busy() && self.begun.elapsed() >= disk::PATIENCE
     }
 
-    /// Waits for the read or write under way, or for ever without one.
+    /// Waits for the result of the read or write under way; for ever if there is none.
     pub async fn done(&mut self) -> OverrideFileResult {
         let Some(task) = &mut self.task else { return future::pending().await };
         let ended = |_| OverrideFileResult::Written(Err("the write was ended".into()));
@@ -158,7 +164,8 @@ impl OverrideWriter {
         result
     }
 
-    /// The overrides of the write that has ended, and where to acknowledge it.
+    /// Takes the overrides of the write that has ended, and where to acknowledge the request;
+    /// `None` if no request caused the write.
     pub fn take_written(&mut self) -> Option<(Vec<Override>, OverrideReply)> {
         self.under_way.take()
     }

@@ -1,4 +1,4 @@
-//! The state of the one writer, and how an event changes it. No clock, no socket, no file.
+//! The state of the one writer, and how an event changes it. It uses no clock, socket or file.
 //!
 //! An observation updates the tracker of its target at once. [`ControlState::commit`] then decides
 //! what clients feel: it commits standings, selects members and shortens TTLs. Until the first
@@ -47,6 +47,7 @@ use crate::snapshot::PoolInput;
 /// Added to the longest timeout of the first round: the time until its result is observed.
 const FIRST_ROUND_SLACK: Duration = Duration::from_secs(1);
 
+/// The state of the writer.
 #[derive(Debug)]
 pub struct ControlState {
     pub started: Moment,
@@ -69,12 +70,13 @@ pub struct ControlState {
     awaiting_first_probe: Option<HashSet<TargetId>>,
     /// Pools in which something happened since they were last committed.
     pending: PoolSet,
-    /// Pools that keep their last set because most members failed at once. Every result there is
-    /// committed, since it may end the outage.
+    /// Pools that keep their last set because most members failed at once. Each result in these
+    /// pools is committed, since it may end the outage.
     suspected: PoolSet,
-    /// Pools whose answers or status changed, beyond what was only observed.
+    /// Pools whose answers or status are to be published at once. Observations alone do not put a
+    /// pool here.
     changed: PoolSet,
-    /// False until the first commit: results of the first round are not counted as falls.
+    /// False until the first commit, which looks for no outage: the first round decides alone.
     has_committed: bool,
     references: ReferenceProbes,
     probe_changes: ProbeChanges,
@@ -90,7 +92,8 @@ struct TargetPlace {
 }
 
 impl ControlState {
-    /// Starts with `saved`, the state that an earlier run stored.
+    /// Starts with `saved`, the state that an earlier run stored. Also returns the targets to
+    /// probe.
     pub fn new(
         config: Box<ServedConfig>,
         saved: &[SavedPool],
@@ -189,7 +192,7 @@ impl ControlState {
         self.select(&pools, now)
     }
 
-    /// The changes of what is probed, since the last call.
+    /// The changes of what is probed since the last call.
     pub fn take_probe_changes(&mut self) -> ProbeChanges {
         std::mem::take(&mut self.probe_changes)
     }
@@ -199,8 +202,8 @@ impl ControlState {
         self.overrides_change.into_iter().chain(self.answers.due()).min()
     }
 
-    /// Ends the holds and overrides whose time is over. Returns whether something is to be
-    /// published.
+    /// Applies what time alone changes by `now`: ends holds and overrides, lets shares grow.
+    /// Returns whether something is to be published.
     pub fn advance(&mut self, now: Moment) -> bool {
         let is_due = |at: Option<Moment>| at.is_some_and(|at| at <= now);
         if !is_due(self.due()) {
@@ -227,8 +230,7 @@ impl ControlState {
         self.journal.take_changes()
     }
 
-    /// The pools whose answers or status changed since the last call, beyond what was only
-    /// observed.
+    /// The pools whose answers or status are to be published at once, since the last call.
     pub fn take_changed(&mut self) -> PoolSet {
         std::mem::take(&mut self.changed)
     }
@@ -238,6 +240,7 @@ impl ControlState {
         self.answers.inputs()
     }
 
+    /// The indices of all pools.
     pub fn all_pools(&self) -> PoolSet {
         (0..self.pools.len()).collect()
     }
@@ -262,6 +265,7 @@ impl ControlState {
         }
     }
 
+    /// Applies `change` to each of `pools`, and notes the transitions that it returns.
     fn each_pool(
         &mut self,
         pools: &PoolSet,
@@ -278,8 +282,8 @@ impl ControlState {
         }
     }
 
-    /// Decides the answers of these pools, and of the pools that they stand in for. Returns whether
-    /// one changed.
+    /// Decides the answers of these pools, and of the pools that may fall back to them. Returns
+    /// whether an answer changed.
     fn select(&mut self, pools: &PoolSet, now: Moment) -> bool {
         self.each_pool(pools, now, |pool, state, _| transitions::release_holds(pool, state));
         let AnswerChanges { affected, changed, tiers } =

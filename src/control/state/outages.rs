@@ -1,4 +1,4 @@
-//! Pools in which most members fail at once.
+//! Detects outages: pools in which most members fail at once.
 
 use crate::clock::Moment;
 use crate::cluster::families::Families;
@@ -9,8 +9,8 @@ use crate::control::outage::evidence;
 use crate::control::state::ControlState;
 
 impl ControlState {
-    /// Looks whether most members of one of these pools fail at once: the cause may be this
-    /// machine.
+    /// Runs the outage detectors of these pools, and starts or stops the probes of the reference
+    /// targets as needed.
     pub(super) fn detect_outages(&mut self, pools: &PoolSet, now: Moment) {
         for &index in pools {
             let targets = &self.config.references[..];

@@ -1,4 +1,4 @@
-//! The operator's overrides in the state.
+//! Applies the operator's overrides to the state.
 
 use jiff::SignedDuration;
 
@@ -15,7 +15,7 @@ use crate::control::status::overrides::override_status;
 
 impl ControlState {
     /// The overrides that are in force after `request`. The state does not change: overrides count
-    /// only once they are on the disk, by [`ControlState::set_overrides`].
+    /// only once they are on the disk; then [`ControlState::set_overrides`] puts them in force.
     pub fn decide(
         &self,
         request: &OverrideRequest,
@@ -53,7 +53,7 @@ impl ControlState {
         self.override_statuses = statuses.collect();
     }
 
-    /// Notes that the wall clock was set by so much. Nothing changes but the times shown.
+    /// Notes that somebody set the wall clock, and `by` how much. Only the times shown change.
     pub fn note_set_clock(&mut self, by: SignedDuration, now: Moment) {
         let way = if by.is_negative() { "back" } else { "forward" };
         let text = format!(

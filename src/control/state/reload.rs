@@ -1,4 +1,4 @@
-//! Another configuration in the place of the one that is served.
+//! Replaces the configuration that is served.
 
 use crate::clock::Moment;
 use crate::control::answers::{Answers, PoolSet};
@@ -12,7 +12,8 @@ use crate::control::transitions;
 use crate::pace;
 
 impl ControlState {
-    /// Serves `config` from now on. Members that did not change keep their state.
+    /// Serves `config` from now on. Members that did not change keep their state. Returns the
+    /// changes of what is probed.
     pub fn reload(&mut self, config: Box<ServedConfig>, now: Moment) -> ProbeChanges {
         self.references.probe_while(false, &[], &mut self.target_ids, &mut self.probe_changes);
         let old = std::mem::take(&mut self.pools);

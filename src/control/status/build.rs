@@ -31,7 +31,7 @@ pub fn status(state: &ControlState, now: Moment) -> Status {
     with_pools(pools.map(|index| Arc::new(pool_status(state, index, now))).collect(), state, now)
 }
 
-/// The status with these pools.
+/// The status with `pools` as they were built before, and everything else as it is now.
 pub fn with_pools(pools: Vec<Arc<PoolStatus>>, state: &ControlState, now: Moment) -> Status {
     let config = &state.config;
     Status {
@@ -51,6 +51,7 @@ pub fn with_pools(pools: Vec<Arc<PoolStatus>>, state: &ControlState, now: Moment
     }
 }
 
+/// The status of one pool.
 pub fn pool_status(state: &ControlState, index: usize, now: Moment) -> PoolStatus {
     let pools = &state.config.pools;
     let (pool, members) = (&pools[index], &state.pools[index]);
@@ -172,7 +173,7 @@ fn order(order: Order) -> &'static str {
     }
 }
 
-/// As config.yaml has it.
+/// The rule in the words of config.yaml.
 fn when_short(pools: &[Pool], rule: WhenShort) -> String {
     match rule {
         WhenShort::All => "all".into(),

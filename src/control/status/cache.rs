@@ -19,16 +19,16 @@ use crate::control::status::PoolStatus;
 use crate::control::status::build;
 use crate::pace::{self, PIECE};
 
-/// Lists of all pools, indexed by `PoolId`.
+/// The status and the state to save of each pool. Both lists are indexed by `PoolId`.
 #[derive(Debug, Default)]
 pub struct StatusCache {
     statuses: Vec<Arc<PoolStatus>>,
     saved: Vec<Arc<SavedPool>>,
-    /// `saved` is not what [`StatusCache::take_saved`] last gave away.
+    /// Whether `saved` changed since the last call of [`StatusCache::take_saved`].
     is_changed: bool,
     /// The pools that the round under way has not refreshed yet.
     left: Range<usize>,
-    /// Statuses that were replaced, and may still be read elsewhere.
+    /// Statuses that were replaced, and are yet to be freed; others may still read them.
     retired: Vec<Arc<PoolStatus>>,
 }
 
@@ -76,8 +76,8 @@ impl StatusCache {
         !self.left.is_empty() || !self.retired.is_empty()
     }
 
-    /// Refreshes one piece of the round under way or, without a round, frees one piece of what was
-    /// replaced. Returns whether the round ended.
+    /// Refreshes one piece of the round under way. Without a round, frees one piece of the replaced
+    /// statuses. Returns whether a round ended.
     pub fn advance(&mut self, state: &ControlState, now: Moment) -> bool {
         if self.left.is_empty() {
             self.free_retired();
@@ -92,6 +92,7 @@ impl StatusCache {
         self.left.is_empty()
     }
 
+    /// The status of each pool as last built.
     pub fn statuses(&self) -> Vec<Arc<PoolStatus>> {
         self.statuses.clone()
     }

@@ -1,4 +1,4 @@
-//! The part of the status about one member.
+//! Builds the status of one member.
 
 use crate::clock::Moment;
 use crate::cluster::check::Check;
@@ -20,7 +20,7 @@ use crate::control::status::{
 };
 use crate::health::probe::describe;
 
-/// What the status of a member needs to know of its pool.
+/// The pool of a member, as far as the member's status depends on it.
 #[derive(Debug)]
 pub struct MemberContext<'a> {
     pub pool: &'a Pool,
@@ -34,6 +34,7 @@ pub struct MemberContext<'a> {
 }
 
 impl MemberContext<'_> {
+    /// The status of the member at `place` in the pool.
     pub fn member(
         &self,
         place: usize,
@@ -205,7 +206,7 @@ fn together(
         checks.push(NamedCheckStatus { name: v4.name.clone(), check });
     }
     if !checks.is_empty() {
-        // A check that counts in both families was probed once.
+        // `both` counted a check with one target for both families twice.
         check.probes = checks.iter().map(|of| of.check.probes).sum();
         check.failures = checks.iter().map(|of| of.check.failures).sum();
         check.voids = checks.iter().map(|of| of.check.voids).sum();

@@ -1,9 +1,9 @@
 //! The status of the server: the body of `GET /api/v1/status`.
 //!
-//! This file has the data. [`build`] makes it from the state ([`member`] and [`overrides`] are
-//! parts of that), and [`cache`] holds what was last built: pools in which nothing happened are
-//! shared with the previous status. Times are RFC 3339 in UTC; durations are in the unit that the
-//! name ends with.
+//! This file defines the data. [`build`] fills it from the state, with the help of [`member`] and
+//! [`overrides`]. [`cache`] holds the pools as they were last built, so a new status shares the
+//! pools in which nothing happened with the previous one. Times are RFC 3339 in UTC; the name of a
+//! duration ends with its unit.
 
 pub mod build;
 pub mod cache;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+/// The status of the server.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
     pub version: &'static str,
@@ -32,21 +33,25 @@ pub struct Status {
     pub changes: Vec<ChangeStatus>,
 }
 
+/// The configuration that is served.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConfigStatus {
+    /// The path of config.yaml.
     pub file: String,
     /// When the configuration that is served was loaded.
     pub loaded: String,
-    /// The faults of the latest reload, if it was refused: the configuration did not change then.
+    /// The latest reload, if it was refused and the configuration did not change; `null` otherwise.
     pub refused: Option<ReloadRefusal>,
 }
 
+/// A reload that was refused.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReloadRefusal {
     pub at: String,
     pub faults: Vec<String>,
 }
 
+/// One zone.
 #[derive(Debug, Clone, Serialize)]
 pub struct ZoneStatus {
     pub apex: String,
@@ -57,6 +62,7 @@ pub struct ZoneStatus {
     pub records: usize,
 }
 
+/// One pool.
 #[derive(Debug, Clone, Serialize)]
 pub struct PoolStatus {
     pub name: String,
@@ -65,7 +71,7 @@ pub struct PoolStatus {
     /// Names with A-labels (`xn--…`) as people write them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unicode_names: BTreeMap<String, String>,
-    /// `null` when everyone may ask.
+    /// The networks whose clients may ask for the names; `null` if everyone may.
     pub clients: Option<Vec<String>>,
     /// `rotate`, `weighted`, `failover` or `sticky`.
     pub order: &'static str,
@@ -73,12 +79,14 @@ pub struct PoolStatus {
     pub ttl: u32,
     /// TTL as configured, in seconds; answers carry less while a member is not stable.
     pub ttl_configured: u32,
+    /// Most addresses of one family in an answer.
     pub max_answers: usize,
-    /// Tags that name failure domains; `null` when answers are not spread over them.
+    /// Tags that name failure domains; `null` if answers are not spread over failure domains.
     pub spread_by: Option<String>,
+    /// With fewer serving members than this, `when_short` decides.
     pub min_serving: usize,
-    /// The numbers of each family, where they are counted apart; `min_serving` is the larger one
-    /// then.
+    /// `min_serving` of each family, if config.yaml has two numbers; `min_serving` is then the
+    /// larger one.
     pub min_serving_families: Option<FamiliesStatus>,
     pub when_short: String,
     /// How many members serve.
@@ -89,29 +97,32 @@ pub struct PoolStatus {
     pub in_charge: Option<Vec<String>>,
     /// Since when the last set is kept because most members failed at once; `null` otherwise.
     pub kept: Option<String>,
-    /// Whether no control target answers this machine.
+    /// Whether this machine is cut off: most members fail, and no control target answers.
     pub cut_off: bool,
-    /// Nodes in the answers now: those of the fallback pool while it stands in.
+    /// Nodes in the answers now; nodes of the fallback pool while it stands in.
     pub answering: Vec<String>,
-    /// The same for each address family, where they are decided apart.
+    /// The nodes in the answers of each address family; `null` if both families have the same.
     pub answering_families: Option<AnsweringStatus>,
-    /// One sentence.
+    /// Why these nodes are answered, in one sentence.
     pub why: String,
     pub members: Vec<MemberStatus>,
 }
 
+/// A number of members for each family.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct FamiliesStatus {
     pub v4: usize,
     pub v6: usize,
 }
 
+/// The nodes in the answers, by family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AnsweringStatus {
     pub v4: Vec<String>,
     pub v6: Vec<String>,
 }
 
+/// One member of a pool.
 #[derive(Debug, Clone, Serialize)]
 pub struct MemberStatus {
     pub node: String,
@@ -119,23 +130,23 @@ pub struct MemberStatus {
     pub addresses: Vec<String>,
     pub weight: u8,
     pub in_answers: bool,
-    /// The override that counts instead of its health.
+    /// The override that counts; `null` while the member's health decides.
     pub operator: Option<OperatorStatus>,
-    /// One sentence.
+    /// Why it is answered or not, in one sentence.
     pub why: String,
     /// The share of its full part in the answers, in percent: below 100 while it starts slowly or
-    /// reports load. The larger of two families.
+    /// reports load. With two verdicts, the larger share.
     pub share: u8,
-    /// Falls within the window of its damping; the larger number of two families.
+    /// Falls within the window of its damping; with two verdicts, the larger number.
     pub falls: usize,
     /// Until when its damping holds it out in all of its families; `null` otherwise.
     pub held_until: Option<String>,
-    /// The check that decides, or the verdict of all `checks` where there are several. With two
-    /// families it is up while one of them is.
+    /// The check that decides, or the verdict of all `checks` if there are several. With two
+    /// verdicts it is up while one of them is up.
     pub check: CheckStatus,
     /// Each of several checks; empty when there is one.
     pub checks: Vec<NamedCheckStatus>,
-    /// Each of two address families that have verdicts of their own; empty otherwise.
+    /// The two address families, if each has a verdict of its own; empty otherwise.
     pub families: Vec<FamilyStatus>,
     /// The deep check, which decides nothing.
     pub deep: Option<CheckStatus>,
@@ -150,16 +161,20 @@ pub struct FamilyStatus {
     /// Whether it serves, by its health or its override.
     pub serving: bool,
     pub in_answers: bool,
-    /// One sentence.
+    /// Why it is answered or not, in one sentence.
     pub why: String,
+    /// The share of its full part in the answers, in percent.
     pub share: u8,
+    /// Falls within the window of its damping.
     pub falls: usize,
+    /// Until when its damping holds it out; `null` without a hold.
     pub held_until: Option<String>,
     pub check: CheckStatus,
     /// Each of several checks; empty when there is one.
     pub checks: Vec<NamedCheckStatus>,
 }
 
+/// The override that counts for a member.
 #[derive(Debug, Clone, Serialize)]
 pub struct OperatorStatus {
     /// `draining`, `drained`, `forced up` or `forced down`.
@@ -171,11 +186,11 @@ pub struct OperatorStatus {
     pub since: String,
     /// When the override ends by itself; `null` if it does not.
     pub until: Option<String>,
-    /// Until when resolvers may hold the address of a drained member; `null` of other kinds.
+    /// Until when resolvers may hold the address of a drained member; `null` unless it is drained.
     pub held_until: Option<String>,
 }
 
-/// `T` is `String` where a client reads it.
+/// An override in force. `T` is `String` in a client that reads the status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverrideStatus<T = &'static str> {
     /// `drain`, `force-up` or `force-down`.
@@ -187,12 +202,11 @@ pub struct OverrideStatus<T = &'static str> {
     pub author: String,
     pub since: String,
     pub until: Option<String>,
-    /// The nodes that it selects now. Empty if none is left after a reload; the override stays in
-    /// force.
+    /// The nodes that it selects now. It stays in force even if a reload leaves none.
     pub nodes: Vec<String>,
 }
 
-/// What a new override did to one member. `T` is `String` where a client reads it.
+/// What a new override did to one member. `T` is `String` in a client that reads the reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverrideEffect<T = &'static str> {
     pub pool: String,
@@ -201,12 +215,13 @@ pub struct OverrideEffect<T = &'static str> {
     pub state: T,
     /// True also for a drained member when no other member is left to be answered.
     pub in_answers: bool,
-    /// Until when resolvers may hold the address of a drained member; `null` of other kinds.
+    /// Until when resolvers may hold the address of a drained member; `null` unless it is drained.
     pub held_until: Option<String>,
-    /// One sentence.
+    /// Why it is answered or not, in one sentence.
     pub why: String,
 }
 
+/// One of several checks, with its name in config.yaml.
 #[derive(Debug, Clone, Serialize)]
 pub struct NamedCheckStatus {
     pub name: String,
@@ -214,6 +229,7 @@ pub struct NamedCheckStatus {
     pub check: CheckStatus,
 }
 
+/// A check of a member, or the verdict of several checks.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckStatus {
     /// `http`, `tcp`, `push` …: the key in config.yaml; `several`: the verdict of `checks`.
@@ -224,7 +240,7 @@ pub struct CheckStatus {
     pub state: &'static str,
     /// `2/3` while falling or rising.
     pub progress: Option<String>,
-    /// When it last became up or down.
+    /// When its standing last changed.
     pub since: String,
     pub probes: u64,
     pub failures: u64,
@@ -235,7 +251,7 @@ pub struct CheckStatus {
     pub last_rtt_ms: Option<f64>,
     /// The latest healthy answer: `200`, `TLS, certificate expires in 12 days`.
     pub last_answer: Option<String>,
-    /// The latest failure since the member was last up without a failure counted.
+    /// The latest failure; `null` once the check is up and no failure counts any more.
     pub last_error: Option<String>,
     /// When the certificate of the latest healthy handshake expires.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -255,10 +271,12 @@ pub struct LoadStatus {
     pub ignored: u64,
 }
 
+/// A change that happened to a member or a pool.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChangeStatus {
     pub at: String,
     pub pool: String,
+    /// The member's node; empty for a change of the pool.
     pub node: String,
     /// One sentence: `out of the answers of web: connection refused (3/3)`.
     pub what: String,

@@ -1,4 +1,4 @@
-//! The parts of the status about overrides.
+//! Builds the parts of the status about overrides.
 
 use crate::clock::Moment;
 use crate::cluster::operator::{ActiveOverride, Override};
@@ -7,6 +7,7 @@ use crate::control::overrides::apply;
 use crate::control::served_config::ServedConfig;
 use crate::control::status::{OperatorStatus, OverrideStatus};
 
+/// The status of the override that counts for a member.
 pub fn operator_status(active: &ActiveOverride, now: Moment) -> OperatorStatus {
     OperatorStatus {
         state: active.state(),
@@ -19,6 +20,7 @@ pub fn operator_status(active: &ActiveOverride, now: Moment) -> OperatorStatus {
     }
 }
 
+/// The status of an override in force, with the nodes that it selects.
 pub fn override_status(given: &Override, config: &ServedConfig, now: Moment) -> OverrideStatus {
     OverrideStatus {
         order: given.kind.as_str(),

@@ -1,15 +1,15 @@
 //! The task that owns the state: it takes events in and publishes what they change.
 //!
-//! A burst of observations is joined into one snapshot. The status of a pool follows each decision
-//! at once; what was only observed is refreshed in pieces, soon after `REFRESH`, so a decision
-//! waits for one piece at most. What goes by time alone is done when it is due. When the wall clock
-//! was set, the times that are shown and stored follow within `REFRESH`.
+//! A burst of observations is joined into one snapshot. The status of a pool is rebuilt at once
+//! after a decision. After mere observations it is rebuilt in pieces, soon after `REFRESH`, so a
+//! decision waits for one piece at most. Changes by time alone happen when they are due. When
+//! somebody sets the wall clock, the times that are shown and stored follow within `REFRESH`.
 //!
 //! | file | |
 //! |---|---|
-//! | this one | the start of the task, and the handle to it |
-//! | `task.rs` | the loop: one event after another |
-//! | `operate.rs` | overrides on their way over the disk |
+//! | this one | starts the task, and defines the handle to it |
+//! | `task.rs` | runs the loop: one event after another |
+//! | `operate.rs` | handles overrides, which are in force only once they are on the disk |
 
 mod operate;
 mod task;
@@ -40,19 +40,21 @@ use crate::control::writer::task::{Inbox, WriterTask, snapshot};
 use crate::health::schedule::{CONCURRENT, Schedule};
 use crate::snapshot::publish::{Publisher, SnapshotReader, channel};
 
-/// Commands that may wait for the writer.
+/// Most commands that wait for the writer.
 const COMMANDS: usize = 16;
-/// Reports that may wait for the writer; more are refused.
+/// Most reports that wait for the writer; more are refused.
 const REPORTS: usize = 256;
-/// How long the end waits for the disk to take the state.
+/// Longest wait at the end until the state is on the disk.
 const SAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A writer that has not started: the first snapshot is published, no probe has been sent.
 #[derive(Debug)]
 pub struct Control {
     state: ControlState,
+    /// The targets of the first round.
     probes: ProbeChanges,
     publisher: Publisher,
+    /// The state folder.
     folder: PathBuf,
     override_writer: OverrideWriter,
     /// `None` until [`Control::changes`] is called.
@@ -108,7 +110,7 @@ impl Control {
         self.troubles.clone()
     }
 
-    /// The feed of changes from now on.
+    /// Makes the feed of changes for the hooks.
     pub fn changes(&mut self) -> ChangeReceiver {
         let (sender, receiver) = change_feed::channel();
         self.changes = Some(sender);
@@ -125,7 +127,7 @@ impl Control {
         self.start_by(Arc::new(clock::now))
     }
 
-    /// As [`Control::start`], by another clock.
+    /// As [`Control::start`], with another source of the time.
     pub fn start_by(self, clock: Clock) -> ControlHandle {
         let Control {
             state,
@@ -209,7 +211,7 @@ impl ControlHandle {
         self.ended.cancelled().await;
     }
 
-    /// Stops the probes and saves the state.
+    /// Stops the probes, saves the state, and waits for the end of the task.
     pub async fn stop(self) {
         self.stop.cancel();
         let _ = self.task.await;

@@ -1,4 +1,5 @@
-//! Overrides on their way over the disk. The writer does not wait for the disk.
+//! Handles overrides, which are in force only once they are on the disk. The writer does not wait
+//! for the disk.
 
 use jiff::SignedDuration;
 
@@ -8,11 +9,12 @@ use crate::control::overrides::writer::{OverrideFileResult, OverrideReply};
 use crate::control::status::build;
 use crate::control::writer::task::WriterTask;
 
-/// From this difference between wall clock and monotonic line on, the wall clock was set.
+/// Somebody set the wall clock if, from one tick to the next, it moved against the monotonic clock
+/// by more than this.
 const CLOCK_SET: SignedDuration = SignedDuration::from_secs(2);
 
 impl WriterTask {
-    /// Looks whether the wall clock was set: the times that are shown and stored follow it.
+    /// Finds out whether the wall clock was set. If so, the times that are shown and stored follow.
     pub(super) fn follow_wall_clock(&mut self, now: Moment) {
         let by = now.set() - std::mem::replace(&mut self.clock_offset, now.set());
         if by.abs() > CLOCK_SET {
@@ -29,7 +31,8 @@ impl WriterTask {
         }
     }
 
-    /// Handles one request. While a write is under way it waits, because it builds on the result.
+    /// Handles one request. While a write is under way the request waits, because it builds on the
+    /// overrides that are written.
     pub(super) fn operate(&mut self, request: OverrideRequest, reply: OverrideReply, now: Moment) {
         if self.override_writer.is_busy() {
             return self.override_writer.wait(request, reply);
@@ -45,6 +48,7 @@ impl WriterTask {
         }
     }
 
+    /// Puts the overrides that were read or written in force.
     pub(super) fn finish_override(&mut self, result: OverrideFileResult, now: Moment) {
         match result {
             OverrideFileResult::Written(written) => {

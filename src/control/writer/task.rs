@@ -1,4 +1,4 @@
-//! The loop of the writer: one event after another, and what follows from it.
+//! Runs the loop of the writer: takes one event after another, and publishes what follows from it.
 
 use std::future;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use crate::health::schedule::{Job, QUEUE, Schedule};
 use crate::snapshot::Snapshot;
 use crate::snapshot::publish::Publisher;
 
-/// How often a refresh of the status begins while there are only observations.
+/// Time from the begin of one refresh of the status to the next, while there are observations.
 const REFRESH: Duration = Duration::from_secs(1);
 
 /// Where events come from.
@@ -55,9 +55,9 @@ pub(super) struct WriterTask {
     pub changes: Option<ChangeSender>,
     /// Whether something was observed since the last refresh of all pools began.
     pub is_stale: bool,
-    /// How far the wall clock was ahead of the monotonic line at the last tick.
+    /// How far the wall clock was ahead of the monotonic clock at the last tick.
     pub clock_offset: SignedDuration,
-    /// Whether the overrides on the disk have times of a wall clock that was set since.
+    /// Whether the wall clock was set since the overrides were written, so their times are wrong.
     pub is_to_rewrite: bool,
     /// Whether the write under way corrects those times.
     pub is_rewriting: bool,
@@ -98,7 +98,7 @@ impl WriterTask {
             };
             let now = (self.clock)();
             self.handle(event, now);
-            // Observations that wait already belong to the same burst.
+            // Observations that already wait belong to the same burst.
             for _ in 0..QUEUE {
                 let Ok(observation) = inbox.observations.try_recv() else { break };
                 self.handle(Event::Observation(observation), now);
@@ -237,8 +237,8 @@ impl WriterTask {
         self.save();
     }
 
-    /// Asks for the state to be saved if it changed. Before the first round is over, the file of
-    /// the earlier run says more than this state.
+    /// Asks for the state to be saved if it changed. Before the first round is over nothing is
+    /// saved, because the file of the earlier run has more results than this state.
     fn save(&mut self) {
         self.send_changes();
         if self.state.is_ready()
