@@ -1,13 +1,12 @@
-//! The addresses in a record of any type. They are found by fields, so also in types that are added
-//! later.
+//! Finds the addresses in a record of any type by its fields, also in types that are added later.
 //!
 //! | field | addresses |
 //! |---|---|
-//! | an IPv4 or IPv6 address (A, AAAA, WKS) | it |
+//! | an IPv4 or IPv6 address (A, AAAA, WKS) | the address |
 //! | parameters of SVCB and HTTPS | the hints (RFC 9460 §7.3) |
-//! | gateway of IPSECKEY, relay of AMTRELAY | it, if it is an address |
+//! | gateway of IPSECKEY, relay of AMTRELAY | the gateway, if it is an address |
 //! | prefixes of APL | the address of each, also of negated ones |
-//! | suffix of A6 | the address, if it has no prefix elsewhere |
+//! | suffix of A6 | the address, if its prefix length is 0 |
 //!
 //! The 32 bits of L32 only look like an address: they name a network of ILNP.
 
@@ -19,7 +18,7 @@ use crate::zone::rdata::svcb;
 use crate::zone::rdata::table::row;
 use crate::zone::rdata::walk::Fields;
 
-/// Of checked RDATA.
+/// All addresses in checked RDATA; none in a type without a row.
 pub fn addresses(rtype: u16, rdata: &[u8]) -> Vec<IpAddr> {
     let mut found = vec![];
     let Some(row) = row(rtype) else { return found };

@@ -1,5 +1,5 @@
-//! Type bitmaps of NSEC, NSEC3 and CSYNC (RFC 4034 §4.1.2): windows of 256 types, each with the
-//! octets up to its last set bit.
+//! Reads, checks and writes the type bitmaps of NSEC, NSEC3 and CSYNC (RFC 4034 §4.1.2): windows of
+//! 256 types, each with the octets up to its last set bit.
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use crate::zone::rdata::words::{WordFault, Words};
 
 const WANTED: &str = "a record type such as A, AAAA or TYPE65280";
 
+/// Reads types to the end of the record, in any order.
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let mut types = Vec::new();
     while let Some(word) = words.next() {
@@ -32,6 +33,7 @@ pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     Ok(())
 }
 
+/// Checks that the windows are in ascending order, not empty and without zero octets at their ends.
 pub fn check(bitmap: &[u8]) -> Result<(), &'static str> {
     const WRONG: &str = "the type bitmap is not as in RFC 4034 §4.1.2";
     let mut rest = bitmap;
@@ -48,7 +50,7 @@ pub fn check(bitmap: &[u8]) -> Result<(), &'static str> {
     if rest.is_empty() { Ok(()) } else { Err(WRONG) }
 }
 
-/// Types in a checked bitmap, in ascending order.
+/// The types in a checked bitmap, in ascending order.
 pub fn types(bitmap: &[u8]) -> impl Iterator<Item = u16> {
     let mut rest = bitmap;
     let windows = std::iter::from_fn(move || {
@@ -65,7 +67,7 @@ pub fn types(bitmap: &[u8]) -> impl Iterator<Item = u16> {
     })
 }
 
-/// The types by name, with a space between two.
+/// Writes the types by mnemonic or `TYPEnnn`, with spaces between them.
 pub fn write(f: &mut impl fmt::Write, bitmap: &[u8]) -> fmt::Result {
     for (index, rtype) in types(bitmap).enumerate() {
         if index > 0 {

@@ -1,11 +1,11 @@
-//! Text codecs: numbers, periods, character-strings, hex, base 32 and base 64. Independent of
-//! fields.
+//! Reads and writes the text forms of values, whatever their field: numbers, periods,
+//! character-strings, hex, base 32 and base 64.
 
 use std::fmt;
 
 use crate::zone::name::{MAX_NAME, unescape};
 
-/// Decimal digits only: no sign, no space, no other base.
+/// A number below 2^32 in decimal digits only: no sign, no space, no other base.
 pub fn number(text: &[u8]) -> Option<u32> {
     if text.is_empty() || text.len() > 10 {
         return None;
@@ -42,7 +42,7 @@ pub fn period(text: &[u8]) -> Option<u32> {
     (!text.is_empty()).then_some(total)
 }
 
-/// Undoes `\DDD` and `\X`; `None` for a backslash that does neither.
+/// Appends `text` with the escapes `\DDD` and `\X` resolved; `None` if another backslash is in it.
 pub fn unescape_into(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if !text.contains(&b'\\') {
         out.extend_from_slice(text);
@@ -75,6 +75,7 @@ pub fn write_quoted(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     f.write_char('"')
 }
 
+/// Writes octets as hex digits in upper case.
 pub fn write_hex(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     octets.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
 }
@@ -89,8 +90,11 @@ pub struct Digits<const BITS: u32> {
     padding: usize,
 }
 
+/// Hex digits in either letter case.
 pub type Hex = Digits<4>;
+/// Base 32 with the extended hex alphabet in either letter case (RFC 4648 §7).
 pub type Base32 = Digits<5>;
+/// Base 64 with padding (RFC 4648 §4).
 pub type Base64 = Digits<6>;
 
 impl<const BITS: u32> Digits<BITS> {
@@ -98,6 +102,8 @@ impl<const BITS: u32> Digits<BITS> {
         Digits { pending: 0, bits: 0, digits: 0, padding: 0 }
     }
 
+    /// Appends the octets that are complete to `out`. `None` if `text` has anything but digits, or
+    /// digits behind padding.
     pub fn read(&mut self, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
         for &byte in text {
             if byte == b'=' && BITS == 6 {
@@ -150,6 +156,7 @@ fn digit<const BITS: u32>(byte: u8) -> Option<u32> {
     Some(u32::from(value))
 }
 
+/// Writes octets in base 64 with padding (RFC 4648 §4).
 pub fn write_base64(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for group in octets.chunks(3) {

@@ -1,4 +1,4 @@
-//! The kinds of fields that RDATA is made of.
+//! Lists the kinds of fields that RDATA consists of.
 
 /// A part of RDATA. Its kind decides its text form, its length and its valid values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub enum Field {
     Ipv4,
     Ipv6,
     Name {
+        /// Whether a sender may compress the name (RFC 3597 §4).
         compress: bool,
     },
     /// A character-string (RFC 1035 §3.3).
@@ -29,16 +30,17 @@ pub enum Field {
     CaaTag,
     /// Octets to the end, written as one string and stored without a length.
     Text,
-    /// Octets to the end, at least one.
+    /// Octets to the end in base 64, at least one.
     Base64,
+    /// Octets to the end in hex digits, at least one.
     Hex,
-    /// Octets behind their length, in one word; `-` is none (RFC 5155 §3.3).
+    /// Octets behind their length, in one word of hex digits; `-` if none (RFC 5155 §3.3).
     Salt,
     /// Octets behind their length, in base 32 with extended hex alphabet (RFC 5155 §3.3).
     Base32,
     /// A bitmap of types, to the end (RFC 4034 §4.1.2).
     Bitmap,
-    /// To the end (RFC 9460 §2.1).
+    /// The parameters of SVCB and HTTPS, to the end (RFC 9460 §2.1).
     SvcParams,
     /// The whole of LOC (RFC 1876 §3).
     Loc,
@@ -55,7 +57,7 @@ pub enum Rare {
     OptionalString,
     /// Octets to the end in base 64, perhaps none.
     OptionalBase64,
-    /// As [`Rare::OptionalBase64`], but none is written `-` (DOA).
+    /// As [`Rare::OptionalBase64`], but `-` stands for no octets (DOA).
     DashedBase64,
     /// Names to the end, perhaps none.
     Names,
@@ -77,7 +79,7 @@ pub enum Rare {
     HostIdentity,
     /// Four groups of hex digits, 64 bits.
     Locator64,
-    /// 32 bits, written as an IPv4 address and none.
+    /// 32 bits that are no address, but are written like an IPv4 address.
     Locator32,
     Nsap,
     Atma,

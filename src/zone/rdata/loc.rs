@@ -1,5 +1,6 @@
-//! LOC (RFC 1876): a place on earth. Angles are thousandths of a second of arc around 2^31,
-//! altitude is centimetres above 100 km below the sea, sizes are one digit and a power of ten.
+//! Reads, checks and writes LOC (RFC 1876), a place on earth. Angles are thousandths of a second of
+//! arc plus 2^31, altitude is centimetres above a point 100 km below the sea, sizes are one digit
+//! and a power of ten.
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ const SEA_LEVEL: i64 = 10_000_000;
 const DEFAULT_SIZES: [u8; 3] = [0x12, 0x16, 0x13];
 const WANTED: &str = "a place such as 42 21 54 N 71 6 18 W -24m 30m";
 
+/// Reads latitude, longitude, altitude, and up to three sizes; those left out are the defaults.
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let latitude = angle(words, b"NS", 90)?;
     let longitude = angle(words, b"EW", 180)?;
@@ -35,7 +37,7 @@ pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     Ok(())
 }
 
-/// Degrees, perhaps minutes, perhaps seconds, and a letter of `sides`, the positive one first.
+/// Reads degrees, optional minutes and seconds, and one letter of `sides`; the first is positive.
 fn angle(words: &mut Words<'_>, sides: &[u8; 2], most: u32) -> Result<u32, WordFault> {
     let mut parts = [0u32; 3];
     for at in 0..4 {
@@ -72,7 +74,7 @@ fn centimetres(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// A decimal number times ten to `places`, with at most that many places behind the dot.
+/// A decimal number times ten to the power of `places`, the maximum of digits behind its dot.
 fn decimal(text: &[u8], places: usize) -> Option<i64> {
     let (whole, fraction) = match text.iter().position(|byte| *byte == b'.') {
         Some(at) => (&text[..at], &text[at + 1..]),
@@ -99,13 +101,14 @@ fn power_of_ten(centimetres: i64) -> Option<u8> {
     (power <= 9).then_some((value as u8) << 4 | power)
 }
 
+/// Checks the version, the sizes and the angles.
 pub fn check(octets: &[u8]) -> Result<(), &'static str> {
     let [version, sizes @ .., _, _, _, _] = octets else { return Err("the data are cut off") };
     if *version != 0 {
         return Err("the version is not 0 (RFC 1876 §2)");
     }
     let (sizes, angles) = sizes.split_at_checked(3).ok_or("the data are cut off")?;
-    // One digit from 1 and a power of ten; 0x00 is nothing at all.
+    // A digit from 1 to 9 and a power of ten. Only a size of zero, 0x00, has the digit 0.
     let right = |size: &u8| size >> 4 <= 9 && size & 15 <= 9 && (size >> 4 > 0 || *size == 0);
     if !sizes.iter().all(right) {
         return Err("a size or precision is no digit and power of ten (RFC 1876 §2)");
@@ -118,6 +121,7 @@ pub fn check(octets: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Writes all values, also those that are the defaults.
 pub fn write(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
     let Ok([_, size, horizontal, vertical, rest @ ..]) = <&[u8; 16]>::try_from(octets) else {
         return Err(fmt::Error);

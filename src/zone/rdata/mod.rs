@@ -1,14 +1,14 @@
-//! RDATA: what each record type carries.
+//! Reads, writes and checks RDATA, the data of each record type.
 //!
 //! One table ([`table`]) lists every type with its number, mnemonic and fields. Reading from
 //! words, writing as text, checking of wire form and finding the names inside are each one
 //! function over *fields*, so a type is supported in all four ways or not at all, and a new type
-//! is one row. hickory-proto's typed RDATA is not used: it would bring one structure, one parser
-//! and one printer per type, allocate for each record, and know neither columns nor the exact
-//! text forms that the tools of the trade agree on.
+//! is one row. hickory-proto's typed RDATA is not used: it has one structure, one parser and one
+//! printer per type, allocates for each record, reports no columns, and does not write exactly the
+//! text forms that BIND, NSD and Knot share.
 //!
-//! Every row of IANA's table that has a text form is here; types whose octets nobody gave one
-//! (NULL, UINFO, UID, GID, UNSPEC) load as `NULL \# …`, and unknown ones as `TYPEnnn \# …`.
+//! Every type of IANA's registry that has a text form is supported. Types without one (NULL, UINFO,
+//! UID, GID, UNSPEC) are written as `NULL \# …`, and unknown types as `TYPEnnn \# …`.
 
 pub mod addresses;
 pub mod bitmap;

@@ -1,4 +1,4 @@
-//! Words of a master file → uncompressed RDATA, field by field of the type's row.
+//! Reads words of a master file as uncompressed RDATA, by the fields of the type's row.
 
 use crate::zone::name::Name;
 use crate::zone::rdata::codec::{self, number, period, unescape_into};
@@ -127,7 +127,7 @@ fn parse_field(
     Ok(())
 }
 
-/// Fields that are one number on the wire.
+/// Reads a field that is one number on the wire.
 fn parse_number(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     const SECONDS: &str = "a number of seconds, or a time such as 1h30m";
     let (value, octets) = match field {
@@ -153,7 +153,7 @@ fn parse_number(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Resul
 
 const WANTED_TAG: &str = "a tag of letters and digits, such as issue, issuewild or iodef";
 
-/// `\# length hex…` (RFC 3597 §5); checked where the type is known.
+/// Reads `\# length hex…` (RFC 3597 §5), and checks the octets if the type is known.
 fn generic(rtype: u16, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let start = out.len();
     words.next();
@@ -194,7 +194,7 @@ const ALGORITHMS: &[(u8, &str)] = &[
     (254, "PRIVATEOID"),
 ];
 
-/// RFC 4398 §2.1.
+/// Certificate types (RFC 4398 §2.1).
 const CERT_TYPES: &[(u16, &str)] = &[
     (1, "PKIX"),
     (2, "SPKI"),

@@ -1,4 +1,4 @@
-//! RDATA → text that reads back as the same octets: for `query`, dumps and messages.
+//! Writes RDATA as text that reads back as the same octets: for `query`, dumps and messages.
 
 use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -10,8 +10,8 @@ use crate::zone::rdata::table::{row, type_name};
 use crate::zone::rdata::walk::{self, Fields};
 use crate::zone::rdata::{bitmap, loc, rare, svcb, time};
 
-/// Uncompressed RDATA as text. Octets that are not what the type asks for, and types without a
-/// row, are shown as `\# length hex` (RFC 3597 §5).
+/// Uncompressed RDATA as text. Octets that are invalid for the type, and types without a row, are
+/// shown as `\# length hex` (RFC 3597 §5).
 #[derive(Debug, Clone, Copy)]
 pub struct RdataText<'a> {
     pub rtype: u16,
@@ -97,7 +97,7 @@ fn write_field(f: &mut fmt::Formatter<'_>, field: Field, octets: &[u8]) -> fmt::
             let hyphen = if index > 0 { "-" } else { "" };
             write!(f, "{hyphen}{byte:02x}")
         }),
-        // Written where the whole RDATA is at hand.
+        // Written by the caller, which has the whole RDATA.
         Field::Rare(_) => Ok(()),
     }
 }
@@ -119,7 +119,7 @@ mod tests {
         Ok(out)
     }
 
-    /// Each as written, and as it is shown where that differs.
+    /// Mnemonic and data, and the data as shown, if that is another text.
     const TEXTS: &[(&str, &str, &str)] = &[
         ("A", "192.0.2.1", ""),
         ("AAAA", "2001:DB8:0::1", "2001:db8::1"),

@@ -1,6 +1,6 @@
-//! Rules over the whole RDATA of a type, in addition to the rules of its fields.
+//! Checks rules over the whole RDATA of a type, in addition to the rules of its fields.
 
-/// Digest lengths by digest type: SHA-1, SHA-256, GOST, SHA-384 (RFC 4509, 5933, 6605).
+/// Checks the length of a digest of SHA-1, SHA-256, GOST or SHA-384 (RFC 4509, 5933, 6605).
 pub fn check_ds(rdata: &[u8]) -> Result<(), &'static str> {
     let digest = rdata.len().saturating_sub(4);
     match (rdata.get(3), digest) {
@@ -11,7 +11,7 @@ pub fn check_ds(rdata: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// RFC 2535 §3.1.2: without a key where its first two flags say so, else with one.
+/// Checks that a key is missing if the first two flags say so, else present (RFC 2535 §3.1.2).
 pub fn check_key(rdata: &[u8]) -> Result<(), &'static str> {
     let no_key = rdata.first().is_some_and(|flags| flags & 0xc0 == 0xc0);
     match (no_key, rdata.len()) {
@@ -21,7 +21,7 @@ pub fn check_key(rdata: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// RFC 4255 §3.1.2, RFC 6594: SHA-1 and SHA-256.
+/// Checks the length of a fingerprint of SHA-1 or SHA-256 (RFC 4255 §3.1.2, RFC 6594).
 pub fn check_sshfp(rdata: &[u8]) -> Result<(), &'static str> {
     match (rdata.get(1), rdata.len().saturating_sub(2)) {
         (Some(1), 20) | (Some(2), 32) => Ok(()),
@@ -31,7 +31,8 @@ pub fn check_sshfp(rdata: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// RFC 8976 §2.2.4: at least 12 octets, and those of its hash.
+/// Checks the length of a digest: at least 12 octets, and exactly that of SHA-384 or SHA-512
+/// (RFC 8976 §2.2.4).
 pub fn check_zonemd(rdata: &[u8]) -> Result<(), &'static str> {
     match (rdata.get(5), rdata.len().saturating_sub(6)) {
         (Some(1), 48) | (Some(2), 64) => Ok(()),
@@ -42,7 +43,8 @@ pub fn check_zonemd(rdata: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// RFC 5155 §3.1.3: the one hash algorithm is SHA-1, so a hash has 20 octets.
+/// Checks the length of the next hashed owner: 20 octets, because SHA-1 is the one hash algorithm
+/// (RFC 5155 §3.1.1, §3.1.6).
 pub fn check_hash_length(rdata: &[u8]) -> Result<(), &'static str> {
     let salt = rdata.get(4).map_or(0, |len| usize::from(*len));
     match (rdata.first(), rdata.get(5 + salt)) {

@@ -1,6 +1,7 @@
-//! Parameters of SVCB and HTTPS records (RFC 9460 §2.1, §7, appendix A).
+//! Reads, checks and writes the parameters of SVCB and HTTPS records (RFC 9460 §2.1, §7,
+//! appendix A).
 //!
-//! A parameter is written once, in any order; on the wire they stand in ascending order of key.
+//! As text, parameters come in any order, each once; on the wire, in ascending order of their keys.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -13,8 +14,10 @@ const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;
 const NO_DEFAULT_ALPN: u16 = 2;
 const PORT: u16 = 3;
+/// The key of the IPv4 addresses.
 pub const IPV4HINT: u16 = 4;
 const ECH: u16 = 5;
+/// The key of the IPv6 addresses.
 pub const IPV6HINT: u16 = 6;
 const DOHPATH: u16 = 7;
 const OHTTP: u16 = 8;
@@ -32,6 +35,7 @@ const KEYS: &[(u16, &str)] = &[
     (OHTTP, "ohttp"),
 ];
 
+/// Reads parameters to the end of the record, and sorts them by key.
 pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let start = out.len();
     let mut params: Vec<(u16, Vec<u8>)> = Vec::new();
@@ -73,7 +77,7 @@ pub fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
         .map_err(|fault| words.fault(fault, "see RFC 9460 §7 and §8"))
 }
 
-/// The text behind `=` → the value on the wire, or what was wanted.
+/// Appends the value `text`, which follows the `=`, in wire form. The error is what to write.
 fn value_of(key: u16, text: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
     let inner = match text {
         [b'"', inner @ .., b'"'] => inner,
@@ -142,7 +146,7 @@ fn comma_list(value: &[u8]) -> Vec<Vec<u8>> {
     items
 }
 
-/// Parameters on the wire: ascending, each once, each right, and all of `mandatory` there.
+/// Checks parameters on the wire: ascending, each once, each valid, all of `mandatory` present.
 pub fn check(params: &[u8]) -> Result<(), &'static str> {
     let mut seen = Vec::new();
     let mut mandatory: &[u8] = &[];
@@ -222,6 +226,7 @@ fn check_value(key: u16, value: &[u8]) -> Result<(), &'static str> {
     }
 }
 
+/// Writes checked parameters with spaces between them.
 pub fn write(f: &mut impl fmt::Write, params: &[u8]) -> fmt::Result {
     let mut rest = params;
     while let Some((key, value, tail)) = split(rest) {

@@ -1,7 +1,7 @@
-//! The one table of record types.
+//! The one table of record types, with their numbers, mnemonics and fields.
 //!
-//! Compression is part of a name's field: RFC 3597 §4 lets a sender compress only the names
-//! inside the types of RFC 1035, whose receivers had to know them.
+//! Whether a name may be compressed is part of its field: a sender may compress only the names
+//! inside the types of RFC 1035, because every receiver supports these types (RFC 3597 §4).
 
 use crate::zone::rtype::{
     A, AAAA, CDNSKEY, CDS, CNAME, DNAME, DNSKEY, DS, HTTPS, MX, NS, NSEC, NSEC3, NSEC3PARAM, OPT,
@@ -18,6 +18,7 @@ use crate::zone::rdata::rules::{
 /// A rule over whole RDATA. An error is the fault in words.
 pub type Check = fn(&[u8]) -> Result<(), &'static str>;
 
+/// A row of the table: one record type.
 #[derive(Debug, Clone, Copy)]
 pub struct RrType {
     pub number: u16,
@@ -189,7 +190,7 @@ pub fn rows() -> impl Iterator<Item = &'static RrType> {
     TABLE.iter()
 }
 
-/// The row of a type; `None` where RDATA is only octets.
+/// The row of a type; `None` for an unknown type, whose RDATA is only octets.
 pub fn row(number: u16) -> Option<&'static RrType> {
     match ROW_OF.get(usize::from(number)) {
         Some(&at) => TABLE.get(usize::from(at)),
@@ -197,11 +198,13 @@ pub fn row(number: u16) -> Option<&'static RrType> {
     }
 }
 
-/// By mnemonic or `TYPEnnn` (RFC 3597 §5), in any letter case; the meta types included.
+/// The number of a type by mnemonic or `TYPEnnn` (RFC 3597 §5), in any letter case. Meta types are
+/// included.
 pub fn type_number(text: &str) -> Option<u16> {
     type_number_of(text.as_bytes())
 }
 
+/// As [`type_number`], for octets of a zone file.
 pub fn type_number_of(text: &[u8]) -> Option<u16> {
     let known = TABLE.iter().map(|row| (row.number, row.mnemonic)).chain(META.iter().copied());
     for (number, mnemonic) in known {
@@ -212,7 +215,7 @@ pub fn type_number_of(text: &[u8]) -> Option<u16> {
     numbered(text, "TYPE")
 }
 
-/// `TYPEnnn`, `CLASSnnn`, `keynnn`: digits only, behind a prefix in any letter case.
+/// The number in `TYPEnnn`, `CLASSnnn` or `keynnn`: digits behind `prefix` in any letter case.
 pub fn numbered(text: &[u8], prefix: &str) -> Option<u16> {
     let (head, digits) = text.split_at_checked(prefix.len())?;
     let plain = head.eq_ignore_ascii_case(prefix.as_bytes())
@@ -221,10 +224,11 @@ pub fn numbered(text: &[u8], prefix: &str) -> Option<u16> {
     plain.then(|| std::str::from_utf8(digits).ok()?.parse().ok())?
 }
 
-/// A type as it is written: the mnemonic, or `TYPEnnn`.
+/// Displays the number of a type as its mnemonic, or as `TYPEnnn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeName(pub u16);
 
+/// The type `number` for display.
 pub fn type_name(number: u16) -> TypeName {
     TypeName(number)
 }

@@ -1,11 +1,12 @@
-//! RRSIG times (RFC 4034 §3.2): `YYYYMMDDHHmmSS` in UTC, or plain seconds since 1970.
+//! Reads and writes RRSIG times (RFC 4034 §3.2): `YYYYMMDDHHmmSS` in UTC, or seconds since 1970.
 //!
-//! On the wire they are 32 bits and wrap in 2106; as text they are shown in their first round.
+//! On the wire, times are 32 bits that wrap in 2106; written out, they are times before that.
 
 use std::fmt;
 
 use crate::zone::rdata::codec::number;
 
+/// Seconds since 1970, modulo 2^32; `None` if the text is no time.
 pub fn read(text: &[u8]) -> Option<u32> {
     if text.len() != 14 {
         return number(text);
@@ -26,9 +27,10 @@ pub fn read(text: &[u8]) -> Option<u32> {
         + (1..month).map(|month| u64::from(days_in(year, month))).sum::<u64>()
         + u64::from(day - 1);
     let seconds = days * 86_400 + u64::from(hour * 3600 + minute * 60 + second);
-    Some(seconds as u32) // serial arithmetic: later rounds wrap (RFC 4034 §3.1.5)
+    Some(seconds as u32) // serial arithmetic: times after 2106 wrap (RFC 4034 §3.1.5)
 }
 
+/// Writes the time as `YYYYMMDDHHmmSS`.
 pub fn write(f: &mut impl fmt::Write, seconds: u32) -> fmt::Result {
     let mut days = seconds / 86_400;
     let mut year = 1970;

@@ -1,4 +1,4 @@
-//! Words of a master file → the octets of one value: a number, an address, a name, a string.
+//! Reads words of a master file as the octets of one value: a number, an address, a name, a string.
 
 use std::net::Ipv6Addr;
 
@@ -7,11 +7,13 @@ use crate::zone::name_fault::NameFault;
 use crate::zone::rdata::codec::{self, number, unescape_into};
 use crate::zone::rdata::words::{Word, WordFault, Words, shown};
 
+/// What messages ask for where an IPv4 address is missing or wrong.
 pub const WANTED_IPV4: &str = "an IPv4 address such as 192.0.2.1";
+/// What messages ask for where an IPv6 address is missing or wrong.
 pub const WANTED_IPV6: &str = "an IPv6 address such as 2001:db8::1";
 const WANTED_NAME: &str = "a name such as www or www.example.com.";
 
-/// Reads one unquoted word by `read`.
+/// Reads one unquoted word by `read`. `wanted` is a noun for messages, as in [`Words::want`].
 pub fn plain<'a, T>(
     words: &mut Words<'a>,
     wanted: &str,
@@ -22,6 +24,7 @@ pub fn plain<'a, T>(
     value.ok_or_else(|| words.unlike(word, wanted))
 }
 
+/// A decimal number that fits into `T`.
 pub fn small<T: TryFrom<u32>>(text: &[u8]) -> Option<T> {
     number(text).and_then(|value| T::try_from(value).ok())
 }
@@ -56,6 +59,7 @@ pub fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
     Some(octets)
 }
 
+/// An IPv6 address in any of its text forms.
 pub fn ipv6(text: &[u8]) -> Option<[u8; 16]> {
     Some(std::str::from_utf8(text).ok()?.parse::<Ipv6Addr>().ok()?.octets())
 }
@@ -84,7 +88,7 @@ pub fn name(words: &mut Words<'_>, origin: &Name, out: &mut Vec<u8>) -> Result<(
         .map_err(|fault| name_fault(words, word.text, &fault))
 }
 
-/// The fault of the name that was read last.
+/// The fault that `text`, the word read last, is no name.
 pub fn name_fault(words: &Words<'_>, text: &[u8], fault: &NameFault) -> WordFault {
     let help = fault.help().unwrap_or(match fault {
         NameFault::EmptyLabel => "write one dot between two labels, and @ for the origin",
@@ -94,7 +98,7 @@ pub fn name_fault(words: &Words<'_>, text: &[u8], fault: &NameFault) -> WordFaul
     words.fault(format!("{} is no name: {fault}", shown(text)), help)
 }
 
-/// A character-string: at most 255 octets behind their length.
+/// Reads one word as a character-string: at most 255 octets behind their length.
 pub fn string(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault> {
     let word = words.want("a string in quotes")?;
     // The lexer allows a quote inside a word only behind an equals sign.
@@ -119,6 +123,7 @@ pub fn string(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), WordFault>
     Ok(())
 }
 
+/// The fault that the word read last has an invalid backslash.
 pub fn bad_escape(words: &Words<'_>) -> WordFault {
     words.fault(
         "a backslash is followed by three digits up to 255 or by one other character",
@@ -126,7 +131,7 @@ pub fn bad_escape(words: &Words<'_>) -> WordFault {
     )
 }
 
-/// All remaining words, as digits of one value.
+/// Reads all remaining words as the digits of one value.
 pub fn digits<const BITS: u32>(
     mut digits: codec::Digits<BITS>,
     words: &mut Words<'_>,
@@ -149,7 +154,7 @@ pub fn digits<const BITS: u32>(
     }
 }
 
-/// One word of digits, stored behind the number of its octets.
+/// Reads `text`, the word read last, as digits. Stores their octets (1 to 255) behind their number.
 pub fn counted<const BITS: u32>(
     mut digits: codec::Digits<BITS>,
     text: &[u8],
@@ -170,6 +175,7 @@ pub fn counted<const BITS: u32>(
     }
 }
 
+/// The value in `table` whose name is `text`, in any letter case.
 pub fn among<T: Copy>(table: &[(T, &str)], text: &[u8]) -> Option<T> {
     let found = table.iter().find(|(_, name)| text.eq_ignore_ascii_case(name.as_bytes()));
     found.map(|(value, _)| *value)

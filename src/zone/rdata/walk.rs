@@ -1,4 +1,5 @@
-//! Walks RDATA in wire form field by field: their extents, their validity, and the names inside.
+//! Walks RDATA in wire form field by field: finds their extents and the names inside, and checks
+//! them.
 
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use crate::zone::rdata::rare;
 use crate::zone::rdata::table::{RrType, row};
 use crate::zone::rdata::{bitmap, loc, svcb};
 
-/// Longest RDATA: its length has 16 bits (RFC 1035 §3.2.1).
+/// Maximum octets of RDATA: its length has 16 bits (RFC 1035 §3.2.1).
 pub const MAX_RDATA: usize = 65_535;
 
 /// A name inside RDATA.
@@ -51,7 +52,8 @@ pub fn check(rtype: u16, rdata: &[u8]) -> Result<(), &'static str> {
     row.check.map_or(Ok(()), |check| check(rdata))
 }
 
-/// Fields of RDATA with the octets that each takes.
+/// Iterates over the fields of RDATA, each with its range of octets. A field that is cut off or
+/// whose length is unknown is an error.
 #[derive(Debug)]
 pub struct Fields<'a> {
     fields: std::slice::Iter<'static, Field>,
@@ -87,7 +89,7 @@ impl Iterator for Fields<'_> {
     }
 }
 
-/// The number of octets of a field; may be more than there are.
+/// The number of octets of a field, which may be more than `rest` has.
 fn extent(field: Field, rest: &[u8]) -> Result<usize, &'static str> {
     let counted = || rest.first().map_or(1, |len| 1 + usize::from(*len));
     Ok(match field {
@@ -157,7 +159,7 @@ fn full(octets: &[u8], fault: &'static str) -> Result<(), &'static str> {
     if octets.is_empty() { Err(fault) } else { Ok(()) }
 }
 
-/// The name at the start of an embedded name's range.
+/// The name in the range of `embedded`; `None` if the octets there are no name.
 pub fn target(rdata: &[u8], embedded: &EmbeddedName) -> Option<Name> {
     Some(Name::from_wire(rdata.get(embedded.range.clone())?).ok()?.0)
 }

@@ -1,11 +1,12 @@
-//! The words of one entry of a master file, from which RDATA is read. A word is a range of the
-//! text: nothing is copied before its field is known.
+//! Iterates over the words of one entry of a master file, from which RDATA is read. A word is a
+//! range of the text: nothing is copied before its field is known.
 
 use std::borrow::Cow;
 
 use crate::zone::name_fault::invisible;
 
-/// The position of a word. `start..end` excludes the quotes of a quoted word.
+/// The position of a word in the text: offsets `start..end`, without the quotes of a quoted word,
+/// and the line, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
     pub start: u32,
@@ -16,6 +17,7 @@ pub struct Token {
     pub quoted: bool,
 }
 
+/// A word as written, escapes included, without the quotes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word<'a> {
     pub text: &'a [u8],
@@ -50,6 +52,7 @@ impl<'a> Words<'a> {
         self.at
     }
 
+    /// The next word, which stays unread.
     #[inline(always)]
     pub fn peek(&self) -> Option<Word<'a>> {
         let token = self.tokens.get(self.at)?;
@@ -93,7 +96,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// As [`Words::want`], for values that are never quoted.
+    /// As [`Words::want`], but a quoted word is a fault, too.
     #[inline(always)]
     pub fn want_plain(&mut self, wanted: &str) -> Result<&'a [u8], WordFault> {
         let word = self.want(wanted)?;
@@ -132,6 +135,7 @@ fn noun(wanted: &str) -> &str {
 /// Maximum number of characters of a word in a message.
 const SHOWN: usize = 60;
 
+/// A word for a message: at most [`SHOWN`] characters; control and invisible ones are replaced.
 pub fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let mut short: String = text
