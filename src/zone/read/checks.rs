@@ -1,4 +1,4 @@
-//! The rules between records, and the faults that are corrected, silently or with a warning.
+//! Checks the rules between records, and corrects some faults, silently or with a warning.
 //!
 //! | found | then |
 //! |---|---|
@@ -6,8 +6,8 @@
 //! | two SOA, two CNAME or two DNAME at one owner | error |
 //! | SOA below the apex | error |
 //! | CNAME beside other data but RRSIG and NSEC (RFC 1034 §3.6.2, RFC 4034 §2.5) | error |
-//! | TTLs that differ in an RRset (RFC 2181 §5.2) | warning, the lowest holds |
-//! | an RRset that no message has room for | error |
+//! | TTLs that differ in an RRset (RFC 2181 §5.2) | warning, all get the lowest |
+//! | an RRset that does not fit into any message | error |
 //! | the same record twice (RFC 2181 §5) | dropped silently |
 //! | `@` in the mail address of the SOA (RFC 1035 §3.3.13) | warning |
 //!
@@ -26,6 +26,7 @@ use crate::zone::rtype::{A, AAAA, CNAME, DNAME, MX, NS, NSEC, PTR, RRSIG, SOA};
 /// Up to this number, the records of an RRset are compared pairwise, without a hash table.
 const SMALL_RRSET: usize = 16;
 
+/// Checks the zone when all its files are read, and applies the corrections.
 pub fn check(zone: &mut Zone, faults: &mut Faults) {
     let all_read = !faults.any_errors();
     let mut changes = Changes::default();
@@ -58,7 +59,7 @@ pub fn check(zone: &mut Zone, faults: &mut Faults) {
     changes.apply(zone);
 }
 
-/// RNAME has a dot where a mail address has its `@` (RFC 1035 §8).
+/// Warns of an `@` in RNAME, which has a dot in its place (RFC 1035 §8).
 fn check_mail_address(zone: &Zone, soa: &Record, faults: &mut Faults) {
     let rdata = zone.rdata(soa);
     let Some(address) = names(SOA, rdata).nth(1).and_then(|name| target(rdata, &name)) else {
@@ -91,6 +92,7 @@ fn check_apex(zone: &Zone, faults: &mut Faults) {
     }
 }
 
+/// Corrections, applied after all checks.
 #[derive(Debug, Default)]
 struct Changes {
     /// Indices in `Zone::records`, ascending.
@@ -118,7 +120,7 @@ impl Changes {
     }
 }
 
-/// `start` is where in `Zone::records` the RRset begins.
+/// Checks an RRset, which begins at index `start` of `Zone::records`.
 fn check_rrset(
     zone: &Zone,
     rrset: &[Record],
@@ -151,14 +153,14 @@ fn check_rrset(
     }
 }
 
-/// Octets of a message over TCP (RFC 1035 §4.2.2), and of its parts other than the records and the
-/// question's name: header, type and class, and OPT.
+/// Octets of the longest message over TCP (RFC 1035 §4.2.2).
 const MAX_MESSAGE: usize = 65_535;
+/// Octets of its header, of type and class of the question, and of OPT.
 const FIXED: usize = 12 + 4 + 11;
 /// Octets of owner (a pointer), type, class, TTL and length.
 const RECORD_HEAD: usize = 12;
 
-/// An RRset that does not fit could never be answered: it is truncated over TCP, too.
+/// Reports an RRset that does not fit into a message: it could never be answered, even over TCP.
 fn check_size(zone: &Zone, rrset: &[Record], repeated: &[usize], faults: &mut Faults) {
     let Some(first) = rrset.first().filter(|first| first.rtype != RRSIG) else { return };
     let room = MAX_MESSAGE - FIXED - zone.owner(first).as_wire().len();
@@ -185,7 +187,7 @@ fn check_size(zone: &Zone, rrset: &[Record], repeated: &[usize], faults: &mut Fa
     }
 }
 
-/// The minimum octets of RDATA in a message. A compressed name takes at least its first label and a
+/// The minimum octets of RDATA in a message. A compressed name needs at least its first label and a
 /// pointer, because each record of an RRset has another name.
 fn least_octets(rtype: u16, rdata: &[u8]) -> usize {
     let saved = |name: EmbeddedName| {

@@ -1,14 +1,14 @@
-//! The rules of zone cuts, glue, DNAME and of the names that records point to.
+//! Checks the rules of zone cuts, glue, DNAME, and of the names that records point to.
 //!
 //! | found | then |
 //! |---|---|
 //! | apex NS whose target is a CNAME (RFC 2181 §10.3) | error |
 //! | apex NS whose target has no A and AAAA in the zone | error: the delegation would be lame |
-//! | either of these at a zone cut, or of a target below one | warning: glue is missing |
+//! | either of these for NS at a zone cut, or a target at or below one | warning: glue is missing |
 //! | NS at a wildcard (RFC 4592 §4.2) | error |
 //! | data below a DNAME (RFC 6672 §2.4) | error |
 //! | MX or SRV whose target is a CNAME (RFC 2181 §10.3, RFC 2782) | warning |
-//! | data below a zone cut that are no glue, other data at it (RFC 1034 §4.2.1) | warning |
+//! | data below a zone cut but glue, or at it but NS, DS, NSEC, RRSIG (RFC 1034 §4.2.1) | warning |
 //! | DS without NS (RFC 4035 §2.4) | warning |
 //!
 //! Whether the target of an MX has an address is not checked: a pool may answer for it.
@@ -22,6 +22,7 @@ use crate::zone::read::faults::Faults;
 use crate::zone::record::{FaultCode, Record, Severity, Zone, rrset_of};
 use crate::zone::rtype::{A, AAAA, CNAME, DNAME, DS, MX, NS, NSEC, NSEC3, RRSIG, SRV};
 
+/// Checks a zone. `all_read` is false if a line had a fault: then missing addresses are no fault.
 pub fn check(zone: &Zone, all_read: bool, faults: &mut Faults) {
     let apex = &zone.apex;
     let mut cuts = FxHashSet::default();
@@ -69,7 +70,7 @@ fn target_of(zone: &Zone, record: &Record) -> Option<Name> {
     target(rdata, &names(record.rtype, rdata).next()?)
 }
 
-/// Checks one NS record: its target needs addresses if this zone is the one that has to give them.
+/// Checks one NS record: a target within the zone needs addresses, and must be no alias.
 fn check_server(
     zone: &Zone,
     owner: &Name,
@@ -110,7 +111,7 @@ fn is_delegated(zone: &Zone, name: &Name) -> bool {
     false
 }
 
-/// A or AAAA at the name, or at the wildcard that answers for it (RFC 4592 §3.3.1).
+/// Whether A or AAAA is at the name, or at the wildcard that answers for it (RFC 4592 §3.3.1).
 fn has_address(zone: &Zone, name: &Name) -> bool {
     let address = |name: &Name| zone.has(name, A) || zone.has(name, AAAA);
     if !zone.at(name).is_empty() {
@@ -129,7 +130,7 @@ fn has_address(zone: &Zone, name: &Name) -> bool {
     false
 }
 
-/// Help for the two usual mistakes behind a missing name.
+/// Help for two common mistakes: an address in place of the name, and a missing final dot.
 fn hint(target: &Name, apex: &Name) -> Option<String> {
     let relative = target.labels().count().checked_sub(apex.labels().count())?;
     let labels: Vec<&[u8]> = target.labels().take(relative).collect();
@@ -157,6 +158,7 @@ fn check_alias(zone: &Zone, record: &Record, faults: &mut Faults) {
     faults.warning(record.place, message, "name the host itself");
 }
 
+/// The owners of NS and DNAME that hide names below them.
 struct Cover<'c> {
     cuts: &'c FxHashSet<&'c Name>,
     dnames: &'c FxHashSet<&'c Name>,

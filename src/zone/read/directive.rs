@@ -1,4 +1,4 @@
-//! `$ORIGIN` and `$INCLUDE` (RFC 1035 §5.1), `$TTL` (RFC 2308 §4).
+//! Reads the directives `$ORIGIN` and `$INCLUDE` (RFC 1035 §5.1), `$TTL` (RFC 2308 §4).
 
 use crate::zone::name::Name;
 use crate::zone::rdata::codec::{period, unescape_into};
@@ -6,11 +6,13 @@ use crate::zone::rdata::values::name_fault;
 use crate::zone::rdata::words::{WordFault, Words, shown};
 use crate::zone::record::MAX_TTL;
 
+/// A directive, as the reader follows it.
 #[derive(Debug)]
 pub enum Directive {
     Origin(Name),
+    /// Seconds.
     Ttl(u32),
-    /// The file as written, and the origin that holds inside it.
+    /// The file as written, and its origin; `None` if it is the current origin.
     Include(String, Option<Name>),
 }
 

@@ -1,4 +1,4 @@
-//! Collects the faults of one zone while reading goes on.
+//! Collects the faults of one zone while it is read and checked.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::zone::rdata::words::Token;
 use crate::zone::record::{FaultCode, FilePosition, Severity, ZoneFault};
 
-/// Most errors and most warnings that are kept; the others are counted.
+/// Maximum number of errors, and of warnings, that are kept. Further ones are only counted.
 pub const MAX_FAULTS: usize = 100;
 
+/// The faults found so far.
 #[derive(Debug, Default)]
 pub struct Faults {
     errors: Entries,
@@ -31,6 +32,7 @@ struct Entry {
 }
 
 impl Faults {
+    /// Adds an error. An empty `help` counts as none.
     pub fn error<'a>(
         &mut self,
         place: FilePosition,
@@ -40,6 +42,7 @@ impl Faults {
         self.errors.add(None, place, message.into(), help.into());
     }
 
+    /// Adds a warning. An empty `help` counts as none.
     pub fn warning<'a>(
         &mut self,
         place: FilePosition,
@@ -65,12 +68,13 @@ impl Faults {
         entries.add(Some(code), place, message.into(), help.into());
     }
 
+    /// Whether an error was added; warnings do not count.
     pub fn any_errors(&self) -> bool {
         !self.errors.kept.is_empty()
     }
 
-    /// In the order of the files, errors before warnings, with a last line for those beyond
-    /// the bound.
+    /// All errors in the order of the files, then all warnings. A last entry of each counts those
+    /// beyond [`MAX_FAULTS`].
     pub fn into_list(self, files: &[Arc<str>]) -> Vec<ZoneFault> {
         let mut list = self.errors.into_list(Severity::Error, files);
         list.extend(self.warnings.into_list(Severity::Warning, files));

@@ -1,15 +1,16 @@
-//! Text of a master file → entries of words (RFC 1035 §5.1).
+//! Splits the text of a master file into entries of words (RFC 1035 §5.1).
 //!
-//! An entry is a line, or as many lines as its parentheses hold together. Words are ranges of the
-//! text; nothing is copied or unescaped here. Quoted strings end on their line, and parentheses
-//! do not nest: both are refused by at least two of BIND, NSD and Knot, and both make a forgotten
-//! closing sign visible where it was forgotten.
+//! An entry is a line, or several lines that parentheses join. Words are ranges of the text;
+//! nothing is copied or unescaped here. A quoted string over several lines and nested parentheses
+//! are refused, as by at least two of BIND, NSD and Knot, so that a forgotten closing sign is
+//! reported where it was forgotten.
 
 use crate::zone::rdata::words::Token;
 
 /// Maximum number of words of an entry: 65535 octets of RDATA, each as a word of hex digits.
 const MAX_TOKENS: usize = 1 << 17;
 
+/// Reads one entry after another from a text.
 #[derive(Debug)]
 pub struct Lexer<'a> {
     text: &'a [u8],
@@ -18,17 +19,19 @@ pub struct Lexer<'a> {
     line_start: usize,
 }
 
+/// A fault in how a text is split, such as a quote that is not closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LexFault {
     pub line: u32,
-    /// Offset of the line's first octet, and of the fault.
+    /// Offset of the line's first octet.
     pub line_start: u32,
+    /// Offset of the fault.
     pub at: u32,
     pub message: &'static str,
     pub help: &'static str,
 }
 
-/// An entry; `indented` when it begins with a space and so has the owner of the entry before.
+/// An entry. It is `indented` if it begins with a space and so has the owner of the entry before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     pub indented: bool,
@@ -68,8 +71,8 @@ impl<'a> Lexer<'a> {
         Lexer { text, at, line: 1, line_start: at }
     }
 
-    /// The words of the next entry, into `tokens`; `None` at the end. After a fault, reading goes
-    /// on with the next line.
+    /// Reads the words of the next entry into `tokens`; `None` at the end of the text. After a
+    /// fault, the next call continues with the next line.
     pub fn entry(&mut self, tokens: &mut Vec<Token>) -> Option<Result<Entry, LexFault>> {
         loop {
             tokens.clear();
@@ -84,7 +87,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Skips to behind the line feed that ends the entry.
+    /// Reads words up to and with the line feed that ends the entry.
     fn words(&mut self, tokens: &mut Vec<Token>) -> Result<(), LexFault> {
         let mut open: Option<LexFault> = None;
         loop {

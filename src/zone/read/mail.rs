@@ -2,7 +2,7 @@
 //!
 //! | found | then |
 //! |---|---|
-//! | a text that begins as SPF and does not parse, or is not taken for SPF | warning |
+//! | a text that is meant as SPF, but does not parse, or is not read as SPF by receivers | warning |
 //! | strings that join without the blank between them (RFC 7208 §3.3) | warning |
 //! | a second SPF record at a name (RFC 7208 §4.5), a second DMARC policy or DKIM key | warning |
 //! | a policy at `_dmarc` that does not parse (RFC 7489 §6.3) | warning |
@@ -14,6 +14,7 @@ use crate::zone::read::faults::Faults;
 use crate::zone::record::{Record, Zone, rrset_of};
 use crate::zone::rtype::TXT;
 
+/// Checks all TXT records of the zone.
 pub fn check(zone: &Zone, faults: &mut Faults) {
     for run in zone.runs() {
         let texts = rrset_of(run, TXT);
@@ -88,7 +89,7 @@ fn judge(place: OwnerPlace, strings: &[&[u8]]) -> Option<(MailPolicy, Result<(),
     Some((kind, verdict))
 }
 
-/// Whether it begins like an SPF record, perhaps with a typing error before it.
+/// Whether `text` begins like an SPF record, perhaps behind blanks or quotes written by mistake.
 fn is_meant_as_spf(text: &str) -> bool {
     let begin = text.trim_start_matches([' ', '\t', '"', '\'']);
     let version = begin.get(..6).is_some_and(|version| version.eq_ignore_ascii_case("v=spf1"));
@@ -112,7 +113,7 @@ fn check_spf(text: &str, strings: &[&[u8]]) -> Result<(), TextFault> {
     if !spf::is_record(&spaced) || spf::check(&spaced).is_err() {
         return verdict;
     }
-    // With blanks it parses, so blanks were meant.
+    // The text parses with blanks between the strings, so its author meant them.
     let message = format!(
         "the strings of this SPF record join without a blank (RFC 7208 §3.3), so receivers read {}",
         shown(text)
@@ -124,8 +125,8 @@ fn check_spf(text: &str, strings: &[&[u8]]) -> Result<(), TextFault> {
     Err(fault(message, help))
 }
 
-/// Whether a string ends with a whole term and the next one begins with another: the two become
-/// one word, which may happen to be right, such as the domain in `include:a.example-all`.
+/// Whether a string ends with a whole term and the next one begins with another. Receivers read the
+/// two as one word, which may be valid by chance, such as `include:a.example-all`.
 fn joins_terms(strings: &[&[u8]]) -> bool {
     strings.array_windows().any(|[before, after]| {
         let last = before.rsplit(|octet| *octet == b' ').next().unwrap_or_default();

@@ -1,23 +1,23 @@
-//! Master files (RFC 1035 §5): text → a checked zone, or every fault at once, each with its place
-//! and with what to write instead.
+//! Reads master files (RFC 1035 §5) into a checked zone, or into all faults at once, each with its
+//! place and with what to write instead.
 //!
 //! | file | does |
 //! |---|---|
-//! | [`lexer`] | text → entries of words |
-//! | [`reader`] | entries → records: owner, TTL, class, type, then RDATA by its table |
-//! | [`directive`] | `$ORIGIN`, `$TTL`, `$INCLUDE` |
-//! | [`checks`] | the rules between records; drops duplicates |
-//! | [`delegation`] | the rules of zone cuts, glue and targets |
-//! | [`mail`] | texts that mail receivers could not read |
+//! | [`lexer`] | splits text into entries of words |
+//! | [`reader`] | reads entries as records: owner, TTL, class, type, then RDATA by its table |
+//! | [`directive`] | reads `$ORIGIN`, `$TTL`, `$INCLUDE` |
+//! | [`checks`] | checks the rules between records; drops duplicates |
+//! | [`delegation`] | checks the rules of zone cuts, glue and targets |
+//! | [`mail`] | warns of texts that mail receivers could not read |
 //! | [`faults`] | collects, bounds and sorts faults |
 //!
-//! A file is octets (RFC 1035 §3.3): those above 127 stand in comments and strings as they are, and
-//! in names as UTF-8 ([`crate::zone::idn`]).
+//! A file is octets (RFC 1035 §3.3). In comments and strings, octets above 127 are kept unchanged;
+//! in names, they must be UTF-8 ([`crate::zone::idn`]).
 //!
-//! No file is opened here: the caller gives the text of each. Where tools differ, this is kept by
-//! a test: what BIND, ldns and Knot all accept is accepted, what all refuse is refused. Stricter
-//! than some: CNAME beside other data, an apex without NS, a lame apex NS, digest lengths,
-//! RFC 9460 in full, class IN only. Milder than some: line ends of Windows, a byte order mark.
+//! No file is opened here: the caller gives the text of each. A test compares with other tools:
+//! what BIND, ldns and Knot all accept is accepted, what all refuse is refused. Stricter than some:
+//! CNAME beside other data, an apex without NS, a lame apex NS, digest lengths, RFC 9460 in full,
+//! class IN only. Milder than some: line ends of Windows, a byte order mark.
 //!
 //! `$GENERATE` is deliberately missing: only BIND reads it, and it is refused with its place.
 
@@ -37,9 +37,9 @@ use crate::zone::record::{Severity, Zone, ZoneFault};
 /// The zone and its warnings, or its faults: errors first, each kind in the order of the files.
 type Outcome = Result<(Zone, Vec<ZoneFault>), Vec<ZoneFault>>;
 
-/// Reads and checks the zone `apex`, whose text begins in `file`. `include` gives the text of
-/// `file` and of each `$INCLUDE`, or says in words why not; the names that it sees beside `file`
-/// are relative and have no `..` in them.
+/// Reads and checks the zone `apex`, whose text begins in `file`. `include` returns the text of
+/// `file` and of each `$INCLUDE`, or in words why it cannot. The names of included files that it
+/// gets are relative and have no `..` in them.
 pub fn read(apex: &Name, file: &str, include: &mut OpenFile<'_>) -> Outcome {
     let mut faults = Faults::default();
     let mut reader = ZoneReader::new(apex, include, &mut faults);

@@ -1,5 +1,5 @@
-//! Entries → records: the owner, TTL, class and type of each line, and what carries over from one
-//! line to the next.
+//! Reads entries as records: the owner, TTL, class and type of each, and what a line inherits from
+//! the lines before.
 //!
 //! | where the TTL comes from | when |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | the last TTL that was written | there is no `$TTL` (RFC 1035 §5.1) |
 //! | the SOA's minimum, with a warning | nothing came before |
 //!
-//! `$TTL` holds from its line on, whatever file that is in; `$ORIGIN` and the last owner end with
-//! their file (RFC 1035 §5.1).
+//! `$TTL` applies to all lines behind it, also in other files; `$ORIGIN` and the last owner apply
+//! only within their file (RFC 1035 §5.1).
 
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ pub const MAX_ZONE_RDATA: usize = 1 << 30;
 /// Gives the octets of the zone file or of an `$INCLUDE` by name, or says why it cannot.
 pub type OpenFile<'a> = dyn FnMut(&str) -> Result<Arc<Vec<u8>>, String> + 'a;
 
+/// Reads the files of one zone.
 #[expect(missing_debug_implementations, reason = "holds the caller's closure")]
 pub struct ZoneReader<'i> {
     zone: Zone,
@@ -53,7 +54,7 @@ pub struct ZoneReader<'i> {
     full: bool,
 }
 
-/// State that ends with a file.
+/// The state of reading one file.
 struct FileScope<'a> {
     file: u16,
     text: &'a [u8],
@@ -93,6 +94,7 @@ impl<'i> ZoneReader<'i> {
         }
     }
 
+    /// Reads the file `name` and the files that it includes.
     pub fn main_file(&mut self, name: &str) {
         let apex = self.zone.apex.clone();
         if let Err(why) = self.file(name, apex, 0) {
@@ -103,6 +105,7 @@ impl<'i> ZoneReader<'i> {
         }
     }
 
+    /// The zone as read, with its records sorted by owner and type.
     pub fn finish(mut self) -> Zone {
         // The stable sort is fast on input that is nearly sorted, as it is here.
         self.zone.records.sort_by_key(|record| (record.owner, record.rtype));
@@ -314,7 +317,7 @@ impl<'i> ZoneReader<'i> {
         })
     }
 
-    /// RFC 2181 §8: a TTL with the top bit set counts as zero.
+    /// Warns of a TTL with the top bit set, which counts as zero (RFC 2181 §8).
     fn long_ttl(&mut self, place: FilePosition) -> u32 {
         let message = "a TTL above 2147483647 counts as 0 (RFC 2181 §8)";
         self.faults.warning(place, message, "write at most 2147483647, and better at most 7d");
