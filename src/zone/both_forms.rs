@@ -1,12 +1,12 @@
-//! Domain names as people read them, in ASCII and in Unicode.
+//! Displays domain names for people, in ASCII and in Unicode.
 
 use std::fmt;
 
 use crate::zone::idn::unicode;
 use crate::zone::name::Name;
 
-/// A name in both forms: `xn--mnchen-3ya.example. (münchen.example.)`. In ASCII only when it has no
-/// other form.
+/// Displays a name in both forms: `xn--mnchen-3ya.example. (münchen.example.)`. A name without a
+/// Unicode form is shown in ASCII alone.
 #[derive(Debug, Clone, Copy)]
 pub struct BothForms<'a>(pub &'a Name);
 
@@ -29,7 +29,7 @@ mod tests {
         let both = |text: &str| BothForms(&Name::parse(text).unwrap()).to_string();
         assert_eq!(both("münchen.example"), "xn--mnchen-3ya.example. (münchen.example.)");
         assert_eq!(both("XN--MNCHEN-3YA.example"), "XN--MNCHEN-3YA.example. (münchen.example.)");
-        // No A-labels, and those of symbols or with direction marks inside.
+        // Names without A-labels, and with A-labels that this server would not make.
         for text in ["www.example.", "xn--a.example.", "xn--n3h.example.", "xn---.", "."] {
             assert_eq!(both(text), text);
         }

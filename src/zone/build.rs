@@ -1,10 +1,10 @@
 //! Builds a [`Zones`]: sorts the records of all zones by name, and lays them out.
 //!
-//! | a record of zone Z whose owner is | goes |
+//! | the owner of a record of zone Z is | the record is stored |
 //! |---|---|
-//! | in Z and in no zone below it that this server has | to its name |
-//! | the apex of such a zone, and it is a DS | to that zone's head, as the parent's side |
-//! | at or below such an apex otherwise | nowhere: that zone is authoritative |
+//! | in Z and in no zone below Z that this server has | at its name |
+//! | the apex of such a zone, and the type is DS | in that zone's head, as the parent's side |
+//! | at or below such an apex, with another type | nowhere: that zone is authoritative |
 //! | below a DNAME | nowhere (RFC 6672 §2.4) |
 
 use std::collections::HashSet;
@@ -21,13 +21,13 @@ use crate::zone::store::{
     Links, NONE, NameId, NameKind, TooLarge, ZoneHead, ZoneId, Zones, parent,
 };
 
-/// Names per reserved index entry for a name without records.
+/// For each this many names, the index has space for one name without records.
 const SPARE: usize = 16;
 
 impl Zones {
-    /// `slots` names the owners whose addresses the caller answers. A slot is below 2^32 - 1.
-    /// `render` gets an owner and returns the records as they follow a question for it, or `None`
-    /// when the stored form is as good.
+    /// Builds the store. `slots` are the owners whose addresses the caller answers, each with a
+    /// number below 2^32 - 1. `render` gets an owner and one RRset, and returns the records as they
+    /// follow a question for that owner, or `None` when the stored form serves these questions too.
     pub fn build<'a>(
         zones: &[Zone],
         slots: impl Iterator<Item = (&'a Name, u32)>,
@@ -132,8 +132,8 @@ impl Builder {
         None
     }
 
-    /// A record counts in the zone that its owner belongs to. Records of a parent zone at or below
-    /// the apex of another zone of this server are dropped, except DS.
+    /// Gives each owner its records, if it belongs to this zone. Records of a parent zone at or
+    /// below the apex of another zone of this server are dropped, except DS.
     fn add_records(&mut self, zone: &Zone, id: ZoneId, parent_ds: &mut Vec<(ZoneId, u32)>) {
         let mut first = 0;
         for run in zone.runs() {
@@ -277,7 +277,7 @@ impl Builder {
         // The parent's DS records of a child zone, as one RRset.
         for (number, head) in heads.iter_mut().enumerate() {
             let child = ZoneId(number as u16);
-            // Each apex was the first name of its zone.
+            // Each apex has an entry: `build` creates it first.
             head.apex_entry = NameId(self.find(&head.apex.to_lower()).unwrap_or_default());
             if let Some(parent) = head.parent {
                 let zone = &zones[parent.index()];

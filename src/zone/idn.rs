@@ -1,4 +1,4 @@
-//! Names that are not ASCII: text → A-labels by IDNA 2008 (RFC 5890 to 5893), and back.
+//! Converts names that are not ASCII to A-labels by IDNA 2008 (RFC 5890 to 5893), and back.
 //!
 //! UTS 46 without transitional processing maps what people write (capital letters, full width) and
 //! checks Bidi and joiners. What it accepts beyond RFC 5892, mostly symbols, is refused here.
@@ -7,7 +7,7 @@
 //! |---|---|
 //! | letters, digits and marks of any script | `xn--…`, label by label |
 //! | symbols, and marks out of their context (RFC 5892 appendix A) | refused: write `xn--…` |
-//! | an invisible character | refused, by its name |
+//! | an invisible character | refused; the fault names the character |
 //! | octets that are no UTF-8 | refused: the name would differ in each encoding |
 //! | `\DDD` | the octet itself (RFC 1035 §5.1) |
 
@@ -60,7 +60,7 @@ fn u_label(ascii: &str) -> Option<Cow<'_, str>> {
     result.ok().map(|()| label)
 }
 
-/// RFC 5892 §3, of a label that UTS 46 has mapped and found stable.
+/// Whether RFC 5892 §3 allows a label that UTS 46 has mapped and found stable.
 fn is_allowed(label: &str) -> bool {
     let chars: Vec<char> = label.chars().collect();
     let category = CodePointMapData::<GeneralCategory>::new();
@@ -70,7 +70,7 @@ fn is_allowed(label: &str) -> bool {
         let before = at.checked_sub(1).and_then(|at| chars.get(at));
         let after = chars.get(at + 1);
         match c {
-            // Exceptions (RFC 5892 §2.6), those by context first (appendix A).
+            // Exceptions (RFC 5892 §2.6); first those that depend on the context (appendix A).
             '\u{b7}' => before == Some(&'l') && after == Some(&'l'),
             '\u{375}' => after.is_some_and(|c| script.get(*c) == Script::Greek),
             '\u{5f3}' | '\u{5f4}' => before.is_some_and(|c| script.get(*c) == Script::Hebrew),
@@ -95,8 +95,8 @@ fn is_allowed(label: &str) -> bool {
     })
 }
 
-/// A name in presentation form with its A-labels in Unicode. `None` when it has none that this
-/// server would have made.
+/// A name in presentation form with its A-labels in Unicode. `None` when it has no A-label that
+/// [`to_ascii`] would make.
 pub fn unicode(text: &str) -> Option<String> {
     let mut found = false;
     let labels = text.split('.').map(|label| {

@@ -1,13 +1,14 @@
 //! A hash table from names to numbers, with open addressing. The caller keeps the names.
 //!
 //! A slot has half of the hash beside the number. So looking up a missing name costs one cache line
-//! and no comparison of names, and growing the table compares none. The table is at most three
-//! quarters full. Keys are names of zones, not of queries, so no client can make them collide; the
-//! seed is random all the same.
+//! and no comparison of names, and growing the table needs no comparison either. The table is at
+//! most three quarters full. Keys are names of zones, not of queries, so no client can make them
+//! collide; the seed is random all the same.
 
 const EMPTY: u64 = u64::MAX;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// The table.
 #[derive(Debug, Clone)]
 pub struct Index {
     /// The high half is the high half of the hash, the low half is the number.
@@ -23,11 +24,12 @@ impl Default for Index {
 }
 
 impl Index {
+    /// Creates a table that does not grow before it has this many names.
     pub fn with_capacity(names: usize) -> Index {
         Index { slots: empty(names), len: 0, seed: fastrand::u64(..) | 1 }
     }
 
-    /// `number` must be below 2^32 - 1.
+    /// Adds `number`, which must be below 2^32 - 1, under the hash of its name.
     pub fn insert(&mut self, hash: u64, number: u32) {
         if self.slots.len() < slots_for(self.len + 1) {
             self.make_room_for(2 * self.len + 1);
@@ -78,8 +80,8 @@ impl Index {
     }
 
     /// The hash of a name in any letter case. The bit that distinguishes lower from upper case is
-    /// set in every octet, one instruction for eight. Other octets that become equal are
-    /// distinguished when the name is compared.
+    /// set in every octet, by one instruction for eight octets. Other octets that this makes equal
+    /// are distinguished when the names are compared.
     #[inline(always)]
     pub fn hash(&self, name: &[u8]) -> u64 {
         self.hash_over(name, 0x2020_2020_2020_2020)

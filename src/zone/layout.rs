@@ -1,4 +1,4 @@
-//! Lays out names and RRsets one after another, in the form of [`Zones`].
+//! Lays out names and RRsets one after another, in the arrays of [`Zones`].
 //!
 //! [`Zones`]: crate::zone::store::Zones
 
@@ -8,7 +8,7 @@ use crate::zone::store::ZoneId;
 use crate::zone::store::{NONE, NameEntry, NameKind};
 
 /// Renders the records of an RRset as they follow a question for their owner. `None` when the
-/// stored form is as good.
+/// stored form serves these questions too.
 pub(super) type Render<'r> = &'r dyn Fn(&[u8], &RrsetView<'_>) -> Option<Vec<u8>>;
 
 /// The arrays of a [`Zones`], while they grow.
@@ -24,6 +24,7 @@ impl<'r> Layout<'r> {
         Layout { entries: Vec::with_capacity(names), rrsets: vec![], bytes: vec![], render }
     }
 
+    /// Adds a name with all its records. `lower` is the name in lower case.
     pub(super) fn entry(&mut self, owner: &Owner, lower: &[u8], zones: &[Zone]) {
         let name = self.bytes.len() as u32;
         self.bytes.extend_from_slice(lower);
@@ -49,6 +50,7 @@ impl<'r> Layout<'r> {
         });
     }
 
+    /// Stores `records`, one RRset of `owner`, and its rendering if it has one.
     pub(super) fn rrset(&mut self, zone: &Zone, owner: &[u8], records: &[Record]) -> Rrset {
         let start = self.bytes.len();
         let mut rtype = 0;
@@ -87,18 +89,22 @@ impl<'r> Layout<'r> {
     }
 }
 
-/// A name while building, and its records.
+/// A name while the store is built, and the place of its records.
 pub(super) struct Owner {
     /// Start in `Builder::names`.
     pub(super) name: u32,
     pub(super) name_len: u8,
     pub(super) zone: ZoneId,
+    /// The slot, or `NONE`.
     pub(super) slot: u32,
+    /// Index of the first record in the `Zone`.
     pub(super) first: u32,
+    /// Number of records.
     pub(super) records: u32,
 }
 
 impl Owner {
+    /// The records of this name.
     pub(super) fn of<'z>(&self, zones: &'z [Zone]) -> &'z [Record] {
         let start = self.first as usize;
         &zones[self.zone.index()].records[start..start + self.records as usize]

@@ -1,17 +1,16 @@
-//! The look-up of RFC 1034 §4.3.2, for one name. The caller, which writes the message, follows
-//! aliases.
+//! Looks one name up (RFC 1034 §4.3.2). The caller, which writes the message, follows aliases.
 //!
-//! | the name is | outcome |
+//! | the name | outcome |
 //! |---|---|
-//! | in none of the zones | [`Outcome::NotOurs`] |
-//! | at or below a zone cut | [`Outcome::Referral`], except DS at the cut (RFC 4035 §3.1.4.1) |
-//! | there, with a CNAME and another type asked | [`Outcome::Alias`] |
-//! | there, with the type | [`Outcome::Data`] |
-//! | there, its addresses are the caller's | [`Outcome::Slot`] |
-//! | there, without the type; or empty (RFC 8020) | [`Outcome::NoData`] |
-//! | below a DNAME | [`Outcome::Redirect`] (RFC 6672) |
-//! | covered by a wildcard of the closest encloser (RFC 4592) | as if it were there |
-//! | not there | [`Outcome::NxDomain`] |
+//! | is in none of the zones | [`Outcome::NotOurs`] |
+//! | is at or below a zone cut | [`Outcome::Referral`], except DS at the cut (RFC 4035 §3.1.4.1) |
+//! | has a CNAME, and the question is for another type | [`Outcome::Alias`] |
+//! | has the type of the question | [`Outcome::Data`] |
+//! | has addresses that the caller answers | [`Outcome::Slot`] |
+//! | exists without the type, or is empty (RFC 8020) | [`Outcome::NoData`] |
+//! | is below a DNAME | [`Outcome::Redirect`] (RFC 6672) |
+//! | is covered by a wildcard of the closest encloser (RFC 4592) | as if it had these records |
+//! | does not exist | [`Outcome::NxDomain`] |
 
 use crate::zone::rrset::RrsetView;
 use crate::zone::rtype;
@@ -23,18 +22,19 @@ use crate::zone::store::{NameId, NameKind, ZoneId, Zones, parent};
 pub enum Outcome<'z> {
     Data {
         rrset: RrsetView<'z>,
-        /// False when a wildcard was expanded: then the rendering for the owner cannot be used.
+        /// False when a wildcard was expanded: the rendering for questions about the owner does
+        /// not fit then.
         own: bool,
     },
-    /// The caller answers A and AAAA, and HTTPS where the zone does not; `qtype` is one of them,
-    /// or ANY.
+    /// The caller answers A and AAAA, and HTTPS if the zone has no HTTPS records there. The
+    /// question is for one of these types, or for ANY.
     Slot {
         zone: ZoneId,
         slot: u32,
     },
     Alias {
         rrset: RrsetView<'z>,
-        /// Uncompressed.
+        /// The uncompressed name that the alias points to.
         target: &'z [u8],
     },
     Redirect {
@@ -58,7 +58,7 @@ pub enum Outcome<'z> {
 }
 
 impl Zones {
-    /// `lower` is the name in lower-case wire form.
+    /// Looks up a name in lower-case wire form.
     #[inline(never)]
     pub fn look_up(&self, lower: &[u8], qtype: u16) -> Outcome<'_> {
         match self.find(lower) {
@@ -107,7 +107,7 @@ impl Zones {
         let entry = self.entry(id);
         match self.rrsets(id).next() {
             Some(rrset) if qtype == rtype::ANY => Outcome::Data { rrset, own },
-            // A CNAME stands alone, or before RRSIG and NSEC (RFC 4034 §4, types above it).
+            // Only RRSIG and NSEC may be beside a CNAME (RFC 4034 §4); their types are higher.
             Some(rrset) if rrset.rtype() == rtype::CNAME => match rrset.rdatas().next() {
                 Some(target) => Outcome::Alias { rrset, target },
                 None => Outcome::NoData { zone: entry.zone, is_slot: false },

@@ -1,4 +1,4 @@
-//! A name folded to lower case, ready for look-ups.
+//! Folds names to lower case for look-ups.
 
 use crate::zone::name::MAX_NAME;
 
@@ -16,14 +16,15 @@ impl Default for LowerName {
 }
 
 impl LowerName {
+    /// The name that was set last; empty before.
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// `None` when `name` is too long; the buffer is then empty. Length octets are below `A`, so
-    /// the whole name can be folded: eight octets at a time, and finally the last eight, which may
-    /// overlap.
+    /// Folds `name` into the buffer. `None` when it is too long; the buffer is then empty. Length
+    /// octets are below `A`, so the whole name can be folded: eight octets at a time, and finally
+    /// the last eight, which may overlap.
     #[inline]
     pub fn set(&mut self, name: &[u8]) -> Option<()> {
         self.len = 0;
@@ -46,7 +47,8 @@ impl LowerName {
     }
 }
 
-/// ASCII letters of eight octets at once: adding moves `A`..`Z` over the high bit.
+/// Folds the ASCII letters of eight octets at once. One sum has the high bit in octets from `A` on,
+/// the other in octets behind `Z`: this bit differs for capital letters only.
 #[inline]
 fn fold(octets: [u8; 8]) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;

@@ -1,13 +1,13 @@
-//! RFC 1035 data: master files, and the look-up that answers from them.
+//! Reads master files (RFC 1035 §5), stores their records, and looks names up in them.
 //!
 //! - [`name`]: domain names in wire form.
 //! - [`idn`]: names that are not ASCII.
-//! - [`mail`]: what receivers of mail read in TXT records.
+//! - [`mail`]: SPF, DMARC and DKIM in TXT records.
 //! - [`record`]: the records of a zone file, and its faults.
 //! - [`store`]: all zones of a server, laid out for look-ups; [`rrset`] is one RRset of it.
 //! - [`lookup`]: the look-up of RFC 1034 §4.3.2.
 //! - [`rdata`]: one table of record types; reading, writing and checking RDATA come from it.
-//! - [`read`]: master files as text → a checked zone, or every fault with its place.
+//! - [`read`]: reads the text of master files into a checked zone, or into faults with places.
 
 pub mod both_forms;
 mod build;

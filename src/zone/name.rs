@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::zone::idn;
 use crate::zone::name_fault::NameFault;
 
-/// Longest name in wire form, root label included (RFC 1035 §2.3.4).
+/// Octets of the longest name in wire form, root label included (RFC 1035 §2.3.4).
 pub const MAX_NAME: usize = 255;
-/// Longest label (RFC 1035 §2.3.4).
+/// Octets of the longest label (RFC 1035 §2.3.4).
 pub const MAX_LABEL: usize = 63;
 
 /// An absolute domain name: length-prefixed labels up to the root, in the letter case in which it
@@ -19,18 +19,20 @@ pub const MAX_LABEL: usize = 63;
 pub struct Name(Arc<[u8]>);
 
 impl Name {
+    /// The root, `.`.
     pub fn root() -> Name {
         Name([0].into())
     }
 
-    /// Presentation form (RFC 1035 §5.1), `\DDD` and `\X` escapes included; a missing final dot
-    /// is supplied, and `.` is the root. What is not ASCII becomes an A-label (RFC 5890 §2.3.2.1).
+    /// Parses presentation form (RFC 1035 §5.1) with `\DDD` and `\X` escapes. A missing final dot
+    /// is supplied, and `.` is the root. A label that is not ASCII becomes an A-label (RFC 5890
+    /// §2.3.2.1).
     pub fn parse(text: &str) -> Result<Name, NameFault> {
         Name::parse_relative(text.as_bytes(), None)
     }
 
-    /// As [`Name::parse`], but a name without a final dot is completed by `origin`. `@` is not
-    /// treated here.
+    /// As [`Name::parse`], but a name without a final dot is completed by `origin`. `@` has no
+    /// special meaning.
     pub fn parse_relative(text: &[u8], origin: Option<&Name>) -> Result<Name, NameFault> {
         let mut wire = [0u8; MAX_NAME];
         let (len, absolute) = parse_labels(text, &mut wire)?;
@@ -40,8 +42,8 @@ impl Name {
         }
     }
 
-    /// As [`Name::parse_relative`], but the wire form goes to the end of `out`, and no name is
-    /// made. A fault leaves `out` as it was.
+    /// As [`Name::parse_relative`], but appends the wire form to `out` instead of creating a name.
+    /// A fault leaves `out` unchanged.
     pub fn append_relative(text: &[u8], origin: &Name, out: &mut Vec<u8>) -> Result<(), NameFault> {
         let mut wire = [0u8; MAX_NAME];
         let (len, absolute) = parse_labels(text, &mut wire)?;
@@ -61,7 +63,7 @@ impl Name {
         Ok(Name([head, tail].concat().into()))
     }
 
-    /// An uncompressed name at the start of `bytes`, and what follows it.
+    /// The uncompressed name at the start of `bytes`, and the octets behind it.
     pub fn from_wire(bytes: &[u8]) -> Result<(Name, &[u8]), NameFault> {
         let mut at = 0;
         loop {
@@ -88,6 +90,7 @@ impl Name {
         }
     }
 
+    /// Wire form, in the letter case in which the name was written.
     pub fn as_wire(&self) -> &[u8] {
         &self.0
     }
@@ -128,6 +131,7 @@ impl Name {
         rest.eq_ignore_ascii_case(&ancestor.0)
     }
 
+    /// Whether the leftmost label is `*` (RFC 4592 §2.1.1).
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with(b"\x01*")
     }
@@ -147,8 +151,8 @@ pub fn labels(wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Labels in presentation form → wire form without the root: its length, and whether the text
-/// ended in a dot.
+/// Writes labels in presentation form to `wire`, without the root. Returns the length, and whether
+/// the text ends in a dot.
 fn parse_labels(text: &[u8], wire: &mut [u8; MAX_NAME]) -> Result<(usize, bool), NameFault> {
     match text.is_ascii() {
         true => parse_ascii(text, wire),
@@ -197,7 +201,7 @@ fn parse_ascii(text: &[u8], wire: &mut [u8; MAX_NAME]) -> Result<(usize, bool), 
     }
 }
 
-/// The byte that `\\DDD` or `\\X` stands for, and what follows it (RFC 1035 §5.1).
+/// The octet that `\\DDD` or `\\X` stands for, and the text behind it (RFC 1035 §5.1).
 pub fn unescape(after_backslash: &[u8]) -> Result<(u8, &[u8]), NameFault> {
     match after_backslash {
         [a, b, c, rest @ ..] if a.is_ascii_digit() => {

@@ -1,6 +1,6 @@
-//! Why a text is no domain name, and the names of invisible characters.
+//! Says why a text is no domain name, and names invisible characters.
 
-/// Why a text or a row of octets is no domain name.
+/// Why a text or a sequence of octets is no domain name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameFault {
     #[error("a name is at most 255 octets long")]
@@ -22,7 +22,7 @@ pub enum NameFault {
 }
 
 impl NameFault {
-    /// What to write instead, when the name is not ASCII.
+    /// What to write instead of a name that is not ASCII; `None` for faults of ASCII names.
     pub fn help(&self) -> Option<&'static str> {
         match self {
             NameFault::NotUtf8 => Some("save the file as UTF-8, or write the name as xn--…"),

@@ -1,16 +1,18 @@
-//! One RRset in the form in which it is sent.
+//! Stores one RRset in the form in which it is sent, and writes it into replies.
 //!
 //! The records follow each other with a pointer to the question as owner (offset 12). Addresses are
-//! stored without their record heads, behind one TTL: they are most of most zones, and a quarter of
-//! the memory is a quarter of the cache lines to wait for.
+//! stored without their record heads, behind one TTL: they are most of the records of most zones,
+//! and with a quarter of the memory, a look-up waits for a quarter of the cache lines.
 
 use crate::zone::rtype;
 
 /// Octets of a stored record before its RDATA: pointer, type, class, TTL, length.
 pub const RR_HEAD: usize = 12;
 
+/// Type, count and place of one RRset.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rrset {
+    /// Start in `Zones::bytes`.
     pub(super) start: u32,
     /// Octets, and the flag [`RENDERED`]. A zone has at most 1 GiB of RDATA.
     pub(super) len: u32,
@@ -18,8 +20,9 @@ pub(super) struct Rrset {
     pub(super) count: u16,
 }
 
-/// Flag in `Rrset::len`: the stored form is followed by the length (four octets) and the content of
-/// a rendering for questions of this owner. Without the flag the stored form serves these too.
+/// Flag in `Rrset::len`: behind the stored form are the length (four octets) and the octets of a
+/// second form, for questions about this owner. Without the flag, the stored form is used for these
+/// questions too.
 pub(super) const RENDERED: u32 = 1 << 31;
 
 /// A view of one stored RRset.
@@ -30,6 +33,7 @@ pub struct RrsetView<'z> {
 }
 
 impl<'z> RrsetView<'z> {
+    /// The type of the records.
     #[inline]
     pub fn rtype(&self) -> u16 {
         self.rrset.rtype
@@ -112,6 +116,7 @@ impl<'z> RrsetView<'z> {
         (start, start + (self.rrset.len & !RENDERED) as usize)
     }
 
+    /// The TTL of all records, in seconds.
     pub fn ttl(&self) -> u32 {
         let at = if self.packed().is_some() { 0 } else { 6 };
         let ttl = self.stored().get(at..at + 4).and_then(|ttl| ttl.first_chunk());

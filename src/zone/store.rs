@@ -11,7 +11,8 @@
 //! bytes    name | RR RR | TTL A A ...  of one entry next to each other
 //! ```
 //!
-//! Names that the caller answers (pools) carry a `slot`, a number of the caller.
+//! A name whose addresses the caller answers (from a pool) has a `slot`, a number that the caller
+//! gave it.
 
 use crate::zone::index::Index;
 use crate::zone::name::Name;
@@ -29,16 +30,18 @@ pub struct Zones {
     pub(super) zones: Vec<ZoneHead>,
 }
 
-/// One existing name. Together with its first RRset, the only one of most names, it is half a cache
-/// line: in a large zone each cache line less saves a wait for memory.
+/// One existing name. Together with its first RRset, the only one of most names, it fills half a
+/// cache line: in a large zone each cache line less saves a wait for memory.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
 pub struct NameEntry {
+    /// Start of the name in `Zones::bytes`.
     pub(super) name: u32,
     /// Number of RRsets. That of the lowest type is `first`, the others are in `Zones::rrsets`.
     pub(super) rrsets: u16,
     pub zone: ZoneId,
     pub(super) first: Rrset,
+    /// Index of the second RRset in `Zones::rrsets`.
     pub(super) others: u32,
     /// Index into `Zones::links`; `NONE` for most names.
     pub(super) links: u32,
@@ -53,11 +56,11 @@ const _: () = assert!(size_of::<NameEntry>() == 32);
 pub(super) struct Links {
     /// The slot of a name whose addresses the caller answers, or `NONE`.
     pub(super) slot: u32,
-    /// For `NameKind::Below` the cut, for a name with a wildcard child that child, or `NONE`.
+    /// The cut above a name of `NameKind::Below`, the wildcard right below another name, or `NONE`.
     pub(super) entry: u32,
 }
 
-/// The meaning of a look-up that ends at a name.
+/// Where a name is, seen from the zone cuts; this decides how it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameKind {
     /// Authoritative data, or an empty non-terminal.
@@ -76,6 +79,7 @@ pub struct ZoneId(pub(super) u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameId(pub(super) u32);
 
+/// The parts of a zone that belong to no single name.
 #[derive(Debug, Clone)]
 pub(super) struct ZoneHead {
     pub(super) apex: Name,
@@ -89,9 +93,10 @@ pub(super) struct ZoneHead {
     pub(super) records: usize,
 }
 
+/// Stands for a missing index or slot.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// More data than 32-bit offsets reach.
+/// The error for more data than 32-bit offsets can address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("more than 4 GiB of zone data, or more than 65535 zones")]
 pub struct TooLarge;
@@ -115,18 +120,19 @@ impl Zones {
         self.index.find(self.index.hash(name), is).map(NameId)
     }
 
-    /// A hash in which different names nearly always differ.
+    /// The hash of a name: different names nearly always have different hashes.
     #[inline]
     pub fn hash(&self, lower: &[u8]) -> u64 {
         self.index.exact_hash(lower)
     }
 
+    /// The entry of a name.
     #[inline]
     pub fn entry(&self, id: NameId) -> &NameEntry {
         &self.entries[id.0 as usize]
     }
 
-    /// Lower-case wire form.
+    /// The name in lower-case wire form.
     #[inline]
     pub fn name_of(&self, id: NameId) -> &[u8] {
         let entry = &self.entries[id.0 as usize];
@@ -134,6 +140,7 @@ impl Zones {
         self.bytes.get(start..start + usize::from(entry.name_len)).unwrap_or_default()
     }
 
+    /// The RRset of a type at a name.
     #[inline]
     pub fn rrset(&self, id: NameId, rtype: u16) -> Option<RrsetView<'_>> {
         let entry = self.entry(id);
@@ -146,7 +153,7 @@ impl Zones {
         Some(self.view(rrset))
     }
 
-    /// Ascending by type.
+    /// The RRsets of a name, in ascending order of type.
     pub fn rrsets(&self, id: NameId) -> impl Iterator<Item = RrsetView<'_>> {
         self.entry(id).rrsets(&self.rrsets).map(|rrset| self.view(rrset))
     }
@@ -156,6 +163,7 @@ impl Zones {
         RrsetView { bytes: &self.bytes, rrset }
     }
 
+    /// The caller's number of a name whose addresses the caller answers.
     #[inline]
     pub fn slot(&self, entry: &NameEntry) -> Option<u32> {
         let slot = self.links.get(entry.links as usize)?.slot;
@@ -174,26 +182,32 @@ impl Zones {
         (entry.kind == NameKind::Below).then_some(NameId(cut))
     }
 
+    /// All zones, in the order in which they were given.
     pub fn zone_ids(&self) -> impl Iterator<Item = ZoneId> + use<> {
         (0..self.zones.len() as u16).map(ZoneId)
     }
 
+    /// The name at the top of the zone.
     pub fn apex(&self, zone: ZoneId) -> &Name {
         &self.zones[zone.index()].apex
     }
 
+    /// The entry of the apex.
     pub fn apex_entry(&self, zone: ZoneId) -> NameId {
         self.zones[zone.index()].apex_entry
     }
 
+    /// The SOA record at the apex.
     pub fn soa(&self, zone: ZoneId) -> RrsetView<'_> {
         self.view(&self.zones[zone.index()].soa)
     }
 
+    /// The serial of the SOA.
     pub fn serial(&self, zone: ZoneId) -> u32 {
         self.zones[zone.index()].serial
     }
 
+    /// Number of records in the files of the zone, without duplicates.
     pub fn record_count(&self, zone: ZoneId) -> usize {
         self.zones[zone.index()].records
     }
@@ -206,7 +220,7 @@ impl Zones {
 }
 
 impl NameEntry {
-    /// Ascending by type. `all` is `Zones::rrsets`.
+    /// The RRsets of this name in ascending order of type. `all` is `Zones::rrsets`.
     pub(super) fn rrsets<'n>(&'n self, all: &'n [Rrset]) -> impl Iterator<Item = &'n Rrset> {
         let first = (self.rrsets > 0).then_some(&self.first);
         first.into_iter().chain(self.others(all))
