@@ -2,7 +2,7 @@
 //!
 //! | found | then |
 //! |---|---|
-//! | a text that is meant as SPF, but does not parse, or is not read as SPF by receivers | warning |
+//! | a text that is meant as SPF, but does not parse, or receivers do not read as SPF | warning |
 //! | strings that join without the blank between them (RFC 7208 §3.3) | warning |
 //! | a second SPF record at a name (RFC 7208 §4.5), a second DMARC policy or DKIM key | warning |
 //! | a policy at `_dmarc` that does not parse (RFC 7489 §6.3) | warning |
