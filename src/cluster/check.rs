@@ -1,4 +1,4 @@
-//! How a member is probed, and how results are counted.
+//! The check of a member: how the member is probed, and how results are counted.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The checks that decide whether a member serves: one, or several of which so many must pass.
+//! The checks that decide whether a member serves: one, or several of which some number must pass.
 
 use crate::cluster::check::Check;
 use crate::cluster::standing::{Standing, State};
@@ -14,6 +14,7 @@ pub struct Checks {
     least: usize,
 }
 
+/// A check with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedCheck {
     /// Distinct among the checks of a pool.
@@ -35,6 +36,7 @@ impl Checks {
         (1..=list.len()).contains(&least).then_some(Checks { list, least })
     }
 
+    /// A single check, named after its kind.
     pub fn one(check: Check) -> Checks {
         let name = check.probe.kind().to_owned();
         Checks { list: vec![NamedCheck { name, check }], least: 1 }
@@ -71,7 +73,7 @@ pub fn standing(least: usize, checks: impl Iterator<Item = Standing>) -> Standin
 /// | serving | enough are falling to take it out | falling, by the check that would decide |
 /// | out | enough are rising to bring it back | rising, by the check that would decide |
 /// | either | it rests on checks without a result | unknown |
-/// | serving, out | | up, down |
+/// | serving, out | none of these cases | up, down |
 ///
 /// With one check this is the state of that check. A falling check that cannot change the standing
 /// shortens no TTL, because [`State::is_stable`] goes by this state.
@@ -104,14 +106,15 @@ pub fn state(least: usize, checks: &[State]) -> State {
     }
 }
 
-/// The falling or rising check that changes the standing, when `before` others may do so first.
+/// Of the falling or rising checks `moving`, the check that changes the standing when it reaches
+/// its threshold: `before` others may reach theirs first without effect.
 fn deciding(mut moving: Vec<(u32, u32)>, before: usize) -> Option<(u32, u32)> {
     let remaining = |(count, of): &(u32, u32)| of.saturating_sub(*count);
     moving.sort_by_key(remaining);
     moving.get(before).copied()
 }
 
-/// The remembered standing of checks without a result that serve.
+/// `Serving` if a check without a result has that as its prior standing; `None` otherwise.
 fn remembered(checks: &[State]) -> Option<Standing> {
     let last = checks.iter().filter_map(|state| match state {
         State::Unknown { last } => Some(*last),

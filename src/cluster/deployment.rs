@@ -6,19 +6,20 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// In a [`Deployment`] every node has a private address, one node is the mother, and at most one
-/// is a standby.
+/// The checked keys of `deploy:`. With a deployment every node has a private address, one node is
+/// the mother, and at most one node is a standby.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
     pub debian: Debian,
     pub ssh: Ssh,
-    /// A virtual private address: whichever node is the mother holds it. No node has it as its own.
+    /// The virtual private address that the mother holds in addition to her own. No node has it as
+    /// its own.
     pub mother_address: IpAddr,
     pub application: Option<Application>,
     /// `Some` whenever there is an application.
     pub database: Option<Database>,
     pub promotion: Promotion,
-    /// A program and its arguments. `{node}` stands in at least one argument.
+    /// The fencing command: a program and its arguments, of which at least one has `{node}` in it.
     pub fence: Option<Vec<String>>,
 }
 
@@ -53,7 +54,7 @@ pub struct Application {
     pub source: ApplicationSource,
     /// Relative to the source.
     pub requirements: PathBuf,
-    /// A command such as `python3.13`; `None` is the release's own `python3`.
+    /// A command such as `python3.13`; `None` for the `python3` of the release of Debian.
     pub python: Option<String>,
     /// Python module path of the settings.
     pub settings: String,
@@ -61,15 +62,15 @@ pub struct Application {
     pub wsgi: String,
     /// Python module path of the Celery application; `None` when there is none.
     pub celery: Option<String>,
-    /// Each release runs `migrate`.
+    /// Whether each release runs `migrate`.
     pub migrate: bool,
-    /// Each release runs `collectstatic`.
+    /// Whether each release runs `collectstatic`.
     pub static_files: bool,
-    /// All nodes share a writable tree.
+    /// Whether all nodes share a writable tree of files.
     pub media: bool,
     /// The names that the application answers for. Never empty.
     pub hosts: Vec<String>,
-    /// `KEY=value` lines for the environment of the application.
+    /// A file of `KEY=value` lines for the environment of the application.
     pub env_file: Option<PathBuf>,
     /// Path of the request by which each new worker process warms itself.
     pub warm: String,
@@ -82,6 +83,7 @@ pub enum ApplicationSource {
     Git { url: String, reference: String },
 }
 
+/// The database of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
     pub name: String,

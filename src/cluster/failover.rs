@@ -1,4 +1,4 @@
-//! Failover: a pool whose members stand in tiers, one of which is answered.
+//! Failover: chooses which tier of a pool is answered.
 //!
 //! | `tiers:` | a tier is | and suffices while |
 //! |---|---|---|
@@ -8,16 +8,17 @@
 //! | `stay` | answered |
 //! |---|---|
 //! | no | the first tier that suffices |
-//! | yes | the active tier while it suffices; then the first tier that does becomes active |
+//! | yes | the active tier while it suffices; then the first tier that suffices becomes active |
 //!
-//! In an address family a tier suffices with fewer members, where fewer have an address of it.
+//! If fewer members of a tier than `min_serving` have an address of a family, the tier suffices in
+//! that family while all of these serve.
 //!
-//! The caller remembers the active tier and passes it in: these functions have no state.
+//! The caller keeps the active tier and passes it in: these functions have no state.
 
 use crate::cluster::families::Family;
 use crate::cluster::pool::Pool;
 
-/// The tier to answer while `members` serve, which are ascending; `None` when no tier suffices.
+/// The tier to answer while `members`, ascending indices, serve; `None` when no tier suffices.
 /// `active_tier` is the tier answered so far, in a pool with `stay`.
 pub fn tier(
     pool: &Pool,

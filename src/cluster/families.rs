@@ -9,6 +9,7 @@
 //! If one family is short, `when_short` decides for that family alone. A member with addresses of
 //! both families counts in both. `Option<Family>` means one family, or both together (`None`).
 
+/// An address family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     V4,
@@ -63,7 +64,7 @@ impl<T> Families<T> {
         }
     }
 
-    /// The value of a family; that of both together (`None`) is stored as `v4`.
+    /// The value of a family. The value for both together (`None`) is stored as `v4`.
     pub fn of(&self, family: Option<Family>) -> &T {
         self.get(family.unwrap_or(Family::V4))
     }

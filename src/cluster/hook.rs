@@ -24,11 +24,13 @@ impl Scope {
     }
 }
 
+/// A receiver of changes, from `hooks:` of config.yaml.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     /// Unique among the hooks.
     pub name: String,
     pub action: Action,
+    /// The scopes of the changes that are sent.
     pub on: Vec<Scope>,
     /// Names of the pools whose changes are sent; empty for all pools.
     pub pools: Vec<String>,
@@ -39,11 +41,13 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// Whether changes of `scope` in `pool` are sent to this hook.
     pub fn wants(&self, scope: Scope, pool: &str) -> bool {
         self.on.contains(&scope) && (self.pools.is_empty() || self.pools.iter().any(|p| p == pool))
     }
 }
 
+/// How a change is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// A POST to a URL of http or https, signed with `secret`; `trust` is for an https receiver.

@@ -21,7 +21,7 @@ pub enum AddressKind {
     Private,
 }
 
-/// At most one address of each family; at least one of them is there.
+/// One address, or one of each family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
     v4: Option<Ipv4Addr>,
@@ -101,7 +101,8 @@ pub struct PublicAddresses(Addresses);
 pub struct NotPublic(pub Role);
 
 impl PublicAddresses {
-    /// The mother guard: the only way to get a public address. It succeeds for children only.
+    /// The mother guard: the only way to make public addresses. It succeeds for children only.
+    /// `Ok(None)` if the child has no address of the kind.
     pub fn of(node: &Node, kind: AddressKind) -> Result<Option<PublicAddresses>, NotPublic> {
         match node.role {
             Role::Child => Ok(Addresses::of(node, kind).map(PublicAddresses)),
@@ -121,7 +122,7 @@ pub struct Member<A> {
     pub role: Role,
     pub addresses: A,
     pub reach: Reach,
-    /// Share in a `weighted` or `sticky` pool, 0 to 100. 0 drains the member.
+    /// Weight in a `weighted` or `sticky` pool, 0 to 100. 0 drains the member.
     pub weight: u8,
 }
 

@@ -1,7 +1,7 @@
 //! The checked inventory: machines, what each is for, and the pools that are answered from them.
 //!
 //! All values here are valid: `config` checks and builds them once, and no other module validates
-//! them again. Nothing here knows DNS, clocks, sockets or files.
+//! them again. No code here reads a clock, a socket or a file, or builds a DNS message.
 //!
 //! The mother guard is in [`member`]: an address reaches a public answer only as
 //! [`member::PublicAddresses`], and only a child has any.

@@ -16,7 +16,7 @@ pub struct Node {
     /// The address for traffic between nodes.
     pub private: Option<IpAddr>,
     pub tags: BTreeSet<String>,
-    /// Share in the answers of a `weighted` or `sticky` pool, 0 to 100. 0 drains the node.
+    /// Weight in the answers of a `weighted` or `sticky` pool, 0 to 100. 0 drains the node.
     pub weight: u8,
 }
 
@@ -31,7 +31,7 @@ pub enum Role {
     Child,
     /// Processes queues (renders videos). Never in a public answer.
     Worker,
-    /// Runs tiovivo. Named by `NS` and glue records of the zone file only.
+    /// Runs tiovivo. Only `NS` and glue records of the zone file name it.
     Dns,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Role {
 }
 
 impl Node {
-    /// All addresses, public and private.
+    /// The addresses that the node has, public and private.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
         let public = [self.address.map(IpAddr::V4), self.address6.map(IpAddr::V6)];
         public.into_iter().chain([self.private]).flatten()

@@ -17,7 +17,7 @@ use crate::clock::Moment;
 use crate::cluster::node::{NodeName, Role};
 use crate::cluster::standing::Standing;
 
-/// What the selected members are to do.
+/// What an override does to the members that it selects; see the table above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OverrideKind {
     Drain,
@@ -62,7 +62,7 @@ pub struct Override {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveOverride {
     pub given: Override,
-    /// Until when resolvers may hold the address of a drained member; `None` of other kinds.
+    /// Until when resolvers may hold the address of a drained member; `None` for other kinds.
     pub held_until: Option<Moment>,
     /// Whether `held_until` has passed.
     pub is_drained: bool,
@@ -124,8 +124,9 @@ impl fmt::Display for Selector {
     }
 }
 
-/// Whether `text` matches `pattern`: `*` stands for any characters, `?` for one. After a mismatch
-/// only the last `*` takes one more character, so this takes at most pattern times text steps.
+/// Whether `text` matches `pattern`: `*` matches any characters, `?` matches one. After a mismatch
+/// only the last `*` is extended, by one character, so the number of steps is at most the product
+/// of the two lengths.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
@@ -151,6 +152,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 impl Override {
+    /// Whether its time is over.
     pub fn is_over(&self, now: Moment) -> bool {
         self.until.is_some_and(|until| until <= now)
     }

@@ -20,7 +20,7 @@ pub struct Pool {
     pub name: PoolName,
     pub membership: Membership,
     pub order: Order,
-    /// The tiers of a `failover` pool; not written otherwise.
+    /// The tiers of a `failover` pool; each member is a tier of its own if none are written.
     pub tiers: Tiers,
     /// Whether a `failover` pool stays with the active tier when an earlier tier serves again.
     pub stay: bool,
@@ -29,11 +29,11 @@ pub struct Pool {
     pub ttl: u32,
     /// At most this many addresses of a family in an answer, 1 to 256.
     pub max_answers: usize,
-    /// With fewer serving members than this `when_short` decides; where tiers are written, with
-    /// fewer in every tier. At least 1.
+    /// With fewer serving members than this `when_short` decides; if tiers are written, with fewer
+    /// in every tier. At least 1.
     pub min_serving: usize,
-    /// `min_serving` of each family, where it is written so; `min_serving` is then the larger one.
-    /// `None` with `failover`.
+    /// `min_serving` of each family, if config.yaml has two numbers; `min_serving` is then the
+    /// larger one. `None` with `failover`.
     pub families: Option<Families<usize>>,
     pub when_short: WhenShort,
     /// The checks that decide whether a member serves.
@@ -54,8 +54,8 @@ impl Pool {
         self.order != Order::Failover || self.tiers.are_written()
     }
 
-    /// Whether members with both families have a verdict for each. This holds for all of them or
-    /// for none.
+    /// Whether members with addresses of both families have a verdict for each family. This holds
+    /// for all such members or for none.
     pub fn judges_apart(&self) -> bool {
         self.membership.iter().any(|member| self.has_two_verdicts(&member))
     }
@@ -78,8 +78,9 @@ impl Pool {
         if self.judges_apart() { Family::APART } else { Family::TOGETHER }
     }
 
-    /// With fewer serving members than this `when_short` decides. For a family: the number written
-    /// for it, or `min_serving`, but no more than have an address of it.
+    /// With fewer serving members than this `when_short` decides. For a family this is the number
+    /// that config.yaml has for it; without one, `min_serving`, but at most the number of members
+    /// with an address of the family.
     pub fn least(&self, family: Option<Family>) -> usize {
         match (family, &self.families) {
             (Some(family), Some(least)) => *least.get(family),
@@ -94,7 +95,7 @@ impl Pool {
         self.membership.iter().filter(|member| member.addresses.has(family)).count()
     }
 
-    /// Those of `members` (indices) that have an address of the family.
+    /// The indices in `members` whose member has an address of the family.
     pub fn with_family(&self, family: Option<Family>, mut members: Vec<usize>) -> Vec<usize> {
         members.retain(|index| self.is_in(*index, family));
         members
@@ -117,7 +118,7 @@ impl Pool {
         self.own.get(member.node).map_or(&self.deep, |own| &own.deep).as_ref()
     }
 
-    /// The checks that decide, and the deep one last.
+    /// The checks that decide, and then the deep check.
     pub fn all_checks(&self) -> impl Iterator<Item = &Check> {
         self.checks.list().iter().map(|of| &of.check).chain(&self.deep)
     }
@@ -153,12 +154,10 @@ impl Alpn {
 /// The members in the order of config.yaml, and the clients that may ask for them. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Membership {
+    /// Every client may ask.
     Everyone(Vec<Member<PublicAddresses>>),
-    /// Clients of these networks; others get REFUSED.
-    Only {
-        clients: Networks,
-        members: Vec<Member<Addresses>>,
-    },
+    /// Clients of these networks may ask; others get REFUSED.
+    Only { clients: Networks, members: Vec<Member<Addresses>> },
 }
 
 /// The order of the addresses in an answer.
@@ -220,7 +219,7 @@ impl fmt::Display for PoolName {
     }
 }
 
-/// A member, as counting, probing and showing need it: for every kind of audience.
+/// A member of a pool, without regard to the clients that may get its addresses.
 #[derive(Debug, Clone, Copy)]
 pub struct MemberView<'a> {
     pub node: &'a NodeName,
@@ -231,8 +230,8 @@ pub struct MemberView<'a> {
 }
 
 impl MemberView<'_> {
-    /// The address that a check probes, for the verdict of a family or of both. The configuration
-    /// is checked for it.
+    /// The address that a check probes, for the verdict of a family or of both. Checking the
+    /// configuration made sure that there is one.
     pub fn probed(&self, check: &Check, family: Option<Family>) -> IpAddr {
         self.reached(check).probed(match check.family {
             CheckedFamily::Only(family) => Some(family),
@@ -240,7 +239,8 @@ impl MemberView<'_> {
         })
     }
 
-    /// Whether that check gives it a verdict for each family: it is answered and probed in both.
+    /// Whether the check gives the member a verdict for each family: the member is answered and
+    /// probed in both.
     pub fn is_probed_in_each(&self, check: &Check) -> bool {
         check.family == CheckedFamily::Each
             && check.probe.has_a_family()
@@ -248,7 +248,7 @@ impl MemberView<'_> {
             && self.reached(check).are_of_both_families()
     }
 
-    /// Its only family, or IPv4.
+    /// IPv4 if the member has an IPv4 address, otherwise IPv6.
     pub fn first_family(&self) -> Family {
         if self.addresses.v4().is_some() { Family::V4 } else { Family::V6 }
     }

@@ -1,22 +1,23 @@
-//! Which members of a pool are answered, and why.
+//! Selects the members of a pool that are answered, and states the cause.
 //!
 //! | serving members | `order` | answered |
 //! |---|---|---|
 //! | `min_serving` or more | rotate, weighted, sticky | all that serve |
 //! | `min_serving` or more | failover | the first that serves |
 //! | `min_serving` or more in a tier | failover with tiers | those of one tier, see [`failover`] |
-//! | fewer | any | what `when_short` says; of that, failover takes the first, or the first tier |
+//! | fewer | any | what `when_short` selects; with failover the first of these, or the first tier |
 //!
 //! In a pool that is decided for each address family (see [`crate::cluster::families`]), each
 //! decision uses the members with an address of the family, and their verdicts in it.
 //!
 //! | no member serves in a family, but enough serve in both together | answered |
 //! |---|---|
-//! | none that has an address of it serves in the other family | NODATA: clients use the other |
-//! | some that have an address of it serve in the other family | what `when_short` says, of those |
+//! | no member with an address of it serves in the other family | NODATA: clients use the other |
+//! | members with an address of it serve in the other family | what `when_short` selects of them |
 //!
-//! Where `min_serving` is written for each family, that alone decides. A fallback pool without an
-//! address of a family does not stand in for it: all members are answered then.
+//! If config.yaml has a `min_serving` for each family, these numbers alone decide. A fallback pool
+//! without an address of a family does not stand in for that family: then all members of the short
+//! pool are answered.
 //!
 //! Of the members that `all` and `last_known` select, only those are answered that the operator
 //! withholds least: a drained member when no other is left, and a member that is forced down when
@@ -67,7 +68,8 @@ pub struct Selection {
     /// The share of each of `members`; full while the pool is short, as no member can be spared.
     pub shares: Vec<Share>,
     pub cause: Cause,
-    /// The selection for AAAA, where the families are decided apart; this one is for A then.
+    /// The selection for AAAA if the families are decided apart; the other fields are then for A.
+    /// `None` if one decision is for both.
     pub v6: Option<Box<Selection>>,
 }
 
@@ -80,7 +82,7 @@ pub enum Cause {
     Short { serving: usize, rule: WhenShort },
 }
 
-/// What the selection of one pool is made from, in both address families or in IPv4.
+/// The health of one pool, from which its selection follows, in both address families or in IPv4.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolHealth {
     /// One for each member, in the pool's order.
@@ -94,7 +96,7 @@ pub struct PoolHealth {
     pub last_enough: Families<Vec<usize>>,
     /// The active tier of a pool with `stay`; `None` in others.
     pub active_tier: Option<usize>,
-    /// The health in IPv6, where members have a verdict for it.
+    /// The health in IPv6, if members have a verdict for it; the other fields are then for IPv4.
     pub v6: Option<Box<PoolHealth>>,
 }
 
@@ -143,9 +145,9 @@ fn decide(pools: &[Pool], health: &[PoolHealth], id: PoolId, family: Option<Fami
     Selection { pool: id, shares: vec![Share::FULL; members.len()], members, cause, v6: None }
 }
 
-/// In a pool that has enough in both families together: the members with an address of this family
-/// that serve in either. `None` where each family is counted by itself, or both are decided at
-/// once.
+/// The members with an address of the family that serve in either family, if enough members of the
+/// pool serve in both families together. `None` if too few serve, if each family has its own
+/// `min_serving`, or if one decision is for both families.
 fn alive(pool: &Pool, health: &PoolHealth, family: Option<Family>) -> Option<Vec<usize>> {
     let family = family.filter(|_| pool.families.is_none())?;
     let mut alive = serving(&health.standings);
@@ -165,7 +167,7 @@ impl Selection {
         }
     }
 
-    /// The selection for both families, or that for each.
+    /// The one selection for both families, or the two selections of the families.
     pub fn each(&self) -> impl Iterator<Item = &Selection> {
         std::iter::once(self).chain(self.v6.as_deref())
     }
@@ -174,13 +176,13 @@ impl Selection {
         self.each().any(|selection| matches!(selection.cause, Cause::Short { .. }))
     }
 
-    /// Whether that member of that pool is answered.
+    /// Whether the member of `pool` is answered in a family at least.
     pub fn has(&self, pool: PoolId, member: usize) -> bool {
         let is_in = |members: &[usize]| members.binary_search(&member).is_ok();
         self.each().any(|selection| selection.pool == pool && is_in(&selection.members))
     }
 
-    /// Whether it is answered in one family.
+    /// Whether the member of `pool` is answered in `family`.
     pub fn has_in(&self, family: Family, pool: PoolId, member: usize) -> bool {
         let of = self.of(family);
         of.pool == pool && of.members.binary_search(&member).is_ok()
@@ -246,7 +248,8 @@ impl PoolHealth {
     }
 }
 
-/// Remembers these serving members if they are enough. For a family, they have an address of it.
+/// Stores the serving members in `last_enough` if they are enough. For a family, `serving` are
+/// members with an address of it.
 pub fn remember(
     pool: &Pool,
     family: Option<Family>,

@@ -3,7 +3,7 @@
 /// The health of one member under one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// No result yet in this run. `last` is the standing in the state file, if that is young.
+    /// No result yet. `last` is the prior standing, from an earlier run or configuration.
     Unknown {
         last: Option<Standing>,
     },
@@ -21,7 +21,7 @@ pub enum State {
     },
 }
 
-/// Whether a member is in the rotation.
+/// Whether a member is to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     Serving,
@@ -55,7 +55,8 @@ impl State {
         }
     }
 
-    /// Whether the next probe cannot change the standing. While it can, the TTL is shortened.
+    /// Whether answers have their full TTL in this state. False if the next results may change the
+    /// standing. An unknown state is no reason to shorten the TTL.
     pub fn is_stable(self) -> bool {
         match self {
             State::Up | State::Unknown { .. } => true,

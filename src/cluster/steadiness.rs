@@ -27,7 +27,8 @@ pub struct ReferenceTarget {
 }
 
 /// Flap damping: the `falls`th fall within `within` holds a member out for `hold`, even if it rises
-/// before; each further fall twice as long, up to `most`. A fall counts no longer after `within`.
+/// before; each further fall holds it out for twice as long, up to `most`. Falls longer ago than
+/// `within` do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damping {
     /// 2 to 20.
@@ -55,7 +56,7 @@ impl Damping {
         Some(self.hold.saturating_mul(factor).min(self.most))
     }
 
-    /// From this number of falls on the hold no longer grows, so no more are remembered.
+    /// From this number of falls on the hold no longer grows, so no more falls are stored.
     pub fn remembered(&self) -> u32 {
         let mut count = self.falls;
         while self.hold(count) < Some(self.most) {

@@ -5,8 +5,8 @@ use std::ops::Range;
 /// The tiers of a pool, in the order of its members.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tiers {
-    /// Index behind the last member of each tier, ascending. Empty when each member is a tier of
-    /// its own.
+    /// For each tier the index after its last member, ascending. Empty when each member is a tier
+    /// of its own.
     ends: Vec<usize>,
 }
 

@@ -14,6 +14,7 @@ pub struct Tls {
     pub trust: Trust,
 }
 
+/// The certificates that a probe accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// Any certificate, also an expired one and one for another name.
@@ -30,7 +31,7 @@ pub struct Authorities {
     pub file: PathBuf,
     /// Never empty.
     pub roots: Arc<RootCertStore>,
-    /// The same certificates as they are: a server may present one of them as its own.
+    /// The same certificates as DER, because a server may present one of them itself.
     pub certificates: Arc<[CertificateDer<'static>]>,
 }
 

@@ -1,4 +1,4 @@
-//! The validity and other properties of a certificate, read from its DER.
+//! Reads the validity and other properties of a certificate from its DER.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -23,7 +23,7 @@ pub struct Validity {
     pub ends: Option<Timestamp>,
 }
 
-/// The validity of a certificate; `None` if the octets are not one.
+/// The validity of a certificate; `None` if the octets are no certificate.
 pub fn of(certificate: &[u8]) -> Option<Validity> {
     let (validity, _) = element(behind_issuer(certificate)?.1, SEQUENCE)?;
     let (starts, rest) = time(validity)?;
@@ -31,12 +31,12 @@ pub fn of(certificate: &[u8]) -> Option<Validity> {
     Some(Validity { starts: moment(starts)?, ends: moment(ends) })
 }
 
-/// Whether it has version 1 of X.509, which has no server names.
+/// Whether the certificate has version 1 of X.509, which has no server names.
 pub fn is_version_one(certificate: &[u8]) -> bool {
     behind_issuer(certificate).is_some_and(|(version, _)| version == FIRST)
 }
 
-/// Whether it has an RSA key of less than 2048 bits.
+/// Whether the certificate has an RSA key of less than 2048 bits.
 pub fn has_short_rsa_key(certificate: &[u8]) -> bool {
     // The object identifier without tag and length (RFC 3279 §2.3.1).
     const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
