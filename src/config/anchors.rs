@@ -1,10 +1,10 @@
-//! Anchors, aliases and merge keys of YAML: a value that is written once and used in several
-//! places.
+//! Replaces the aliases and merge keys of YAML: a value with an anchor is written once and used in
+//! several places.
 //!
 //! Nine lines of aliases can make a billion values. So copies count: written values and copies
 //! together are at most [`MAX_VALUES`].
 //!
-//! A copy has the span of its original, as a fault is mended there.
+//! A copy has the span of its original, because a fault in it is mended there.
 //!
 //! [`MAX_VALUES`]: crate::config::yaml_reader::MAX_VALUES
 
@@ -16,6 +16,7 @@ use crate::config::yaml_value::{Map, MapEntry, Shape, YamlValue};
 #[derive(Debug, Default)]
 pub struct Anchors(HashMap<usize, Anchor>);
 
+/// A value that an anchor names.
 #[derive(Debug)]
 pub struct Anchor {
     pub value: YamlValue,
@@ -37,7 +38,7 @@ impl Anchors {
         size
     }
 
-    /// `None` within the anchored value itself, which cannot contain itself.
+    /// The value of an anchor. `None` while the value is being read: it cannot contain itself.
     pub fn find(&self, number: usize) -> Option<&Anchor> {
         self.0.get(&number)
     }
@@ -58,8 +59,8 @@ fn extent(written: &YamlValue) -> (usize, usize) {
     }
 }
 
-/// Appends the entries of the mappings that `<<` names. A key that the mapping has itself stays; of
-/// several sources the first counts. False when a source is no mapping.
+/// Appends the entries of `sources`, the mappings that `<<` names. A key that `map` already has
+/// stays as it is; of several sources the first counts. False when a source is no mapping.
 pub fn merge(map: &mut Map, sources: YamlValue) -> bool {
     let sources = match sources.shape {
         Shape::List(items) => items,

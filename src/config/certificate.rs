@@ -1,15 +1,15 @@
-//! The certificate of the encrypted transports: two PEM files → a checked chain and key for rustls.
-//! And the authorities that probes over TLS trust.
+//! Reads PEM files: the certificate and key of the encrypted transports, checked for rustls, and
+//! the authorities that probes over TLS trust.
 //!
 //! | found | reported as |
 //! |---|---|
-//! | a file that cannot be read, or has nothing of its kind | fault |
+//! | a file that cannot be read, or has no certificate or no key in it | fault |
 //! | a key that does not belong to the chain's first certificate | fault |
-//! | that certificate expired, or not valid yet | warning: an answer with it is better than none |
+//! | the first certificate expired, or not valid yet | warning: better than no answer |
 //! | a key that everyone on the machine may read | warning |
 //!
-//! Not checked, as only clients know it: whether they trust the issuer, and which name they ask
-//! for.
+//! Two things are not checked, because only clients know them: whether they trust the issuer, and
+//! which name they ask for.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -28,7 +28,7 @@ use crate::regular_file;
 
 /// Most octets of a file.
 const MAX_FILE: u64 = 1 << 20;
-/// Some editors write it at the start of a file.
+/// The byte order mark of UTF-8, which some editors write at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Most certificates of a chain.
 const MAX_CHAIN: usize = 16;
@@ -40,7 +40,7 @@ const MAX_AUTHORITIES: usize = 512;
 #[derive(Debug, Clone)]
 pub struct Certificate {
     pub certified: Arc<CertifiedKey>,
-    /// The end of validity of the chain's first certificate; `None` when it has none.
+    /// The end of validity of the chain's first certificate; `None` for one without an end.
     pub expires: Option<Timestamp>,
 }
 
@@ -92,7 +92,8 @@ pub enum CertificateFault {
     Mismatch { chain: PathBuf, key: PathBuf },
 }
 
-/// The certificate and warnings, or all faults. Validity is checked against `now`.
+/// Reads a certificate and its key. Returns warnings too, or all faults. The validity is checked
+/// against `now`.
 pub fn read(
     chain: &Path,
     key: &Path,
@@ -130,7 +131,7 @@ fn refusal(error: &Error, chain: &Path, key: &Path) -> CertificateFault {
     }
 }
 
-/// The authorities of a PEM file, for probes.
+/// Reads the authorities that probes trust from a PEM file.
 pub fn authorities(file: &Path) -> Result<Authorities, CertificateFault> {
     let certificates = certificates(file, MAX_AUTHORITIES)?;
     let bad = |_| CertificateFault::BadAuthority { file: file.into() };

@@ -1,4 +1,4 @@
-//! The secrets of DNS cookies: a file, or a secret that this process makes for itself.
+//! Reads the secrets of DNS cookies from a file, or makes one for this process.
 
 use std::fmt;
 use std::path::Path;
@@ -11,11 +11,11 @@ use crate::config::token;
 
 /// Octets of a secret (RFC 9018 §4).
 const SECRET_LEN: usize = 16;
-/// Secrets of a file. A roll-over has two of them.
+/// Most secrets of a file. A roll-over needs two.
 pub const MAX_SECRETS: usize = 8;
 const HELP: &str = "write 32 hexadecimal digits a line, as `openssl rand -hex 16` prints them";
 
-/// Never printed.
+/// A secret of DNS cookies. Its octets are never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret([u8; SECRET_LEN]);
 
@@ -31,19 +31,22 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// One for the life of the process, so that a reload does not make its cookies invalid.
+/// The secret for the life of this process: cookies stay valid over a reload. `None` if the system
+/// has no random numbers.
 static OF_PROCESS: LazyLock<Option<Secret>> = LazyLock::new(|| {
     let mut secret = [0; SECRET_LEN];
     let random = rustls::crypto::ring::default_provider().secure_random;
     random.fill(&mut secret).ok().map(|()| Secret(secret))
 });
 
-/// No secret, so no cookies, only when the system has no random numbers.
+/// The secret of this process. Empty if the system has no random numbers: then there are no
+/// cookies.
 pub fn of_process() -> Vec<Secret> {
     OF_PROCESS.iter().cloned().collect()
 }
 
-/// `None` when there is no such file.
+/// Reads the secrets of a file; `None` when there is no such file. The error is for a file that
+/// others may read, or with anything but 1 to [`MAX_SECRETS`] secrets in it.
 pub fn read(path: &Path) -> Result<Option<Vec<Secret>>, Problem> {
     let Some(text) = token::owners_text(path)? else { return Ok(None) };
     let mut secrets = vec![];

@@ -1,8 +1,8 @@
-//! Tree → raw types, with every fault.
+//! Turns the YAML tree into raw types, and reports every fault of their shape.
 //!
 //! Serde stops at its first fault. So the faulty value is pruned and serde reads the tree again,
-//! until it finds no fault or there are [`MAX_FAULTS`]. Each round is linear in the size of the
-//! file, which is bounded; a file without a fault takes one round.
+//! until it finds no more faults, or [`MAX_FAULTS`] are found. Each round is linear in the size of
+//! the file, which is bounded; a file without a fault takes one round.
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
@@ -15,7 +15,8 @@ use crate::config::yaml_value::YamlValue;
 /// Most faults of shape that are collected.
 pub const MAX_FAULTS: usize = 100;
 
-/// `None` when too little of the file is right to check it.
+/// Reads `T` from the tree, and returns the faults. `None` if faults remain that cannot be pruned:
+/// then the file cannot be checked further.
 pub fn read<T: DeserializeOwned>(
     source: &Source<'_>,
     tree: &mut YamlValue,

@@ -1,4 +1,4 @@
-//! `!env NAME`: a value from an environment variable.
+//! Reads values written as `!env NAME` from environment variables.
 //!
 //! There is no other way to use a variable: a `$` in a value is a dollar sign. The value is a
 //! scalar like any other, so it can be a number, a duration or an entry of a list. It is often a
@@ -40,7 +40,7 @@ pub fn value(name: &str, found: Option<OsString>) -> Result<String, Problem> {
     }
 }
 
-/// Puts `!env NAME` in the place of each value of `tree` that comes from a variable.
+/// In the texts of `faults`, replaces each value of `tree` that comes from a variable by `!env NAME`.
 pub fn hide(faults: &mut [Fault], tree: &YamlValue) {
     let mut found = vec![];
     collect(tree, &mut found);

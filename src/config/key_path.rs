@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-/// `pools.web.members[2]`.
+/// A path such as `pools.web.members[2]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyPath(Vec<Step>);
 
+/// One step of a path: into a mapping or into a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     Key(String),
@@ -43,6 +44,7 @@ impl KeyPath {
         self.0.is_empty()
     }
 
+    /// The last step; `None` if that is an index, or the path is the root.
     pub fn last_key(&self) -> Option<&str> {
         match self.0.last() {
             Some(Step::Key(key)) => Some(key),

@@ -29,7 +29,7 @@ pub fn load(path: &Path) -> Result<LoadedConfig, Vec<Fault>> {
     parse(path, &text)
 }
 
-/// The same for the text of a config.yaml at `path`.
+/// As [`load`], with `text` as the content of the file at `path`.
 pub fn parse(path: &Path, text: &str) -> Result<LoadedConfig, Vec<Fault>> {
     let file = path.display().to_string();
     let source = Source::new(&file, text);
@@ -40,7 +40,7 @@ pub fn parse(path: &Path, text: &str) -> Result<LoadedConfig, Vec<Fault>> {
     Ok(loaded)
 }
 
-/// Checks the tree of the file at `path`. `faults` are those that reading it found.
+/// Checks the tree of the file at `path`. `faults` were found while the tree was read.
 pub fn check_tree(
     path: &Path,
     source: &Source<'_>,
@@ -66,8 +66,8 @@ pub fn check_tree(
 }
 
 /// The faults in the order of the files, config.yaml first, at most [`MAX_FAULTS`]; warnings are
-/// cut before errors. A fault that aliases repeat is listed once. `more` counts faults that were
-/// not kept.
+/// cut before errors. A fault that aliases repeat is listed once. `more` is the number of further
+/// faults, which the caller did not keep.
 pub fn ordered(config_file: &str, mut faults: Vec<Fault>, more: usize) -> Vec<Fault> {
     let mut seen = HashSet::new();
     faults.retain(|fault| {

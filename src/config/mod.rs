@@ -1,11 +1,11 @@
-//! The only reader of what the operator wrote: config.yaml as written → checked types.
+//! Reads what the operator wrote: config.yaml as written → checked types. No other module does.
 //!
 //! ```text
 //! read ─ text ─→ yaml_reader ─ tree ─→ deserialize ─ raw types ─→ check ─→ Config
 //!                                                 zones (files) ──────↗
 //! ```
 //!
-//! [`load`](mod@load) runs the stages. [`fault::Fault`] is the only kind of refusal here.
+//! [`load`](mod@load) runs the stages. Every refusal is a [`fault::Fault`].
 
 pub mod anchors;
 pub mod certificate;
@@ -63,45 +63,48 @@ pub struct Config {
     pub files: Vec<PathBuf>,
 }
 
+/// The checked keys of `server:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Addresses for UDP and TCP. Never empty.
     pub listen: Vec<SocketAddr>,
-    /// Address of API, page and metrics; `None` is off.
+    /// Address of API, page and metrics; `None` if they are off.
     pub dashboard: Option<SocketAddr>,
     /// The state folder.
     pub state: PathBuf,
     pub token_file: Option<PathBuf>,
-    /// The token in `token_file`; `None` refuses all overrides.
+    /// The token in `token_file`; without one all overrides are refused.
     pub token: Option<BearerToken>,
     pub report_token_file: Option<PathBuf>,
     /// The token in `report_token_file`, for reports alone.
     pub report_token: Option<BearerToken>,
-    /// Number of UDP threads; `None` is one for each core.
+    /// Number of UDP threads; `None` for one on each core.
     pub workers: Option<usize>,
     /// Whether each UDP thread stays on one core.
     pub pin: bool,
     pub nsid: Option<String>,
-    /// The answer to `version.bind`; `None` refuses.
+    /// The answer to `version.bind`; with `None` the query is refused.
     pub version: Option<String>,
     pub cookie_secret_file: Option<PathBuf>,
-    /// The first makes cookies, all verify them. Without a file, a secret of this process.
+    /// The first secret makes cookies, and all verify them. Without a file there is the one secret
+    /// of this process.
     pub cookie_secrets: Vec<Secret>,
     pub encrypted: Encrypted,
-    /// Targets outside of the cluster, which answer unless this machine is cut off.
+    /// Hosts outside the cluster that answer unless this machine is cut off.
     pub controls: Vec<ReferenceTarget>,
 }
 
-/// Addresses of the encrypted transports; an empty list is off.
+/// Addresses of the encrypted transports; a transport with an empty list is off.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Encrypted {
     pub tls: Vec<SocketAddr>,
     pub https: Vec<SocketAddr>,
-    /// The path of HTTPS, with its leading slash.
+    /// The path of DNS over HTTPS, with its leading slash.
     pub path: String,
     pub quic: Vec<SocketAddr>,
 }
 
+/// A name that a pool answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     pub owner: Name,

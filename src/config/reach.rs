@@ -1,8 +1,8 @@
 //! Reads from config.yaml only what a command needs to reach the running server: its addresses and
 //! token files. The file may have faults elsewhere, or be in the middle of an edit: the server runs
-//! with what it loaded and can still be reached.
+//! with the configuration that it loaded, and can still be reached.
 //!
-//! When the file is no YAML, its blocks `server` and `zones` are tried by themselves.
+//! When the file is no YAML, its blocks `server` and `zones` are read one by one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,26 +18,29 @@ use crate::config::yaml_reader;
 use crate::config::yaml_value::{Shape, YamlValue};
 use crate::zone::name::Name;
 
+/// The addresses and token files of the running server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
     /// The first address of DNS.
     pub listen: SocketAddr,
-    /// `None` is off.
+    /// Address of API, page and metrics; `None` if they are off.
     pub dashboard: Option<SocketAddr>,
     pub token_file: Option<PathBuf>,
     pub report_token_file: Option<PathBuf>,
-    /// The apex of the first zone.
+    /// The apex of the first zone; `None` if none can be read.
     pub zone: Option<Name>,
 }
 
-/// The error says why the file cannot be read.
+/// Reads the file at `path`. Keys that cannot be read have their default. The error says why the
+/// file cannot be read.
 pub fn read(path: &Path) -> Result<Reach, String> {
     let said = |problem| format!("{} {problem}", path.display());
     let text = read::text(path, read::MAX_CONFIG).map_err(said)?;
     Ok(reach(&text, path.parent().unwrap_or(Path::new(""))))
 }
 
-/// The token in a file; `None` when there is no such file. The error says what to do.
+/// The token in a file; `None` when there is no such file. The error says why the file is refused
+/// and what to do.
 pub fn token(file: &Path) -> Result<Option<BearerToken>, String> {
     token::read(file).map_err(|problem| format!("{} {problem}", file.display()))
 }
@@ -79,7 +82,7 @@ fn text_at(tree: Option<&YamlValue>, path: &KeyPath) -> Option<String> {
     }
 }
 
-/// The lines from the one that begins with `key:` to the next top-level key.
+/// The lines from `key:` to the next top-level key.
 fn block(text: &str, key: &str) -> String {
     let is_inside =
         |line: &&str| line.is_empty() || line.starts_with([' ', '#', '-', '\r', '}', ']']);

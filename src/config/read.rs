@@ -1,6 +1,6 @@
 //! Reads files that the operator wrote: bounded in size, as UTF-8, with every refusal in words.
 //!
-//! Zone files are read as octets: their reader says which octets may stand where.
+//! Zone files are read as octets: the zone reader decides which octets are allowed.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -17,20 +17,20 @@ const SAVE_AS_UTF8: &str = "save it as UTF-8";
 const MEND_OWNER: &str = "mend its owner or mode";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The text of a regular file of at most `max` octets. A byte order mark at its start is dropped:
-/// some editors write one, and it changes nothing that the file says.
+/// The text of a regular file of at most `max` octets. A byte order mark at its start, which some
+/// editors write, is dropped.
 pub fn text(path: &Path, max: u64) -> Result<String, Problem> {
     let (file, _) = regular_file::open(path).map_err(|error| unreadable(&error))?;
     text_of(&file, max)
 }
 
-/// As [`text`], in whatever encoding it is that has ASCII in it.
+/// As [`text`], but as octets, in any encoding that extends ASCII.
 pub fn octets(path: &Path, max: u64) -> Result<Vec<u8>, Problem> {
     let (file, _) = regular_file::open(path).map_err(|error| unreadable(&error))?;
     octets_of(&file, max)
 }
 
-/// As [`text`], of a file that is open.
+/// As [`text`], for a file that is open.
 pub fn text_of(file: &File, max: u64) -> Result<String, Problem> {
     from_utf8(octets_of(file, max)?)
 }

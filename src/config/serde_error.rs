@@ -1,7 +1,8 @@
-//! Our problems as errors of serde, and the errors of serde as our problems.
+//! Turns a [`Problem`] into an error of serde, and errors of serde into problems.
 //!
-//! An error of serde is one text. A problem crosses it with its help behind `SEPARATOR`, which no
-//! message has: quoted values are escaped. Serde's own texts are recognised by their beginning.
+//! An error of serde is one text. So a problem becomes its message, `SEPARATOR` and its help. No
+//! message contains the separator, because quoted values are escaped. Serde's own texts are
+//! recognised by their beginning.
 
 use serde::de::Error;
 
@@ -18,7 +19,7 @@ const MAX_SHOWN: usize = 60;
 #[derive(Debug, PartialEq, Eq)]
 pub struct ShapeFault {
     pub problem: Problem,
-    /// The key is wrong, not its value.
+    /// Whether the key is wrong, not its value.
     pub of_key: bool,
 }
 
@@ -30,7 +31,7 @@ pub fn encode<E: Error>(problem: Problem) -> E {
     }
 }
 
-/// `error` is the text of the deserializer's error at `path`.
+/// The fault that an error of serde reports; `error` is its text, and `path` its place.
 pub fn decode(error: &str, path: &KeyPath) -> ShapeFault {
     if let Some(known) = error.strip_prefix("unknown field `") {
         let problem = unknown_key(path.last_key().unwrap_or_default(), known);
@@ -63,7 +64,7 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-/// `error` is `KEY`, expected one of `A`, `B`, without its first backquote.
+/// The problem of an unknown key. `error` is the text ``KEY`, expected one of `A`, `B``.
 fn unknown_key(key: &str, error: &str) -> Problem {
     let known = error.rsplit_once("`, expected ").map(|(_, known)| known).unwrap_or_default();
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();

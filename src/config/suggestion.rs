@@ -1,11 +1,11 @@
-//! The known word that was probably meant.
+//! Finds the known word that was probably meant.
 
 /// Longest word that is compared; it bounds the work for a nonsense file.
 const MAX_COMPARED: usize = 64;
 /// Most known words that are compared.
 const MAX_KNOWN: usize = 10_000;
 
-/// `did you mean `child`? `, or nothing.
+/// `did you mean `child`? `; empty if no known word is near.
 pub fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`? "),
@@ -13,7 +13,8 @@ pub fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Str
     }
 }
 
-/// The known word with the fewest slips, at most one in three letters and three in all.
+/// The known word with the fewest slips: at most one in three letters, and three in all. `None` if
+/// no known word is that near.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > MAX_COMPARED {
         return None;
@@ -29,7 +30,7 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 }
 
 /// How many letters to add, leave out, replace or swap with their neighbour to get from one word to
-/// the other. Letter case is ignored: a word in the wrong case has 0 slips, and is still no match.
+/// the other. Letter case is ignored, so a word in the wrong case has 0 slips.
 fn slips(from: &str, to: &str) -> usize {
     let from: Vec<char> = from.to_lowercase().chars().collect();
     let to: Vec<char> = to.to_lowercase().chars().collect();

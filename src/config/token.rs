@@ -1,4 +1,4 @@
-//! The bearer token of the API, and other files with a secret, which only their owner may read.
+//! Reads files with a secret, such as the bearer token of the API, which only their owner may read.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use crate::regular_file;
 /// Largest token file, or other file with a secret.
 pub const MAX_TOKEN: u64 = 4096;
 
-/// Never printed.
+/// A bearer token of the API. Its text is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BearerToken(String);
 
@@ -28,7 +28,8 @@ impl fmt::Debug for BearerToken {
     }
 }
 
-/// `None` when there is no such file; writes are then refused. Blanks around the token are dropped.
+/// Reads a token, without the blanks around it. `None` when there is no such file: then requests
+/// that need the token are refused.
 pub fn read(path: &Path) -> Result<Option<BearerToken>, Problem> {
     let Some(text) = owners_text(path)? else { return Ok(None) };
     let token = text.trim();

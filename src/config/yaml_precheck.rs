@@ -8,7 +8,7 @@ pub const MAX_FLOW_MARKS: usize = 400_000;
 /// Most tabs that are reported.
 const MAX_FAULTS: usize = 100;
 
-/// Faults that the parser would report badly, or take too long over.
+/// Faults that the parser would report badly, or would need too long for.
 pub fn check(source: &Source<'_>, text: &str) -> Vec<Fault> {
     let marks = text.bytes().filter(|byte| b",[{:?&*!\"'".contains(byte)).take(MAX_FLOW_MARKS + 1);
     if marks.count() > MAX_FLOW_MARKS {

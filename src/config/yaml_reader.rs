@@ -1,9 +1,9 @@
-//! YAML events → the tree of [`YamlValue`] values, and what of YAML config.yaml may not use.
+//! Reads YAML into the tree of [`YamlValue`] values, and refuses what config.yaml may not use.
 //!
 //! Aliases and merge keys are replaced by their values ([`anchors`]), and `!env NAME` by the value
 //! of the variable ([`environment`]). Refused are other tags; duplicate keys, as one of the two
 //! would be ignored in silence; and keys without a value, as the default would count in silence. A
-//! key of the whole file that begins with `x-` is ignored: it is a place for anchors.
+//! top-level key that begins with `x-` is ignored: it is a place for anchors.
 //!
 //! | bound | limits |
 //! |---|---|
@@ -34,7 +34,7 @@ pub fn read(source: &Source<'_>, text: &str) -> (Option<YamlValue>, Vec<Fault>) 
     read_with(source, text, |name| std::env::var_os(name))
 }
 
-/// The same with an environment of the caller's.
+/// As [`read`], with `variable` as the environment.
 pub fn read_with(
     source: &Source<'_>,
     text: &str,
@@ -54,7 +54,7 @@ pub fn read_with(
     }
 }
 
-/// The rest of the file cannot be read; the reason is among the faults.
+/// The error after which the rest of the file cannot be read; the reason is among the faults.
 struct Stop;
 
 struct YamlReader<'a> {
@@ -166,7 +166,7 @@ impl<'a> YamlReader<'a> {
         };
         self.values += size;
         let too_deep = depth + height - 1 > MAX_DEPTH;
-        // Counted before it is copied.
+        // The size is checked before the value is copied.
         let copy = (self.values <= MAX_VALUES && !too_deep).then(|| value.clone());
         match copy {
             Some(copy) => Ok(copy),
@@ -239,7 +239,7 @@ impl<'a> YamlReader<'a> {
                 self.fault(key_span, "a key without a value", "write one, or leave the key out");
                 value.pruned = true;
             }
-            // Such a key only holds anchors.
+            // A top-level key with `x-` only holds anchors.
             value.pruned |= key.pruned || (depth == 1 && text.starts_with("x-"));
             match (map.get(&text).map(|first| first.key_span), &sources) {
                 (Some(first), _) => self.duplicate(key_span, first),
@@ -295,7 +295,7 @@ impl<'a> YamlReader<'a> {
         Err(Stop)
     }
 
-    /// Adds a fault, unless the line has the same one already, as with nine aliases side by side.
+    /// Adds a fault, unless its line has the same fault already, as when aliases repeat a value.
     fn fault(&mut self, span: Span, message: &str, help: &str) {
         let line = |fault: &Fault| fault.spot.as_ref().map(|spot| spot.span.line);
         let is_told = |fault: &Fault| line(fault) == Some(span.line) && fault.message == message;

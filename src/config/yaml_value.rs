@@ -1,4 +1,4 @@
-//! The values of config.yaml, as a tree that knows the line and column of each.
+//! The values of config.yaml, as a tree with the line and column of each value.
 //!
 //! Serde reads this tree as a [`serde_yaml::Value`]. A faulty value is *pruned*: serde does not see
 //! it, but it stays in this tree, so that its key is not reported as missing.
@@ -15,11 +15,13 @@ use crate::config::key_path::{KeyPath, Step};
 pub struct YamlValue {
     pub span: Span,
     pub shape: Shape,
+    /// Whether the value is hidden from serde.
     pub pruned: bool,
     /// The environment variable that the value comes from; `None` when the file has it.
     pub variable: Option<String>,
 }
 
+/// The content of a value.
 #[derive(Debug, Clone)]
 pub enum Shape {
     /// Any scalar. The key decides the type, so `no` is not taken for a boolean, 1.10 not for a
@@ -29,14 +31,15 @@ pub enum Shape {
     Map(Map),
 }
 
-/// Entries in the order of the file, with an index by key, as a cluster may have thousands of
-/// nodes.
+/// A mapping: its entries in the order of the file, and an index by key, because a cluster may have
+/// thousands of nodes.
 #[derive(Debug, Clone, Default)]
 pub struct Map {
     pub entries: Vec<MapEntry>,
     index: HashMap<String, usize>,
 }
 
+/// One key of a mapping with its value.
 #[derive(Debug, Clone)]
 pub struct MapEntry {
     pub key: String,
@@ -53,6 +56,7 @@ pub struct Found<'a> {
 }
 
 impl YamlValue {
+    /// The tree as serde reads it: without the pruned values.
     pub fn to_value(&self) -> Value {
         match &self.shape {
             Shape::Text(text) => Value::String(text.clone()),
@@ -118,8 +122,8 @@ impl YamlValue {
         written
     }
 
-    /// Whether the value at `path`, or one above it, is pruned: then a fault is reported already,
-    /// and a missing key there is not.
+    /// Whether the value at `path`, or a value above it, is pruned. Then its fault is already
+    /// reported, and keys that are missing in it are not.
     pub fn is_faulty(&self, path: &KeyPath) -> bool {
         let mut value = self;
         for step in path.steps() {
@@ -132,6 +136,7 @@ impl YamlValue {
         value.pruned
     }
 
+    /// Whether this value, or a value in it, is pruned.
     pub fn any_pruned(&self) -> bool {
         self.pruned
             || match &self.shape {
@@ -184,7 +189,7 @@ impl YamlValue {
 }
 
 impl Map {
-    /// The key is not in the map yet.
+    /// Appends an entry; its key must not be in the map yet.
     pub fn push(&mut self, entry: MapEntry) {
         self.index.insert(entry.key.clone(), self.entries.len());
         self.entries.push(entry);
@@ -196,8 +201,8 @@ impl Map {
 }
 
 impl Found<'_> {
-    /// The span of a scalar, or of the key of a list or mapping: a mark under forty lines is of no
-    /// use.
+    /// The span to mark in a message: that of a scalar, or of the key of a list or mapping, which
+    /// may have many lines.
     pub fn span(&self) -> Span {
         match (&self.value.shape, self.key_span) {
             (Shape::List(_) | Shape::Map(_), Some(key_span)) => key_span,

@@ -1,4 +1,4 @@
-//! `zones:`: reads the zone files, and turns their faults into faults of the configuration.
+//! Reads the zone files of `zones:`, and turns their faults into faults of the configuration.
 //!
 //! A zone file may be anywhere, but may include only files of its own folder and below. So a zone
 //! file from a stranger cannot read other files of this machine.
@@ -21,7 +21,7 @@ use crate::zone::rtype;
 /// The zones, as far as they are valid.
 #[derive(Debug)]
 pub struct LoadedZones {
-    /// Includes zones whose file is faulty.
+    /// The apexes of all zones, also of those whose file is faulty.
     pub apexes: Vec<Name>,
     pub loaded: Vec<LoadedZone>,
     /// Whether `apexes` has every apex.
@@ -42,6 +42,7 @@ pub struct Texts {
     files: HashMap<String, (PathBuf, Arc<Vec<u8>>)>,
 }
 
+/// Reads the zones. Paths of zone files are relative to `folder`. Faults are added to `report`.
 pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> LoadedZones {
     let path = KeyPath::root().key("zones");
     let is_complete = !report.is_faulty(&path);
@@ -74,7 +75,7 @@ pub fn read(raw: &[RawZone], folder: &Path, report: &mut Report<'_>) -> LoadedZo
     zones
 }
 
-/// Warns when one of our zones is below another one of ours that has no NS for it.
+/// Warns when a zone lies below another zone of the configuration that has no NS records for it.
 fn check_delegations(
     zones: &LoadedZones,
     places: &HashMap<Name, KeyPath>,
@@ -162,7 +163,8 @@ fn load(apex: &Name, file: PathBuf, text: Vec<u8>, faults: &mut Vec<Fault>) -> O
     zone.map(|zone| LoadedZone { zone, paths, texts })
 }
 
-/// The text of an `$INCLUDE`. The name is relative and, after symbolic links, below `folder`.
+/// The text of an included file. Its name must be relative and, with symbolic links resolved, lead
+/// to a file below `folder`.
 fn included(folder: &Path, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
     let is_below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     if name.is_empty() || !is_below {
@@ -180,7 +182,7 @@ fn included(folder: &Path, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
 }
 
 impl LoadedZone {
-    /// A fault of a record.
+    /// A fault at a place in the zone's files.
     pub fn fault(&self, place: FilePosition, message: String, help: String) -> Fault {
         let file = self.zone.files.get(usize::from(place.file)).cloned();
         self.texts.fault_of(ZoneFault {
@@ -194,12 +196,12 @@ impl LoadedZone {
         })
     }
 
-    /// `zones/midominio.com.zone:12`.
+    /// The place in words: `zones/midominio.com.zone:12`.
     pub fn say(&self, place: FilePosition) -> String {
         format!("{}:{}", self.file_of(place), place.line)
     }
 
-    /// The path of a record's file.
+    /// The path of the file of a place.
     pub fn file_of(&self, place: FilePosition) -> String {
         let file = self.zone.files.get(usize::from(place.file));
         file.map(|file| self.texts.path(file)).unwrap_or_default()
@@ -215,7 +217,7 @@ impl Texts {
         let text = self.files.get(zone_fault.file.as_ref()).map_or(&[][..], |(_, text)| text);
         let line =
             text.split(|byte| *byte == b'\n').nth((zone_fault.line as usize).saturating_sub(1));
-        // An octet that is no UTF-8 is shown as U+FFFD.
+        // An octet that is not part of UTF-8 is shown as U+FFFD.
         let line = String::from_utf8_lossy(line.unwrap_or_default());
         let line = line.trim_end_matches('\r');
         let rest = line.chars().skip((zone_fault.column as usize).saturating_sub(1));

@@ -1,4 +1,4 @@
-//! Raw types → a checked timeline: its events and clients against its cluster.
+//! Checks the raw types of a timeline against its cluster, and builds the [`Simulation`].
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::zone::name::Name;
 
 /// Most events of a timeline.
 pub const MAX_EVENTS: usize = 10_000;
-/// Most requests of all clients together; a simulation of so many takes some minutes.
+/// Most requests of all clients together: their simulation takes some minutes.
 pub const MAX_REQUESTS: u64 = 50_000_000;
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
@@ -79,7 +79,7 @@ pub fn check(
     })
 }
 
-/// An event as written; a flapping node is one of them.
+/// An event as written: a flapping node is a single event.
 struct RawHappening {
     at: Duration,
     what: RawWhat,
@@ -97,8 +97,8 @@ impl RawHappening {
     }
 }
 
-/// Replaces flapping by single events, until the next event of the node. Returns at most one more
-/// than [`MAX_EVENTS`].
+/// Replaces each flapping by events that refuse and recover in turn, until the next event of the
+/// node. Stops soon after there are more than [`MAX_EVENTS`] events.
 fn events(happenings: &[RawHappening], until: Duration) -> Vec<TimelineEvent> {
     let mut events = vec![];
     for (index, RawHappening { at, what }) in happenings.iter().enumerate() {
@@ -230,7 +230,7 @@ fn clients(
     Some(Clients { asks, count: raw.count.map_or(CLIENTS, |count| count.0.0), every, kinds })
 }
 
-/// The default: the first name that everyone may ask for.
+/// The name that clients ask for; by default the first name that everyone may ask for.
 fn asks(
     written: Option<&str>,
     cluster: &Config,

@@ -1,7 +1,7 @@
-//! A timeline for `tiovivo simulate`: a cluster, its events, and its clients.
+//! Reads a timeline for `tiovivo simulate`: a cluster, its events, and its clients.
 //!
-//! It is read by the same stages as config.yaml, so that every fault has its line. Its
-//! configuration is another file, or stands under `config:`.
+//! A timeline is read by the same stages as config.yaml, so every fault has its line. The
+//! configuration of the cluster is another file, or is written in the timeline under `config:`.
 
 pub mod check;
 pub mod raw;
@@ -18,7 +18,7 @@ use crate::config::simulation::timeline::Simulation;
 use crate::config::yaml_value::{MapEntry, Shape, YamlValue};
 use crate::config::{deserialize, environment, read, yaml_reader};
 
-/// Reads and checks a timeline and all files that it names. `Ok` has the warnings too.
+/// Reads and checks a timeline and all files that it names. Also returns the warnings.
 pub fn load(path: &Path) -> Result<(Simulation, Vec<Fault>), Vec<Fault>> {
     let file = path.display().to_string();
     let text = read::text(path, read::MAX_CONFIG)
@@ -26,7 +26,7 @@ pub fn load(path: &Path) -> Result<(Simulation, Vec<Fault>), Vec<Fault>> {
     parse(path, &text)
 }
 
-/// The same for the text of a timeline at `path`.
+/// As [`load`], with `text` as the content of the file at `path`.
 pub fn parse(path: &Path, text: &str) -> Result<(Simulation, Vec<Fault>), Vec<Fault>> {
     let file = path.display().to_string();
     let source = Source::new(&file, text);
@@ -67,7 +67,8 @@ pub fn parse(path: &Path, text: &str) -> Result<(Simulation, Vec<Fault>), Vec<Fa
     }
 }
 
-/// Takes the configuration out of the timeline. Its key stays, pruned.
+/// Takes a configuration that is written under `config:` out of the timeline; `None` if it is in
+/// another file. The key stays, with a pruned value.
 fn take_inline(tree: &mut YamlValue) -> Option<YamlValue> {
     let Shape::Map(map) = &mut tree.shape else { return None };
     let is_config = |entry: &&mut MapEntry| entry.key == "config";

@@ -15,7 +15,7 @@ use crate::config::suggestion;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "keys such as `config`, `until` and `events`")]
 pub struct RawSimulation {
-    /// A path. A configuration in its place is taken out before.
+    /// The path of a config.yaml. A configuration in its place has been taken out before.
     pub config: Option<String>,
     pub until: Option<Scalar<Duration>>,
     pub seed: Option<Scalar<Whole<0, { u32::MAX }>>>,
@@ -51,7 +51,7 @@ pub struct RawKind {
     pub pins: Option<Scalar<Duration>>,
 }
 
-/// `30%`.
+/// A percentage such as `30%`: 1 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Percent(pub u8);
 
@@ -69,10 +69,11 @@ impl Text for Percent {
     }
 }
 
+/// What a node does from a time on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RawDoes {
     Once(Does),
-    /// Refuses for so long, is healthy for so long, and so on.
+    /// Refuses for this time, is healthy for this time, and so on.
     Flaps(Duration),
 }
 
@@ -114,10 +115,10 @@ impl Text for RawDoes {
     }
 }
 
-/// `drain server-3`, `release tag:rack-a`.
+/// What the operator does: `drain server-3`, `release tag:rack-a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawOrder {
-    /// `None` releases.
+    /// `None` releases an override.
     pub order: Option<OverrideKind>,
     pub target: Selector,
 }

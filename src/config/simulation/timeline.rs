@@ -13,7 +13,7 @@ pub struct Simulation {
     pub config: Config,
     /// 1 s to 1 day.
     pub until: Duration,
-    /// `--seed` replaces it.
+    /// The seed of the random numbers; `--seed` replaces it.
     pub seed: u64,
     pub asks_mother: AsksMother,
     /// In the order of their times. Flapping is refusing and recovering in turn.
@@ -21,6 +21,7 @@ pub struct Simulation {
     pub clients: Clients,
 }
 
+/// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineEvent {
     /// Time since the start.
@@ -28,19 +29,15 @@ pub struct TimelineEvent {
     pub what: What,
 }
 
+/// What happens in an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    Node {
-        node: NodeName,
-        does: Does,
-    },
-    /// The machine that sends the probes.
+    /// The behaviour of a node changes.
+    Node { node: NodeName, does: Does },
+    /// The network connection of the machine that sends the probes changes.
     Checker(CheckerLink),
-    /// An override; `None` releases.
-    Operator {
-        order: Option<OverrideKind>,
-        target: Selector,
-    },
+    /// The operator sets an override; with `None` releases it.
+    Operator { order: Option<OverrideKind>, target: Selector },
 }
 
 /// The behaviour of a node, for probes and clients alike.
@@ -54,10 +51,11 @@ pub enum Does {
     Hangs,
     /// Answers with an error: HTTP 500, a MySQL error.
     Fails,
-    /// Does not answer so many of a hundred connections; 1 to 99.
+    /// Does not answer this percentage of connections: 1 to 99.
     Loses(u8),
-    /// Takes so long for every answer.
+    /// Takes this time for every answer.
     Slows(Duration),
+    /// Is healthy again.
     Recovers,
 }
 
@@ -74,7 +72,7 @@ pub enum AsksMother {
     /// Deep checks, as recommended: the rotation does not depend on the mother.
     #[default]
     Deep,
-    /// All checks, to show what happens to a rotation whose check asks the mother.
+    /// All checks, to show what happens to a rotation that depends on the mother.
     All,
     None,
 }
@@ -86,15 +84,16 @@ pub struct Clients {
     pub asks: Name,
     /// 1 to 100,000.
     pub count: u32,
-    /// Time from one request of a client to its next.
+    /// Time from one request of a client to the next.
     pub every: Duration,
     /// The sum of their shares is 100.
     pub kinds: Vec<ClientKind>,
 }
 
+/// One kind of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientKind {
-    /// So many of a hundred clients.
+    /// The percentage of clients of this kind.
     pub share: u8,
     pub keeps: Keeps,
 }
@@ -104,8 +103,8 @@ pub struct ClientKind {
 pub enum Keeps {
     /// For the TTL of the answer.
     Ttl,
-    /// For at least so long, whatever the TTL.
+    /// For the TTL, but at least for this time.
     Floor(Duration),
-    /// For so long, and only its first address, as a browser with a connection does.
+    /// For this time, and only its first address, as a browser with a connection does.
     Pins(Duration),
 }

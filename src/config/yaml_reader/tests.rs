@@ -1,4 +1,4 @@
-//! What config.yaml may and may not use of YAML.
+//! Tests of what config.yaml may and may not use of YAML.
 
 use super::*;
 
