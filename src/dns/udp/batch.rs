@@ -1,4 +1,4 @@
-//! Many queries by two system calls.
+//! Receives many queries and sends their replies, by two system calls.
 
 use std::io::IoSliceMut;
 use std::net::UdpSocket;
@@ -13,9 +13,9 @@ use crate::dns::udp::outbox::Outbox;
 use crate::dns::udp::peer::{LocalAddress, Peer};
 use crate::dns::udp::round::WorkerResponder;
 
-/// Octets of a query that are read. Longer queries are cut, and malformed then. An odd number of
-/// cache lines: otherwise the beginnings of a batch would share a few sets of the cache, and push
-/// each other out.
+/// Octets of a query that are read. Longer queries are cut off, and so malformed. This is an odd
+/// number of cache lines: otherwise the beginnings of all queries of a batch would share a few sets
+/// of the cache, and evict each other.
 pub const QUERY_ROOM: usize = 31 * 64;
 
 /// The buffers of the two calls, allocated once.
@@ -40,7 +40,7 @@ impl<'s, P: Peer> Batch<'s, P> {
         }
     }
 
-    /// BatchSize for one query and one reply, where no batch is needed.
+    /// Buffers for one query and one reply, when no batch is needed.
     pub fn rooms(&mut self) -> (&mut [u8], &mut [u8]) {
         (&mut self.queries[..QUERY_ROOM], self.replies.room())
     }

@@ -4,16 +4,18 @@
 //! call for one query does not tell whether more are waiting. So after some of these calls the
 //! worker tries a small batch. It tries less often the more often it finds one query only.
 
-/// Queries of a small and of a large batch.
+/// Maximum number of queries of a small batch.
 pub const SMALL: usize = 8;
+/// Maximum number of queries of a large batch.
 pub const LARGE: usize = 64;
-/// Calls for one query before a small batch is tried: after a try that found several queries, and
-/// at most.
+/// Calls for one query before a small batch is tried, after a call that brought several queries.
 const SOON: u32 = 4;
+/// Maximum number of calls for one query before a small batch is tried.
 const RARELY: u32 = 32;
 /// Consecutive batches of one query until calls for one query are used again.
 const LINGER: u32 = 2;
 
+/// How many queries a call can receive: one, [`SMALL`] or [`LARGE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchSize {
     One,
@@ -21,6 +23,7 @@ pub enum BatchSize {
     Large,
 }
 
+/// Chooses the size of the next call by what the calls before brought.
 #[derive(Debug)]
 pub struct BatchSizer {
     size: BatchSize,
@@ -37,6 +40,7 @@ impl Default for BatchSizer {
 }
 
 impl BatchSizer {
+    /// The size of the next call.
     #[inline]
     pub fn size(&self) -> BatchSize {
         self.size
@@ -73,7 +77,7 @@ impl BatchSizer {
 mod tests {
     use super::*;
 
-    /// Rooms of `calls` calls, while never more than one query waits.
+    /// The sizes after each of `calls` calls, while never more than one query waits.
     fn idle(sizer: &mut BatchSizer, calls: usize) -> Vec<BatchSize> {
         let sizes = (0..calls).map(|_| {
             sizer.adjust(1);

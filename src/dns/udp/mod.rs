@@ -1,14 +1,14 @@
-//! UDP workers: threads of their own, a batch of queries a system call.
+//! Runs the UDP workers: threads of their own, which receive a batch of queries per system call.
 //!
 //! A worker sleeps until a query comes, loads the snapshot if there is a new one, answers, and
 //! sends the reply. No query takes a lock or allocates.
 //!
-//! | file | what |
+//! | file | does |
 //! |---|---|
 //! | [`batch_size`] | chooses the number of queries that the next call can receive |
-//! | `single` | one query by two plain system calls, while the load is low |
-//! | `batch` | up to 64 queries by two calls |
-//! | `outbox` | the replies of a batch, those to one peer in one message |
+//! | `single` | receives and answers one query by two system calls, while the load is low |
+//! | `batch` | receives and answers up to 64 queries by two calls |
+//! | `outbox` | sends the replies of a batch, those to one peer in one message |
 //! | `sendmmsg` | the system call of `outbox` |
 //! | `round` | answers the queries of one call |
 //! | `precedence` | makes the kernel run a worker as soon as a query comes |
@@ -56,7 +56,7 @@ pub struct Worker {
     runs: Arc<AtomicBool>,
 }
 
-/// Is cleared when the thread ends, also by a panic.
+/// A flag that is cleared when the thread ends, also by a panic.
 struct RunningFlag(Arc<AtomicBool>);
 
 impl Drop for RunningFlag {
@@ -65,8 +65,8 @@ impl Drop for RunningFlag {
     }
 }
 
-/// Starts a thread that serves `socket` until [`Worker::stop`]; `worker` is its block of the
-/// counters. `core` keeps it on one core.
+/// Starts a thread that serves `socket` until [`Worker::stop`]. `worker` is the index of its
+/// counters. With `core`, the thread runs on that core only.
 pub fn start(
     socket: UdpSocket,
     address: SocketAddr,
@@ -104,13 +104,14 @@ impl Worker {
         let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Read);
     }
 
+    /// Waits until the thread has ended.
     pub fn join(self) {
         // A panic of the worker is logged already.
         let _ = self.thread.join();
     }
 }
 
-/// Best effort: without permission for the core, the thread runs anywhere.
+/// Keeps this thread on one core. Best effort: without permission, it runs anywhere.
 fn keep_on(core: usize) {
     let mut cores = CpuSet::new();
     if let Err(error) = cores.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &cores)) {
@@ -141,7 +142,8 @@ impl<'s, P: Peer> Serve<'s, P> {
         }
     }
 
-    /// A panic is a bug of this program. It loses the batch, but not the thread.
+    /// Serves until all workers have to end. A panic, which is a bug of this program, loses the
+    /// batch but not the thread.
     fn run(mut self) {
         while !self.is_stopped() {
             if catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {

@@ -20,10 +20,11 @@ use crate::dns::udp::sendmmsg::{Message, sendmmsg};
 /// Octets for one reply: an odd number of cache lines, as for queries.
 const REPLY_ROOM: usize = 21 * 64;
 const _: () = assert!(REPLY_ROOM >= UDP_LIMIT);
-/// Replies in one message: the longest ones still make an IP packet.
+/// Maximum number of replies in one message: with the longest, it still fits into an IP packet.
 const TOGETHER: usize = 48;
 const _: () = assert!(TOGETHER * REPLY_ROOM <= 65_507);
 
+/// The replies of a batch until they are sent.
 pub struct Outbox<P> {
     rooms: Box<[u8]>,
     replies: Vec<Datagram<P>>,
@@ -59,7 +60,7 @@ impl<P: Peer> Outbox<P> {
         &mut self.rooms[self.replies.len() * REPLY_ROOM..][..REPLY_ROOM]
     }
 
-    /// The first `len` octets of the room are a reply.
+    /// Adds the first `len` octets of [`Outbox::room`] as a reply to `peer`, sent from `local`.
     pub fn put(&mut self, len: usize, peer: P, local: Option<LocalAddress>) {
         let reply = Datagram { len, peer, local };
         self.order.push(reply.order() | self.replies.len() as u64);
@@ -148,7 +149,7 @@ fn send<P: Peer, const N: usize>(
 }
 
 impl<P: Peer> Datagram<P> {
-    /// Sorts replies to one peer next to each other, the longest first.
+    /// The key that sorts replies to one peer next to each other, the longest first.
     fn order(&self) -> u64 {
         let local = self.local.map_or(0, |local| local.last_octet());
         u64::from(self.peer.digest()) << 32
@@ -170,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    // The kernel then refuses to part messages: every part has a checksum of its own.
+    // The kernel then refuses to split messages: every datagram has a checksum of its own.
     sockopt_impl!(NoChecksums, SetOnly, libc::SOL_SOCKET, libc::SO_NO_CHECK, libc::c_int);
 
     fn socket() -> UdpSocket {

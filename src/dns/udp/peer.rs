@@ -1,4 +1,4 @@
-//! Socket addresses of one family. A socket has one family, so it is known when the worker starts.
+//! Socket addresses of one family. A socket has one family, so a worker needs code for only one.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
@@ -14,7 +14,7 @@ pub trait Peer: SockaddrLike + Copy + PartialEq {
 
     fn address(&self) -> SocketAddr;
 
-    /// Rarely equal for two different peers of a batch.
+    /// A number that is rarely equal for two different peers of a batch.
     fn digest(&self) -> u32;
 }
 
@@ -88,6 +88,7 @@ pub enum LocalAddress {
 }
 
 impl LocalAddress {
+    /// Finds the local address in the control data of a query.
     pub fn find(mut messages: impl Iterator<Item = ControlMessageOwned>) -> Option<LocalAddress> {
         messages.find_map(|message| match message {
             ControlMessageOwned::Ipv4PacketInfo(info) => {
@@ -100,6 +101,7 @@ impl LocalAddress {
         })
     }
 
+    /// The last octet of the address, by which replies are sorted.
     pub fn last_octet(&self) -> u8 {
         match self {
             LocalAddress::V4(ip) => ip.octets()[3],

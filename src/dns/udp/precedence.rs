@@ -30,13 +30,14 @@ const AFTER_A_RUSH: u32 = 64;
 #[derive(Debug)]
 pub enum Precedence {
     RealTime,
-    /// Number of calls until real-time priority is asked for again.
+    /// The load is high. The number is that of calls until the thread asks for real-time priority
+    /// again.
     Pressed(u32),
     ShortSlices,
 }
 
 impl Precedence {
-    /// The highest precedence that the kernel grants to the calling thread.
+    /// Gives the calling thread the highest precedence that the kernel grants.
     pub fn take() -> Precedence {
         match real_time() {
             Ok(()) => Precedence::RealTime,
@@ -68,7 +69,7 @@ fn real_time() -> io::Result<()> {
     ask(SCHED_RR, 0, LOWEST, 0)
 }
 
-/// Best effort: without it an answer may only be later.
+/// Asks for short time slices. Best effort: without them, answers are only later.
 fn shorten() {
     // The call also sets the nice value.
     let asked = getpriority_process(None)
@@ -115,7 +116,7 @@ fn ask(policy: i32, nice: i32, priority: u32, runtime: u64) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// As the kernel says it (proc(5), field 41 of `stat`).
+    /// Whether the kernel reports real-time priority (proc(5), field 41 of `stat`).
     fn has_real_time() -> bool {
         let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
         let (_, fields) = stat.rsplit_once(") ").unwrap();

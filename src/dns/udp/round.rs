@@ -1,4 +1,4 @@
-//! The queries of one system call, answered from one snapshot.
+//! Answers the queries of one system call from one snapshot.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -12,11 +12,11 @@ use crate::dns::udp::peer::is_looping;
 use crate::snapshot::Snapshot;
 use crate::snapshot::publish::LocalReader;
 
-/// What one worker answers with.
+/// What one worker needs to answer queries.
 pub(super) struct WorkerResponder {
     responder: Responder,
     snapshot: LocalReader,
-    /// Index of its block in [`Counters::udp`].
+    /// Index of the worker's block in [`Counters::udp`].
     ///
     /// [`Counters::udp`]: crate::counters::Counters::udp
     block: usize,
@@ -27,10 +27,12 @@ impl WorkerResponder {
         WorkerResponder { snapshot: responder.reader.local(), responder, block }
     }
 
+    /// Whether all UDP workers have to end.
     pub(super) fn is_stopped(&self) -> bool {
         self.responder.stop.load(Ordering::Relaxed)
     }
 
+    /// The counters of this worker.
     pub(super) fn block(&self) -> &Block {
         &self.responder.counters.udp[self.block]
     }

@@ -1,5 +1,5 @@
-//! `sendmmsg(2)` with separate control data for each message. In `nix`'s call all messages share
-//! one set.
+//! Calls `sendmmsg(2)` with separate control data for each message. In the call of `nix`, all
+//! messages share one set.
 
 use std::io::{self, IoSlice};
 use std::net::UdpSocket;
@@ -13,7 +13,7 @@ use crate::dns::udp::peer::LocalAddress;
 /// Datagrams to one peer.
 #[derive(Clone, Copy)]
 pub struct Message<'m, P> {
-    /// All have one length; the last may be shorter.
+    /// All have the same length, but the last may be shorter.
     pub datagrams: &'m [IoSlice<'m>],
     pub peer: P,
     /// The address to send from. `None` when the socket is bound to one address.

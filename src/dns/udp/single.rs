@@ -1,4 +1,4 @@
-//! One query by two plain system calls.
+//! Receives one query and sends its reply, by two plain system calls.
 //!
 //! The calls bypass the C library, whose calls are cancellation points: in a program with threads
 //! each costs about 45 instructions more, a tenth of an answer.
@@ -11,7 +11,7 @@ use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
 use crate::counters::{Block, bump};
 use crate::dns::udp::peer::Address;
 
-/// Waits for a query. `None` when the wait ended without one.
+/// Waits for a query. Returns its length and its sender; `None` when the wait ended without one.
 #[inline(always)]
 pub fn receive<A: Address>(
     socket: impl AsFd,
@@ -24,7 +24,7 @@ pub fn receive<A: Address>(
     }
 }
 
-/// Counts a reply that the kernel refuses: the client asks again.
+/// Sends a reply. One that the kernel refuses is counted; the client asks again.
 #[inline(always)]
 pub fn send(socket: impl AsFd + Copy, reply: &[u8], to: &impl Address, block: &Block) {
     while let Err(error) = sendto(socket, reply, SendFlags::empty(), to) {
