@@ -1,13 +1,13 @@
-//! Replies of more than one step: aliases, DNAME redirections and referrals.
+//! Writes replies of more than one step: aliases, DNAME redirections and referrals.
 //!
 //! | step | written | then |
 //! |---|---|---|
-//! | CNAME | the record | its target, in whichever of our zones it is |
+//! | CNAME | the record | its target, in any of our zones |
 //! | DNAME | the record and the CNAME made from it (RFC 6672 §3.1) | that CNAME's target |
 //! | zone cut | NS in the authority section, glue as additional, no AA by itself | ends |
 //! | data, a pool | the RRset | ends |
 //! | nothing | the SOA of the zone that says so; its rcode (RFC 2308 §2.1) | ends |
-//! | not ours, a loop, too many steps | | ends with what there is |
+//! | not ours, a loop, too many steps | | ends with the records so far |
 
 use crate::dns::exchange::Client;
 use crate::dns::query::Query;
@@ -91,14 +91,14 @@ impl<'s> Chain<'s, '_> {
                         self.sections.answer += self.writer.rrset(owner, &rrset, None)?;
                     }
                     let goes_on = self.redirect(owner.len(), &rrset, target)?;
-                    // The question asked for the CNAME itself, or for ANY, which gets no more.
+                    // The question is for the CNAME itself, or for ANY, which gets no more.
                     let is_asked_for = matches!(qtype, rtype::CNAME | rtype::ANY);
                     if !goes_on || is_asked_for || is_below(target, owner) {
                         return Ok(());
                     }
                 }
                 Outcome::Referral { cut } => return self.refer(cut),
-                // The DNAME that was asked for is in the answer already: it led here.
+                // The DNAME of the question is in the answer already: an earlier step applied it.
                 Outcome::Data { rrset, .. } if self.is_applied(&rrset) => return Ok(()),
                 Outcome::Data { rrset, .. } => return self.answer(&rrset),
                 Outcome::Slot { zone, slot } => return self.pool(zone, slot, qtype, client, turn),
@@ -148,8 +148,8 @@ impl<'s> Chain<'s, '_> {
         Ok(())
     }
 
-    /// The CNAME of RFC 6672 §3.1: the part of the name above `owner_len` octets, before `target`.
-    /// False when the new name is too long, which is YXDOMAIN (§2.2).
+    /// Writes the CNAME of RFC 6672 §3.1, in which `target` replaces the last `owner_len` octets of
+    /// the name. False when the new name is too long, which is YXDOMAIN (§2.2).
     fn redirect(
         &mut self,
         owner_len: usize,
@@ -205,8 +205,8 @@ impl<'s> Chain<'s, '_> {
         Ok(())
     }
 
-    /// NS records and the addresses that a resolver needs to go on. Glue below the cut must fit
-    /// (RFC 9471 §3.1); addresses of name servers elsewhere in our zones are welcome if they do.
+    /// Writes NS records and the addresses that a resolver needs next. Glue below the cut must fit
+    /// (RFC 9471 §3.1); addresses of name servers elsewhere in our zones are added if they fit.
     fn refer(&mut self, cut: NameId) -> Result<(), Full> {
         let zones = &self.snapshot.statics.zones;
         let owner = zones.name_of(cut);
@@ -238,7 +238,7 @@ impl<'s> Chain<'s, '_> {
     }
 }
 
-/// Whether a DNAME at `owner` leads back below itself, with a longer name each time.
+/// Whether a DNAME at `owner` applies to its own result again, which would be longer each time.
 fn is_below(target: &[u8], owner: &[u8]) -> bool {
     let mut rest = Some(target);
     while let Some(name) = rest {

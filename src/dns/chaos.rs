@@ -1,4 +1,4 @@
-//! Questions of class CHAOS about the server itself (RFC 4892), and all other classes.
+//! Answers questions of class CHAOS about the server itself (RFC 4892), and refuses other classes.
 //!
 //! | class | name | TXT answers with |
 //! |---|---|---|
@@ -22,7 +22,7 @@ const CLASS_CH: u16 = 3;
 /// the length of the one string.
 const RECORD_HEAD: usize = 13;
 
-/// Writes the answer to a question of a class other than IN.
+/// Writes the answer to a question of a class other than IN. `None` when it does not fit.
 #[cold]
 pub fn answer(
     identity: &Identity,

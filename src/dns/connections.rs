@@ -1,4 +1,4 @@
-//! The open connections of all streams, and their shared limits.
+//! Admits connections of all streams within shared limits, and evicts others for them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,11 +15,17 @@ use crate::dns::work_slice::SliceQueue;
 /// The bounds of all streams; [`crate::dns::stream`] has what happens at each.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamLimits {
+    /// Open connections.
     pub connections: usize,
+    /// Open connections of one IPv4 address or IPv6 /64.
     pub per_client: usize,
+    /// Open connections of one IPv4 address or IPv6 /56.
     pub per_site: usize,
+    /// Time without a reply.
     pub idle: Duration,
+    /// Time until the client has taken a reply.
     pub write: Duration,
+    /// Time since the connection was accepted.
     pub total: Duration,
     /// Octets of long messages, over all connections.
     pub memory: usize,
@@ -75,11 +81,12 @@ impl Connections {
         }
     }
 
-    /// For another runtime: the same bounds, but a queue of its own.
+    /// The same connections and bounds, with a queue of its own: for another runtime.
     pub fn with_own_queue(&self) -> Connections {
         Connections { slices: Arc::default(), ..self.clone() }
     }
 
+    /// The limits of all streams.
     pub fn limits(&self) -> StreamLimits {
         self.limits
     }
@@ -99,6 +106,7 @@ impl Connections {
         Some(MemoryGuard { _permits: permits })
     }
 
+    /// Evicts the idlest connection of the heaviest client.
     pub(super) fn evict(&self, counters: &Counters) {
         let evicts = self.limiter.evict();
         counters.connections_evicted.fetch_add(evicts.into(), Ordering::Relaxed);

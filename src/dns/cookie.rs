@@ -1,14 +1,15 @@
-//! Server cookies of version 1 (RFC 9018). Every name server with the same secret makes and accepts
-//! the same cookies: behind one address, or after a restart, a client keeps its cookie.
+//! Makes and checks server cookies of version 1 (RFC 9018). Every name server with the same secret
+//! makes and accepts the same cookies: behind one address, or after a restart, a client keeps its
+//! cookie.
 //!
 //! ```text
-//! client's 8 octets | version 1 | reserved 3 | seconds 4 | SipHash-2-4 of it and the address 8
+//! client's 8 octets | version 1 | reserved 3 | seconds 4 | SipHash-2-4 of these and the address 8
 //! ```
 //!
 //! A query with a wrong cookie or none is answered all the same, with a right cookie in the reply.
 //! Cookies are never demanded (BADCOOKIE, RFC 7873 §5.2.3), because there is no rate limit yet from
-//! which a cookie could exempt. Only a query without a question is told whether its cookie is
-//! right.
+//! which a cookie could exempt. Only the reply to a query without a question says whether the
+//! cookie is right.
 
 use std::net::IpAddr;
 
@@ -23,21 +24,21 @@ pub const SERVER_LEN: usize = 16;
 /// Octets of a server cookie of any server (RFC 7873 §4).
 const SERVER_LENS: std::ops::RangeInclusive<usize> = 8..=32;
 const VERSION: u8 = 1;
-/// Seconds for which a cookie is valid, and by which another server's clock may be ahead of ours
-/// (RFC 9018 §4.3).
+/// Seconds for which a cookie is valid (RFC 9018 §4.3).
 const MAX_AGE: u32 = 3600;
+/// Seconds by which the clock of the server that made a cookie may be ahead of ours (§4.3).
 const MAX_AHEAD: u32 = 300;
 
 /// The COOKIE option of a query.
 #[derive(Debug, Clone, Copy)]
 pub struct Cookie<'q> {
     pub client: &'q [u8; CLIENT_LEN],
-    /// Made by any server; empty when the client has none yet.
+    /// The server cookie, made by any server; empty when the client has none yet.
     pub server: &'q [u8],
 }
 
 impl<'q> Cookie<'q> {
-    /// `None` when the option's length is wrong.
+    /// Reads the value of the option; `None` when its length is wrong.
     pub fn read(option: &'q [u8]) -> Option<Cookie<'q>> {
         let (client, server) = option.split_first_chunk()?;
         let is_right = server.is_empty() || SERVER_LENS.contains(&server.len());
@@ -57,7 +58,7 @@ impl<'q> Cookie<'q> {
     }
 }
 
-/// A server cookie for that client.
+/// Makes a server cookie for a client. `now` is in Unix seconds.
 pub fn make(
     secret: &[u8; SECRET_LEN],
     client: &[u8; CLIENT_LEN],
@@ -73,7 +74,7 @@ pub fn make(
     cookie
 }
 
-/// RFC 9018 §4.4. The hash covers the reserved octets, whatever their value.
+/// The hash of a cookie (RFC 9018 §4.4). It covers the reserved octets, whatever their value.
 fn sign(
     secret: &[u8; SECRET_LEN],
     client: &[u8; CLIENT_LEN],

@@ -1,4 +1,4 @@
-//! The time for cookies: Unix seconds, kept in an atomic.
+//! Keeps the time for cookies: Unix seconds, in an atomic.
 //!
 //! The answer path reads no clock. A task sets this time once a second; the lifetime of a cookie is
 //! counted in minutes.
@@ -24,13 +24,13 @@ impl Default for CookieClock {
 }
 
 impl CookieClock {
-    /// Modulo 2^32, as cookies count (RFC 9018 §4.3).
+    /// Unix seconds modulo 2^32, as in cookies (RFC 9018 §4.3).
     #[inline]
     pub fn seconds(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Never returns.
+    /// Sets the time once a second; never returns.
     pub async fn run(self) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,11 +1,11 @@
-//! Extended DNS errors (RFC 8914): why there is no answer, for readers of a resolver's log.
+//! Says why there is no answer, by extended DNS errors (RFC 8914) for readers of a resolver's log.
 //!
 //! | rcode | because | code |
 //! |---|---|---|
 //! | REFUSED | the name is in none of our zones: a lame delegation | 20 Not Authoritative |
 //! | REFUSED | the client may not ask for this pool | 18 Prohibited |
 //! | REFUSED | AXFR and IXFR: nobody may ask for a transfer | 21 Not Supported |
-//! | REFUSED, NOTIMP | a class or a type that nobody has data of | 21 Not Supported |
+//! | REFUSED, NOTIMP | a class other than IN, or a type that is no data | 21 Not Supported |
 //!
 //! NXDOMAIN and NODATA explain themselves. A pool that is short answers as its operator chose
 //! (`when_short`). Such an answer is neither stale (3), because no TTL has expired, nor forged (4),
@@ -19,6 +19,7 @@ use crate::zone::lookup::Outcome;
 use crate::zone::lower::LowerName;
 use crate::zone::rtype;
 
+/// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     Prohibited,

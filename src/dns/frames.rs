@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::dns::work_slice::SLICE_MESSAGES;
 
-    /// Replies of 100 octets to what is not empty.
+    /// Replies with 100 octets to each message that is not empty.
     fn reply(query: &[u8], output: &mut Vec<u8>) -> bool {
         if !query.is_empty() {
             output.extend_from_slice(&[7; 100]);

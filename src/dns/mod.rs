@@ -1,8 +1,8 @@
-//! The answer side: bytes in, bytes out.
+//! Answers queries: the octets of a query in, the octets of the reply out.
 //!
 //! [`respond::respond`] is one synchronous function for every transport. Its input is a snapshot, a
-//! query and its client: no health, no configuration, no clock. [`udp`] and [`stream`] carry it,
-//! and [`encrypted`] does so inside TLS, HTTPS and QUIC.
+//! query and its client: no health, no configuration, no clock. [`udp`] and [`stream`] transport
+//! the messages, and [`encrypted`] does so inside TLS, HTTPS and QUIC.
 
 pub mod chain;
 pub mod chaos;

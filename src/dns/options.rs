@@ -1,19 +1,18 @@
-//! EDNS options: what a query asks for, and what the reply's OPT carries behind its fixed part.
+//! Reads the EDNS options of a query, and writes those of the reply.
 //!
 //! | option | in the query | in the reply |
 //! |---|---|---|
-//! | COOKIE (RFC 7873) | 8 octets or 16 to 40, else FORMERR | the client's and a fresh one |
-//! | tcp-keepalive (RFC 7828) | empty, else FORMERR; not looked at over UDP | the idle limit |
-//! | padding (RFC 7830) | anything; not looked at over UDP and TCP | up to a multiple of 468 |
+//! | COOKIE (RFC 7873) | 8 octets or 16 to 40, else FORMERR | the client's and a new one of ours |
+//! | tcp-keepalive (RFC 7828) | empty, else FORMERR; over TCP and TLS only | the idle limit |
+//! | padding (RFC 7830) | anything; ignored over UDP and TCP | up to a multiple of 468 |
 //! | NSID (RFC 5001) | anything | this server's name, when it has one |
 //! | extended error (RFC 8914) | ignored | with REFUSED and NOTIMP, asked for or not |
 //! | any other | ignored (RFC 6891 §6.1.2) | |
 //!
-//! Room for COOKIE, keepalive and NSID is reserved before any record is written. Extended errors
-//! come with replies that have room enough; where an option does not fit all the same, it is left
-//! out.
+//! Room for COOKIE, keepalive and NSID is reserved before any record is written. Replies with an
+//! extended error are short and have room for it; an option that does not fit is left out.
 //!
-//! Nothing here is called for a query without EDNS or without options, but for extended errors.
+//! For a query without EDNS or without options, nothing here is called, except for extended errors.
 
 use crate::dns::cookie::{self, CLIENT_LEN, Cookie, SERVER_LEN};
 use crate::dns::exchange::{Client, Transport};
@@ -25,14 +24,15 @@ use crate::zone::lower::LowerName;
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
 const TCP_KEEPALIVE: u16 = 11;
+/// The code of the padding option.
 pub const PADDING: u16 = 12;
 const EXTENDED_ERROR: u16 = 15;
-/// Code and length.
+/// Octets of code and length.
 const OPTION_HEAD: usize = 4;
-/// Padded replies are a multiple of so many octets long (RFC 8467 §4.1).
+/// The length of a padded reply is a multiple of this number of octets (RFC 8467 §4.1).
 const BLOCK: usize = 468;
 
-/// The options that this server knows. The first of each kind counts (RFC 7873 §5.2).
+/// The options that this server supports. The first of each kind counts (RFC 7873 §5.2).
 #[derive(Debug, Clone, Copy, Default)]
 struct RequestedOptions<'q> {
     cookie: Option<&'q [u8]>,
@@ -59,7 +59,7 @@ impl<'q> RequestedOptions<'q> {
     }
 }
 
-/// Whether the options ask for FORMERR.
+/// Whether an option is malformed, so that the reply is FORMERR.
 #[cold]
 pub fn is_malformed(rdata: &[u8], client: &Client) -> bool {
     let requested = RequestedOptions::read(rdata, client);
@@ -97,8 +97,8 @@ pub fn len(rdata: &[u8], identity: &Identity, client: &Client) -> usize {
     len
 }
 
-/// Writes options behind the OPT record that ends at octet `at` of `out`, which has the length
-/// that the reply may have; returns the new end.
+/// Writes options behind the OPT record that ends at octet `at` of `out`, which is as long as the
+/// reply may be; returns the new end.
 #[cold]
 pub fn write(
     out: &mut [u8],

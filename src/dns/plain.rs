@@ -1,14 +1,15 @@
-//! The fast path of nearly every query: a plain question for a name that is there.
+//! Answers nearly every query, on a fast path: a plain question for a name that exists.
 //!
 //! | plain | otherwise `respond::respond_fully` |
 //! |---|---|
 //! | opcode QUERY, one question, class IN, a data type below 128 | anything else |
 //! | then nothing, or OPT of version 0 without options | cookies, NSID, other records |
-//! | a name that has a node of its own | others; wildcards, NXDOMAIN |
+//! | a name that exists | names that a wildcard covers, NXDOMAIN |
 //! | an outcome of one step, without an error | aliases, referrals, a client that may not ask |
 //!
-//! What this buys: the length of the message tells where the name ends, so the labels need no walk.
-//! A name that equals one of ours octet by octet is well-formed, and so is the message around it.
+//! What this saves: the length of the message tells where the name ends, so the labels need no
+//! walk. A name that equals one of ours in any letter case is well-formed, and so is the message
+//! around it.
 //! Both paths write the same octets; a fuzz test compares them.
 
 use std::ops::RangeInclusive;
@@ -25,7 +26,7 @@ use crate::zone::rtype;
 /// Types of zone data (RFC 6895 §3.1). There are more above 256.
 const DATA_TYPES: RangeInclusive<u16> = 1..=127;
 
-/// `None` when the query is not plain; `out` then holds nothing of use.
+/// Answers a plain query. `None` when the query is not plain; then the content of `out` is unused.
 #[inline(always)]
 pub fn respond(
     snapshot: &Snapshot,

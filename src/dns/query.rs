@@ -1,4 +1,4 @@
-//! Reading a query (RFC 1035 §4.1, RFC 6891).
+//! Reads a query (RFC 1035 §4.1, RFC 6891).
 //!
 //! | message | result |
 //! |---|---|
@@ -15,9 +15,9 @@ use crate::zone::lower::LowerName;
 use crate::zone::name::{MAX_LABEL, MAX_NAME};
 use crate::zone::rtype;
 
-/// Type, class, TTL and RDLENGTH behind an owner.
+/// Octets of type, class, TTL and RDLENGTH, behind the owner.
 const RECORD_FIXED: usize = 10;
-/// An OPT record without options.
+/// Octets of an OPT record without options.
 pub const OPT_LEN: usize = 11;
 
 /// A well-formed query.
@@ -30,6 +30,7 @@ pub struct Query<'q> {
     pub edns: Option<Edns<'q>>,
 }
 
+/// The content of an OPT record (RFC 6891 §6.1.2).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Edns<'q> {
     /// The UDP payload size of the client.
@@ -52,6 +53,7 @@ impl Edns<'static> {
 /// Why there is no query to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryFault {
+    /// No reply is sent.
     Drop,
     /// A reply with this rcode and the [`ReadablePart`].
     Rcode(Rcode),
@@ -111,7 +113,8 @@ const OPCODE_NOTIFY: u8 = 4;
 pub const CLASS_IN: u16 = 1;
 const FORMAT: QueryFault = QueryFault::Rcode(Rcode::FORMERR);
 
-/// Octet behind the question's name. A compression pointer is refused: no name precedes it.
+/// Offset of the octet behind the question's name. A compression pointer is refused: no name
+/// precedes it.
 #[inline]
 fn question_name(message: &[u8]) -> Option<usize> {
     let mut at = HEADER;
@@ -176,8 +179,8 @@ pub struct ReadablePart<'q> {
     pub edns: Option<Edns<'q>>,
 }
 
-/// RFC 6891 §7: the reply to a message with OPT has OPT, errors included. `None` when the message
-/// is shorter than a header.
+/// The part of `message` that an error reply repeats. The reply to a message with OPT has OPT, too
+/// (RFC 6891 §7). `None` when the message is shorter than a header.
 #[cold]
 pub fn readable_part(message: &[u8]) -> Option<ReadablePart<'_>> {
     let (header, _) = message.split_first_chunk::<HEADER>()?;
@@ -251,8 +254,8 @@ fn record(message: &[u8]) -> Option<Record<'_>> {
 }
 
 impl<'q> Record<'q> {
-    /// The OPT record's own reading of the fields (RFC 6891 §6.1.2); `None` when its options are
-    /// not a row of code, length and value.
+    /// Reads the fields as those of OPT (RFC 6891 §6.1.2); `None` when the options are not a
+    /// sequence of code, length and value.
     fn edns(&self) -> Option<Edns<'q>> {
         let whole = options(self.rdata).try_fold(0, |sum, option| Some(sum + 4 + option?.1.len()));
         (whole? == self.rdata.len()).then_some(Edns {
@@ -264,7 +267,7 @@ impl<'q> Record<'q> {
     }
 }
 
-/// Code and value of each option; `None` where one is cut off.
+/// Code and value of each option. An option that is cut off is `None`, and the last item.
 pub fn options(mut rdata: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
     std::iter::from_fn(move || {
         if rdata.is_empty() {

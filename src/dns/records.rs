@@ -1,6 +1,6 @@
-//! The records of a reply: what stands between its question and its OPT record.
+//! Writes the records of a reply, between its question and its OPT record.
 //!
-//! An outcome of the look-up that takes more than one step is left to [`crate::dns::chain`].
+//! An outcome of the look-up that needs more than one step is left to [`crate::dns::chain`].
 
 use crate::dns::exchange::Client;
 use crate::rcode::Rcode;
@@ -15,7 +15,7 @@ use crate::zone::store::ZoneId;
 /// The three record sections, already written to the buffer of the reply.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sections {
-    /// Octet behind the last record.
+    /// Octets of the message up to the end of the last record.
     pub len: usize,
     /// Number of records in the answer section.
     pub answer: u16,
@@ -29,7 +29,7 @@ pub struct Sections {
 /// The parts of the question on which the records depend.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct QuestionSpan {
-    /// Octet of the message behind the question.
+    /// Octets of the message up to the end of the question.
     pub end: usize,
     pub qtype: u16,
 }
@@ -41,7 +41,7 @@ impl QuestionSpan {
     }
 }
 
-/// The outcome is an alias, a redirection or a referral.
+/// The error for an outcome that is an alias, a redirection or a referral.
 #[derive(Debug)]
 pub(super) struct NeedsChain;
 
@@ -114,7 +114,7 @@ fn write_pool(
     }
 }
 
-/// The SOA in the authority section, with the TTL of negative answers (RFC 2308 §3), at most
+/// Writes the SOA in the authority section, with the TTL of negative answers (RFC 2308 §3), at most
 /// `ttl_cap`.
 #[inline]
 fn write_negative(

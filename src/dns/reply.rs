@@ -1,4 +1,4 @@
-//! The frame around the records of a reply: header, question, OPT.
+//! Writes the frame around the records of a reply: header, question, OPT.
 
 use crate::dns::exchange::{Client, Transport};
 use crate::dns::explain::Reason;
@@ -9,9 +9,9 @@ use crate::rcode::Rcode;
 use crate::snapshot::identity::Identity;
 use crate::snapshot::message::HEADER;
 
-/// The UDP size in our OPT records: no datagram of ours is longer (RFC 9715).
+/// The UDP size in our OPT records: no datagram of ours has more octets (RFC 9715).
 pub const UDP_LIMIT: usize = 1232;
-/// The limit without EDNS (RFC 1035 §4.2.1).
+/// The maximum octets of a datagram without EDNS (RFC 1035 §4.2.1).
 const PLAIN_LIMIT: usize = 512;
 /// Octets of the longest NSID that can be configured.
 pub const MAX_NSID: usize = 255;
@@ -74,7 +74,8 @@ pub fn write_frame(
     Some(len)
 }
 
-/// As [`write_frame`], for NOERROR and without EDNS options.
+/// As [`write_frame`], for NOERROR and without EDNS options. `flags` is the third octet of the
+/// query.
 #[inline(always)]
 pub fn write_plain_frame(
     out: &mut [u8],
@@ -113,8 +114,8 @@ fn write_opt(out: &mut [u8], at: usize, edns: &Edns<'_>, rcode: Rcode) -> Option
     Some(at + OPT_LEN)
 }
 
-/// The reply to a query without a question that asks for a cookie (RFC 7873 §5.4): BADCOOKIE when
-/// its server cookie is wrong, NOERROR when it is right or absent. `None` for any other message.
+/// Writes the reply to a query without a question that asks for a cookie (RFC 7873 §5.4): BADCOOKIE
+/// when its server cookie is wrong, NOERROR when it is right or absent. `None` for other messages.
 #[cold]
 pub fn write_cookie(
     out: &mut [u8],
@@ -137,7 +138,8 @@ pub fn write_cookie(
     Some(options::write(out, len, edns.options, identity, client, None))
 }
 
-/// The reply to a message that is no query: the part that can be repeated, with its opcode.
+/// Writes the reply to a message that is no valid query: the part that can be repeated, with the
+/// opcode of the message.
 #[cold]
 pub fn write_error(
     out: &mut [u8],
@@ -164,7 +166,7 @@ pub fn write_error(
     Some(len)
 }
 
-/// A header alone, for a message without a readable question.
+/// Writes a header alone, for a message without a readable question.
 pub fn write_header(out: &mut [u8], message: &[u8], rcode: Rcode) -> Option<usize> {
     let sent = message.first_chunk::<HEADER>()?;
     let header = out.first_chunk_mut::<HEADER>()?;

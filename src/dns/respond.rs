@@ -1,4 +1,4 @@
-//! One function for every transport: a query's octets and a snapshot in, the reply's octets out.
+//! Answers a query, for every transport: its octets and a snapshot in, the reply's octets out.
 //!
 //! Takes no lock, allocates nothing, awaits nothing and cannot panic: every access that depends on
 //! the query is checked. The look-up yields an outcome, the outcome fixes each section, and only
@@ -96,7 +96,7 @@ fn reject(
     }
 }
 
-/// SERVFAIL, where `out` is too short for a header and a question.
+/// Replies SERVFAIL when `out` is too short for the header and the question.
 #[cold]
 fn fail(out: &mut [u8], query: &[u8]) -> Reply {
     match reply::write_header(out, query, Rcode::SERVFAIL) {

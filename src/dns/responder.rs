@@ -1,4 +1,4 @@
-//! What every transport answers with: the published snapshot, and what all of them share beside it.
+//! Holds what every transport answers from: the published snapshot, counters, turn and clock.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::dns::respond::respond;
 use crate::dns::tally::tally_by;
 use crate::snapshot::publish::SnapshotReader;
 
-/// Cheap to clone.
+/// What a transport needs to answer queries. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Responder {
     pub reader: SnapshotReader,
@@ -20,6 +20,7 @@ pub struct Responder {
     pub turn: Arc<AtomicU64>,
     /// Ends the UDP workers.
     pub stop: Arc<AtomicBool>,
+    /// The time for cookies.
     pub clock: CookieClock,
 }
 

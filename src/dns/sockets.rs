@@ -1,7 +1,7 @@
 //! Opens the sockets that receive queries.
 //!
 //! Each UDP worker has a socket of its own for each address (SO_REUSEPORT); the kernel spreads
-//! clients over them. IPv6 sockets take IPv6 only, so `0.0.0.0` and `::` can stand side by side.
+//! clients over them. IPv6 sockets receive IPv6 only, so `0.0.0.0` and `::` can both be bound.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
@@ -11,8 +11,9 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::{setsockopt_impl, sockopt_impl};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Octets. Holds a burst of about 4000 small queries while their worker sleeps, at 1 KiB of kernel
-/// memory each. With the system's default, 800 of 1000 queries that came at once were lost.
+/// Octets of the receive buffer. It holds a burst of about 4000 small queries while their worker
+/// sleeps, at 1 KiB of kernel memory each. With the system's default, 800 of 1000 queries that came
+/// at once were lost.
 const RECEIVE_BUFFER: usize = 4 << 20;
 /// Connections that the kernel completes before they are accepted.
 const BACKLOG: i32 = 1024;
@@ -22,6 +23,7 @@ const PORT_TRIES: usize = 16;
 /// The sockets of one listen address.
 #[derive(Debug)]
 pub struct ListenSockets {
+    /// The address, with the chosen port in place of port 0.
     pub address: SocketAddr,
     /// One for each worker.
     pub udp: Vec<UdpSocket>,
@@ -56,7 +58,7 @@ pub fn hint(error: &io::Error, address: &SocketAddr, key: &str) -> String {
     }
 }
 
-/// Binds UDP and TCP of `address` for `workers` workers. Port 0 takes any port free for both.
+/// Binds UDP and TCP of `address` for `workers` workers. Port 0 means any port free for both.
 pub fn bind(address: SocketAddr, workers: usize) -> Result<ListenSockets, BindFault> {
     let tries = if address.port() == 0 { PORT_TRIES } else { 1 };
     let mut tried = 0;
@@ -111,7 +113,7 @@ fn udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Beyond the system's limit if the process has the privilege, up to it otherwise.
+/// Enlarges the receive buffer, beyond the system's limit if the process has the privilege.
 fn grow_receive_buffer(socket: &Socket) -> io::Result<()> {
     if setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_ok() {
         return Ok(());
@@ -128,12 +130,12 @@ fn grow_receive_buffer(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// A TCP socket for an encrypted transport.
+/// Binds a TCP socket for an encrypted transport.
 pub fn bind_stream(address: SocketAddr, transport: &'static str) -> Result<TcpListener, BindFault> {
     tcp(address).map_err(|source| BindFault { transport, address, source })
 }
 
-/// A UDP socket for QUIC, which is read by tokio and not by UDP workers.
+/// Binds a UDP socket for QUIC, which is read by tokio and not by UDP workers.
 pub fn bind_quic(address: SocketAddr) -> Result<UdpSocket, BindFault> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;

@@ -1,19 +1,20 @@
-//! DNS over TCP (RFC 7766, RFC 9210): our own accept loop, with a bound on everything.
+//! Serves DNS over TCP (RFC 7766, RFC 9210), by an accept loop with a bound on everything.
 //!
 //! | bound | what happens there |
 //! |---|---|
 //! | [`StreamLimits::connections`] in all | [`crate::connection_limiter`] evicts one |
-//! | [`StreamLimits::per_client`], [`StreamLimits::per_site`] | one of the same is evicted |
+//! | [`StreamLimits::per_client`] | one of this client's is evicted |
+//! | [`StreamLimits::per_site`] | one of this site's is evicted |
 //! | [`StreamLimits::idle`] without a reply | closed |
 //! | [`StreamLimits::write`] for a reply to be taken | closed: a slow reader holds memory |
 //! | [`StreamLimits::total`] since it was accepted | closed |
 //! | [`StreamLimits::memory`] for long messages of all connections | closed |
-//! | a [`WorkSlice`] of messages and octets | it yields, in a queue (`work_slice`) |
+//! | a [`WorkSlice`] of messages and octets | the connection yields, in a queue (`work_slice`) |
 //! | [`UNANSWERED`] messages that get no reply | closed |
 //! | no file descriptor is left | the idlest of the heaviest client is evicted; accepting pauses |
 //!
-//! Queries of a connection are answered in their order; each costs microseconds, so nothing is
-//! gained by overtaking. A client may close its sending side and still gets its replies.
+//! Queries of a connection are answered in their order; each costs microseconds, so another order
+//! would gain nothing. A client may close its sending side and still gets its replies.
 //!
 //! [`accept`] and [`converse`] work on any stream: TLS passes its own.
 
@@ -40,22 +41,23 @@ use crate::dns::work_slice::WorkSlice;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Octets of unwritten replies that are not counted in [`StreamLimits::memory`].
 const WRITE_ROOM: usize = 4 * 1024;
-/// RFC 1035 §4.2.2.
+/// Octets of the longest message (RFC 1035 §4.2.2).
 const MAX_MESSAGE: usize = u16::MAX as usize;
 /// One connection: its client, and what keeps it within the limits.
 #[derive(Debug)]
 pub struct Session {
     client: IpAddr,
     transport: Transport,
-    /// [`Client::idle`].
+    /// The value for `Client::idle`.
     idle: Option<u16>,
+    /// When the connection ends at the latest.
     end: Instant,
     responder: Responder,
     connections: Connections,
     guard: ConnectionGuard,
 }
 
-/// DNS over plain TCP, until `stop`.
+/// Serves DNS over plain TCP until `stop`.
 pub async fn serve(
     listener: TcpListener,
     responder: Responder,
@@ -186,7 +188,7 @@ thread_local! {
     static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; MAX_MESSAGE].into());
 }
 
-/// Lends the thread's buffer for the longest message, which is allocated once.
+/// Calls `write` with the buffer of this thread, which has room for the longest message.
 pub fn with_room<T>(write: impl FnOnce(&mut [u8]) -> T) -> T {
     ROOM.with_borrow_mut(|room| write(room))
 }
@@ -208,7 +210,7 @@ where
     Ok(())
 }
 
-/// In units of 100 ms (RFC 7828 §3.1).
+/// The idle limit in units of 100 ms (RFC 7828 §3.1).
 fn units(idle: Duration) -> u16 {
     u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX)
 }
@@ -227,21 +229,22 @@ impl Session {
         }
     }
 
-    /// Is ready when this connection is evicted.
+    /// A future that is ready when this connection is evicted.
     pub fn evicted(&self) -> WaitForCancellationFutureOwned {
         self.guard.permit.evicted()
     }
 
-    /// For a transport inside TLS or QUIC.
+    /// The session for a transport inside TLS or QUIC.
     pub fn encrypted(self) -> Session {
         Session { transport: Transport::Encrypted, ..self }
     }
 
-    /// For a transport without the keepalive option.
+    /// The session for a transport without the keepalive option.
     pub fn without_keep_alive(self) -> Session {
         Session { idle: None, ..self }
     }
 
+    /// Writes the reply to `query` into `room`. Returns its length, or `None` for no reply.
     pub fn answer(&self, query: &[u8], room: &mut [u8]) -> Option<usize> {
         self.responder.answer(query, self.client, self.transport, self.idle, room)
     }
@@ -258,7 +261,7 @@ impl Session {
         })
     }
 
-    /// Reserves memory for `octets`, of which `own` are free.
+    /// Reserves memory for `octets`, of which `own` need no reservation.
     fn hold_beyond(&self, own: usize, octets: usize) -> io::Result<Option<MemoryGuard>> {
         match octets.saturating_sub(own) {
             0 => Ok(None),
@@ -286,6 +289,7 @@ impl Session {
         self.end.min(Instant::now() + self.connections.limits.write)
     }
 
+    /// The limits of all streams.
     pub fn limits(&self) -> StreamLimits {
         self.connections.limits
     }

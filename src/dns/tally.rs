@@ -1,17 +1,17 @@
-//! Counts a reply, as its octets say.
+//! Counts replies by type, rcode and truncation, which are read from the octets of the reply.
 
 use std::sync::atomic::AtomicU64;
 
 use crate::counters::{Block, QTYPES, RCODES, bump};
 use crate::dns::exchange::Reply;
 
-/// Counts in a block that only this thread writes. `out` is the buffer with the reply.
+/// Counts a reply in a block that only this thread writes. `out` is the buffer with the reply.
 #[inline]
 pub fn tally(block: &Block, reply: &Reply, out: &[u8]) {
     tally_by(block, reply, out, bump);
 }
 
-/// `count` adds one to a counter.
+/// As [`tally`], for a block that several threads write: `count` adds one to a counter.
 #[inline]
 pub fn tally_by(block: &Block, reply: &Reply, out: &[u8], count: impl Fn(&AtomicU64)) {
     let Reply::Send { qtype, .. } = *reply else {

@@ -1,15 +1,15 @@
-//! Work slices: how connections that could each keep a thread busy share it.
+//! Divides a thread among connections that could each keep it busy, by work slices.
 //!
 //! | a connection | is answered |
 //! |---|---|
 //! | that is new, or quiet | at once: no lock, no queue |
-//! | that used up a slice within `QUIET` | after those that queue before it |
+//! | that used up a slice within `QUIET` | after the connections before it in a queue |
 //!
 //! So a client with one question waits for a few slices, not for one of each busy connection.
 //!
-//! A busy connection holds a [`Permit`] while it stands in tokio's queue of tasks and while its
-//! messages are answered, so few busy ones stand in that queue. It holds none while it waits for
-//! its socket, so a slow client delays no other.
+//! A busy connection holds a [`Permit`] while it waits in tokio's queue of tasks and while its
+//! messages are answered, so few busy connections wait in that queue. It holds none while it waits
+//! for its socket, so a slow client delays no other.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ pub const SLICE_MESSAGES: usize = 32;
 const SLICE_OCTETS: usize = 16 * 1024;
 /// A connection whose slice lasts this long is quiet.
 const QUIET: Duration = Duration::from_secs(1);
-/// Most busy connections that hold a permit. More would only lengthen the queue of tasks.
+/// Maximum number of busy connections with a permit. More would only lengthen the queue of tasks.
 pub const AT_ONCE: usize = 4;
 
-/// The work of a connection since it last gave way.
+/// The work of a connection since it last yielded.
 #[derive(Debug)]
 pub struct WorkSlice {
     messages: usize,
@@ -41,10 +41,12 @@ pub struct SliceQueue(Semaphore);
 pub type Permit<'a> = SemaphorePermit<'a>;
 
 impl WorkSlice {
+    /// An empty slice that begins now.
     pub fn first() -> WorkSlice {
         WorkSlice { messages: 0, octets: 0, began: Instant::now() }
     }
 
+    /// Whether the connection has to yield.
     pub fn is_over(&self) -> bool {
         self.messages >= SLICE_MESSAGES || self.octets >= SLICE_OCTETS
     }
@@ -75,7 +77,7 @@ impl SliceQueue {
     }
 }
 
-/// Gives way to other tasks of this thread, and to other threads of its core.
+/// Yields to other tasks of this thread, and to other threads of its core.
 async fn give_way() {
     tokio::task::yield_now().await;
     std::thread::yield_now();
