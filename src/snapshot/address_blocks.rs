@@ -1,5 +1,7 @@
-//! Blocks of equal length, one for each member: records of an address family, or bare addresses.
-//! Each answer takes some of them, in its own order.
+//! Writes the addresses of one family into answers: some or all members, in an order of their own.
+//!
+//! Each member has a block: a record with its address, or the bare address. All blocks have equal
+//! length. The row is all of them, one after another.
 //!
 //! | members, parts | order |
 //! |---|---|
@@ -9,7 +11,7 @@
 //! | a row both sticky and spread | the order of the network, different domains first |
 //! | some, or unequal parts | drawn one by one, each with the chance of its part |
 //!
-//! The row is stored twice in succession, so any rotation is one copy.
+//! The row is stored twice in succession, so writing it from any start is one copy.
 
 use std::net::IpAddr;
 
@@ -21,6 +23,7 @@ use crate::snapshot::sticky::Ranking;
 /// Maximum number of addresses of one family in an answer.
 pub const MAX_ANSWERS: usize = 256;
 
+/// The blocks of one pool and family, with what decides their order.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AddressBlocks {
     /// `count` blocks, twice.
@@ -51,12 +54,13 @@ pub struct MemberPart {
 pub struct OrderInput {
     /// Maximum number of blocks.
     pub max: usize,
+    /// The turn of the query, for the rotation.
     pub turn: u64,
-    /// Address of the client.
+    /// Address of the client, for sticky orders.
     pub client: IpAddr,
 }
 
-/// The answer does not fit.
+/// The error for an answer that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoesNotFit;
 

@@ -27,6 +27,7 @@ impl PartLine {
         PartLine { ends: parts.iter().map(end).collect(), len }
     }
 
+    /// Whether all parts are equal.
     #[inline]
     pub fn is_even(&self) -> bool {
         self.ends.is_empty()
@@ -37,6 +38,7 @@ impl PartLine {
         Remaining { line: self, drawn: Gaps::none() }
     }
 
+    /// The sum of all parts.
     pub fn len(&self) -> u32 {
         self.len
     }
@@ -70,6 +72,7 @@ pub struct Gaps<const MOST: usize> {
 }
 
 impl<const MOST: usize> Gaps<MOST> {
+    /// No ranges.
     #[inline]
     pub fn none() -> Gaps<MOST> {
         Gaps { ranges: [(0, 0); MOST], count: 0, len: 0 }
@@ -80,7 +83,8 @@ impl<const MOST: usize> Gaps<MOST> {
         self.len
     }
 
-    /// The point of the line at `point` of the remaining parts, and the number of ranges before it.
+    /// Finds the point of the whole line that is at `point` of the line without the ranges. Returns
+    /// it, and the number of ranges before it.
     #[inline]
     pub fn find(&self, mut point: u32) -> (u32, usize) {
         let mut at = 0;
@@ -94,7 +98,7 @@ impl<const MOST: usize> Gaps<MOST> {
         (point, at)
     }
 
-    /// Adds a range that lies behind `at` ranges.
+    /// Adds a range that is behind the first `at` ranges.
     #[inline]
     pub fn insert(&mut self, at: usize, range: (u32, u32)) {
         // The ranges behind `at` move by one place.
@@ -106,7 +110,7 @@ impl<const MOST: usize> Gaps<MOST> {
         self.len += range.1 - range.0;
     }
 
-    /// Adds a range, and removes the ranges inside it. All other ranges must lie outside.
+    /// Adds a range, and removes the ranges inside it. No range may be partly inside.
     pub fn cover(&mut self, range: (u32, u32)) {
         let mut kept = 0;
         let mut before = 0;
@@ -156,7 +160,8 @@ impl<const MOST: usize> Remaining<'_, MOST> {
         self.len() == 0
     }
 
-    /// The member at a point below [`Remaining::len`] of the remaining parts, which is then drawn.
+    /// Draws the member at `point` of the line without the drawn members. `point` must be below
+    /// [`Remaining::len`].
     #[inline]
     pub fn take(&mut self, point: u32) -> usize {
         let (point, at) = self.drawn.find(point);

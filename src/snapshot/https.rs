@@ -1,13 +1,13 @@
-//! The HTTPS record of a pool (RFC 9460): one record for the name itself, whose hints are the
-//! addresses that an A or AAAA question of the same turn would get.
+//! Writes the HTTPS record of a pool (RFC 9460): one record for the name itself, whose hints are
+//! the addresses that an A or AAAA question of the same turn would get.
 //!
 //! ```text
 //! 1 . alpn=h2 ipv4hint=192.0.2.18,192.0.2.19 ipv6hint=2001:db8::20
 //! ```
 //!
-//! The hints rotate as the addresses do: a client may take the first (RFC 9460 §7.3), and hints in
-//! a fixed order would send all clients there. A pool without addresses in its answers has no
-//! record.
+//! The hints rotate as the addresses do: a client may use the first (RFC 9460 §7.3), and hints in
+//! a fixed order would send all clients to one member. A pool without addresses in its answers has
+//! no record.
 
 use crate::cluster::pool::Alpn;
 use crate::snapshot::address_blocks::{AddressBlocks, DoesNotFit, MemberPart, OrderInput};
@@ -19,6 +19,7 @@ const ALPN: u16 = 1;
 const IPV4HINT: u16 = 4;
 const IPV6HINT: u16 = 6;
 
+/// The HTTPS record of a pool.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Https {
     /// The record up to its hints; RDLENGTH is written with them.
@@ -55,7 +56,7 @@ impl Https {
         }
     }
 
-    /// As [`crate::snapshot::pool::PoolAnswer::write`].
+    /// Writes the record, as [`crate::snapshot::pool::PoolAnswer::write`] does.
     #[inline(never)]
     pub fn write(&self, pick: OrderInput, room: &mut [u8]) -> Result<(u16, usize), DoesNotFit> {
         if self.v4.is_empty() && self.v6.is_empty() {

@@ -1,8 +1,8 @@
-//! How this server identifies itself, and the secrets of its cookies.
+//! Holds how this server identifies itself, and the secrets of its cookies.
 
 use std::fmt;
 
-/// The default identifies nothing.
+/// What a server tells about itself. The default tells nothing and has no secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// Name of this server (RFC 5001, RFC 4892), at most 255 octets; empty for none.
@@ -27,7 +27,7 @@ impl CookieSecrets {
         CookieSecrets(secrets.into())
     }
 
-    /// The secret that makes cookies.
+    /// The secret that makes cookies; `None` when there are no cookies.
     pub fn first(&self) -> Option<&[u8; SECRET_LEN]> {
         self.0.first()
     }

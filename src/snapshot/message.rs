@@ -9,19 +9,19 @@ use crate::zone::rtype;
 
 /// Octets of a message's header.
 pub const HEADER: usize = 12;
-/// Number of names of a message that are remembered as targets of pointers. Later names are written
-/// in full.
+/// Maximum number of places in a message that pointers may lead to. Names behind these are no
+/// targets.
 const MAX_TARGETS: usize = 48;
-/// Number of offsets that a pointer can hold.
+/// The greatest offset that a pointer can hold.
 const MAX_POINTER: u16 = 0x3fff;
 /// Octets of a pointer.
 const POINTER: usize = 2;
 
-/// The records do not fit into the message.
+/// The error for records that do not fit into the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-/// A message whose header and question are written.
+/// Writes records into a message, behind its header and question.
 #[derive(Debug)]
 pub struct RecordWriter<'m> {
     message: &'m mut [u8],
@@ -99,9 +99,10 @@ impl<'m> RecordWriter<'m> {
         Ok(())
     }
 
-    /// Ready records of equal length whose owner is a pointer to offset 12, made by `write` into
-    /// the room that it is given (it returns their number and length), for another owner. One that
-    /// is not remembered stands in full in the first record, and the others point there.
+    /// Writes records of `owner` that `write` makes: it gets room, writes records of equal length
+    /// there, whose owner is a pointer to offset 12, and returns their number and length. This
+    /// pointer is replaced by one to `owner`. If the message does not have `owner` yet, the first
+    /// record gets it in full, and the others point there.
     pub fn rows(
         &mut self,
         owner: &[u8],
@@ -143,7 +144,7 @@ impl<'m> RecordWriter<'m> {
         self.bytes(rest)
     }
 
-    /// The longest ending that is remembered becomes a pointer.
+    /// Writes a name. Its longest ending that is a target already becomes a pointer.
     fn name(&mut self, name: &[u8]) -> Result<(), Full> {
         let mut rest = name;
         while let Some(label) = rest.first().copied().filter(|label| *label != 0) {
@@ -164,8 +165,9 @@ impl<'m> RecordWriter<'m> {
         targets.iter().copied().find(|target| self.is_at(usize::from(*target), name))
     }
 
-    /// Whether the name written at `at` is `name`. Pointers only go backwards, so this ends. Behind
-    /// what is written stands an older message: a name that is being written has no end yet.
+    /// Whether the name written at `at` is `name`. Pointers only go backwards, so this ends. Only
+    /// written octets are read: an older message may be behind them, and the name that is just
+    /// being written has no end yet.
     fn is_at(&self, mut at: usize, name: &[u8]) -> bool {
         let Some(message) = self.message.get(..self.len) else { return false };
         let mut wanted = labels(name);

@@ -1,4 +1,4 @@
-//! Immutable answers: zone data and health joined ahead of the query.
+//! Builds immutable answers, in which zone data and health are joined before any query comes.
 //!
 //! [`statics::Statics`] has the answers of the zones, rendered once for each load.
 //! [`pool::PoolAnswer`] has the current answers of one pool. A [`Snapshot`] has both, published in
@@ -72,13 +72,14 @@ impl Snapshot {
         Snapshot { statics: Arc::clone(&self.statics), pools: answers }
     }
 
+    /// The answers of the pool with this slot.
     #[inline]
     pub fn pool(&self, slot: u32) -> Option<&PoolAnswer> {
         self.pools.get(slot as usize).map(|answer| &**answer)
     }
 }
 
-/// The answers of the pool at `index`; `old` if nothing changed.
+/// The answers of the pool at `index`; `old` itself if they are equal to it.
 fn answer(
     index: usize,
     pools: &[Pool],

@@ -1,4 +1,4 @@
-//! The current answers of one pool, ready to be copied.
+//! Holds the current answers of one pool, ready to be copied into replies.
 //!
 //! The owner of each record is a pointer to the question, so one rendering serves every name of the
 //! pool.
@@ -17,6 +17,7 @@ use crate::snapshot::sticky;
 use crate::zone::rrset::RR_HEAD;
 use crate::zone::rtype;
 
+/// The answers of one pool to questions for A, AAAA and HTTPS.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PoolAnswer {
     /// The networks of clients that may ask. `None` for everyone.
@@ -51,8 +52,8 @@ impl PoolAnswer {
         }
     }
 
-    /// Whether the pool refuses this client. A question for an HTTPS record that the pool does not
-    /// publish is answered like that for any other name.
+    /// Whether the pool refuses this client. A question for an HTTPS record is not refused when the
+    /// pool publishes none: the zone answers it, as for any other name.
     #[inline]
     pub fn refuses(&self, client: IpAddr, qtype: u16) -> bool {
         self.clients.as_ref().is_some_and(|clients| {
@@ -91,9 +92,9 @@ impl PoolAnswer {
     }
 }
 
-/// The mother guard again: only addresses that are public by their type get into a pool that
-/// everyone may ask. A restricted pool as fallback of a public pool, which `config` refuses, adds
-/// nothing.
+/// The selected members of `source`, as far as `pool` may answer them. This is the mother guard
+/// again: only addresses that are public by their type get into a pool that everyone may ask. A
+/// restricted pool as fallback of a public pool, which `config` refuses, adds nothing.
 fn chosen(pool: &Pool, source: &Pool, selection: &Selection) -> Vec<(Addresses, MemberPart)> {
     let order = (pool.order, source.spread.as_ref());
     match (&pool.membership, &source.membership) {
@@ -116,7 +117,7 @@ fn pick<A>(
     let selected = selection.members.iter().zip(&selection.shares);
     let seat = |(index, share): (&usize, &Share)| {
         let member = all.get(*index)?;
-        // A member of weight 0 is answered when it is forced up, or when nobody else is left.
+        // A member of weight 0 is answered when it is forced up, or when no other member is left.
         let weight = match order {
             Order::Weighted | Order::Sticky => u32::from(member.weight.max(1)),
             Order::Rotate | Order::Failover => 1,

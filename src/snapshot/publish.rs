@@ -1,4 +1,4 @@
-//! One publisher, many readers, one atomic swap in between.
+//! Publishes snapshots from one writer to many readers, by one atomic swap.
 
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ pub fn channel(first: Snapshot) -> (Publisher, SnapshotReader) {
 }
 
 impl Publisher {
+    /// Makes `snapshot` the current one, and frees replaced snapshots that nobody reads.
     pub fn publish(&mut self, snapshot: Snapshot) {
         self.retired.push(self.shared.swap(Arc::new(snapshot)));
         self.release();
@@ -41,24 +42,27 @@ impl Publisher {
         self.retired.retain(|retired| Arc::strong_count(retired) > 1);
     }
 
+    /// The snapshot that was published last.
     pub fn current(&self) -> Arc<Snapshot> {
         self.shared.load_full()
     }
 }
 
 impl SnapshotReader {
-    /// Wait-free; the guard keeps the snapshot while it is held.
+    /// The current snapshot, without waiting. It exists for as long as the guard is held.
     #[inline]
     pub fn load(&self) -> Guard<Arc<Snapshot>> {
         self.0.load()
     }
 
+    /// A reader for the thread that calls this.
     pub fn local(&self) -> LocalReader {
         LocalReader(Cache::new(Arc::clone(&self.0)))
     }
 }
 
 impl LocalReader {
+    /// The current snapshot.
     #[inline]
     pub fn load(&mut self) -> &Snapshot {
         self.0.load()

@@ -1,9 +1,9 @@
 //! Chooses the first member of each answer.
 //!
-//! Every query takes a turn: the next value of one counter of the process. The golden ratio spreads
+//! Every query gets a turn: the next value of one counter of the process. The golden ratio spreads
 //! the turns over a circle (a Weyl sequence). Any run of turns, and every k-th turn for any k,
-//! visits all places equally often. So A and AAAA questions that always come in pairs do not each
-//! see half of the members, and pools need no counters of their own.
+//! falls on all places equally often. So A and AAAA questions that always come in pairs do not each
+//! get half of the members first, and pools need no counters of their own.
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 

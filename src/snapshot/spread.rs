@@ -1,9 +1,10 @@
 //! Draws members so that different failure domains come first.
 //!
-//! The members of a domain are neighbours on the line. A draw closes the whole domain. When every
-//! domain is closed, the next round begins, in which all members that are not drawn are open again.
-//! So the first member is drawn from all members, each with the chance of its part, and every other
-//! member from the domains that the answer has least of.
+//! The members of a domain are neighbours on the [`PartLine`]. Drawing a member closes its domain:
+//! no other member of it is drawn in this round. When every domain is closed, the next round
+//! begins, in which all members that are not drawn yet can be drawn. So the first member is drawn
+//! from all members, each with the chance of its part, and every other member from the domains with
+//! the fewest members in the answer.
 //!
 //! Within a domain, members with equal parts have equal chances: over many answers each appears
 //! equally often. A small domain appears as often as a large one, as far as it has members: its
@@ -76,6 +77,7 @@ impl<'l, const MOST: usize> SpreadDraw<'l, MOST> {
         SpreadDraw { line, domains, drawn: Gaps::none(), closed: Gaps::none() }
     }
 
+    /// Draws the next member, and closes its domain. Must not be called when all are drawn.
     pub fn next(&mut self, draw: &mut Draw) -> usize {
         if self.closed.taken() >= self.line.len() {
             self.closed.copy(&self.drawn);

@@ -1,5 +1,5 @@
-//! The answers of the zones, rendered once for each load and shared by all snapshots until the
-//! next.
+//! Renders the answers of the zones, once for each load; all snapshots until the next load share
+//! them.
 //!
 //! Most RRsets are sent as the store keeps them. RRsets with names in their RDATA are rendered
 //! again in compressed form, which is valid behind exactly one question: their own owner. A
@@ -17,6 +17,7 @@ use crate::zone::store::{TooLarge, ZoneId, Zones};
 /// bring the missing records.
 pub const POOL_NEGATIVE_TTL: u32 = 30;
 
+/// The zones, their negative answers, and the identity of the server.
 #[derive(Debug)]
 pub struct Statics {
     pub zones: Zones,
@@ -50,6 +51,7 @@ impl Statics {
         Ok(Statics { zones, negatives, identity })
     }
 
+    /// The SOA record of the zone's negative answers.
     #[inline]
     pub fn negative(&self, zone: ZoneId) -> &Negative {
         &self.negatives[zone.index()]
@@ -80,13 +82,13 @@ impl Negative {
         Negative { record: record.into(), pointers: pointers.into(), apex_len, ttl }
     }
 
-    /// Seconds.
+    /// The TTL of negative answers in seconds (RFC 2308 §3).
     pub fn ttl(&self) -> u32 {
         self.ttl
     }
 
     /// Writes the record to the start of `room`, behind a question whose name has `name_len`
-    /// octets; `None` when it does not fit.
+    /// octets, with a TTL of at most `ttl_cap`; `None` when it does not fit.
     #[inline]
     pub fn write(&self, name_len: usize, ttl_cap: Option<u32>, room: &mut [u8]) -> Option<usize> {
         let room = room.get_mut(..self.record.len())?;
@@ -107,8 +109,8 @@ impl Negative {
     }
 }
 
-/// `name`, with its ending in the zone as a pointer to the apex. A pointer to the root would be
-/// longer than the root.
+/// Appends `name`, with a pointer in place of the apex at its end. The root is never replaced: a
+/// pointer would be longer.
 fn push_name(record: &mut Vec<u8>, pointers: &mut Vec<u16>, name: &[u8], apex: &Name) {
     let apex = apex.as_wire();
     let mut rest = name;

@@ -25,7 +25,7 @@ const V6_HOST_BITS: u32 = 128 - 56;
 /// Host bits of an IPv4 address behind its /24.
 const V4_HOST_BITS: u32 = 8;
 
-/// The members' keys and parts, from which scores are computed.
+/// The keys and parts of all members, from which scores are computed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ranking {
     keys: Box<[u64]>,
@@ -65,8 +65,8 @@ impl Ranking {
         best.members()
     }
 
-    /// The same with different domains first: the best of each domain, then the second of each,
-    /// and so on, each time in the order of their numbers.
+    /// As [`Ranking::first`], with different domains first: the best member of each domain, then
+    /// the second of each, and so on, each time in the order of their scores.
     pub fn spread<const MOST: usize>(
         &self,
         client: IpAddr,
