@@ -1,4 +1,4 @@
-//! The only place that opens files. It opens regular files and folders, and nothing else.
+//! Opens files; no other module does. It opens regular files and folders, and nothing else.
 //!
 //! Opening a pipe waits for its writer, and reading a device may never end. So the type is checked
 //! before and after the opening, and the opening itself never waits.
@@ -10,17 +10,19 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Octets of one system call. While the kernel copies, no other thread has the core: 20 MB at once
-/// kept a thread that answers queries waiting for 5 ms.
+/// Octets of one system call. While the kernel copies, no other thread runs on the core: 20 MB at
+/// once kept a thread that answers queries waiting for 5 ms.
 const CHUNK: u64 = 256 << 10;
 
+/// The message about a folder in place of a file.
 pub const IS_FOLDER: &str = "is a folder; name the file in it";
+/// The message about a pipe, device or socket in place of a file.
 pub const NOT_REGULAR: &str = "is no regular file; write its content into one";
 
-/// Opens a regular file for reading.
+/// Opens a regular file for reading. A folder or another kind of file is an error.
 pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
     require_regular(fs::metadata(path)?)?;
-    // Something else may have taken its place since: it is opened without waiting, and not read.
+    // A pipe may have replaced the file since the check: it is opened without waiting, not read.
     let file = OpenOptions::new().read(true).custom_flags(flags()).open(path)?;
     let metadata = require_regular(file.metadata()?)?;
     Ok((file, metadata))
@@ -60,7 +62,8 @@ pub fn read_up_to(file: &File, max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Never wait for the other end of a pipe, never take a terminal.
+/// The flags of every opening: it neither waits for the other end of a pipe, nor makes a terminal
+/// the controlling terminal of the process.
 fn flags() -> i32 {
     (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32
 }
@@ -86,7 +89,7 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         assert_eq!(open(&pipe).unwrap_err().to_string(), NOT_REGULAR);
         assert!(open_or_create(&pipe).is_err());
-        // Also when it takes the place of the file between the check and the opening.
+        // Also when a pipe replaces the file between the check and the opening.
         let opened = OpenOptions::new().read(true).custom_flags(flags()).open(&pipe).unwrap();
         assert!(require_regular(opened.metadata().unwrap()).is_err());
     }

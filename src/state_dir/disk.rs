@@ -1,7 +1,7 @@
-//! Work on a disk that may not answer, such as one on another machine.
+//! Runs work on a disk that may not answer, such as one on another machine.
 //!
 //! Only the caller waits for the work. A disk that hangs is reported; each caller has one piece of
-//! work under way at a time, so that at most one thread of each hangs.
+//! work under way at a time, so that at most one thread for each caller hangs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -11,14 +11,16 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-/// The disk is reported when it has not answered for so long.
+/// A disk that has not answered for this time is reported.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// The start waits so long, and then goes on without the content of the folder.
+/// Maximum wait at the start, which then continues without the content of the folder.
 pub const START_LIMIT: Duration = Duration::from_secs(3);
 
-/// Is told how work goes.
+/// Receives the outcomes of work.
 pub trait Report {
+    /// The work failed, or has not ended within [`PATIENCE`].
     fn fails(&self, why: &str);
+    /// The work succeeded.
     fn succeeds(&self);
 }
 
@@ -43,10 +45,11 @@ pub async fn run<T: Send + 'static>(
     result
 }
 
-/// Set when work of the start took too long: later work of the start is not tried.
+/// Set when work at the start took too long: later work at the start is not tried.
 static IS_LATE: AtomicBool = AtomicBool::new(false);
 
-/// Blocks, for at most [`START_LIMIT`]. `None` when the work takes longer; its result is then lost.
+/// Runs `work` on a thread of its own, and blocks for at most [`START_LIMIT`]. `None` when the work
+/// takes longer; its result is then lost.
 pub fn run_at_start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     if IS_LATE.load(Ordering::Relaxed) {
         return None;
@@ -59,7 +62,7 @@ pub fn run_at_start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
     result
 }
 
-/// Why work that takes longer than [`PATIENCE`] has failed so far.
+/// The reason that is reported for work that takes longer than [`PATIENCE`].
 pub fn no_answer() -> String {
     format!("the state folder has not answered for {} s", PATIENCE.as_secs())
 }

@@ -1,6 +1,6 @@
-//! A file of the state folder as JSON with a `version`.
+//! Reads and writes a file of the state folder as JSON with a `version`.
 //!
-//! | the file | a read gives |
+//! | the file | reading returns |
 //! |---|---|
 //! | is missing | `None` |
 //! | is broken, or of another version | `None`; the file is renamed aside |
@@ -38,7 +38,7 @@ fn parse<T: DeserializeOwned>(content: &[u8], version: u32) -> Result<T, String>
     }
 }
 
-/// The same with a parser of the caller's, which checks the version itself.
+/// As [`read`], but with a parser of the caller, which checks the version itself.
 pub fn read_with<T>(
     path: &Path,
     now: Timestamp,
@@ -62,19 +62,19 @@ pub fn read_with<T>(
     Ok(parsed.ok())
 }
 
-/// Returns when the content is on the disk.
+/// Replaces the content of the file. Returns when the new content is on the disk.
 pub fn write(path: &Path, content: &[u8]) -> Result<(), String> {
     file::replace(path, content)
         .map_err(|error| format!("{} cannot be written: {error}", path.display()))
 }
 
-/// How far to move the times of a file, `written` by the wall clock of an earlier run, so that they
-/// are times of this run.
+/// How far to move the times in a file, so that they are moments of this run. `written` is when an
+/// earlier run wrote the file, by the wall clock.
 ///
-/// | the wall clock now | the time that is taken to have passed since |
+/// | the wall clock now | assumed time since `written` |
 /// |---|---|
-/// | is later than `written` | the difference: a hold that was to end meanwhile has ended |
-/// | is earlier | none: a hold lasts as long as it had left |
+/// | is later than `written` | the difference: a hold that should have ended meanwhile has ended |
+/// | is earlier | none: a hold continues for the time that was left |
 pub fn shift_to_this_run(written: Timestamp, now: Moment) -> SignedDuration {
     let passed = now.wall().duration_since(written).max(SignedDuration::ZERO);
     (now - passed).duration_since(Moment::on_line(written))

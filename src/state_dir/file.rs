@@ -1,4 +1,4 @@
-//! A file of the state folder, replaced as a whole.
+//! Reads a file of the state folder, and replaces it as a whole.
 //!
 //! The new content is written to another file and synced before it takes the file's name. So a
 //! reader sees the old content or the new, also after a power failure.
@@ -11,13 +11,13 @@ use tempfile::Builder;
 
 use crate::regular_file;
 
-/// Longest file that is read, in octets: thousands of pools need less.
+/// Maximum octets of a file that is read: thousands of pools need less.
 pub const MAX_LENGTH: u64 = 16 << 20;
 
 /// How the names of unfinished files begin.
 const UNFINISHED: &str = ".tiovivo-";
 
-/// The content; `None` when there is no such file.
+/// The content of the file; `None` when it does not exist.
 pub fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     let (opened, _) = match regular_file::open(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -30,7 +30,7 @@ pub fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(content))
 }
 
-/// Creates the folder when it is missing.
+/// Replaces the file by one with `content`. Creates the folder when it is missing.
 pub fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,

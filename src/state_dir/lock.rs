@@ -1,4 +1,4 @@
-//! The lock of the state folder: one server uses it at a time.
+//! Locks the state folder, so that one server uses it at a time.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -12,8 +12,8 @@ pub const FILE: &str = "lock";
 /// Octets of a process's number.
 const MAX_PID: u64 = 20;
 
-/// While it lives no other process can lock the folder. The system unlocks it when the process
-/// ends, however that happens.
+/// The lock of a folder. While it exists, no other process can lock the folder. The system unlocks
+/// it when the process ends, however that happens.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -31,7 +31,7 @@ pub enum LockFault {
     System { folder: PathBuf, source: io::Error },
 }
 
-/// Creates the folder when it is missing. The content of the file does not matter.
+/// Locks `folder`, and creates it when it is missing. The content of the lock file does not matter.
 pub fn lock(folder: &Path) -> Result<Lock, LockFault> {
     let system = |source| LockFault::System { folder: folder.to_owned(), source };
     fs::create_dir_all(folder).map_err(system)?;
