@@ -1,8 +1,8 @@
-//! The time: a monotonic clock, and the wall clock, which people can set.
+//! Reads the time: from a monotonic clock, and from the wall clock, which people can set.
 //!
 //! Every duration within a run is measured by [`Moment`]s, which lie on one line: the kernel's
 //! monotonic clock, counted from the wall clock's time at the start. Setting the wall clock does
-//! not move them. While the machine sleeps, the line stands still.
+//! not move them. While the machine sleeps, the line does not advance.
 //!
 //! The wall clock is read only here, for the reasons that [`Wall`] lists. A test checks the source.
 
@@ -23,7 +23,7 @@ use tokio::time::Instant;
 /// |---|---|
 /// | people read it | shown times follow the clock, also those of earlier events |
 /// | a file of the state folder has the time of writing | it is rewritten within a second |
-/// | a certificate is valid until a date | the verdict follows: only the date is agreed upon |
+/// | a certificate is valid until a date | the result follows: only the date is agreed upon |
 /// | a cookie has the time in it (RFC 9018) | clients get a new one; the old ones are refused |
 /// | a webhook is signed with the time in it | receivers compare it with their own clock |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub fn wall(_why: Wall) -> Timestamp {
     Timestamp::now()
 }
 
-/// Now, on the line and on the wall.
+/// The current moment, with the time of the wall clock.
 pub fn now() -> Moment {
     static START: OnceLock<(Instant, Timestamp)> = OnceLock::new();
     let wall = Timestamp::now();
@@ -68,7 +68,9 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// The start of 1970 on the line.
     pub const UNIX_EPOCH: Moment = Moment::on_line(Timestamp::UNIX_EPOCH);
+    /// The last representable moment.
     pub const MAX: Moment = Moment::on_line(Timestamp::MAX);
 
     /// A moment with a wall clock equal to the line.
@@ -96,6 +98,7 @@ impl Moment {
         self.set
     }
 
+    /// The duration on the line since `earlier`; negative when that is later.
     pub fn duration_since(self, earlier: Moment) -> SignedDuration {
         self.line.duration_since(earlier.line)
     }
@@ -105,7 +108,7 @@ impl Moment {
         later.duration_since(self).try_into().unwrap_or_default()
     }
 
-    /// `None` beyond the last representable time.
+    /// The moment after `by`; `None` beyond the last representable time.
     pub fn checked_add(self, by: Duration) -> Option<Moment> {
         Some(Moment { line: self.line.checked_add(by).ok()?, ..self })
     }
@@ -120,6 +123,7 @@ impl Moment {
         self.line.as_nanosecond()
     }
 
+    /// The moment at this number of nanoseconds on the line; `None` if it is not representable.
     pub fn from_nanosecond(nanosecond: i128) -> Option<Moment> {
         Timestamp::from_nanosecond(nanosecond).ok().map(Moment::on_line)
     }

@@ -1,4 +1,4 @@
-//! The counters of the answer path. Only `dns` writes them, and only `http` reads them.
+//! The counters of the answer path. `dns` counts, and `http` shows the counters as metrics.
 //!
 //! Each UDP worker has a block of its own in its own cache lines and is that block's only writer,
 //! so counting is a plain load and store; the stream side shares one block and adds atomically.
@@ -22,8 +22,8 @@ pub const QTYPES: [(u16, &str); 9] = [
     (0, "other"),
 ];
 
-/// Log lines that were dropped because standard error took none. One for the process, as the log
-/// is.
+/// Log lines that were dropped because standard error accepted none. One counter for the process,
+/// because it has one log.
 pub static LOG_LINES_DROPPED: SharedCounter = SharedCounter(AtomicU64::new(0));
 
 /// A counter with several writers.
@@ -40,18 +40,20 @@ impl SharedCounter {
     }
 }
 
-/// One writer's block. 256 octets apart from the next, so that no two share a cache line or its
-/// prefetched neighbour.
+/// The counters of one writer. Blocks are 256 octets apart, so that no two share a cache line or
+/// its prefetched neighbour.
 #[derive(Debug, Default)]
 #[repr(align(256))]
 pub struct Block {
+    /// Messages that got a reply.
     pub queries: AtomicU64,
     /// Messages that got no reply: too short, responses, loops.
     pub dropped: AtomicU64,
+    /// Replies with TC.
     pub truncated: AtomicU64,
     pub rcodes: [AtomicU64; RCODES.len()],
     pub qtypes: [AtomicU64; QTYPES.len()],
-    /// Replies that the kernel would not take.
+    /// Replies that the kernel did not accept.
     pub send_errors: AtomicU64,
     /// Panics that a worker survived. Anything but 0 is a bug of ours.
     pub panics: AtomicU64,
@@ -85,7 +87,7 @@ impl Counters {
     }
 }
 
-/// For a block with one writer: two plain moves instead of a locked instruction.
+/// Adds one to a counter that only this thread writes: two plain moves, no locked instruction.
 pub fn bump(counter: &AtomicU64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }

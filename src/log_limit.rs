@@ -1,4 +1,4 @@
-//! Limits log lines that strangers can cause to one a minute, with a count.
+//! Limits log lines that strangers can cause: each kind to one line a minute, with a count.
 //!
 //! Anyone who can reach a port can cause such a line as often as they like. A [`LogLimit`] lets the
 //! first line through, counts the events of the next minute, and gives the count to the next line.

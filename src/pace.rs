@@ -22,7 +22,7 @@ pub fn yield_after(members: usize) {
     }
 }
 
-/// Drops `all`, and yields in between. `members` is the number of members in an item.
+/// Drops `all`, and yields in between. `members` returns the number of members in an item.
 pub fn drop_in_pieces<T>(all: Vec<T>, members: impl Fn(&T) -> usize) {
     for one in all {
         yield_after(members(&one));

@@ -1,8 +1,8 @@
-//! Response codes: what a DNS message says of how a query went (RFC 1035 §4.1.1, RFC 6895 §2.3).
+//! Response codes of DNS messages (RFC 1035 §4.1.1, RFC 6895 §2.3).
 
 use std::fmt;
 
-/// Twelve bits: the lower four are in the header, the upper eight in OPT (RFC 6891 §6.1.3).
+/// A response code of 12 bits: the lower 4 are in the header, the upper 8 in OPT (RFC 6891 §6.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rcode(pub u16);
 
@@ -49,7 +49,7 @@ impl Rcode {
         (self.0 >> 4) as u8
     }
 
-    /// `None` when this program never sends or expects the code.
+    /// The name of the code; `None` when this program never sends or expects it.
     pub fn mnemonic(self) -> Option<&'static str> {
         let found = Rcode::MNEMONICS.iter().find(|(rcode, _)| *rcode == self);
         found.map(|(_, mnemonic)| *mnemonic)

@@ -1,4 +1,4 @@
-//! Counts replies by type, rcode and truncation, which are read from the octets of the reply.
+//! Counts replies by question type, and by rcode and truncation as in the octets of the reply.
 
 use std::sync::atomic::AtomicU64;
 
