@@ -2,7 +2,7 @@
 //!
 //! | | exit code |
 //! |---|---|
-//! | no fault; warnings may be, and are counted in the last line | 0 |
+//! | no error; warnings are counted in the last line | 0 |
 //! | an error; with `--strict` also a warning | 2 |
 
 use std::process::ExitCode;
@@ -187,5 +187,5 @@ fn statics(config: &Config) -> String {
     columns(&rows)
 }
 
-/// The most static names of a zone that `check` lists: a large zone does not fit a terminal.
+/// Most static names of a zone that `check` lists: a large zone does not fit a terminal.
 const LISTED_STATICS: usize = 50;

@@ -1,4 +1,4 @@
-//! Tables for a terminal.
+//! Formats tables for a terminal.
 
 /// Left-aligned columns, two spaces apart.
 pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {

@@ -20,7 +20,8 @@ pub struct ConfigArg {
 }
 
 impl ConfigArg {
-    /// The file that the argument names, or the first of `CONFIG_FILES` that exists.
+    /// The file that the argument names, or the first of `CONFIG_FILES` that exists; `None` if none
+    /// exists.
     pub fn find(&self) -> Option<PathBuf> {
         // A file that exists but cannot be looked at is reported by the caller, who reads it.
         let is_there = |path: &&Path| path.try_exists().unwrap_or(true);
@@ -28,7 +29,8 @@ impl ConfigArg {
         self.config.clone().or_else(found)
     }
 
-    /// The same; when there is no file, prints which were looked for and returns the exit code.
+    /// As [`ConfigArg::find`]. Without a file, prints where it was looked for, and returns the exit
+    /// code.
     pub fn path(&self) -> Result<PathBuf, ExitCode> {
         self.find().ok_or_else(|| {
             let [here, system] = CONFIG_FILES;

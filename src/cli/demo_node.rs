@@ -12,7 +12,7 @@ use nix::unistd::getppid;
 
 use crate::cli::output::failure;
 
-/// A client that sends nothing for so long is disconnected.
+/// A client that sends nothing for this time is disconnected.
 const READ_LIMIT: Duration = Duration::from_millis(500);
 /// Most octets of a request that are read.
 const REQUEST_ROOM: usize = 1024;

@@ -3,7 +3,7 @@
 //! Connections need descriptors, and so do probes, overrides and the page. If strangers held all of
 //! them, no override could be written and no probe sent. So each use has a share of its own:
 //!
-//! | of what the start leaves | at most | for |
+//! | part of the descriptors that the start leaves | at most | for |
 //! |---|---|---|
 //! | [`FILES`] | | state files, a reload, hooks |
 //! | a third of the rest | [`PER_PROBE`] for each of 512 | probes in flight |
@@ -18,25 +18,27 @@ use crate::dns::connections::StreamLimits;
 use crate::health::schedule::CONCURRENT;
 use crate::http::server;
 
-/// For state files, a load of zones, and hooks, all at the same time.
+/// Descriptors for state files, a load of zones, and hooks, all at the same time.
 pub const FILES: usize = 16;
-/// A command needs a pipe and a process descriptor.
+/// Descriptors for one probe: a command needs a pipe and a process descriptor.
 pub const PER_PROBE: usize = 2;
-/// Assumed when the system does not say how many are open.
+/// Number of open descriptors that is assumed when the system does not say it.
 const OPEN: usize = 64;
-/// The default of Linux.
+/// Limit that is assumed when the system does not say it: the default of Linux.
 const LIMIT: usize = 1024;
 
+/// The share of each use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
     /// Most probes in flight.
     pub probes: usize,
-    /// Most connections; `streams` too.
+    /// Most connections to page and API.
     pub page: usize,
+    /// Most connections for DNS.
     pub streams: usize,
 }
 
-/// Computes the shares. To be called when all that the start opens is open.
+/// Computes the shares. Call it when all descriptors of the start are open.
 pub fn shares() -> Shares {
     let open = std::fs::read_dir("/proc/self/fd").map_or(OPEN, Iterator::count);
     let shares = share_out(raised_limit(), open);

@@ -1,4 +1,4 @@
-//! The end of a server on SIGTERM and SIGINT, within a limit whatever hangs.
+//! Ends a server on SIGTERM and SIGINT, within a limit even if a part of it hangs.
 //!
 //! ```text
 //! signal ─ before it serves ─ exit 0, at once
@@ -20,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::logging;
 
-/// From the signal to the exit of a server that does not end by itself. The system needs some time
-/// more; the process is gone within 5 s.
+/// Time from the signal to the exit, if the server does not end by itself. The system needs some
+/// more time; the process is gone within 5 s.
 const LIMIT: Duration = Duration::from_millis(4500);
-/// From the exit to SIGKILL, in case the exit hangs.
+/// Time from the exit to SIGKILL, in case the exit hangs.
 const LAST: Duration = Duration::from_millis(400);
 
+/// The end of the server, which signals ask for; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct End {
     asked: CancellationToken,
@@ -33,8 +34,8 @@ pub struct End {
 }
 
 impl End {
-    /// To be called before any other thread is started, as threads inherit the mask of blocked
-    /// signals. Programs that are started do not inherit it.
+    /// Starts to wait for the signals. Call it before any other thread is started, because threads
+    /// inherit the mask of blocked signals. Programs that this process starts do not inherit it.
     pub fn listen() -> io::Result<End> {
         let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
         signals.thread_block()?;
@@ -48,7 +49,7 @@ impl End {
         Ok(end)
     }
 
-    /// From now on a signal asks the server to stop instead of ending the process.
+    /// From this call on a signal asks the server to stop, instead of ending the process at once.
     pub fn serves(&self) {
         self.serves.store(true, Ordering::Release);
     }
@@ -58,7 +59,7 @@ impl End {
         self.asked.cancelled().await;
     }
 
-    /// Never returns.
+    /// Handles a signal by ending the process; never returns.
     fn come(&self) {
         self.asked.cancel();
         if self.serves.load(Ordering::Acquire) {

@@ -12,7 +12,7 @@ use crate::cluster::visible::visible_line;
 use crate::config::fault::{Fault, Spot};
 use crate::zone::record::Severity;
 
-/// Prints faults; returns the exit code of a faulty configuration.
+/// Prints faults, and returns the exit code of a faulty configuration.
 pub fn refuse(faults: &[Fault]) -> ExitCode {
     warn(faults);
     ExitCode::from(EXIT_CONFIG)
@@ -23,7 +23,7 @@ pub fn warn(faults: &[Fault]) {
     output::tell_styled(&render(faults, stderr().is_terminal()));
 }
 
-/// The faults, and a last line with their number. Empty without faults.
+/// The faults as text, and a last line with their number. Empty without faults.
 pub fn render(faults: &[Fault], colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();

@@ -8,7 +8,7 @@
 //! | has room | appended |
 //! | is full | dropped and counted; a line in its place gives the number as soon as there is room |
 //!
-//! All output of a server to standard error takes this way, panics too.
+//! All output of a server to standard error goes through the queue, also that of panics.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
@@ -37,7 +37,7 @@ const VARIABLE: &str = "TIOVIVO_LOG";
 
 /// Most octets in the queue.
 const MAX_WAITING: usize = 1 << 20;
-/// How long the end of a command waits for the queue to be written.
+/// Longest wait at the end of a command until the queue is written.
 const FLUSH: Duration = Duration::from_millis(300);
 /// Pause before the next try when standard error is full: another process that shares it may have
 /// made it non-blocking.
@@ -46,7 +46,7 @@ const FULL_PAUSE: Duration = Duration::from_millis(50);
 static QUEUE: LogQueue = LogQueue::new(MAX_WAITING);
 
 /// Starts logging. `TIOVIVO_LOG` replaces the default filter by a level, or by levels of targets.
-/// LogWriter have no time under systemd, as the journal adds it.
+/// Under systemd lines have no time, because the journal adds it.
 pub fn init() {
     init_with(DEFAULT);
 }
@@ -56,7 +56,7 @@ pub fn init_quiet() {
     init_with("warn");
 }
 
-/// Writes to standard error; without waiting once the writer thread runs.
+/// Writes to standard error; once the writer thread runs, without waiting.
 pub fn say(text: &str) {
     if QUEUE.lock().has_writer {
         QUEUE.push(text.as_bytes());
@@ -90,7 +90,8 @@ fn init_with(default: &str) {
     }
 }
 
-/// Without a thread or a descriptor, log calls go on writing themselves, and may wait.
+/// Starts the writer thread. If there is no thread or descriptor for it, log calls continue to
+/// write by themselves, and may wait.
 fn start_writer() {
     if QUEUE.lock().has_writer {
         return;
@@ -115,12 +116,13 @@ fn start_writer() {
     }));
 }
 
-/// LogWriter that wait for the writer thread.
+/// Lines that wait for the writer thread.
 #[derive(Debug)]
 struct LogQueue {
     waiting: Mutex<QueueState>,
     /// Signals that lines were added, or that all are written.
     changed: Condvar,
+    /// Most octets that wait.
     most: usize,
 }
 
@@ -128,9 +130,9 @@ struct LogQueue {
 struct QueueState {
     has_writer: bool,
     octets: Vec<u8>,
-    /// The writer thread is writing lines that it took.
+    /// Whether the writer thread is writing lines that it took.
     is_writing: bool,
-    /// LogWriter that were dropped after those in `octets`.
+    /// Number of lines that were dropped after the lines in `octets`.
     dropped: u64,
 }
 
@@ -147,7 +149,7 @@ impl LogQueue {
 
     fn push(&self, lines: &[u8]) {
         let mut waiting = self.lock();
-        // After a dropped line all others are dropped too, so that the gap is in one place.
+        // After a dropped line all lines are dropped until the queue is taken, so there is one gap.
         if waiting.dropped > 0 || waiting.octets.len() + lines.len() > self.most {
             let count = number(lines);
             waiting.dropped += count;
@@ -159,7 +161,7 @@ impl LogQueue {
         self.changed.notify_all();
     }
 
-    /// Writes for ever.
+    /// Writes the lines of the queue to `to`, for ever.
     fn write_to(&self, to: &mut impl Write) {
         loop {
             let octets = self.take();
@@ -216,7 +218,7 @@ fn write_all(to: &mut impl Write, mut octets: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Appends to the queue. `tracing` makes one write for each event.
+/// Appends what `tracing` writes to the queue; `tracing` makes one write for each event.
 #[derive(Debug, Clone, Copy)]
 struct LogWriter;
 
@@ -243,7 +245,7 @@ impl Write for LogWriter {
     }
 }
 
-/// The filter to use, and the fault of the requested filter where it cannot be used.
+/// The filter to use, and the fault of the requested filter if that cannot be used.
 fn filter(asked: Option<&str>, default: &str) -> (Targets, Option<ParseError>) {
     let quietly = |asked: &str| format!("{QUIET},{asked}").parse::<Targets>();
     match asked.map(|asked| (asked, asked.parse::<Targets>())) {

@@ -8,18 +8,18 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::counters::Counters;
 
-/// How often the load of streams is checked.
+/// Time from one check of the load of streams to the next.
 const LOOK: Duration = Duration::from_secs(10);
-/// Connections and messages of streams in that time that make a rush.
+/// So many connections and messages of streams within `LOOK` count as a rush.
 const RUSH: u64 = 1000;
 /// Octets of requests over HTTPS and QUIC that count as one message.
 const OCTETS: u64 = 8192;
-/// Memory is given back during a rush, and so many times after it, when connections have ended.
+/// How many times memory is given back after a rush, when connections have ended.
 const AFTERWARDS: u32 = 3;
 
-/// Gives back what a load has freed: a large zone takes ten times the memory that is kept, and the
-/// allocator would hold most of it. Takes milliseconds, so not to be called on a thread that
-/// answers.
+/// Gives back the memory that a load has freed: loading a large zone takes ten times the memory
+/// that is needed afterwards, and the allocator would hold most of it. Takes milliseconds, so do
+/// not call it on a thread that answers.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "the C library has no other way, and no crate wraps it")]
 pub fn give_back() {
@@ -31,7 +31,7 @@ pub fn give_back() {
 #[cfg(not(target_env = "gnu"))]
 pub fn give_back() {}
 
-/// Gives back what a rush of connections has freed. Runs for ever.
+/// Gives back the memory that rushes of connections have freed. Runs for ever.
 pub async fn give_back_after_rushes(counters: Arc<Counters>) {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

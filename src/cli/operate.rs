@@ -64,16 +64,18 @@ pub struct ServerArgs {
     token_file: Option<PathBuf>,
 }
 
-/// `order` as the API names it.
+/// Sends an override; `order` is its kind, as the API names it.
 pub fn order(order: &str, args: &OrderArgs) -> ExitCode {
     let OrderArgs { whom, reason, lasts } = args;
     send(whom, json!({ "order": order, "reason": reason, "for": lasts }))
 }
 
+/// Releases an override.
 pub fn release(args: &ReleaseArgs) -> ExitCode {
     send(args, json!({ "order": "release" }))
 }
 
+/// Prints the overrides in force.
 pub fn overrides(args: &ServerArgs) -> ExitCode {
     match reach(args) {
         Ok(access) => show(remote::ask(access.at, PATH, None)),
@@ -107,7 +109,7 @@ impl ServerAccess {
         token(self.token_file.as_deref())?.ok_or_else(|| self.no_token())
     }
 
-    /// The token for reports, or else the one for overrides.
+    /// The token for reports; without one, the token for overrides.
     pub fn report_token(&self) -> Result<String, ExitCode> {
         match token(self.report_token_file.as_deref())? {
             Some(token) => Ok(token),
@@ -166,7 +168,7 @@ fn token(file: Option<&Path>) -> Result<Option<String>, ExitCode> {
     Ok(token.map(|token| token.as_str().to_owned()))
 }
 
-/// `ana@ns1`.
+/// The default author of an override: `ana@ns1`.
 fn author() -> String {
     let user = std::env::var("USER").unwrap_or_else(|_| format!("uid {}", unistd::getuid()));
     let host = uname().map(|name| name.nodename().to_string_lossy().into_owned());

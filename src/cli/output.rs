@@ -1,4 +1,4 @@
-//! Standard output and standard error of every command.
+//! Writes to standard output and standard error, for every command.
 //!
 //! `println!` panics when the reader of a pipe has gone. That is no failure here: the reader of
 //! `tiovivo check | head -1` has what it wants, and the exit code still gives the result.
@@ -36,18 +36,18 @@ pub fn tell(text: &str) {
     logging::say(&visible(text));
 }
 
-/// The same for a text with colours, in which text from outside is made visible already.
+/// As [`tell`], for a text with colours, in which text from outside has already passed [`visible`].
 pub fn tell_styled(text: &str) {
     logging::say(text);
 }
 
-/// Writes one line to standard error; returns the exit code of faulty arguments.
+/// Writes one line to standard error, and returns the exit code of faulty arguments.
 pub fn refuse(message: &str) -> ExitCode {
     failure(message);
     ExitCode::from(EXIT_CONFIG)
 }
 
-/// Writes one line to standard error; returns the exit code of a failure.
+/// Writes one line to standard error, and returns the exit code of a failure.
 pub fn failure(message: impl Display) -> ExitCode {
     tell(&format!("tiovivo: {message}\n"));
     ExitCode::FAILURE

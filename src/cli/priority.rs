@@ -1,5 +1,5 @@
-//! The priorities of threads: those that answer over UDP come first, and those that decide come
-//! before those that strangers can keep busy.
+//! Sets the priorities of threads: threads that answer over UDP come first, and threads that decide
+//! come before threads that strangers can keep busy.
 //!
 //! | thread | nice | reason |
 //! |---|---|---|
@@ -7,8 +7,8 @@
 //! | `main`, `end`, `supervisor`, `log` | as started | they mostly sleep, and must run at once |
 //! | `decide`: probes, the writer; `state`: its files | +5 | a quarter of a full core is left |
 //! | `operate`: page, API, metrics | +8 | an override may take effect later than a verdict |
-//! | `stream`: TCP | +10 | strangers keep it busy: a third of the share of `decide` |
-//! | `encrypt`: TLS, HTTPS, QUIC | +12 | the same, and a message costs more |
+//! | `stream`: TCP | +10 | strangers can keep it busy: a third of the share of `decide` |
+//! | `encrypt`: TLS, HTTPS, QUIC | +12 | strangers can keep it busy, and a message costs more |
 //! | `load`: reads and renders a changed configuration | +19 | no client waits for it |
 //!
 //! Nice values are only raised, which an unprivileged process may do. They divide a core among
@@ -21,11 +21,11 @@ pub const OPERATE: i32 = 8;
 pub const STREAM: i32 = 10;
 pub const ENCRYPT: i32 = 12;
 pub const LOAD: i32 = 19;
-/// The kernel's bound.
+/// The highest nice value of the kernel.
 const LOWEST: i32 = 19;
 
 /// Raises the nice value of the calling thread to that of `main` plus `more`. (A new thread has the
-/// value of its creator.) Best effort: without it an answer may come later.
+/// value of its creator.) A failure is only logged: an answer may come later then.
 pub fn lower(more: i32) {
     let lowered = getpriority_process(Some(getpid()))
         .and_then(|main| setpriority_process(None, main.saturating_add(more).min(LOWEST)));

@@ -30,16 +30,17 @@ use crate::dns::encrypted;
 use crate::hooks;
 use crate::http::auth::WriteTokens;
 
+/// Time from one poll to the next.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often a refused configuration is tried again: a missing file, which is not polled, may exist
-/// by then.
+/// Time after which a refused configuration is tried again: a missing file, which is not polled,
+/// may exist by then.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// How long a poll may take before it is reported that the files do not answer.
 const LOOKING: Duration = Duration::from_secs(5);
 const HANGS: &str = "the files of the configuration have not answered for 5 s: changes of them are \
                      not seen, and what was loaded serves on";
-/// The same for a load, which takes long with many names.
+/// How long a load may take before that is reported; with many names it takes long.
 const LOADING: Duration = Duration::from_secs(30);
 const SLOW: &str = "loading the configuration again has taken 30 s and is not over; what was \
                     loaded before serves on";
@@ -54,7 +55,7 @@ pub struct Followers {
     pub troubles: Troubles,
 }
 
-/// Runs until the writer ends.
+/// Loads the configuration again whenever there is a reason, until the writer ends.
 pub async fn watch(
     path: PathBuf,
     server: Server,
@@ -73,7 +74,7 @@ pub async fn watch(
     let mut refused: Option<Vec<String>> = None;
     loop {
         let is_retry = watch.changed().await == ReloadReason::Retry;
-        // Taken before reading: a change during the load causes another one.
+        // Taken before the files are read, so a change during the load causes another load.
         let before = versions(&watch.files, &troubles).await;
         let loading = load(path.clone(), server.clone(), access.files.clone());
         let reload = match answered(loading, LOADING, SLOW, &troubles).await {
@@ -162,7 +163,7 @@ impl Access {
     }
 }
 
-/// The metadata by which one version of a file is told from the next without reading it.
+/// The metadata by which a changed file is recognised without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileVersion {
     modified: Option<SystemTime>,
@@ -172,6 +173,7 @@ struct FileVersion {
     mode: u32,
 }
 
+/// Waits for the next reason to load the configuration.
 struct FilePoll {
     hangup: Signal,
     look: Interval,
@@ -259,9 +261,11 @@ struct LoadResult {
     token_files: TokenFiles,
 }
 
+/// Why a load was refused.
 struct LoadRefusal {
     faults: Vec<String>,
-    /// Why others may know the token for overrides, and the one for reports.
+    /// Why others may know the token for overrides, and the token for reports; `None` if they may
+    /// not.
     exposed: [Option<String>; 2],
 }
 

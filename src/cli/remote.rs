@@ -1,7 +1,7 @@
-//! Requests to the API of a running server: one request on one connection.
+//! Sends requests to the API of a running server: one request on one connection.
 //!
-//! Written here, as a request needs little of HTTP: the server is ours, sends a Content-Length, and
-//! closes the connection.
+//! No crate is used, because a request needs little of HTTP: the server is of this project, sends a
+//! Content-Length, and closes the connection.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -32,7 +32,8 @@ impl ApiReply {
     }
 }
 
-/// Sends a GET, or with `order`, a body and the token, a POST.
+/// Sends a GET; with `order`, which is a body and the token, a POST. The error says why there is no
+/// reply, or none that can be read.
 pub fn ask(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> Result<ApiReply, String> {
     let at = reachable(at);
     let said = |error: io::Error| match error.kind() {
@@ -48,6 +49,7 @@ pub fn ask(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> Result<
     parse(&reply).ok_or_else(|| format!("{at} does not answer as a tiovivo does"))
 }
 
+/// The text of a request; `order` as for [`ask`].
 pub fn request(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> String {
     let end = "Connection: close\r\n\r\n";
     let Some((body, token)) = order else {
@@ -61,7 +63,8 @@ pub fn request(at: SocketAddr, path: &str, order: Option<(&Value, &str)>) -> Str
     )
 }
 
-/// The first `most` octets of the reply; each read may take `patience`.
+/// Sends a request, and returns the first `most` octets of the reply. Each read may take
+/// `patience`.
 pub fn exchange(
     at: SocketAddr,
     request: &str,
@@ -83,7 +86,7 @@ fn parse(reply: &[u8]) -> Option<ApiReply> {
     Some(ApiReply { status, body: serde_json::from_str(body).ok()? })
 }
 
-/// Loopback, for a server that listens on all addresses.
+/// The address at which a server is reached: loopback for a server that listens on all addresses.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -64,7 +64,7 @@ pub fn run(args: &ReportArgs) -> ExitCode {
     }
 }
 
-/// Empty when all pools of the node took the report.
+/// The pools that took the report, and the pools that did not; empty when all took it.
 fn taken(reply: &ReportReply) -> String {
     if reply.others.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! Four runtimes, so that work that strangers can cause shares no thread with the work that
+//! Builds four runtimes, so that work that strangers can cause shares no thread with the work that
 //! decides.
 //!
 //! | runtime | tasks | kept busy by |
@@ -31,9 +31,9 @@ const ENCRYPT_THREADS: usize = 2;
 /// Threads for blocking work: files, name look-ups of hooks, and starts of programs. Starts may
 /// hang, so they have threads beyond the 64 for other work.
 const DECIDE_BLOCKING: usize = 64 + start::AT_ONCE;
-/// No work blocks there, but tokio requires one.
+/// No work blocks in the other runtimes, but tokio requires a thread for it.
 const OTHERS_BLOCKING: usize = 1;
-/// How long the end waits for blocking work that is still under way.
+/// Longest wait at the end for blocking work that is still under way.
 const END_LIMIT: Duration = Duration::from_millis(500);
 
 /// All runtimes.

@@ -24,7 +24,7 @@ pub fn run(path: &Path) -> ExitCode {
 }
 
 async fn serve(path: &Path, beside: Beside, end: End) -> ExitCode {
-    // From here on it asks for a reload; before, it would end the process.
+    // From here on SIGHUP asks for a reload; before, it would end the process.
     let hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,
         Err(error) => return failure(error),
@@ -54,7 +54,7 @@ async fn serve(path: &Path, beside: Beside, end: End) -> ExitCode {
     }
 }
 
-/// Tells the supervisor when it is ready and that it lives, until it is to end.
+/// Notifies the supervisor that the server is ready and alive, until the server is to end.
 async fn until_asked(running: &mut Running, end: &End) -> std::io::Result<()> {
     let (supervisor, mut death) = Supervisor::start(running.life())?;
     let ready = async {

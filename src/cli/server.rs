@@ -43,7 +43,7 @@ use crate::http::dashboard::Dashboard;
 use crate::state_dir::disk;
 use crate::state_dir::lock::{self, Lock, LockFault};
 
-/// How long streams and the dashboard may take to finish.
+/// Longest time for streams and the dashboard to finish.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
 
 /// Why a server did not start.
@@ -79,8 +79,9 @@ pub struct Running {
     _lock: Option<Lock>,
 }
 
-/// Starts all parts that `config` asks for: those that decide in the calling runtime, the others in
-/// `beside`. `path` is the file of `config`; a change of it, or `hangup`, reloads it.
+/// Starts all parts that `config` asks for: the parts that decide in the calling runtime, the
+/// others in `beside`. `path` is the file of `config`; it is loaded again when it changes, and on
+/// `hangup`.
 pub async fn start(
     path: &Path,
     config: Config,
@@ -252,7 +253,7 @@ pub async fn until_ready(status: &mut watch::Receiver<Arc<Status>>) {
 }
 
 impl Running {
-    /// A function that tells, from any thread, whether queries are answered and verdicts made.
+    /// A function that returns, on any thread, whether queries are answered and verdicts made.
     pub fn life(&self) -> impl Fn() -> Life + Send + 'static {
         let workers: Vec<_> = self.workers.iter().map(udp::Worker::runs).collect();
         let (status, liveness) = (self.status.clone(), self.control.liveness.clone());
@@ -270,7 +271,7 @@ impl Running {
         }
     }
 
-    /// Takes at most 4.3 s: streams and the writer stop at the same time, then the hooks.
+    /// Stops all parts, within 4.3 s: streams and the writer at the same time, then the hooks.
     pub async fn stop(self) {
         self.stop_workers.store(true, Ordering::Relaxed);
         self.workers.iter().for_each(udp::Worker::stop);

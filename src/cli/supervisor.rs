@@ -1,7 +1,7 @@
 //! Notifies systemd (sd_notify): ready, alive, stopping. Without systemd nothing happens.
 //!
-//! A thread of its own does it: systemd's socket may be full, and the watchdog must get no message
-//! when a runtime stands still.
+//! This needs a thread of its own: systemd's socket may be full, and the watchdog must not be
+//! notified while a runtime hangs.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -11,27 +11,29 @@ use std::{io, mem};
 use sd_notify::NotifyState;
 use tokio::sync::oneshot;
 
-/// How often liveness is checked when systemd sets no watchdog interval.
+/// Longest time from one check of the liveness to the next.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long the stop waits until systemd is notified.
+/// Longest wait of the stop until systemd is notified.
 const STOPPING: Duration = Duration::from_millis(200);
 
 /// Whether verdicts are made and queries answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Life {
     Well,
-    /// The watchdog is not notified until the server goes on.
+    /// Something makes no progress. The watchdog is not notified until it goes on.
     StandsStill(String),
-    /// Only a restart helps.
+    /// A part of the server has ended: only a restart helps.
     Ended(&'static str),
 }
 
+/// A message to the thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Word {
     Ready,
     Stopping,
 }
 
+/// The thread that notifies systemd.
 #[derive(Debug)]
 pub struct Supervisor {
     words: SyncSender<Word>,
@@ -40,8 +42,9 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Notifies systemd twice in each watchdog interval while `life` is well, after it was ready.
-    /// The receiver gets the reason when `life` has ended.
+    /// Starts the thread. Once the server is ready it notifies systemd at least twice in each
+    /// watchdog interval while `life` returns [`Life::Well`]. The receiver gets the reason when
+    /// `life` returns [`Life::Ended`].
     pub fn start(
         life: impl Fn() -> Life + Send + 'static,
     ) -> io::Result<(Supervisor, oneshot::Receiver<&'static str>)> {
@@ -56,11 +59,12 @@ impl Supervisor {
         Ok((Supervisor { words, ended }, death))
     }
 
+    /// Has systemd notified that the server is ready, without waiting for that.
     pub fn ready(&self) {
         let _ = self.words.try_send(Word::Ready);
     }
 
-    /// Waits a bounded time until systemd is notified.
+    /// Has systemd notified that the server stops, and waits for that for a bounded time.
     pub fn stopping(self) {
         if self.words.try_send(Word::Stopping).is_ok() {
             let _ = self.ended.recv_timeout(STOPPING);

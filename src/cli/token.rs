@@ -80,7 +80,8 @@ pub fn new() -> io::Result<String> {
     Ok(BASE64URL_NOPAD.encode(&chance) + "\n")
 }
 
-/// Writes the file as a whole; others can read it at no time.
+/// Writes the file in one step; nobody but its owner can read it at any time. Without `force`, a
+/// file that already exists is an error.
 pub fn write(file: &Path, token: &str, force: bool) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,

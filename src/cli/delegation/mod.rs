@@ -1,5 +1,5 @@
 //! `tiovivo delegation` and `tiovivo check --delegation`: arguments, exit codes and printing. The
-//! rules are in [`crate::delegation`].
+//! rules themselves are in [`crate::delegation`].
 
 pub mod print;
 
@@ -79,7 +79,7 @@ pub fn run(args: &DelegationArgs) -> ExitCode {
 ///
 /// | | exit code |
 /// |---|---|
-/// | no errors; warnings and notices may be | 0 |
+/// | no errors; warnings and notices are allowed | 0 |
 /// | errors | 1 |
 /// | the configuration does not load | 2 |
 pub fn check(path: &Path, args: &RegistryArgs) -> ExitCode {

@@ -1,4 +1,4 @@
-//! The text of both commands: what to enter at the registrar, and the table of findings.
+//! Formats the output of both commands: what to enter at the registrar, and the table of findings.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::delegation::catalogue::{Finding, Findings, Level};
 use crate::delegation::plan::Delegation;
 use crate::zone::idn::unicode;
 
-/// The delegation twice: as the form of a registrar asks for it, and as records.
+/// The delegation twice: as a registrar's form asks for it, and as records.
 pub fn registrar(delegation: &Delegation, config: &Path) -> String {
     let plain = |name: &dyn ToString| name.to_string().trim_end_matches('.').to_owned();
     let apex = plain(&delegation.apex);
@@ -42,8 +42,8 @@ pub fn registrar(delegation: &Delegation, config: &Path) -> String {
     text
 }
 
-/// Findings, the worst first; rules that passed, with `verbose`; last the counts, and why not all
-/// rules were checked.
+/// The findings, the worst first; with `verbose` the rules that passed; last the counts, and
+/// `missing`, which says why some rules were not checked.
 pub fn findings(findings: &Findings, verbose: bool, missing: Option<&str>) -> String {
     let mut failed: Vec<&Finding> = findings.failed.iter().collect();
     let key = |finding: &&Finding| {

@@ -26,9 +26,9 @@ use crate::cli::{faults, logging, token};
 use crate::config;
 use crate::control::status::{ChangeStatus, Status};
 
-/// How often the demo looks for nodes that ended.
+/// Time from one check for nodes that ended to the next.
 const LOOK: Duration = Duration::from_millis(200);
-/// The comment of a longer command is in a line of its own.
+/// The comment of a command with more characters is in a line of its own.
 const SHORT: usize = 46;
 
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
 }
 
 async fn demo(args: &DemoArgs, beside: Beside) -> io::Result<()> {
-    // Installed before there is anything that a signal would leave behind.
+    // Signals are caught before there is anything that a sudden end would leave behind.
     let mut ends = EndSignals::new()?;
     let folder = tempfile::Builder::new().prefix("tiovivo-demo-").tempdir()?;
     let shown = Screen::new()?;
@@ -102,7 +102,8 @@ impl EndSignals {
     }
 }
 
-/// Ports are given by options here, not in a file.
+/// The error of a start that failed. If a port is taken, it names the option for that port, since
+/// there is no file to edit.
 fn way_out(fault: &StartFault) -> io::Error {
     let taken = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
     let (what, option) = match fault {
@@ -132,7 +133,7 @@ fn write_files(folder: &Path, args: &DemoArgs, node_port: u16) -> io::Result<Pat
     Ok(path)
 }
 
-/// Commands to try. Each line can be copied into any shell.
+/// The first text: the machines, and commands to try, which can be copied into any shell.
 fn screen(running: &Running, nodes: &DemoMachines, path: &Path) -> String {
     let mut text = String::from("\ntiovivo demo: a cluster on this machine\n\n");
     for node in nodes.iter() {
@@ -165,7 +166,7 @@ fn screen(running: &Running, nodes: &DemoMachines, path: &Path) -> String {
     text
 }
 
-/// The comment is beside a short command, and above a long one.
+/// A command to try, with its comment: beside a short command, and above a long one.
 fn tried(command: &str, shows: &str) -> String {
     if command.len() < SHORT {
         format!("  {command:<SHORT$} # {shows}\n")
@@ -218,7 +219,7 @@ async fn watch_it(
     }
 }
 
-/// A change of a whole pool names no node.
+/// The line about a change of a member or of a pool.
 fn line(change: &ChangeStatus) -> String {
     let ChangeStatus { at, pool, node, what } = change;
     match node.as_str() {

@@ -1,4 +1,4 @@
-//! The machines of the demo, each a process of this binary on an address of its own.
+//! Starts the machines of the demo, each a process of this binary on an address of its own.
 //!
 //! The sockets are opened here and passed to the processes: all machines have one port, and no
 //! other program can take it before they start.
@@ -10,7 +10,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Name, role and loopback address of each machine of `config.yaml` beside this file.
+/// Name, role and last octet of the loopback address of each machine of `config.yaml` beside this
+/// file.
 const MACHINES: [(&str, &str, u8); 6] = [
     ("server-1", "mother", 17),
     ("server-1.1", "standby", 16),
@@ -30,10 +31,11 @@ pub struct DemoMachine {
     pub role: &'static str,
     pub address: SocketAddr,
     process: Child,
+    /// Whether [`DemoMachines::ended`] has returned this machine.
     ended: bool,
 }
 
-/// Ends them all when dropped.
+/// All machines of the demo. Dropping it ends their processes.
 #[derive(Debug)]
 pub struct DemoMachines(Vec<DemoMachine>);
 
@@ -57,6 +59,7 @@ impl DemoMachines {
         Ok(nodes)
     }
 
+    /// The one port of all machines.
     pub fn port(&self) -> u16 {
         self.0.first().map_or(FIRST_PORT, |node| node.address.port())
     }
@@ -65,7 +68,7 @@ impl DemoMachines {
         self.0.iter()
     }
 
-    /// Those that ended since the last call.
+    /// The machines that ended since the last call.
     pub fn ended(&mut self) -> Vec<&DemoMachine> {
         let mut ended = vec![];
         for node in &mut self.0 {
@@ -103,7 +106,7 @@ pub fn binary() -> String {
     quoted(&std::env::current_exe().unwrap_or_else(|_| "tiovivo".into()))
 }
 
-/// Quoted for a shell.
+/// The path, quoted for a shell if that is necessary.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);

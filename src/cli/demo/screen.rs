@@ -1,5 +1,5 @@
-//! The demo's standard output. When its reader stops reading, lines are lost; neither the demo nor
-//! its end waits.
+//! Writes the demo's standard output. When its reader stops reading, lines are lost; neither the
+//! demo nor its end waits.
 
 use std::io;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -13,9 +13,10 @@ use crate::cli::output;
 
 /// Most texts that wait for the reader; further ones are dropped.
 const MAX_WAITING: usize = 1000;
-/// How long the end waits until all is written.
+/// Longest wait at the end until all is written.
 const FLUSH: Duration = Duration::from_millis(300);
 
+/// The thread that writes to standard output.
 #[derive(Debug)]
 pub struct Screen {
     texts: SyncSender<String>,
@@ -40,6 +41,7 @@ impl Screen {
         Ok(Screen { texts, ended })
     }
 
+    /// Queues a text without waiting; a text that does not fit is dropped.
     pub fn show(&self, text: String) {
         match self.texts.try_send(text) {
             // `closed` reports a reader that is gone.
@@ -47,7 +49,7 @@ impl Screen {
         }
     }
 
-    /// Returns when the reader is gone; that is noticed at the next text.
+    /// Returns when the reader is gone, which is noticed only at the next text.
     pub async fn closed(&self) {
         self.ended.cancelled().await;
     }

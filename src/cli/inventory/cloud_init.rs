@@ -30,7 +30,7 @@ pub(super) fn render(inventory: &Inventory<'_>, node: &Node) -> Result<String, S
         entries.push(("write_files", json!([port_of_sshd(ssh.port)])));
         entries.push(("runcmd", json!([["systemctl", "restart", "ssh.service"]])));
     }
-    // A value of JSON is one of YAML as well.
+    // A value in JSON is also a value in YAML.
     let lines = entries.into_iter().map(|(name, value)| format!("{name}: {value}\n"));
     Ok(format!("#cloud-config\n{}", lines.collect::<String>()))
 }
@@ -55,7 +55,7 @@ fn port_of_sshd(port: u16) -> Value {
     })
 }
 
-/// What stands in the file beside the private key.
+/// The public key, from the file beside the private key.
 fn public_key(inventory: &Inventory<'_>) -> Result<String, String> {
     let Some(private) = inventory.key() else {
         return Err("a machine without a key lets nobody in; write `deploy.ssh.key`".into());

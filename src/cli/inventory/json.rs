@@ -15,12 +15,12 @@ use crate::zone::record::Zone;
 #[derive(Serialize)]
 struct Document<'a> {
     config: PathBuf,
-    /// What a name server loads: config.yaml and every file that it names and that is there.
+    /// The files that a name server loads: config.yaml, and the files that it names, if they exist.
     files: Vec<PathBuf>,
     folder: &'a Path,
-    /// The apexes that its name servers answer for.
+    /// The apexes of the zones that the name servers answer for.
     zones: Vec<String>,
-    /// Where each name server's page and API are; null where they are off.
+    /// The address of page and API on each name server; null if they are off.
     dashboard: Option<SocketAddr>,
     debian: Option<&'static str>,
     ssh: Option<Value>,
@@ -67,7 +67,7 @@ pub(super) fn render(inventory: &Inventory<'_>, config: &Path) -> String {
     text
 }
 
-/// As `hosts` are written: without the dot at the end.
+/// The apex of a zone without the dot at its end, as config.yaml writes `hosts`.
 fn apex(zone: &Zone) -> String {
     let name = zone.apex.to_string();
     name.strip_suffix('.').map_or_else(|| name.clone(), str::to_owned)

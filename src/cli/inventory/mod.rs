@@ -47,7 +47,7 @@ enum Format {
     CloudInit,
 }
 
-/// What every format prints from.
+/// What every format prints.
 struct Inventory<'a> {
     config: &'a Config,
     nodes: Vec<&'a Node>,
@@ -123,7 +123,7 @@ fn host(node: &Node) -> String {
 struct Folder {
     /// As it was named: paths of the configuration begin with it.
     named: PathBuf,
-    /// Absolute, and free of symbolic links, so that `..` may be taken off by its text alone.
+    /// Absolute and without symbolic links, so that `..` can be resolved in the text of a path.
     real: PathBuf,
 }
 
@@ -134,7 +134,7 @@ impl Folder {
         Ok(Folder { real: here.canonicalize()?, named })
     }
 
-    /// A path of the configuration from the root of the file system.
+    /// A path of the configuration as an absolute path.
     fn absolute(&self, path: &Path) -> PathBuf {
         let below = path.strip_prefix(&self.named).unwrap_or(path);
         normal(&self.real.join(below))

@@ -50,7 +50,8 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
     }
 }
 
-/// Writes the plot, unless the file has it already: its readers then never see half of it.
+/// Writes the plot, unless the file already has the same content: then its readers never see half
+/// of it.
 fn write(plot: &Path, svg: &str) -> io::Result<()> {
     match read::text(plot, svg.len() as u64) {
         Ok(kept) if kept == svg => Ok(()),
@@ -58,7 +59,7 @@ fn write(plot: &Path, svg: &str) -> io::Result<()> {
     }
 }
 
-/// `mother-dies` of `simulations/mother-dies.yaml`.
+/// The title of a run: `mother-dies` for `simulations/mother-dies.yaml`.
 pub fn title(file: &Path) -> String {
     file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
-//! A run as SVG: a row for each member, and below them the requests that hit a dead node.
+//! Draws a run as SVG: a row for each member, and below them the requests that hit a dead node.
 //!
-//! It consists of lines, boxes and words, so no crate is used.
+//! The picture consists of lines, boxes and words, so no crate is used.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -27,7 +27,7 @@ const POOL: f64 = 24.0;
 const CHART: f64 = 150.0;
 const GAP: f64 = 34.0;
 const FOOT: f64 = 120.0;
-/// With more members, only those with events are drawn, at most so many.
+/// Most rows. If there are more members, only members with events are drawn.
 const MAX_ROWS: usize = 40;
 const MAX_TICKS: f64 = 12.0;
 
@@ -88,7 +88,7 @@ pub fn svg(run: &Run, title: &str) -> String {
 
 struct Plot {
     svg: String,
-    /// Seconds.
+    /// The end of the run, in seconds.
     until: f64,
 }
 
@@ -142,7 +142,7 @@ impl Plot {
             let width = text.chars().count() as f64 * CHARACTER;
             let x = self.x(line.at.as_secs_f64());
             let start = (x - 3.0).min(WIDTH - 4.0 - width);
-            // A label without room is left out; its mark stays, and the table names it.
+            // A label without room is left out: its line stays, and the table has the event.
             if let Some(level) = ends.iter().position(|end| *end + 8.0 <= start) {
                 ends[level] = start + width;
                 used = used.max(level + 1);
@@ -183,7 +183,7 @@ impl Plot {
         (plot.svg, y)
     }
 
-    /// A bar that is thick while the member is in answers, and thin otherwise.
+    /// Draws a bar that is thick while the member is in answers, and thin otherwise.
     fn member(&mut self, row: &Row, y: f64) {
         let end = " text-anchor=\"end\"";
         self.text(LEFT - 10.0, y + 12.0, end, row.node.as_str());

@@ -1,21 +1,21 @@
-//! The format of numbers in the table and the plot.
+//! Formats numbers, events and kinds of clients for the table and the plot.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::config::simulation::timeline::{CheckerLink, Does, Keeps, What};
 
-/// `12.34 s`.
+/// A time in seconds: `12.34 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
-/// The percentage; 0 when the whole is 0.
+/// The percentage that `part` is of `whole`; 0 when `whole` is 0.
 pub fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
-/// A round step, so that `most` takes at most `steps` of them: 1, 2 or 5 times a power of ten.
+/// A round step, 1, 2 or 5 times a power of ten, of which at most `steps` fit into `most`.
 pub fn step(most: f64, steps: f64) -> f64 {
     let least = (most / steps).max(f64::MIN_POSITIVE);
     let power = 10f64.powf(least.log10().floor());
@@ -23,6 +23,7 @@ pub fn step(most: f64, steps: f64) -> f64 {
     round.unwrap_or(10.0) * power
 }
 
+/// An event in words.
 pub fn event(what: &What) -> String {
     match what {
         What::Node { node, does } => {

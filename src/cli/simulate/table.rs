@@ -1,4 +1,4 @@
-//! A run as text: the answers at each change, and the effect on clients.
+//! Formats a run as text: the answers at each change, and the effect on clients.
 
 use crate::cli::columns::columns;
 use crate::cli::simulate::scale::{event, kind, percent, seconds};
@@ -19,7 +19,7 @@ pub fn table(run: &Run, title: &str) -> String {
     )
 }
 
-/// Lines that are no answers do not widen the columns of answers.
+/// The lines of the run. Events and log lines do not widen the columns of the answers.
 fn answers(run: &Run) -> String {
     let mut rows = vec![["AT", "NAME", "TTL", "ANSWER", "WHY"].map(String::from)];
     let widest = run.lines.iter().map(|line| seconds(line.at).len()).max().unwrap_or(0);
