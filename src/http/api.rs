@@ -1,4 +1,4 @@
-//! `/api/v1`: the running server as data.
+//! Serves `/api/v1`: the running server as data.
 //!
 //! Writes are `post(…)` beside the `get(…)` of the same resource, under the layer of [`auth`] that
 //! requires the bearer token; reads require none. Fields may be added to a body, but never renamed.
@@ -30,7 +30,7 @@ pub fn routes(tokens: WriteTokens) -> Router<Arc<HandlerState>> {
 struct StatusBody {
     #[serde(flatten)]
     status: Arc<Status>,
-    /// What is wrong with this server's own files.
+    /// The current problems with this server's own files.
     troubles: Vec<Trouble>,
 }
 

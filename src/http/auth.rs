@@ -1,6 +1,6 @@
 //! Lets through only requests that carry a token.
 //!
-//! | token file | `Authorization` | an order is | a report is |
+//! | token file | `Authorization` | an override is | a report is |
 //! |---|---|---|---|
 //! | none for this kind of request | anything | 403 | 403 |
 //! | `server.token_file` | `Bearer` and that token | done | done |
@@ -10,7 +10,8 @@
 //!
 //! A reload may bring another token. Requests that were admitted with the old token go on.
 //!
-//! A browser sends no such header by itself, so no page from elsewhere can write through it.
+//! A browser does not send this header by itself, so a page of another site cannot write through
+//! the operator's browser.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -31,6 +32,7 @@ pub struct WriteTokens {
     reports: TokenCell,
 }
 
+/// One token, which a reload can replace.
 #[derive(Clone, Default)]
 struct TokenCell(Arc<RwLock<TokenState>>);
 
@@ -38,7 +40,8 @@ struct TokenCell(Arc<RwLock<TokenState>>);
 struct TokenState {
     /// `None` when there is no token file.
     token: Option<Arc<str>>,
-    /// Why others may know the token, and what to do. Meanwhile the token admits nobody.
+    /// Why others may know the token, and what to do; `None` if they do not. A token that others
+    /// may know admits nobody.
     exposed: Option<Arc<str>>,
 }
 
@@ -78,29 +81,31 @@ impl TokenCell {
 }
 
 impl WriteTokens {
-    /// `token` admits orders and reports.
+    /// `token` admits overrides and reports; without one, nobody is admitted.
     pub fn new(token: Option<&str>) -> WriteTokens {
         let tokens = WriteTokens::default();
         tokens.set_order_token(token);
         tokens
     }
 
-    /// Replaces the token for orders. Returns whether it differs from the token before.
+    /// Replaces the token for overrides and reports. Returns whether it differs from the token
+    /// before.
     pub fn set_order_token(&self, token: Option<&str>) -> bool {
         self.orders.replace(token)
     }
 
-    /// The same for the token that admits reports only.
+    /// Replaces the token that admits reports only. Returns whether it differs from the token
+    /// before.
     pub fn set_report_token(&self, token: Option<&str>) -> bool {
         self.reports.replace(token)
     }
 
-    /// Records why others may know the token for orders; `None` when they no longer can.
+    /// Records why others may know the token for overrides; `None` when they do not.
     pub fn expose_orders(&self, why: Option<&str>) {
         self.orders.expose(why);
     }
 
-    /// The same for the token for reports.
+    /// Records why others may know the token for reports; `None` when they do not.
     pub fn expose_reports(&self, why: Option<&str>) {
         self.reports.expose(why);
     }
@@ -118,7 +123,7 @@ impl WriteTokens {
             Some((scheme, sent)) if scheme.eq_ignore_ascii_case(b"Bearer ") => sent,
             _ => return Err(Denial::Unknown),
         };
-        // The duration of the comparison tells the token's length only.
+        // The duration of the comparison reveals only the length of the token.
         let mut tokens = tokens.into_iter().flatten();
         match tokens.find(|(token, _)| bool::from(sent.ct_eq(token.as_bytes()))) {
             Some((_, None)) => Ok(()),
@@ -138,7 +143,7 @@ impl fmt::Debug for WriteTokens {
     }
 }
 
-/// The layer of routes that take orders. It runs before the body is read.
+/// The layer of routes that take overrides. It runs before the body is read.
 pub async fn check_token(
     State(tokens): State<WriteTokens>,
     request: Request,

@@ -1,4 +1,4 @@
-//! What the dashboard is made of, and what its handlers share.
+//! The parts of the dashboard, and the state that its handlers share.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::hooks;
 use crate::http::auth::WriteTokens;
 use crate::http::server::HttpLimits;
 
-/// Everything that the composition root gives to the dashboard.
+/// The parts of the server that the dashboard shows, and the queues that it sends to.
 #[derive(Debug, Clone)]
 pub struct Dashboard {
     pub status: watch::Receiver<Arc<Status>>,
@@ -28,7 +28,7 @@ pub struct Dashboard {
     pub troubles: Troubles,
 }
 
-/// What every handler reads and sends to.
+/// The state that every handler reads, and the queues that it sends to.
 #[derive(Debug)]
 pub struct HandlerState {
     pub(super) status: watch::Receiver<Arc<Status>>,

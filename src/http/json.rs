@@ -1,4 +1,4 @@
-//! JSON of requests and responses.
+//! Reads the JSON of requests, and writes the JSON of responses.
 //!
 //! In requests, a duplicate key is refused. Otherwise one of the two would win silently, and which
 //! one depends on the reader: a proxy that checks the first would let the second through.
@@ -24,6 +24,7 @@ pub fn read(text: &[u8]) -> serde_json::Result<Value> {
     serde_json::from_slice::<UniqueKeys>(text).map(|UniqueKeys(value)| value)
 }
 
+/// A value whose objects have no duplicate keys.
 struct UniqueKeys(Value);
 
 impl<'de> Deserialize<'de> for UniqueKeys {

@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`, each a status and one sentence.
+//! Serves `/livez` and `/readyz`: each a status code and one sentence.
 //!
 //! | the writer and the probes ([`liveness`]) | ready | `/livez` | `/readyz` |
 //! |---|---|---|---|
@@ -24,9 +24,10 @@ use tokio::time::sleep;
 
 use crate::http::dashboard::HandlerState;
 
-/// Number of checks that must find a standstill: a process that was stopped and continues needs a
-/// moment.
+/// Number of checks in a row that must find a standstill: a process that was stopped needs a moment
+/// to continue.
 const CHECKS: u32 = 10;
+/// Time from one of these checks to the next.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub fn routes() -> Router<Arc<HandlerState>> {
@@ -55,7 +56,7 @@ fn sentence(status: StatusCode, text: String) -> Response {
     (status, [(CACHE_CONTROL, "no-store")], text + "\n").into_response()
 }
 
-/// Why this server makes no verdicts. `None` when it does.
+/// Why the writer or the probes make no progress; `None` when they do.
 async fn standstill(state: &HandlerState) -> Option<String> {
     let mut checks = 0;
     loop {

@@ -1,4 +1,4 @@
-//! The dashboard: API, page and metrics over HTTP/1.1, reading what others publish.
+//! The dashboard: serves API, page and metrics over HTTP/1.1 from what other modules publish.
 //!
 //! | path | content |
 //! |---|---|
@@ -7,9 +7,9 @@
 //! | `/metrics` | OpenMetrics text |
 //! | `/livez`, `/readyz` | for a supervisor and for a load balancer |
 //!
-//! Nothing here can slow an answer down: the handlers read a watch channel and counters, and send
-//! orders to the control loop. Every route names its methods; those that write require the token of
-//! [`auth`].
+//! Nothing here can delay a DNS answer: the handlers read a watch channel and counters, and send
+//! overrides and reports to the control loop. Every route names its methods; methods that write
+//! require the token of [`auth`].
 //!
 //! Deliberately missing: TLS and log-in. The page belongs on a loopback address or behind a proxy
 //! that has both.

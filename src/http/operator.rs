@@ -1,9 +1,9 @@
-//! `/api/v1/operator`: the operator's orders in force, and new ones.
+//! Serves `/api/v1/operator`: the overrides in force, and new overrides.
 //!
 //! | method | content |
 //! |---|---|
-//! | `GET` | the orders in force |
-//! | `POST` | one order, or the release of one; 200 when it is on the disk and in the answers |
+//! | `GET` | the overrides in force |
+//! | `POST` | an override, or the release of one; 200 when it is on the disk and in the answers |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::http::faults;
 use crate::http::json::{self, Json};
 use crate::http::replies::OverridesReply;
 
-/// Maximum wait until an order is on disk.
+/// Maximum wait until an override is on the disk.
 const RECORDING: Duration = Duration::from_secs(10);
 
 pub fn routes(tokens: WriteTokens) -> Router<Arc<HandlerState>> {

@@ -1,8 +1,8 @@
-//! `POST /api/v1/push/POOL/NODE`: a health report about a member, from a node or an outside system;
-//! and `POST /api/v1/push/NODE`, about all members that are this node, all at once or none.
+//! Takes health reports from nodes and outside systems: `POST /api/v1/push/POOL/NODE` about one
+//! member, and `POST /api/v1/push/NODE` about all members that are the node, all at once or none.
 //!
-//! The report is sent to the control loop if its queue has room, and refused otherwise: reports are
-//! repeated soon, and nothing waits for them.
+//! A report is sent to the control loop if its queue has a free place, and refused otherwise: its
+//! sender will soon repeat it.
 
 use std::sync::Arc;
 use std::time::Duration;

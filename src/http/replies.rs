@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 pub struct OverridesReply<O, E> {
     pub overrides: O,
-    /// What a new override did to each member; `None` unless one was given.
+    /// What a new override did to each member; `None` unless the reply is to a request that writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<E>,
 }
@@ -21,10 +21,10 @@ pub struct FaultsReply<F> {
     pub faults: F,
 }
 
-/// A report was taken.
+/// The reply to a report that was taken.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ReportReply {
-    /// Pools without a check of that name.
+    /// Pools without a check of the name in the report.
     pub others: Vec<String>,
     /// Pools that take the report.
     pub pools: Vec<String>,

@@ -1,17 +1,17 @@
-//! The connections of the dashboard, and their bounds in number and time.
+//! Serves the connections of the dashboard, within bounds in number and time.
 //!
 //! `axum::serve` has no limits. So the accept loop is here, and hyper serves each connection.
 //!
-//! | a client that | is cut after |
+//! | a client that | loses its connection after |
 //! |---|---|
 //! | sends its header slowly, or idles between requests | `header_read` |
 //! | reads its response slowly, or never leaves | `lifetime`, then `grace` |
 //! | has the connection that [`crate::connection_limiter`] evicts | at once |
 //! | is there when the server stops | its request, at most `grace` |
 //!
-//! Every new connection gets a place, so `/livez` and an operator's order are always served. A
-//! connection yields to the others after each request. A browser whose connection ends after its
-//! lifetime opens the next one by itself.
+//! Every new connection gets a place, so `/livez` and an operator's override are always served. A
+//! connection yields to the others before each request. A browser whose connection ends after its
+//! lifetime opens another one by itself.
 
 use std::future::Future;
 use std::io;
@@ -42,13 +42,13 @@ const MAX_PER_SITE: usize = 128;
 /// Maximum wait for a request's header, including the time between requests. The page sends a
 /// request each second.
 const HEADER_READ: Duration = Duration::from_secs(10);
-/// After this long a connection takes no further request.
+/// Time after which a connection takes no further request.
 const LIFETIME: Duration = Duration::from_secs(120);
 /// Time for the current request to end.
 const GRACE: Duration = Duration::from_secs(2);
-/// Octets of a request line and its header fields.
+/// Maximum octets of a request line and its header fields.
 const MAX_HEADER: usize = 8 * 1024;
-/// Header fields of a request.
+/// Maximum number of header fields of a request.
 const MAX_FIELDS: usize = 64;
 /// Maximum octets that hyper buffers for one connection.
 const MAX_BUFFER: usize = 16 * 1024;
@@ -58,12 +58,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two log lines about failed accepts.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The bounds of connections in number and time.
 #[derive(Debug, Clone, Copy)]
 pub struct HttpLimits {
+    /// Maximum number of open connections.
     pub connections: usize,
+    /// Maximum number of open connections of one IPv4 address or IPv6 /64.
     pub per_client: usize,
+    /// Maximum wait for a request's header, including the time between requests.
     pub header_read: Duration,
+    /// Time after which a connection takes no further request.
     pub lifetime: Duration,
+    /// Time for the current request to end.
     pub grace: Duration,
 }
 

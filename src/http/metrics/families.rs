@@ -1,4 +1,4 @@
-//! Metric families, their labels and the values of samples.
+//! Writes metric families, their labels and the values of their samples.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,13 +9,15 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
+/// The labels of a sample: names and values.
 pub type Labels<'a> = Vec<(&'static str, &'a str)>;
 
-/// One method a metric type; each call writes one family, with its HELP, TYPE and UNIT.
+/// Writes metric families. There is a method for each metric type; each call writes one family,
+/// with its HELP, TYPE and UNIT.
 pub struct MetricFamilies<'a>(pub DescriptorEncoder<'a>);
 
 impl MetricFamilies<'_> {
-    /// Without samples there is no family.
+    /// Writes a family of the type of its first sample; nothing without samples.
     pub fn family<'a, M: EncodeMetric>(
         &mut self,
         (name, help, unit): (&str, &str, Option<Unit>),
@@ -62,10 +64,12 @@ impl MetricFamilies<'_> {
     }
 }
 
+/// A single sample without labels.
 pub fn alone<'a>(value: f64) -> [(Labels<'a>, f64); 1] {
     [(vec![], value)]
 }
 
+/// 1 for true, 0 for false.
 pub fn flag(on: bool) -> f64 {
     f64::from(u8::from(on))
 }
@@ -74,15 +78,17 @@ pub fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// To the microsecond; what lies below is noise of the division.
+/// Milliseconds as seconds, rounded to the microsecond: smaller digits are errors of the division.
 pub fn seconds(milliseconds: f64) -> f64 {
     (milliseconds * 1000.0).round() / 1_000_000.0
 }
 
+/// A sample without labels with the seconds from 1970 to `time`.
 pub fn unix<'a>(time: &str) -> Option<(Labels<'a>, f64)> {
     unix_seconds(time).map(|seconds| (vec![], seconds))
 }
 
+/// The seconds from 1970 to `time`, which is in RFC 3339; `None` if it cannot be read.
 pub fn unix_seconds(time: &str) -> Option<f64> {
     let time: Timestamp = time.parse().ok()?;
     Some(time.as_millisecond() as f64 / 1000.0)

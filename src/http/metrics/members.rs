@@ -1,4 +1,4 @@
-//! Pools, their members and the checks of these.
+//! Writes the metrics of pools, members and checks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::control::status::{CheckStatus, MemberStatus, PoolStatus};
 use crate::http::metrics::families::{Labels, MetricFamilies, flag, seconds, unix_seconds};
 
-/// The operator's states of a member.
+/// Every state that an override can give a member; `none` without an override.
 const OPERATOR_STATES: [&str; 5] = ["none", "draining", "drained", "forced up", "forced down"];
 /// Every state that a check can be in.
 const STATES: [&str; 5] = ["unknown", "up", "falling", "down", "rising"];
@@ -79,9 +79,9 @@ pub fn members(out: &mut MetricFamilies<'_>, pools: &[Arc<PoolStatus>]) -> fmt::
     out.gauge("member_weight", "Weight of the member", each(|member| f64::from(member.weight)))
 }
 
-/// `check="rotation"` decides who is answered, `check="deep"` is shown and alerted only. Of several
-/// checks each has its name, and `rotation` is their verdict: that has a state, and no probes of
-/// its own, so that a sum counts each probe once.
+/// The check that decides has the label `check="rotation"`; the deep check, which is only shown and
+/// alerted on, has `check="deep"`. Each of several checks has its name as the label, and `rotation`
+/// is their verdict: it has a state but no probes, so that a sum counts each probe once.
 pub fn checks(out: &mut MetricFamilies<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     let members =
         || pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (&**pool, member)));

@@ -1,10 +1,12 @@
-//! `/metrics`: OpenMetrics text, written from the counters and the newest status at each scrape.
+//! Serves `/metrics`: OpenMetrics text, written from the counters and the newest status at each
+//! scrape.
 //!
-//! Nothing is counted here, so nothing can be counted twice. Labels come from the configuration
-//! and from closed lists, never from a query: a scrape has as many series as the cluster has
-//! members, whatever clients ask.
+//! This module counts nothing itself, so nothing can be counted twice. Labels come from the
+//! configuration and from closed lists, never from a query, so the number of series depends on the
+//! cluster and not on what clients ask.
 //!
-//! OpenMetrics is the only format; Prometheus reads it since 2.5, whatever it offered to accept.
+//! OpenMetrics is the only format; Prometheus reads it since version 2.5, whatever its `Accept`
+//! header says.
 
 mod families;
 mod members;
@@ -49,6 +51,7 @@ async fn metrics(State(state): State<Arc<HandlerState>>) -> Response {
     }
 }
 
+/// The registry of all metrics, whose names begin with `tiovivo_`.
 pub fn registry(dashboard: &Dashboard) -> Registry {
     let Dashboard { status, counters, hooks, troubles, .. } = dashboard;
     let collector = StatusCollector {
@@ -62,6 +65,7 @@ pub fn registry(dashboard: &Dashboard) -> Registry {
     registry
 }
 
+/// The sources of a scrape.
 #[derive(Debug)]
 struct StatusCollector {
     status: watch::Receiver<Arc<Status>>,

@@ -1,4 +1,4 @@
-//! The server itself: what it serves, what it answered, and its hooks.
+//! Writes the metrics of the server itself: what it serves, what it answered, and its hooks.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -36,7 +36,7 @@ pub fn troubles(out: &mut MetricFamilies<'_>, troubles: &Troubles) -> fmt::Resul
     out.gauge("trouble", "1 while something is wrong with a file of this server", each)
 }
 
-/// UDP workers are one transport: how many there are is no news to whoever reads the graph.
+/// Queries and replies by transport. All UDP workers count as one transport.
 pub fn answers(out: &mut MetricFamilies<'_>, counters: &Counters) -> fmt::Result {
     let each = |count: &dyn Fn(&Block) -> u64| {
         let udp = counters.udp.iter().map(count).fold(0, u64::wrapping_add);

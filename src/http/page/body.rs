@@ -1,4 +1,4 @@
-//! The changing part of the page: all below the banner of a server that does not answer.
+//! Renders the changing part of the page: all below the banner "This server does not answer".
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -18,10 +18,10 @@ pub struct PageData<'a> {
     pub published: bool,
 }
 
-/// Number of changes in view; older ones are folded away.
+/// Number of changes that are shown at once; older changes are shown on a click.
 const CHANGES_IN_VIEW: usize = 12;
 
-/// The title of the browser's tab says whether the page deserves a look.
+/// The title of the browser's tab, which shows whether all members serve.
 pub fn title(status: &Status) -> String {
     let all: usize = status.pools.iter().map(|pool| pool.members.len()).sum();
     let serving: usize = status.pools.iter().map(|pool| pool.serving).sum();
@@ -36,6 +36,7 @@ pub fn title(status: &Status) -> String {
     }
 }
 
+/// The changing part of the page.
 pub fn body(data: &PageData<'_>, now: Timestamp) -> Markup {
     let status = data.status;
     html! {
@@ -239,7 +240,7 @@ fn zones(status: &Status) -> Markup {
     }
 }
 
-/// The time of rendering tells, in a screenshot or a forgotten tab, how old everything is.
+/// The footer. Its time of rendering shows how old a screenshot or a forgotten tab is.
 fn footer(status: &Status, now: Timestamp) -> Markup {
     let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     html! {

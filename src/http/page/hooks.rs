@@ -1,4 +1,4 @@
-//! The hooks: who is told of changes, and whether it arrives.
+//! Renders the hooks: who gets changes, and whether they arrive.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::hooks::status::HookStatus;
 use crate::http::page::time::ago;
 
-/// Nothing when there are no hooks.
+/// The section about all hooks; empty without hooks.
 pub fn section(hooks: &[HookStatus], now: Timestamp) -> Markup {
     if hooks.is_empty() {
         return Markup::default();
@@ -43,7 +43,7 @@ fn item(hook: &HookStatus, now: Timestamp) -> Markup {
     }
 }
 
-/// Losses show; a count of 0 does not.
+/// A count of lost events; empty for 0.
 fn losses(count: u64, what: &str) -> Markup {
     html! {
         @if count > 0 { " · " strong .error { (count) (what) } }
@@ -59,7 +59,7 @@ fn last_failure(hook: &HookStatus, now: Timestamp) -> Markup {
     }
 }
 
-/// A class of the style sheet, and the word beside the colour.
+/// The state of a hook: a class of the style sheet, and a word.
 fn state(hook: &HookStatus) -> (&'static str, &'static str) {
     match (&hook.last_error, hook.waiting) {
         (Some(_), _) => ("down", "failing"),

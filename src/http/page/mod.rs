@@ -1,8 +1,8 @@
-//! `/`: the page that an operator keeps open.
+//! Serves `/`, the page that an operator keeps open.
 //!
-//! The server renders everything. The script asks for `/?fragment` once a second and moves the page
-//! to the reply, element by element, so that focus, selection and open details stay where they are.
-//! Without script the page reloads itself; it shows the same, made by the same code.
+//! The server renders everything. The script asks for `/?fragment` once a second and changes the
+//! page to the reply, element by element, so that focus, selection and open details stay where they
+//! are. Without script the page reloads itself, and shows the same.
 //!
 //! The modules below take a status and a time, and return HTML. `maud` checks the markup while it
 //! is compiled, and escapes every value.
@@ -82,8 +82,8 @@ fn document(data: &PageData<'_>, now: Timestamp) -> Markup {
     }
 }
 
-/// Escapes the characters that would turn a line around or that nobody sees, and the apostrophe,
-/// which `maud` leaves as it is. No markup of ours has any of them.
+/// Escapes invisible characters, characters that reorder a line, and the apostrophe, which `maud`
+/// leaves as it is. The markup of the page itself has none of them.
 fn show_hidden(markup: &str) -> String {
     let mut shown = String::with_capacity(markup.len());
     for character in markup.chars() {
@@ -96,7 +96,8 @@ fn show_hidden(markup: &str) -> String {
     shown
 }
 
-/// Not cached without asking: after an upgrade the page and its script are of one version.
+/// A fixed file. Browsers must ask before they use a cached copy, so that after an upgrade the page
+/// and its script have the same version.
 async fn file(kind: &'static str, content: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], content)
 }

@@ -1,6 +1,6 @@
-//! A pool and its members: what clients get, and why.
+//! Renders a pool and its members: what clients get, and why.
 //!
-//! No state is told by its colour alone: each has a word, and a shape of its own before it.
+//! No state is shown by its colour alone: each has a word, and a shape of its own before the word.
 
 use jiff::Timestamp;
 use maud::{Markup, Render, html};
@@ -10,11 +10,11 @@ use crate::control::status::{
 };
 use crate::http::page::time::ago;
 
-/// The heads of the columns. On a narrow screen each cell shows its own.
+/// The heads of the columns. On a narrow screen each cell shows the head of its column.
 const COLUMNS: [&str; 8] =
     ["Member", "Address", "State", "Answers", "Why", "Round trip", "Since", "Deep check"];
 
-/// As a class of the style sheet.
+/// The condition of a pool, as a class of the style sheet.
 pub fn mood(pool: &PoolStatus) -> &'static str {
     match (pool.short, pool.serving < pool.members.len()) {
         (true, _) => "bad",
@@ -23,6 +23,7 @@ pub fn mood(pool: &PoolStatus) -> &'static str {
     }
 }
 
+/// The section about one pool.
 pub fn section(pool: &PoolStatus, now: Timestamp) -> Markup {
     html! {
         section id={ "pool-" (pool.name) } class={ "pool " (mood(pool)) }
@@ -92,7 +93,8 @@ fn fact(name: &str, value: impl Render) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 
-/// The roles are spelled out because the narrow layout takes them away from the elements.
+/// The table of members. Its ARIA roles are written out because the layout of narrow screens takes
+/// the implicit roles away from the elements.
 fn table(pool: &PoolStatus, now: Timestamp) -> Markup {
     html! {
         table .members role="table" aria-label={ "Members of " (pool.name) } {
@@ -226,7 +228,7 @@ fn round_trip(check: &CheckStatus) -> Markup {
     html! { (text) }
 }
 
-/// Apart from the rest: it is looked at and alerted on, and decides nothing.
+/// The deep check in a column of its own, because it decides nothing.
 fn deep(check: Option<&CheckStatus>, now: Timestamp) -> Markup {
     let Some(check) = check else { return html! { span .none { "none" } } };
     html! {

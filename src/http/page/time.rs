@@ -1,4 +1,4 @@
-//! Times as an operator reads them: how long ago, with the exact time one hover away.
+//! Renders times as operators read them: how long ago, with the exact time as a tooltip.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -7,7 +7,7 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// `<time>` around "12 s ago". A time that cannot be read is shown as it is.
+/// A `<time>` element with "12 s ago". A time that cannot be read is shown as it is.
 pub fn ago(time: &str, now: Timestamp) -> Markup {
     let age = time.parse::<Timestamp>();
     let age = age.map(|then| age_text(now.as_second().saturating_sub(then.as_second())));
@@ -21,13 +21,12 @@ pub fn ago(time: &str, now: Timestamp) -> Markup {
     }
 }
 
-/// `2026-01-02T03:04:05.678Z` as `03:04:05`, for a list where all is recent.
+/// The time of day: `03:04:05` for `2026-01-02T03:04:05.678Z`. A shorter text stays as it is.
 pub fn clock_time(time: &str) -> &str {
     time.get(11..19).unwrap_or(time)
 }
 
-/// Two units at most, the smaller unit only where it matters. A clock that was set back makes no
-/// negative ages.
+/// An age in one or two units. It is never negative, even if the clock was set back.
 fn age_text(seconds: i64) -> String {
     let two = |large: i64, large_unit: &str, small: i64, small_unit: &str| match small {
         0 => format!("{large} {large_unit}"),
