@@ -1,11 +1,11 @@
-//! One attempt to deliver an event, and what its failure means.
+//! Makes one attempt to deliver an event, and decides what its failure means.
 //!
 //! | failure | then |
 //! |---|---|
 //! | no connection, a timeout, 3xx, 5xx, 408, 425, 429, most exit codes | tried again, for ever |
 //! | other 4xx, a reply that is not HTTP, exit code 65 | a refusal: [`MAX_REFUSALS`] attempts |
 //!
-//! 410 Gone is a refusal like others: only config.yaml ends a hook.
+//! 410 Gone is a refusal like the others: only config.yaml ends a hook.
 
 use tokio::time::timeout;
 
@@ -38,7 +38,8 @@ impl Deliverer<'_> {
         }
     }
 
-    /// Delivers one event, within the hook's timeout.
+    /// Delivers one event, within the hook's timeout. The error says why it failed, and whether
+    /// that is a refusal.
     pub async fn deliver(&self, hook: &Hook, event: &HookEvent) -> Result<(), DeliveryError> {
         let attempt = async {
             match self {

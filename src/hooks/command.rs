@@ -1,4 +1,4 @@
-//! Delivery to a program, which gets the event on its standard input. There is no shell. The whole
+//! Delivers an event to a program, on the program's standard input. There is no shell. The whole
 //! process group is killed when the program takes too long or the server stops.
 
 use std::process::Stdio;
@@ -12,6 +12,7 @@ use crate::hooks::delivery_error::DeliveryError;
 /// Exit code of a program that refuses the event: EX_DATAERR of sysexits(3).
 const REFUSED: i32 = 65;
 
+/// Runs the program `words`, with `body` on its standard input, and waits for its exit code.
 pub async fn run(words: &[String], body: &str) -> Result<(), DeliveryError> {
     let Some((program, arguments)) = words.split_first() else { return Ok(()) };
     let mut command = Command::new(program);

@@ -10,10 +10,12 @@ pub struct DeliveryError {
 }
 
 impl DeliveryError {
+    /// A failure after which the event is tried again.
     pub fn retry(reason: String) -> DeliveryError {
         DeliveryError { reason, is_refusal: false }
     }
 
+    /// A refusal of the event.
     pub fn refusal(reason: String) -> DeliveryError {
         DeliveryError { reason, is_refusal: true }
     }

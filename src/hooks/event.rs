@@ -18,13 +18,14 @@ pub struct HookEvent {
     pub at: Timestamp,
     /// The NSID of this name server; `None` without one.
     pub server: Option<Arc<str>>,
-    /// How many events before this one were dropped; such an event carries nothing else. 0 for a
+    /// For an event about dropped events: how many were dropped before it. 0 for an event about a
     /// change.
     pub missing: u64,
     body: Arc<str>,
 }
 
 impl HookEvent {
+    /// The event about a change.
     pub fn of(id: u64, change: &Change, server: Option<Arc<str>>) -> HookEvent {
         let mut body = json!({
             "id": id,
@@ -69,8 +70,8 @@ impl HookEvent {
         Some(HookEvent { id, at, missing, server, body: body.to_string().into() })
     }
 
-    /// The id by which a receiver recognizes a repetition. Events of other name servers may have
-    /// the same number, but not the same body.
+    /// The id by which a receiver recognizes a repetition. It has a digest of the body, because
+    /// events of other name servers may have the same number.
     pub fn message_id(&self) -> String {
         let digest = digest(&SHA256, self.body.as_bytes());
         format!("{}-{}", self.id, HEXLOWER.encode(&digest.as_ref()[..4]))
@@ -82,8 +83,8 @@ impl HookEvent {
     }
 }
 
-/// The id of an event at `at` that comes after the one with the id `last`: the time in
-/// milliseconds since 1970, or one more than the last.
+/// The id of an event at `at` that follows the event with the id `last`: the time in milliseconds
+/// since 1970, or `last` plus 1 if that is more.
 pub fn next_id(last: u64, at: Timestamp) -> u64 {
     u64::try_from(at.as_millisecond()).unwrap_or(0).max(last.saturating_add(1))
 }

@@ -1,5 +1,5 @@
-//! Hooks: they send changes to receivers outside, each hook in order and at least once. Nothing in
-//! the server waits for a receiver.
+//! Sends changes to hooks, which are receivers outside: each hook gets them in order and at least
+//! once. Nothing in the server waits for a receiver.
 //!
 //! | file | does or decides |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | [`attempt`] | does: one attempt, and decides what its failure means |
 //! | [`webhook`], [`command`] | do: the two ways of delivery |
 //! | [`queue_file`] | does: stores undelivered events for the next start |
-//! | [`status`] | decides: what the status says of a hook |
+//! | [`status`] | decides: the status of a hook |
 
 pub mod attempt;
 pub mod command;
@@ -44,15 +44,16 @@ use crate::state_dir::disk;
 
 /// How long a stop waits for deliveries.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
-/// How long it then waits for cancelled deliveries.
+/// How long a stop then waits for cancelled deliveries.
 const CANCEL_LIMIT: Duration = Duration::from_millis(100);
-/// How long it then waits for the disk.
+/// How long a stop then waits for the disk.
 const SAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The handle to the running hooks.
 #[derive(Debug, Clone, Default)]
 pub struct HooksHandle {
     running: Arc<Mutex<Vec<RunningHook>>>,
+    /// The greatest id of any event so far.
     last_id: Arc<AtomicU64>,
     /// How many changes are in the queues of the hooks that want them.
     passed_on: Arc<AtomicU64>,
@@ -120,8 +121,8 @@ async fn pass_on(handle: HooksHandle, mut changes: ChangeReceiver) {
 }
 
 impl HooksHandle {
-    /// Applies another configuration. A hook that did not change continues; one that did keeps its
-    /// queue.
+    /// Applies another configuration. A hook that did not change continues; a hook that changed
+    /// keeps its queue.
     pub fn reload(&self, hooks: &[Hook]) {
         self.configure(hooks, SavedQueues::default());
     }
@@ -176,7 +177,7 @@ impl HooksHandle {
         let running = self.running();
         let wants = |running: &&RunningHook| running.worker.hook.wants(change.scope, &change.pool);
         let mut those = running.iter().filter(wants).peekable();
-        // Without such a hook no id is used up.
+        // If no hook wants the change, no id is used up.
         if those.peek().is_some() {
             let event = HookEvent::of(self.next_id(change.at), change, self.server.clone());
             those.for_each(|running| running.worker.push(&event));
@@ -203,7 +204,7 @@ impl HooksHandle {
                 self.running().iter().map(|running| running.worker.waiting()).sum();
             tracing::warn!("{waiting} events for hooks are not delivered; the next start does it");
             self.each(|running| running.stop.cancel());
-            // They end at their next await.
+            // The deliveries end at their next await.
             let _ = timeout(CANCEL_LIMIT, self.deliveries.wait()).await;
         }
         self.ended.cancel();

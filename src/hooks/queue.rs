@@ -1,5 +1,5 @@
-//! The events that a hook has not delivered yet: in order and bounded; the oldest are dropped
-//! first.
+//! The queue of the events that a hook has not delivered yet: in order and bounded; the oldest
+//! events are dropped first.
 
 use std::collections::VecDeque;
 
@@ -7,11 +7,13 @@ use crate::hooks::event::HookEvent;
 
 /// Most events that wait for a hook.
 pub const MAX_WAITING: usize = 1024;
-/// Most octets of their JSON: the events of all hooks fit into one state file.
+/// Most octets of the JSON of the events that wait for a hook, so that the events of all hooks fit
+/// into one state file.
 pub const MAX_OCTETS: usize = 384 * 1024;
-/// Longest body of an event for dropped ones, with an NSID of 255 octets that are all escaped.
+/// Longest body of an event about dropped events, with an NSID of 255 octets that are all escaped.
 const MAX_DROPPED_BODY: usize = 144 + 6 * 255;
 
+/// The queue of one hook.
 #[derive(Debug, Default)]
 pub struct EventQueue {
     /// The event that is being delivered; it is not dropped.
@@ -22,7 +24,7 @@ pub struct EventQueue {
 }
 
 impl EventQueue {
-    /// The queue whose [`EventQueue::events`] these were.
+    /// A queue with `events`, of which the first is the current one.
     pub fn from_events(events: Vec<HookEvent>) -> EventQueue {
         let mut events = events.into_iter();
         let mut queue = EventQueue { current: events.next(), ..EventQueue::default() };
@@ -32,16 +34,16 @@ impl EventQueue {
         queue
     }
 
-    /// Puts events behind the current one and before those that wait. Returns how many were dropped
-    /// for them.
+    /// Puts `events` after the current event and before the waiting events. Returns how many events
+    /// were dropped to make space.
     pub fn put_first(&mut self, events: Vec<HookEvent>) -> u64 {
         let later = std::mem::take(&mut self.waiting);
         self.octets = 0;
         events.into_iter().chain(later).map(|event| self.push(event)).sum()
     }
 
-    /// Adds an event. Returns how many were dropped for it; an event with their number takes their
-    /// place.
+    /// Appends an event. Returns how many events were dropped to make space; an event with their
+    /// number takes their place.
     pub fn push(&mut self, event: HookEvent) -> u64 {
         let octets = event.body().len();
         let (mut dropped, mut missing, mut newest) = (0, 0, None);
@@ -61,8 +63,8 @@ impl EventQueue {
         dropped
     }
 
-    /// Whether there is room for an event of so many octets, and perhaps for one about dropped
-    /// events.
+    /// Whether there is space for an event of `octets`, and with `with_dropped` also for an event
+    /// about dropped events.
     fn has_room(&self, octets: usize, with_dropped: bool) -> bool {
         let (more, extra) = if with_dropped { (2, MAX_DROPPED_BODY) } else { (1, 0) };
         self.waiting.len() + more <= MAX_WAITING && self.octets + octets + extra <= MAX_OCTETS
@@ -74,7 +76,8 @@ impl EventQueue {
         Some(event)
     }
 
-    /// The oldest event; it stays the current one until [`EventQueue::done`].
+    /// The oldest event, which stays the current event until [`EventQueue::done`]; `None` if the
+    /// queue is empty.
     pub fn take(&mut self) -> Option<HookEvent> {
         if self.current.is_none() {
             self.current = self.pop();
@@ -82,11 +85,12 @@ impl EventQueue {
         self.current.clone()
     }
 
+    /// Removes the current event.
     pub fn done(&mut self) {
         self.current = None;
     }
 
-    /// All events with the current one, the oldest first.
+    /// All events, also the current one, the oldest first.
     pub fn events(&self) -> impl Iterator<Item = &HookEvent> {
         self.current.iter().chain(&self.waiting)
     }

@@ -1,9 +1,9 @@
-//! Undelivered events on the disk: `hooks.json` of the state folder, for the next start.
+//! Reads and writes `hooks.json` of the state folder: undelivered events, for the next start.
 //!
-//! The file follows the queues within [`WRITE_INTERVAL`] and the time that the disk takes. After a
-//! crash, events that were delivered in that time are sent again, with the same id; changes of that
-//! time are not in the file of the standings either, so they are found and sent again. Only that
-//! file waits for this one: neither a delivery nor the writer does.
+//! The file is behind the queues by at most [`WRITE_INTERVAL`] and the time that the disk needs.
+//! After a crash, events that were delivered in that time are sent again, with the same id. Changes
+//! that happened in that time are not in `health.json` either, which is written later, so the next
+//! run finds and sends them again. Neither a delivery nor the writer waits for this file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::state_dir::{RETRY, WRITE_INTERVAL, disk, document};
 
 /// Name of the file in the state folder.
 pub const FILE: &str = "hooks.json";
-/// Of the file's form. A change of it means a new number.
+/// Version of the format.
 const VERSION: u32 = 1;
 
 /// The undelivered events of all hooks.
@@ -62,7 +62,8 @@ impl TryFrom<Value> for SavedBody {
     }
 }
 
-/// Reads what an earlier run stored. The error says why it cannot be read. Blocks.
+/// Reads the events that an earlier run stored; empty without a file. The error says why the file
+/// cannot be read. Blocks.
 pub fn read(folder: &Path, now: Timestamp) -> Result<SavedQueues, String> {
     let consequence = "so undelivered events of an earlier run are lost";
     let content = document::read(&folder.join(FILE), VERSION, consequence, now)?;
@@ -80,7 +81,7 @@ impl SavedQueue {
 }
 
 impl SavedQueues {
-    /// The content of the file. The bodies are JSON already.
+    /// The content of the file. The bodies of events are JSON already.
     fn content(&self) -> Vec<u8> {
         let hook = |(name, events): &(String, Vec<HookEvent>)| {
             let events: Vec<&str> = events.iter().map(HookEvent::body).collect();
@@ -94,11 +95,11 @@ impl SavedQueues {
 
 /// The queues to store.
 pub trait QueueSource {
-    /// How many changes are in [`QueueSource::waiting`], were delivered, or no hook wants.
+    /// How many changes have reached the queues of all hooks that want them.
     fn passed_on(&self) -> u64;
     /// The undelivered events now.
     fn waiting(&self) -> SavedQueues;
-    /// Puts events before those that wait, as they are older.
+    /// Puts the events `saved` before the waiting events, because they are older.
     fn put_first(&self, saved: SavedQueues);
 }
 
@@ -113,12 +114,13 @@ pub struct QueueWriter<K> {
     pub ended: CancellationToken,
     /// Reports how many changes a crash does not lose.
     pub persisted: watch::Sender<u64>,
-    /// What the file has; `None` while it cannot be read, so that it is not replaced.
+    /// The content of the file; `None` while the file cannot be read. Then it is not written.
     pub on_disk: Option<SavedQueues>,
     pub troubles: Troubles,
 }
 
 impl<K: QueueSource> QueueWriter<K> {
+    /// Writes until the queues change no more.
     pub async fn run(mut self) {
         let mut well = self.on_disk.is_some();
         loop {

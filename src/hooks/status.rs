@@ -6,6 +6,7 @@ use crate::clock::Moment;
 use crate::cluster::hook::{Action, Hook};
 use crate::control::explain::time::rfc3339;
 
+/// The status of a hook.
 #[derive(Debug, Clone, Serialize)]
 pub struct HookStatus {
     pub name: String,
@@ -15,11 +16,11 @@ pub struct HookStatus {
     pub target: String,
     /// Events that wait.
     pub waiting: usize,
-    /// Events.
+    /// Events that were delivered.
     pub delivered: u64,
-    /// Attempts.
+    /// Attempts that failed.
     pub failed: u64,
-    /// Events.
+    /// Events that were dropped because the queue was full.
     pub dropped: u64,
     /// Events that were given up because the receiver refused them.
     pub refused: u64,
@@ -27,16 +28,18 @@ pub struct HookStatus {
     pub last_error: Option<String>,
     /// The latest failure, even if attempts succeeded since.
     pub last_failure: Option<LastFailure>,
-    /// One sentence.
+    /// Whether the hook delivers, in one sentence.
     pub why: String,
 }
 
+/// The latest failed attempt.
 #[derive(Debug, Clone, Serialize)]
 pub struct LastFailure {
     pub at: String,
     pub error: String,
 }
 
+/// A failed attempt.
 #[derive(Debug, Clone)]
 pub struct FailureRecord {
     pub at: Moment,
@@ -48,22 +51,23 @@ pub struct FailureRecord {
 pub struct FailureStreak {
     /// The latest failure.
     pub latest: Option<FailureRecord>,
-    /// Attempts that failed since the last success; 0 when the latest succeeded.
+    /// Attempts that failed since the last success; 0 when the latest attempt succeeded.
     pub in_a_row: u32,
-    /// Time of the next attempt; `None` unless the latest failed and its event is tried again.
+    /// Time of the next attempt; `None` unless the latest attempt failed and its event is tried
+    /// again.
     pub next: Option<Moment>,
 }
 
 /// Counts since the start of the server, or of the hook.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventCounts {
-    /// Events.
+    /// Events that were delivered.
     pub delivered: u64,
-    /// Attempts.
+    /// Attempts that failed.
     pub failed: u64,
-    /// Events.
+    /// Events that were dropped because the queue was full.
     pub dropped: u64,
-    /// Events.
+    /// Events that were given up because the receiver refused them.
     pub refused: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Delivery by POST, signed as Standard Webhooks specifies: HMAC-SHA256 over id, time and body.
+//! Delivers an event by POST, signed as Standard Webhooks specifies: HMAC-SHA256 over id, time and
+//! body.
 //!
 //! Any status but 2xx is a failure. Redirects are not followed, and proxies of the environment are
 //! not used. Only the status of a reply counts: its body is not read, and its head is parsed
@@ -35,6 +36,7 @@ const USER_AGENT: &str = concat!("tiovivo/", env!("CARGO_PKG_VERSION"));
 /// Most headers of a reply; its head has at most about 400 KiB.
 const MAX_HEADERS: usize = 16_384;
 
+/// A client for one receiver.
 #[derive(Debug)]
 pub struct Webhook {
     client: Client,
@@ -64,6 +66,7 @@ impl Webhook {
         Some(Webhook { client, url: url.to_owned(), key })
     }
 
+    /// Sends the event, and waits for the status of the reply.
     pub async fn post(&self, event: &HookEvent) -> Result<(), DeliveryError> {
         let time = wall(Wall::Signature).as_second();
         let (id, body) = (event.message_id(), event.body());
@@ -126,7 +129,7 @@ fn signature(key: &hmac::Key, id: &str, time: i64, body: &str) -> String {
 ///
 /// | in the chain of causes | reason | refusal |
 /// |---|---|---|
-/// | an error of the socket or of TLS | as by a probe | no |
+/// | an error of the socket or of TLS | as for a failed probe | no |
 /// | a reply that ends before its head | closed without an answer | no |
 /// | a reply that cannot be parsed | not an HTTP answer, or endless headers | yes |
 /// | anything else | the innermost cause, because the URL may hold a secret | no |

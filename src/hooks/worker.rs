@@ -15,9 +15,10 @@ use crate::hooks::event::HookEvent;
 use crate::hooks::queue::EventQueue;
 use crate::hooks::status::{EventCounts, FailureRecord, FailureStreak, HookStatus};
 
-/// How often the pause after a failure doubles: with a `retry` of 1 s it grows to 64 s.
+/// How many times the pause after a failure doubles: with a `retry` of 1 s it grows to 64 s.
 const DOUBLINGS: u32 = 6;
 
+/// The worker of one hook.
 #[derive(Debug)]
 pub struct HookWorker {
     pub hook: Hook,
@@ -30,7 +31,7 @@ pub struct HookWorker {
     changed: Arc<Notify>,
 }
 
-/// The state of a worker, which another worker of the same hook continues with.
+/// The state of a worker. If a reload changes the hook, the next worker continues with it.
 #[derive(Debug, Default)]
 pub struct WorkerState {
     pub queue: EventQueue,
@@ -46,7 +47,7 @@ impl WorkerState {
         WorkerState { queue: EventQueue::from_events(events), ..WorkerState::default() }
     }
 
-    /// Notes that so many events were dropped. Returns whether the overflow begins with them.
+    /// Notes that `dropped` events were dropped. Returns whether the overflow begins with them.
     fn begins_to_overflow(&mut self, dropped: u64) -> bool {
         dropped > 0 && !std::mem::replace(&mut self.overflows, true)
     }
@@ -63,7 +64,7 @@ impl HookWorker {
         }
     }
 
-    /// Takes queue and counts away, for the worker that replaces this one.
+    /// Takes the state away, for the worker that replaces this one.
     pub fn take_state(&self) -> WorkerState {
         std::mem::take(&mut *self.state())
     }
@@ -73,7 +74,7 @@ impl HookWorker {
         self.add(|queue| queue.push(event.clone()));
     }
 
-    /// Adds events before those that wait, as they are older.
+    /// Adds events before the waiting events, because they are older.
     pub fn put_first(&self, events: Vec<HookEvent>) {
         self.add(|queue| queue.put_first(events));
     }
@@ -92,12 +93,13 @@ impl HookWorker {
         self.changed.notify_one();
     }
 
-    /// Says that no more events come: [`HookWorker::deliver`] ends when all are delivered.
+    /// Notes that no more events come: [`HookWorker::deliver`] ends when all are delivered.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.arrived.notify_one();
     }
 
+    /// How many events are not delivered yet.
     pub fn waiting(&self) -> usize {
         self.state().queue.len()
     }
@@ -116,6 +118,7 @@ impl HookWorker {
         &self.hook.name
     }
 
+    /// Delivers the events, until the worker is closed and all are delivered or given up.
     pub async fn deliver(&self) {
         let deliverer = Deliverer::of(&self.hook.action);
         while let Some(event) = self.next().await {
