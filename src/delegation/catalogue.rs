@@ -23,14 +23,15 @@ pub enum Level {
     Notice,
 }
 
+/// One rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// Zonemaster's test case.
+    /// The test case of Zonemaster.
     pub tag: &'static str,
     pub level: Level,
     /// The statement that is true when nothing is found.
     pub holds: &'static str,
-    /// Who else asks for it.
+    /// Other sources of the rule.
     pub also: &'static str,
 }
 
@@ -234,6 +235,7 @@ impl Findings {
         }
     }
 
+    /// How many findings have this level.
     pub fn count(&self, level: Level) -> usize {
         self.failed.iter().filter(|finding| finding.rule.level == level).count()
     }

@@ -1,4 +1,4 @@
-//! The rules about the replies of the name servers, which [`super::survey`] collected.
+//! Checks the rules about the replies of the name servers, which [`super::survey`] collected.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -10,8 +10,8 @@ use crate::dns_client::present::rcode_name;
 use crate::rcode::Rcode;
 use crate::zone::name::Name;
 
-/// Checks one zone, after [`super::static_rules::check`]. An address that does not answer is found
-/// once, by the rule of the transport; the other rules skip it.
+/// Checks one zone, after [`super::static_rules::check`]. An address that does not answer is
+/// reported once, by the rule about the transport; the other rules skip it.
 pub fn check(delegation: &Delegation, replies: &[AddressReplies], findings: &mut Findings) {
     let zone = delegation.apex.to_string();
     transports(replies, &zone, findings);
@@ -62,7 +62,7 @@ fn authoritative(
     findings.add(rule::AUTHORITATIVE, zone, replies.iter().filter_map(lame));
 }
 
-/// Why a reply is no authoritative answer to the question for the SOA; `None` when it is.
+/// Why a reply is no authoritative answer to the question for the SOA; `None` when it is one.
 fn lame(reply: &ServerReply, apex: &Name) -> Option<String> {
     if reply.rcode != Rcode::NOERROR {
         Some(rcode_name(reply.rcode))
@@ -147,7 +147,7 @@ fn glue(
     for replies in all_replies {
         for (name, answers) in &replies.glue {
             let [Ok(v4), Ok(v6)] = answers else { continue };
-            // A lame server is found by another rule; a name below a zone cut gets a referral.
+            // Another rule reports a lame server; a name below a zone cut gets a referral.
             let is_answer = |reply: &&ServerReply| {
                 reply.authoritative && matches!(reply.rcode, Rcode::NOERROR | Rcode::NXDOMAIN)
             };
@@ -182,7 +182,7 @@ fn glue(
     }
 }
 
-/// Behaviour other than answers for the zone.
+/// Checks the behaviour of the servers apart from answers for the zone.
 fn behaviour(
     delegation: &Delegation,
     replies: &[AddressReplies],

@@ -1,5 +1,5 @@
-//! Which addresses the Internet reaches: the special-purpose address registries (RFC 6890 and its
-//! updates) as a table.
+//! Decides which addresses the Internet reaches, by a table of the special-purpose address
+//! registries (RFC 6890 and its updates).
 
 use std::net::IpAddr;
 
@@ -36,10 +36,10 @@ const SPECIAL: [(&str, &str); 28] = [
     ("fec0::/10", "site-local, given up (RFC 3879)"),
 ];
 
-/// So much of the address space is handed out for the IPv6 Internet.
+/// The part of the IPv6 address space from which the Internet's addresses are assigned.
 const GLOBAL_V6: &str = "2000::/3";
 
-/// What the address is for, when it is not for the Internet.
+/// What the address is for; `None` for an address of the Internet.
 pub fn special(address: IpAddr) -> Option<&'static str> {
     let contains = |net: &str| net.parse::<IpNet>().is_ok_and(|net| net.contains(&address));
     let found = SPECIAL.iter().find(|(net, _)| contains(net)).map(|(_, purpose)| *purpose);
@@ -47,7 +47,7 @@ pub fn special(address: IpAddr) -> Option<&'static str> {
     found.or_else(|| outside.then_some("not handed out (RFC 4291)"))
 }
 
-/// The network that the registries count as one: /24 and /48.
+/// The network of an address that the registries count as one network: a /24 or a /48.
 pub fn prefix(address: IpAddr) -> Option<IpNet> {
     let length = if address.is_ipv4() { 24 } else { 48 };
     IpNet::new(address, length).ok().map(|net| net.trunc())

@@ -1,5 +1,5 @@
-//! The delegation that the registry should have: name servers with their addresses, and the SOA.
-//! Computed from the configuration as it was loaded.
+//! Computes the delegation that the registry should have, from the configuration as it was loaded:
+//! name servers with their addresses, and the SOA.
 
 use std::net::IpAddr;
 
@@ -17,27 +17,30 @@ pub struct Delegation {
     pub apex: Name,
     pub servers: Vec<NameServer>,
     pub soa: Soa,
-    /// The MNAME of the SOA is a CNAME in one of our zones.
+    /// Whether the MNAME of the SOA is a CNAME in a zone of the configuration.
     pub mname_is_alias: bool,
 }
 
+/// A name server of a zone.
 #[derive(Debug, Clone)]
 pub struct NameServer {
     pub name: Name,
-    /// At or below the apex: the registry needs its addresses as glue.
+    /// Whether its name is at or below the apex: then the registry needs its addresses as glue.
     pub in_domain: bool,
     pub addresses: Addresses,
 }
 
+/// The addresses of a name server, by the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addresses {
     Known(Vec<IpAddr>),
-    /// The name is a CNAME in one of our zones.
+    /// The name is a CNAME of this name, in a zone of the configuration.
     Alias(Name),
-    /// The name is outside of our zones.
+    /// The name is outside the zones of the configuration.
     Foreign,
 }
 
+/// The fields of an SOA record; the timers are in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Soa {
     pub mname: Name,
@@ -49,7 +52,7 @@ pub struct Soa {
     pub minimum: u32,
 }
 
-/// One for each zone, in the order of the configuration.
+/// One delegation for each zone, in the order of the configuration.
 pub fn delegations(config: &Config) -> Result<Vec<Delegation>, TooLarge> {
     let slots = config.published.iter().map(|p| (&p.owner, p.pool.index() as u32));
     let store = Zones::build(&config.zones, slots, |_, _| None)?;
@@ -99,7 +102,7 @@ fn addresses(store: &Zones, name: &Name) -> Addresses {
     for rtype in [A, AAAA] {
         let rrset = match store.look_up(&lower, rtype) {
             Outcome::Data { rrset, .. } => Some(rrset),
-            // Below a zone cut in one of our zones: its records here are glue.
+            // The name is below a zone cut: its records in the zone are glue.
             Outcome::Referral { .. } => store.find(&lower).and_then(|id| store.rrset(id, rtype)),
             Outcome::Alias { target, .. } | Outcome::Redirect { target, .. } => {
                 let target =
@@ -121,6 +124,7 @@ fn address(rdata: &[u8]) -> Option<IpAddr> {
 }
 
 impl NameServer {
+    /// The known addresses; empty if the name is an alias or foreign.
     pub fn known(&self) -> &[IpAddr] {
         match &self.addresses {
             Addresses::Known(addresses) => addresses,

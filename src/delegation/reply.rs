@@ -1,6 +1,6 @@
 //! The reply of a name server, reduced to the fields that the rules need.
 //!
-//! hickory-proto reads it: code that is independent of the code that writes our answers.
+//! hickory-proto reads it: code that is independent of the code that writes this server's answers.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,6 +16,7 @@ use crate::zone::name::Name;
 /// A reply, or why there is none.
 pub type ReplyResult = Result<ServerReply, String>;
 
+/// The reply of a name server.
 #[derive(Debug, Clone, Default)]
 pub struct ServerReply {
     /// With the upper bits from EDNS.
@@ -25,12 +26,13 @@ pub struct ServerReply {
     /// The version in the OPT record; `None` without one.
     pub edns: Option<u8>,
     pub answers: Vec<(Name, ReplyData)>,
-    /// The authority section has NS records.
+    /// Whether the authority section has NS records.
     pub has_referral: bool,
-    /// The source address, when it is not the address that was asked.
+    /// The source address of the reply; `None` if it is the address that was asked.
     pub other_source: Option<SocketAddr>,
 }
 
+/// The data of a record in the answer section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplyData {
     Soa(Soa),
@@ -53,15 +55,15 @@ pub struct AddressReplies {
     pub servers: ReplyResult,
     /// A and AAAA of each name server inside the zone.
     pub glue: Vec<(Name, [ReplyResult; 2])>,
-    /// To the question for the SOA with EDNS version 1.
+    /// The SOA, asked with EDNS version 1.
     pub edns1: ReplyResult,
-    /// To a name that does not exist (RFC 6761 §6.4), with RD set.
+    /// A name that does not exist (RFC 6761 §6.4), asked with RD set.
     pub foreign: ReplyResult,
     /// The first message of an AXFR over TCP.
     pub transfer: ReplyResult,
 }
 
-/// `None` when the octets are no DNS message.
+/// Reads a reply; `None` when the octets are no DNS message.
 pub fn read(reply: &[u8]) -> Option<ServerReply> {
     let message = Message::from_bytes(reply).ok()?;
     let data = |record: &Record| Some((name(&record.name)?, data(&record.data)));

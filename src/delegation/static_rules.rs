@@ -1,4 +1,4 @@
-//! The rules that need no network: they look at the configuration alone.
+//! Checks the rules that need no network, but the configuration alone.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -134,7 +134,8 @@ fn is_host_name(name: &Name) -> bool {
     labels.iter().all(|label| plain(label)) && labels.last().is_some_and(|label| !number(label))
 }
 
-/// The lower bounds are Zonemaster's, the upper ones DENIC-23p's.
+/// Checks the timers of the SOA. The lower bounds are from Zonemaster, the upper bounds from
+/// DENIC-23p.
 fn timers(delegation: &Delegation, zone: &str, findings: &mut Findings) {
     let soa = &delegation.soa;
     let ranges: [(Rule, &str, u32, RangeInclusive<u32>, u32); 4] = [
@@ -239,7 +240,7 @@ mod tests {
         );
     }
 
-    /// An address of its own for each of the two servers, in different networks.
+    /// Each of the two servers has an address of its own, in different networks.
     fn v6(name: &Name) -> Addresses {
         let at = if name.as_wire().starts_with(b"\x03ns1") { "2a00::1" } else { "2a01::1" };
         Addresses::Known(vec![at.parse().unwrap()])

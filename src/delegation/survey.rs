@@ -19,7 +19,8 @@ use crate::zone::rtype::{A, AAAA, NS, SOA};
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Datagrams that are sent for a question, as one may be lost.
 const TRIES: usize = 2;
-/// How long the system's resolver may take for the addresses of a name server outside our zones.
+/// How long the system's resolver may take for the addresses of a name server that is outside the
+/// zones of the configuration.
 const RESOLVE: Duration = Duration::from_secs(5);
 /// Addresses that are asked at the same time.
 const AT_ONCE: usize = 16;
@@ -31,7 +32,8 @@ const FOREIGN: &str = "recursion-test.invalid.";
 /// Where to ask instead of an address: for tests, and for servers behind a forwarded port.
 pub type Via = HashMap<IpAddr, SocketAddr>;
 
-/// Gives the name servers outside our zones the addresses that the system's resolver finds.
+/// Gives the name servers outside the zones of the configuration the addresses that the system's
+/// resolver finds.
 pub fn resolve(delegation: &mut Delegation) {
     for server in &mut delegation.servers {
         if server.addresses == Addresses::Foreign {
@@ -40,8 +42,8 @@ pub fn resolve(delegation: &mut Delegation) {
     }
 }
 
-/// Empty when there are none, or none in time. A call of the C library's resolver cannot be
-/// cancelled, so it has a thread, which is left behind.
+/// The addresses that the system's resolver finds for a name; empty when it finds none in time. A
+/// call of the C library's resolver cannot be cancelled, so it has a thread, which is left behind.
 fn addresses_of(name: &Name) -> Vec<IpAddr> {
     let (send, receive) = mpsc::sync_channel(1);
     let host = name.to_string();
@@ -56,12 +58,12 @@ fn addresses_of(name: &Name) -> Vec<IpAddr> {
     receive.recv_timeout(RESOLVE).unwrap_or_default()
 }
 
-/// Asks about one zone after the other.
+/// Asks about several zones, one after the other.
 #[derive(Debug, Default)]
 pub struct Survey {
     pub via: Via,
-    /// Addresses that did not answer, and why, over UDP and TCP: the next zone does not wait for
-    /// them again.
+    /// Addresses that did not answer, with the reasons over UDP and over TCP. They are not asked
+    /// about further zones.
     silent: HashMap<IpAddr, (String, String)>,
 }
 

@@ -1,5 +1,5 @@
-//! Faults of a delegation that the zone reader finds first, as findings under the rule of the
-//! registries. In a zone that loads, the rules find the same themselves.
+//! Turns faults that the zone reader found into findings under the rules of the registries. A zone
+//! with these faults does not load, so the rules themselves cannot be checked.
 
 use crate::config::fault::Fault;
 use crate::delegation::catalogue::{self as rule, Finding, Findings, Rule};
@@ -12,7 +12,7 @@ fn rule_of(code: FaultCode) -> Rule {
     }
 }
 
-/// Adds those of `faults` that a registry would find too.
+/// Adds the faults that a registry would find too.
 pub fn add(faults: &[Fault], findings: &mut Findings) {
     for fault in faults {
         let Some(code) = fault.code else { continue };
