@@ -25,7 +25,7 @@ pub fn question(name: &Name, rtype: u16) -> Vec<u8> {
     message
 }
 
-/// The reply over UDP, or over TCP when that one is truncated.
+/// Asks over UDP, and over TCP if the reply is truncated.
 pub fn ask(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let local: SocketAddr = if server.is_ipv4() {
         (Ipv4Addr::UNSPECIFIED, 0).into()

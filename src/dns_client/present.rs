@@ -1,4 +1,4 @@
-//! A reply in the form in which `dig` prints it.
+//! Writes a reply in the form of `dig`.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ use crate::zone::rdata::table::type_name;
 const EXTENDED_ERRORS: [(u16, &str); 3] =
     [(18, "Prohibited"), (20, "Not Authoritative"), (21, "Not Supported")];
 
-/// The whole message; `None` when the octets are no DNS message.
+/// A whole message; `None` when the octets are no DNS message.
 pub fn message(reply: &[u8]) -> Option<String> {
     let message = Message::from_bytes(reply).ok()?;
     let mut text = header(&message);
@@ -81,7 +81,7 @@ pub fn rcode(message: &Message) -> Rcode {
     Rcode(high << 4 | u16::from(message.metadata.response_code) & 15)
 }
 
-/// `RCODE11` for a number without a name.
+/// The mnemonic of an rcode; `RCODE11` for a number without one.
 pub fn rcode_name(rcode: Rcode) -> String {
     rcode.mnemonic().map_or_else(|| format!("RCODE{}", rcode.0), str::to_owned)
 }
