@@ -1,11 +1,11 @@
 //! tiovivo: an authoritative DNS server that answers with the nodes that are alive.
 //!
-//! This is the map. Data flows downwards; ARCHITECTURE.md has the table of who may name whom, and
-//! a test holds the source against it.
+//! Data flows downwards in this table. ARCHITECTURE.md says which module may use which, and a test
+//! checks that.
 //!
 //! | module | is |
 //! |---|---|
-//! | [`clock`] | what time it is: a line that only goes on, and the wall clock |
+//! | [`clock`] | the time: a monotonic clock, and the wall clock, which people can set |
 //! | [`cluster`] | the checked inventory: nodes, pools, members, checks, standings |
 //! | [`zone`] | RFC 1035 data: master files, look-up |
 //! | [`regular_file`] | the only opener of files: regular files, never a pipe or a device |
@@ -15,17 +15,17 @@
 //! | [`snapshot`] | immutable answers, built aside and swapped in whole |
 //! | [`control`] | the one writer: events → state → snapshot; status out |
 //! | [`dns`] | bytes → bytes, over UDP and streams |
-//! | [`hooks`] | changes of standing, told to others |
+//! | [`hooks`] | sends changes of members and pools to webhooks and commands |
 //! | [`http`] | API, page, metrics |
-//! | [`simulation`] | a timeline played through all of it, without clock and network |
-//! | [`counters`] | written by `dns`, read by `http` |
-//! | [`log_limit`] | lines of the log that strangers can cause: one a minute, with a count |
-//! | [`pace`] | long work in short pieces, so that answers need not wait for it |
+//! | [`simulation`] | plays a timeline through all of these modules, without clock and network |
+//! | [`counters`] | numbers of queries and replies, written by `dns`, read by `http` |
+//! | [`log_limit`] | limits the log lines that strangers can cause: one a minute, with a count |
+//! | [`pace`] | does long work in short pieces, so that answers need not wait for it |
 //! | [`connection_limiter`] | limits connections, and shares them out among clients |
 //! | [`rcode`] | response codes of DNS messages |
 //! | [`dns_client`] | the client's side of DNS: questions, and replies in the form of `dig` |
 //! | [`delegation`] | the rules that registries have for a delegation |
-//! | [`cli`] | one file a command: the composition root |
+//! | [`cli`] | the commands, one file for each, and the start of a server |
 
 // A closed pipe would end the process by a panic: `cli::output` writes instead.
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -1,4 +1,4 @@
-//! See the library.
+//! The program: runs the command that its arguments name. All else is in the library.
 
 use std::process::ExitCode;
 

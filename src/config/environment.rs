@@ -40,7 +40,7 @@ pub fn value(name: &str, found: Option<OsString>) -> Result<String, Problem> {
     }
 }
 
-/// In the texts of `faults`, replaces each value of `tree` that comes from a variable by `!env NAME`.
+/// Replaces values of `tree` that come from a variable by `!env NAME`, in the texts of `faults`.
 pub fn hide(faults: &mut [Fault], tree: &YamlValue) {
     let mut found = vec![];
     collect(tree, &mut found);
