@@ -15,12 +15,14 @@ pub struct ManArgs {
     to: Option<PathBuf>,
 }
 
+/// Prints the completion script for a shell.
 pub fn completions(mut command: Command, shell: clap_complete::Shell) -> ExitCode {
     let mut script = vec![];
     clap_complete::generate(shell, &mut command, "tiovivo", &mut script);
     print(&script)
 }
 
+/// Prints the manual page, or writes the pages of all commands into a folder.
 pub fn man(command: Command, args: &ManArgs) -> ExitCode {
     // The subcommand `help` of each command needs no page.
     let command = command.disable_help_subcommand(true);

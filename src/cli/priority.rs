@@ -16,10 +16,15 @@
 
 use rustix::process::{getpid, getpriority_process, setpriority_process};
 
+/// Added to the nice value of threads that decide.
 pub const DECIDE: i32 = 5;
+/// Added to the nice value of threads that serve page, API and metrics.
 pub const OPERATE: i32 = 8;
+/// Added to the nice value of threads that answer over TCP.
 pub const STREAM: i32 = 10;
+/// Added to the nice value of threads that answer over TLS, HTTPS and QUIC.
 pub const ENCRYPT: i32 = 12;
+/// Added to the nice value of the thread that loads a changed configuration.
 pub const LOAD: i32 = 19;
 /// The highest nice value of the kernel.
 const LOWEST: i32 = 19;

@@ -169,6 +169,7 @@ impl ActiveOverride {
         }
     }
 
+    /// The standing of the member in its pools.
     pub fn standing(&self) -> Standing {
         match self.given.kind {
             OverrideKind::ForceUp => Standing::Serving,
@@ -176,6 +177,7 @@ impl ActiveOverride {
         }
     }
 
+    /// How strongly the member is kept out of a pool that is short.
     pub fn withheld(&self) -> Withholding {
         match self.given.kind {
             OverrideKind::ForceUp => Withholding::No,

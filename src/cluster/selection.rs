@@ -172,6 +172,7 @@ impl Selection {
         std::iter::once(self).chain(self.v6.as_deref())
     }
 
+    /// Whether too few members serve, in a family at least.
     pub fn is_short(&self) -> bool {
         self.each().any(|selection| matches!(selection.cause, Cause::Short { .. }))
     }

@@ -42,6 +42,7 @@ pub struct Damping {
 }
 
 impl Damping {
+    /// The values for keys that config.yaml leaves out.
     pub const DEFAULT: Damping = Damping {
         falls: 4,
         within: Duration::from_secs(3600),

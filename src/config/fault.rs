@@ -10,7 +10,8 @@ use crate::cluster::visible::{is_hidden, visible_line};
 use crate::zone::name_fault::invisible;
 use crate::zone::record::{FaultCode, Severity};
 
-/// Most characters of a source line that are kept; of a longer line, those around the fault.
+/// Most characters of a source line that are kept; of a longer line, the characters around the
+/// fault.
 pub const MAX_EXCERPT: usize = 160;
 
 /// A message, its place, and a help.
@@ -87,6 +88,7 @@ pub struct Spot {
 }
 
 impl Fault {
+    /// An error without a key path or help.
     pub fn error(file: &str, spot: Option<Spot>, message: impl Into<String>) -> Fault {
         Fault {
             severity: Severity::Error,
@@ -150,6 +152,7 @@ impl<'a> Source<'a> {
         &self.lines
     }
 
+    /// A span with its source line.
     pub fn spot(&self, span: Span) -> Spot {
         let index = (span.line as usize).saturating_sub(1);
         Spot::new(self.lines.get(index).copied().unwrap_or_default(), span)
@@ -166,6 +169,7 @@ impl<'a> Source<'a> {
         Span { line: line as u32, column: column as u32 + 1, length }
     }
 
+    /// An error at `span`.
     pub fn fault(&self, span: Span, message: impl Into<String>) -> Fault {
         Fault::error(self.file, Some(self.spot(span)), message)
     }

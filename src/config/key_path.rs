@@ -26,10 +26,12 @@ impl KeyPath {
         &self.0
     }
 
+    /// The path of a key in the mapping at this path.
     pub fn key(&self, key: &str) -> KeyPath {
         self.then(Step::Key(key.to_owned()))
     }
 
+    /// The path of an entry of the list at this path.
     pub fn index(&self, index: usize) -> KeyPath {
         self.then(Step::Index(index))
     }

@@ -26,7 +26,7 @@ use crate::config::{environment, yaml_precheck};
 pub const MAX_DEPTH: usize = 32;
 /// Most keys and values together.
 pub const MAX_VALUES: usize = 200_000;
-/// Reading stops after so many faults.
+/// Number of faults after which reading stops.
 const MAX_FAULTS: usize = 100;
 
 /// The tree, if there is one, and every fault of the YAML. Faulty values are pruned.

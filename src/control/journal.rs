@@ -16,6 +16,7 @@ use crate::control::transitions::{StandingChange, Transition};
 /// Most changes that the page shows.
 const MAX_RECENT: usize = 100;
 
+/// The latest changes, and the lines and changes that log and hooks have not taken yet.
 #[derive(Debug, Default)]
 pub struct Journal {
     /// The latest changes, the newest last.

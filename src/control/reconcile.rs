@@ -5,7 +5,7 @@
 //! | same pool, node, addresses and checks | continues, with its tracker and its schedule |
 //! | same, with another check | stays until the new check has decided; the other checks continue |
 //! | new, in a pool where members continue | out until it has risen, as it is untried |
-//! | new, in a pool without such members | unknown: it serves until its first probe |
+//! | new, in a pool where no member continues | unknown: it serves until its first probe |
 //!
 //! A deep check continues when it is the same, and starts again otherwise.
 //!

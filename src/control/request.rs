@@ -28,6 +28,7 @@ pub struct BodyReader<'a> {
     faults: Vec<RequestFault>,
 }
 
+/// A fault of the value of `key`; `write` is what to write instead.
 pub fn fault(
     key: &'static str,
     fault: impl Into<String>,

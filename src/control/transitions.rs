@@ -161,7 +161,7 @@ fn of_member(
         let standing = first.standing;
         changes = vec![FamilyChange { family: None, standing, what, cause, is_felt: true }];
     }
-    // If the member as a whole changed, the last change for the hooks stands for that.
+    // If the member as a whole changed, the last change for the hooks is announced as its change.
     let last = changes.iter().rposition(|change| change.is_felt).filter(|_| is_whole);
     let of = |(index, change): (usize, FamilyChange)| {
         let FamilyChange { family, standing, what, cause, is_felt } = change;

@@ -2,7 +2,7 @@
 //!
 //! A rule has the name of the Zonemaster test case, which most registries run. It also says where
 //! IANA ("Technical requirements for authoritative name servers") and DENIC (DENIC-23p,
-//! "Nameserver predelegation check") ask for the same, and the RFC behind it.
+//! "Nameserver predelegation check") have the same rule, and which RFC it comes from.
 //!
 //! Deliberately missing: the diversity of autonomous systems (CONNECTIVITY03), which cannot
 //! be known without a routing table, and the rules of DNSSEC, as zones are not signed here.

@@ -11,7 +11,7 @@
 //! | [`live_rules`] | checks the rules about the replies |
 //! | [`zone_faults`] | faults of the zone reader → findings |
 //!
-//! The parent is deliberately not asked: before a delegation it knows nothing of the zone, and
+//! The parent is deliberately not asked: before a delegation it has no records of the zone, and
 //! afterwards it should have the records that `tiovivo delegation` prints.
 
 pub mod catalogue;

@@ -110,7 +110,7 @@ fn addresses(store: &Zones, name: &Name) -> Addresses {
                 return Addresses::Alias(target);
             }
             Outcome::NotOurs => return Addresses::Foreign,
-            // The addresses of a pool change; those of a name server must not.
+            // The addresses of a pool change, but the addresses of a name server must not.
             Outcome::Slot { .. } | Outcome::NoData { .. } | Outcome::NxDomain { .. } => None,
         };
         found.extend(rrset.into_iter().flat_map(|rrset| rrset.rdatas()).filter_map(address));

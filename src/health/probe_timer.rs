@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Least number of first probes that begin together.
 const BURST: usize = 20;
-/// With many new targets, one in so many begins together with others.
+/// Most groups of first probes, however many targets are new.
 const PART: usize = 50;
 /// Time from one group of first probes to the next.
 pub const STEP: Duration = Duration::from_millis(10);

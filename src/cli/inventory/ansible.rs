@@ -1,7 +1,7 @@
 //! `--format ansible`: an inventory of Ansible's `yaml` plug-in, a group for each role.
 //!
-//! Every key and text is written in double quotes, as JSON has them: YAML reads those alike, and no
-//! name becomes a number or a truth value by accident.
+//! Every key and text is written in double quotes, as in JSON: YAML reads such texts in the same
+//! way, and no name becomes a number or a truth value by accident.
 
 use std::fmt::Write as _;
 

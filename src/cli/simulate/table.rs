@@ -8,6 +8,7 @@ use crate::simulation::diary::{LineContent, Run};
 const EVENT: &str = "*";
 const NEWS: &str = "-";
 
+/// The whole text.
 pub fn table(run: &Run, title: &str) -> String {
     let until = run.until.as_secs_f64();
     format!(

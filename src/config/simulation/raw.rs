@@ -12,6 +12,7 @@ use crate::config::raw::scalar::{Scalar, Text, Whole, either, quoted};
 use crate::config::simulation::timeline::{AsksMother, CheckerLink, Does};
 use crate::config::suggestion;
 
+/// A timeline as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "keys such as `config`, `until` and `events`")]
 pub struct RawSimulation {
@@ -24,6 +25,7 @@ pub struct RawSimulation {
     pub clients: RawClients,
 }
 
+/// An event as written, about a node, the checker or the operator.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "`{ at: 10s, node: NAME, does: dies }`")]
 pub struct RawEvent {
@@ -34,6 +36,7 @@ pub struct RawEvent {
     pub operator: Option<Scalar<RawOrder>>,
 }
 
+/// `clients:` as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "keys such as `count` and `kinds`")]
 pub struct RawClients {
@@ -43,6 +46,7 @@ pub struct RawClients {
     pub kinds: Option<Vec<RawKind>>,
 }
 
+/// A kind of clients as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "`{ share: 10%, floor: 60s }`")]
 pub struct RawKind {

@@ -18,9 +18,9 @@ use crate::health::probe::Capacity;
 /// Units of the value in one percent.
 const UNITS: u32 = 1024;
 const FULL: u32 = 100 * UNITS;
-/// A report moves the value by this fraction of the difference.
+/// A report moves the value by the difference divided by this number.
 const PACE: u32 = 4;
-/// The share follows when the value differs from it by more than this fraction of it.
+/// The share is set to the value when they differ by more than the share divided by this number.
 const BAND: u32 = 10;
 /// From this value on, the share is full.
 const NEARLY_FULL: u32 = 99 * UNITS;

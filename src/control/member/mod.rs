@@ -173,6 +173,7 @@ impl MemberState {
         Family::ALL.iter().any(|family| self.standing(Some(*family)) == Standing::Serving)
     }
 
+    /// How strongly the member's override keeps it out of a pool that is short.
     pub fn withheld(&self) -> Withholding {
         self.operator.as_ref().map(ActiveOverride::withheld).unwrap_or_default()
     }

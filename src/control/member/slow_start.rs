@@ -1,8 +1,8 @@
 //! Slow start: a member that returns takes a rising share of the answers.
 //!
-//! The share begins with a tenth and grows in five steps to all of it. The steps of all members
-//! fall on the same moments, so many members that return together cause no more snapshots than one:
-//! a pool has at most five within `slow_start`.
+//! The share begins with a tenth of the full share and grows to all of it in five steps. The steps
+//! of all members happen at the same moments, so many members that return together cause no more
+//! snapshots than one member: a pool has at most five within `slow_start`.
 //!
 //! | member | its share |
 //! |---|---|
@@ -17,6 +17,7 @@ use crate::clock::Moment;
 use crate::cluster::selection::Share;
 use crate::cluster::standing::Standing;
 
+/// Number of steps from the first share to the full share.
 const STEPS: u32 = 5;
 /// The first share, in percent.
 const FIRST: u32 = 10;

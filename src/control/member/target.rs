@@ -149,6 +149,7 @@ impl TargetState {
         changed.then_some(standing)
     }
 
+    /// The state by all results so far, committed or not.
     pub fn state(&self) -> State {
         self.tracker.state()
     }

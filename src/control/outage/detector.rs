@@ -1,8 +1,7 @@
 //! Outages: when most members of a pool fail at once, the prober is suspected before the members.
 //!
-//! A member is about to fall. The detector counts how many of the members fail: of those that
-//! clients feel serving, the ones whose latest probe failed, and the ones that fell within the last
-//! interval.
+//! When a member is about to fall, the detector counts the failing members: members that clients
+//! feel serving and whose latest probe failed, and members that fell within the last interval.
 //!
 //! | failing | then |
 //! |---|---|

@@ -82,6 +82,7 @@ impl OverrideWriter {
         (writer, read.unwrap_or_default())
     }
 
+    /// Whether a read or a write is under way.
     pub fn is_busy(&self) -> bool {
         self.task.is_some()
     }

@@ -1,4 +1,4 @@
-//! Builds the status, or the part of it about one pool, from the state.
+//! Builds the status of the server, or of one pool, from the state.
 
 use std::sync::Arc;
 

@@ -33,6 +33,7 @@ impl MetricFamilies<'_> {
         Ok(())
     }
 
+    /// Writes a family of counters.
     pub fn counter<'a>(
         &mut self,
         name: &str,
@@ -43,6 +44,7 @@ impl MetricFamilies<'_> {
         self.family((name, help, None), samples)
     }
 
+    /// Writes a family of gauges without a unit.
     pub fn gauge<'a>(
         &mut self,
         name: &str,
@@ -53,6 +55,7 @@ impl MetricFamilies<'_> {
         self.family((name, help, None), samples)
     }
 
+    /// Writes a family of gauges in seconds.
     pub fn seconds<'a>(
         &mut self,
         name: &str,

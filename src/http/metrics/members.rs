@@ -11,6 +11,7 @@ const OPERATOR_STATES: [&str; 5] = ["none", "draining", "drained", "forced up", 
 /// Every state that a check can be in.
 const STATES: [&str; 5] = ["unknown", "up", "falling", "down", "rising"];
 
+/// Writes the metrics of pools.
 pub fn pools(out: &mut MetricFamilies<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     let each = |of: fn(&PoolStatus) -> f64| {
         pools.iter().map(move |pool| (vec![("pool", pool.name.as_str())], of(pool)))
@@ -33,6 +34,7 @@ pub fn pools(out: &mut MetricFamilies<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Re
     out.seconds("pool_configured_ttl", help, each(|pool| f64::from(pool.ttl_configured)))
 }
 
+/// Writes the metrics of members, and of their address families.
 pub fn members(out: &mut MetricFamilies<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     let each = |of: fn(&MemberStatus) -> f64| {
         pools.iter().flat_map(move |pool| {
@@ -79,9 +81,10 @@ pub fn members(out: &mut MetricFamilies<'_>, pools: &[Arc<PoolStatus>]) -> fmt::
     out.gauge("member_weight", "Weight of the member", each(|member| f64::from(member.weight)))
 }
 
-/// The check that decides has the label `check="rotation"`; the deep check, which is only shown and
-/// alerted on, has `check="deep"`. Each of several checks has its name as the label, and `rotation`
-/// is their verdict: it has a state but no probes, so that a sum counts each probe once.
+/// Writes the metrics of checks. The check that decides has the label `check="rotation"`; the deep
+/// check, which is only shown and alerted on, has `check="deep"`. Each of several checks has its
+/// name as the label, and `rotation` is their verdict: it has a state but no probes, so that a sum
+/// counts each probe once.
 pub fn checks(out: &mut MetricFamilies<'_>, pools: &[Arc<PoolStatus>]) -> fmt::Result {
     let members =
         || pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (&**pool, member)));

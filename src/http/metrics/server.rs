@@ -11,6 +11,7 @@ use crate::counters::{Block, Counters, LOG_LINES_DROPPED, QTYPES, RCODES};
 use crate::hooks::status::HookStatus;
 use crate::http::metrics::families::{MetricFamilies, alone, flag, read, unix};
 
+/// Writes the metrics of version, configuration, log and zones.
 pub fn server(out: &mut MetricFamilies<'_>, status: &Status) -> fmt::Result {
     let build = Info::new(vec![("version", status.version)]);
     out.family(("build", "The running version", None), [(vec![], build)])?;
@@ -30,13 +31,14 @@ pub fn server(out: &mut MetricFamilies<'_>, status: &Status) -> fmt::Result {
     out.gauge("zone_records", "Records of the zone file", zones(|zone| zone.records as f64))
 }
 
+/// Writes for each subject whether there is a trouble with it.
 pub fn troubles(out: &mut MetricFamilies<'_>, troubles: &Troubles) -> fmt::Result {
     let each = TroubleSubject::ALL
         .map(|subject| (vec![("subject", subject.as_str())], flag(troubles.has(subject))));
     out.gauge("trouble", "1 while something is wrong with a file of this server", each)
 }
 
-/// Queries and replies by transport. All UDP workers count as one transport.
+/// Writes the counts of queries and replies by transport. All UDP workers count as one transport.
 pub fn answers(out: &mut MetricFamilies<'_>, counters: &Counters) -> fmt::Result {
     let each = |count: &dyn Fn(&Block) -> u64| {
         let udp = counters.udp.iter().map(count).fold(0, u64::wrapping_add);
@@ -65,6 +67,7 @@ pub fn answers(out: &mut MetricFamilies<'_>, counters: &Counters) -> fmt::Result
     out.counter("panics", help, plain(|block| &block.panics))
 }
 
+/// Writes the metrics of DNS connections.
 pub fn connections(out: &mut MetricFamilies<'_>, counters: &Counters) -> fmt::Result {
     let open = read(&counters.connections_open) as f64;
     out.gauge("connections_open", "DNS connections open now", alone(open))?;
@@ -74,6 +77,7 @@ pub fn connections(out: &mut MetricFamilies<'_>, counters: &Counters) -> fmt::Re
     out.counter("connections_evicted", "DNS connections closed to keep a bound", [evicted])
 }
 
+/// Writes the metrics of hooks.
 pub fn hooks(out: &mut MetricFamilies<'_>, hooks: &[HookStatus]) -> fmt::Result {
     let each = |of: fn(&HookStatus) -> u64| {
         hooks.iter().map(move |hook| (vec![("hook", hook.name.as_str())], of(hook)))
