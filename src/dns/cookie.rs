@@ -6,7 +6,7 @@
 //! client's 8 octets | version 1 | reserved 3 | seconds 4 | SipHash-2-4 of these and the address 8
 //! ```
 //!
-//! A query with a wrong cookie or none is answered all the same, with a right cookie in the reply.
+//! A query with a wrong cookie is answered nevertheless, with a right cookie in the reply.
 //! Cookies are never demanded (BADCOOKIE, RFC 7873 §5.2.3), because there is no rate limit yet from
 //! which a cookie could exempt. Only the reply to a query without a question says whether the
 //! cookie is right.

@@ -7,7 +7,7 @@
 //! | outcome | AA | rcode | answer | authority |
 //! |---|---|---|---|---|
 //! | a pool's name, A, AAAA or HTTPS | 1 | NOERROR | its members | |
-//! | the same, from a client that may not ask | 0 | REFUSED | | |
+//! | a pool's name, from a client that may not ask | 0 | REFUSED | | |
 //! | data | 1 | NOERROR | the RRset | |
 //! | no data of that type | 1 | NOERROR | | SOA |
 //! | no such name | 1 | NXDOMAIN | | SOA |
@@ -135,7 +135,7 @@ fn answer(
     }
 }
 
-/// The rcode of a query that is refused whatever the zones hold.
+/// The rcode of a query that is refused without looking into the zones.
 #[inline]
 fn refusal(query: &Query<'_>, client: &Client) -> Option<Rcode> {
     if let Some(edns) = &query.edns {

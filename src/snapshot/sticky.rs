@@ -3,7 +3,7 @@
 //! Rendezvous hashing: network and member are hashed to a score, and the members are ordered by
 //! their scores. When a member leaves, only the networks that had it move, each to its own next
 //! member; when it comes back, they return. Nothing is stored and nothing is random: all servers
-//! with the same members answer alike.
+//! with the same members give the same answers.
 //!
 //! With unequal parts the score is u^(1/part), compared by its logarithm: a member with a quarter
 //! of the part is first for a quarter as many networks, and no network moves between two other

@@ -4,7 +4,7 @@
 //! - [`idn`]: names that are not ASCII.
 //! - [`mail`]: SPF, DMARC and DKIM in TXT records.
 //! - [`record`]: the records of a zone file, and its faults.
-//! - [`store`]: all zones of a server, laid out for look-ups; [`rrset`] is one RRset of it.
+//! - [`store`]: all zones of a server, laid out for look-ups; [`rrset`] has the form of one RRset.
 //! - [`lookup`]: the look-up of RFC 1034 §4.3.2.
 //! - [`rdata`]: one table of record types; reading, writing and checking RDATA come from it.
 //! - [`read`]: reads the text of master files into a checked zone, or into faults with places.

@@ -60,7 +60,7 @@ impl<'z> RrsetView<'z> {
     /// Writes the records to the start of `room`, as they follow a question, and returns their
     /// length. `None` when they do not fit. Names in RDATA are compressed when the question is for
     /// their owner (`is_own`). Addresses begin with record number `first`; other records keep their
-    /// order, which may be meant by the author of the zone.
+    /// order, which the author of the zone may have chosen on purpose.
     #[inline(always)]
     pub fn write(&self, is_own: bool, first: usize, room: &mut [u8]) -> Option<usize> {
         match self.packed() {

@@ -72,8 +72,9 @@ fn mix(ip: u64, port: u16) -> u32 {
     ((ip ^ u64::from(port) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
-/// Services that answer every datagram (echo, daytime, qotd, chargen, time), and port 0, which
-/// nobody can have. A forged query from such a port would start an endless exchange.
+/// Whether the port is 0, which no client can have, or that of a service that answers every
+/// datagram (echo, daytime, qotd, chargen, time): a forged query from there would start an endless
+/// exchange.
 #[inline]
 pub fn is_looping(port: u16) -> bool {
     matches!(port, 0 | 7 | 13 | 17 | 19 | 37)

@@ -14,7 +14,7 @@ use crate::zone::mail::{TextFault, fault, shown};
 pub const MAX_LOOKUPS: usize = 10;
 const VERSION: &str = "v=spf1";
 
-/// Whether a receiver takes the text for an SPF record (RFC 7208 §4.5).
+/// Whether a receiver reads the text as an SPF record (RFC 7208 §4.5).
 pub fn is_record(text: &str) -> bool {
     let version = text.get(..VERSION.len());
     version.is_some_and(|version| version.eq_ignore_ascii_case(VERSION))

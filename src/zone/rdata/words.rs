@@ -135,7 +135,7 @@ fn noun(wanted: &str) -> &str {
 /// Maximum number of characters of a word in a message.
 const SHOWN: usize = 60;
 
-/// A word for a message: at most [`SHOWN`] characters; control and invisible ones are replaced.
+/// A word for a message: at most 60 characters; control and invisible characters are replaced.
 pub fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let mut short: String = text

@@ -5,7 +5,7 @@
 //! | sends a nonzero id (§4.2.1) or edns-tcp-keepalive (§5.5.2) | connection, PROTOCOL_ERROR |
 //! | sends half a message, no query, or octets behind it (§4.3.3) | connection, PROTOCOL_ERROR |
 //! | cancels its query, or stops reading the reply | stream, REQUEST_CANCELLED |
-//! | sends for longer than the idle limit, or reads for longer than the write limit | as before |
+//! | exceeds the idle limit to send, or the write limit to read | stream, REQUEST_CANCELLED |
 //! | sends no query for the idle limit | connection, NO_ERROR |
 //! | holds the oldest request when memory is short | its stream, EXCESSIVE_LOAD |
 //! | is evicted, because another client needs the place | connection, EXCESSIVE_LOAD |
