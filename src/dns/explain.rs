@@ -5,7 +5,7 @@
 //! | REFUSED | the name is in none of our zones: a lame delegation | 20 Not Authoritative |
 //! | REFUSED | the client may not ask for this pool | 18 Prohibited |
 //! | REFUSED | AXFR and IXFR: nobody may ask for a transfer | 21 Not Supported |
-//! | REFUSED, NOTIMP | a class other than IN, or a type that is no data | 21 Not Supported |
+//! | REFUSED, NOTIMP | a class, an opcode or a meta type that is not served | 21 Not Supported |
 //!
 //! NXDOMAIN and NODATA explain themselves. A pool that is short answers as its operator chose
 //! (`when_short`). Such an answer is neither stale (3), because no TTL has expired, nor forged (4),

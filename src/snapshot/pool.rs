@@ -53,7 +53,7 @@ impl PoolAnswer {
     }
 
     /// Whether the pool refuses this client. A question for an HTTPS record is not refused when the
-    /// pool publishes none: the zone answers it, as for any other name.
+    /// pool publishes none: it is answered as for any other name without such a record.
     #[inline]
     pub fn refuses(&self, client: IpAddr, qtype: u16) -> bool {
         self.clients.as_ref().is_some_and(|clients| {

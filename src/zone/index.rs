@@ -8,7 +8,7 @@
 const EMPTY: u64 = u64::MAX;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The table.
+/// The hash table, which does not have the names themselves.
 #[derive(Debug, Clone)]
 pub struct Index {
     /// The high half is the high half of the hash, the low half is the number.

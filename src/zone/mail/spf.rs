@@ -215,7 +215,7 @@ fn domain_spec(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Checks a macro string (RFC 7208 §7.1). Whether it ends with a macro.
+/// Checks a macro string (RFC 7208 §7.1). Returns whether it ends with a macro.
 fn macro_string(text: &str) -> Result<bool, &'static str> {
     let mut rest = text;
     let mut ends_with_macro = false;

@@ -1,6 +1,6 @@
 //! Reads, checks and writes LOC (RFC 1876), a place on earth. Angles are thousandths of a second of
-//! arc plus 2^31, altitude is centimetres above a point 100 km below the sea, sizes are one digit
-//! and a power of ten.
+//! arc plus 2^31, altitude is centimetres above 100 km below sea level, sizes are one digit and a
+//! power of ten.
 
 use std::fmt;
 

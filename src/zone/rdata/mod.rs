@@ -5,7 +5,7 @@
 //! function over *fields*, so a type is supported in all four ways or not at all, and a new type
 //! is one row. hickory-proto's typed RDATA is not used: it has one structure, one parser and one
 //! printer per type, allocates for each record, reports no columns, and does not write exactly the
-//! text forms that BIND, NSD and Knot share.
+//! text forms that other name servers agree on.
 //!
 //! Every type of IANA's registry that has a text form is supported. Types without one (NULL, UINFO,
 //! UID, GID, UNSPEC) are written as `NULL \# …`, and unknown types as `TYPEnnn \# …`.

@@ -1,5 +1,5 @@
-//! Writes the messages of DNS over QUIC by hickory-server, which reads the query, and writes the
-//! reply from typed records.
+//! Encodes the replies of DNS over QUIC: hickory-server reads the query, and writes the reply from
+//! typed records.
 //!
 //! The answer itself is the reply that [`crate::dns::respond`] made. If hickory cannot read the
 //! query, that reply is sent unchanged.

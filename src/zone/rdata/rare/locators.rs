@@ -8,9 +8,9 @@ use crate::zone::rdata::codec::Hex;
 use crate::zone::rdata::values;
 use crate::zone::rdata::words::{WordFault, Words};
 
-/// First octet of an ATM end system address, which is written in hex digits.
+/// First octet of an ATMA with an ATM end system address, which is written in hex digits.
 const AESA: u8 = 0;
-/// First octet of a telephone number (E.164).
+/// First octet of an ATMA with a telephone number (E.164).
 const TELEPHONE: u8 = 1;
 
 /// Reads 64 bits, written as four groups of hex digits.
