@@ -64,7 +64,7 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-/// The problem of an unknown key. `error` is serde's text after "unknown field `".
+/// The problem of an unknown key. `error` is serde's text after its first backquote.
 fn unknown_key(key: &str, error: &str) -> Problem {
     let known = error.rsplit_once("`, expected ").map(|(_, known)| known).unwrap_or_default();
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();

@@ -1,5 +1,5 @@
-// Asks for the changing part of the page and moves the page to it, element by element: what did
-// not change is not touched, so focus, selection and open details stay.
+// Asks for the changing part of the page and changes the page to it, element by element. Elements
+// that did not change are not touched, so focus, selection and open details stay.
 "use strict";
 
 const EVERY = 1000;
@@ -51,7 +51,7 @@ function become(now, next) {
     if (now.getAttribute(name) !== value) now.setAttribute(name, value);
   }
   for (const { name } of [...now.attributes]) {
-    // What the reader unfolded stays so.
+    // Details that the reader has opened stay open.
     if (!next.hasAttribute(name) && name !== "open") now.removeAttribute(name);
   }
   const old = [...now.childNodes];
