@@ -175,6 +175,10 @@ make_rust_base() {
     while IFS= read -r name; do
         settings+=(--change "ENV $name=${!name}")
     done < <(compgen -e | grep -E '^(CARGO_(NET|REGISTR|SOURCE)|https?_proxy$|HTTPS?_PROXY$|no_proxy$|NO_PROXY$)')
+    # A program that is not optimized shows as much of the image, and is built in a third of the time.
+    for name in LTO=off OPT_LEVEL=1 CODEGEN_UNITS=16 DEBUG=none; do
+        settings+=(--change "ENV CARGO_PROFILE_RELEASE_$name")
+    done
     tar -C "$work/base" -c . | docker import --change 'ENV CARGO_HOME=/usr/local/cargo' \
         --change 'ENV PATH=/usr/local/cargo/bin:/usr/sbin:/usr/bin:/sbin:/bin' "${settings[@]}" \
         - rust:1.95-slim-bookworm || return 1

@@ -49,14 +49,15 @@ pub struct Site {
 pub struct Connection {
     pub id: u64,
     pub client: IpAddr,
-    pub active: Arc<AtomicU64>,
-    pub evicted: CancellationToken,
+    /// Tick of the last activity.
+    pub last_activity: Arc<AtomicU64>,
+    pub eviction: CancellationToken,
 }
 
 impl ConnectionTable {
     /// Evicts a connection if `client` gets no place otherwise; returns whether it did.
     pub fn make_room(&mut self, client: IpAddr, bounds: ConnectionBounds) -> bool {
-        let key = site(client);
+        let key = site_of(client);
         let site = self.sites.get(&key);
         let own = site.and_then(|site| site.clients.get(&client)).copied().unwrap_or(0);
         let all = site.map_or(0, |site| site.open.len());
@@ -72,6 +73,8 @@ impl ConnectionTable {
         }
     }
 
+    /// Evicts the idlest connection of the heaviest client of the heaviest site; false when there
+    /// is none.
     pub fn evict_heaviest(&mut self) -> bool {
         let Some((weight, ..)) = self.ranks.first() else { return false };
         let examined = MAX_EXAMINED.div_ceil(weight.0.max(1));
@@ -111,13 +114,13 @@ impl ConnectionTable {
         let found = site.open.iter().filter(|open| among(open.client)).min_by_key(|open| open.at());
         let Some((client, id)) = found.map(|open| (open.client, open.id)) else { return false };
         if let Some(open) = self.remove(client, id) {
-            open.evicted.cancel();
+            open.eviction.cancel();
         }
         true
     }
 
     pub fn insert(&mut self, open: Connection) {
-        let key = site(open.client);
+        let key = site_of(open.client);
         let site = self.sites.entry(key).or_default();
         if site.open.is_empty() {
             site.idle_since = open.at();
@@ -132,7 +135,7 @@ impl ConnectionTable {
 
     /// `None` when the connection was evicted before.
     pub fn remove(&mut self, client: IpAddr, id: u64) -> Option<Connection> {
-        let key = site(client);
+        let key = site_of(client);
         let site = self.sites.get_mut(&key)?;
         let index = site.open.iter().position(|open| open.id == id)?;
         self.ranks.remove(&site.rank(key));
@@ -166,15 +169,16 @@ impl Site {
 
 impl Connection {
     fn at(&self) -> u64 {
-        self.active.load(Ordering::Relaxed)
+        self.last_activity.load(Ordering::Relaxed)
     }
 }
 
-pub fn client(address: IpAddr) -> IpAddr {
+/// The client of an address: see [`crate::connection_limiter`].
+pub fn client_of(address: IpAddr) -> IpAddr {
     cut(address.to_canonical(), CLIENT_BITS)
 }
 
-pub fn site(client: IpAddr) -> IpAddr {
+pub fn site_of(client: IpAddr) -> IpAddr {
     cut(client, SITE_BITS)
 }
 

@@ -56,7 +56,7 @@ impl Answers {
         states: &mut [PoolState],
         now: Moment,
     ) -> AnswerChanges {
-        let affected = config.fallbacks.answered_from(pools.iter().copied());
+        let affected = config.dependents.with_dependents(pools.iter().copied());
         let mut decided = AnswerChanges { affected, ..AnswerChanges::default() };
         for &index in pools {
             let (pool, state) = (&config.pools[index], &mut states[index]);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Moment;
-use crate::cluster::fallbacks::Fallbacks;
+use crate::cluster::fallbacks::FallbackDependents;
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::Pool;
 use crate::cluster::steadiness::ReferenceTarget;
@@ -30,7 +30,7 @@ pub struct ServedConfig {
     pub nsid: Option<String>,
     /// Indexed by `PoolId`.
     pub pools: Vec<Pool>,
-    pub fallbacks: Fallbacks,
+    pub dependents: FallbackDependents,
     /// The DNS names of each pool.
     pub names: Vec<Vec<String>>,
     /// The names of each pool that have another form in Unicode, with that form.
@@ -57,7 +57,7 @@ impl ServedConfig {
             file: file.display().to_string(),
             at,
             nsid: config.server.nsid.clone(),
-            fallbacks: Fallbacks::new(&config.pools),
+            dependents: FallbackDependents::new(&config.pools),
             pools: config.pools.clone(),
             unicode_names: unicode_names(&names),
             names,

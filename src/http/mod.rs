@@ -75,6 +75,6 @@ fn router(dashboard: Dashboard, hosts: guard::Hosts) -> Router {
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(hosts, guard::check_host))
-        .layer(middleware::map_response(guard::protect))
+        .layer(middleware::map_response(guard::add_security_headers))
         .with_state(state)
 }

@@ -181,7 +181,7 @@ fn in_pool(wanted: Option<&str>, pool: &Pool) -> bool {
 /// How long resolvers may hold an address of the pool. The address may also have been answered for
 /// a pool that has this one as its fallback, and with the TTL of that pool.
 fn hold(config: &ServedConfig, pool: usize) -> Duration {
-    let asked = config.fallbacks.answered_from([pool]).into_iter();
+    let asked = config.dependents.with_dependents([pool]).into_iter();
     let ttl = asked.map(|index| config.pools[index].ttl).max().unwrap_or_default();
     Duration::from_secs(ttl.into()) + DRAIN_GRACE
 }

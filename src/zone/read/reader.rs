@@ -258,7 +258,7 @@ impl<'i> ZoneReader<'i> {
                 .map_err(|fault| name_fault(words, text, &fault))?,
         };
         if owner.is_within(&self.zone.apex) {
-            scope.owner = LastOwner::Inside(self.zone.owners.number(owner));
+            scope.owner = LastOwner::Inside(self.zone.owners.find_or_add(owner));
         } else {
             let message = format!("{owner} is outside the zone {} and is ignored", self.zone.apex);
             self.faults.warning(place, message, "move it to the zone that it belongs to");
