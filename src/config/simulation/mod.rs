@@ -26,7 +26,7 @@ pub fn load(path: &Path) -> Result<(Simulation, Vec<Fault>), Vec<Fault>> {
     parse(path, &text)
 }
 
-/// As [`load`], with `text` as the content of the file at `path`.
+/// As [`load()`], with `text` as the content of the file at `path`.
 pub fn parse(path: &Path, text: &str) -> Result<(Simulation, Vec<Fault>), Vec<Fault>> {
     let file = path.display().to_string();
     let source = Source::new(&file, text);
