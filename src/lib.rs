@@ -10,6 +10,7 @@
 //! | [`zone`] | RFC 1035 data: master files, look-up |
 //! | [`regular_file`] | the only opener of files: regular files, never a pipe or a device |
 //! | [`state_dir`] | the only reader and writer of the state folder |
+//! | [`checks`] | the kinds of check, one folder each: a file for each layer |
 //! | [`config`] | the only reader of what the operator wrote: YAML as written → checked types |
 //! | [`health`] | probes, the counting of their results, timers |
 //! | [`snapshot`] | immutable answers, built aside and swapped in whole |
@@ -30,6 +31,7 @@
 // A closed pipe would end the process by a panic: `cli::output` writes instead.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

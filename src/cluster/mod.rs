@@ -7,7 +7,9 @@
 //! [`member::PublicAddresses`], and only a child has any.
 
 pub mod check;
+pub mod check_kind;
 pub mod checks;
+pub mod connection;
 pub mod deployment;
 pub mod failover;
 pub mod fallbacks;
@@ -19,7 +21,6 @@ pub mod node;
 pub mod operator;
 pub mod pool;
 pub mod selection;
-pub mod service;
 pub mod standing;
 pub mod steadiness;
 pub mod tiers;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::cluster::check::Probe;
+use crate::checks::checked::Probe;
 
 /// The rules of a pool; each is off when `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

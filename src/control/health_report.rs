@@ -10,14 +10,16 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::cluster::check::{Check, Probe, PushProbe};
+use crate::checks::checked::Probe;
+use crate::checks::push::checked::PushProbe;
+use crate::cluster::check::Check;
 use crate::cluster::pool::Pool;
 use crate::control::pool::PoolState;
 use crate::control::request::{self, BodyReader, MAX_NAME, MAX_REASON, RequestFault, fault};
 use crate::control::served_config::ServedConfig;
 use crate::health::TargetId;
+use crate::health::probe::answer::{Healthy, Said, Verdict};
 use crate::health::probe::failure::Failure;
-use crate::health::probe::{Healthy, Said, Verdict};
 
 const KEYS: [&str; 4] = ["healthy", "reason", "check", "weight"];
 /// The name of a deep check in the API.

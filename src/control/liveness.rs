@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::cluster::check::Probe;
+use crate::checks::checked::Probe;
 use crate::control::probes::ProbeChanges;
 use crate::health::TargetId;
 

@@ -2,7 +2,7 @@
 
 use crate::cluster::check::Check;
 use crate::health::TargetId;
-use crate::health::probe::Subject;
+use crate::health::probe::ask::Subject;
 
 /// One check of one member, or a reference target.
 #[derive(Debug, Clone, PartialEq, Eq)]

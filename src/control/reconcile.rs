@@ -31,7 +31,7 @@ use crate::control::outage::detector::Detector;
 use crate::control::pool::PoolState;
 use crate::control::probes::{ProbeChanges, ProbeTarget, TargetIds};
 use crate::health::TargetId;
-use crate::health::probe::Subject;
+use crate::health::probe::ask::Subject;
 use crate::pace;
 
 /// Builds the states of members.

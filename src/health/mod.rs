@@ -21,7 +21,7 @@ pub mod schedule;
 pub mod tracker;
 mod yield_to_answers;
 
-use crate::health::probe::Verdict;
+use crate::health::probe::answer::Verdict;
 
 /// The number of a target. Numbers are never used twice in a run, so an observation that comes
 /// after its target was removed is not mistaken for a result of another target.

@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::health::heart::Heart;
+use crate::health::probe::answer::Verdict;
+use crate::health::probe::ask::unless_void;
 use crate::health::probe::failure::Failure;
-use crate::health::probe::{Verdict, unless_void};
 use crate::health::{Observation, TargetId};
 
 /// Most reports of one target that wait to be observed.

@@ -31,7 +31,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::health::heart::Heart;
-use crate::health::probe::{Ask, Verdict, judge_beside};
+use crate::health::probe::answer::Verdict;
+use crate::health::probe::ask::{Ask, judge_beside};
 use crate::health::probe_timer::{self, ProbeTimer};
 use crate::health::reports;
 use crate::health::yield_to_answers::yield_to_answers;

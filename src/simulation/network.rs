@@ -10,42 +10,27 @@
 //! | loses 30% | of 100, 30 get no answer | the same | the same | 30 of 100 are not |
 //! | slows 3s | the same, 3 s later | the same | the same | is served |
 //!
-//! | other kinds | is well | hangs | fails | refuses |
-//! |---|---|---|---|---|
-//! | a text over TCP | is found | no answer | is missing | refused |
-//! | TLS | 90 days left | no answer | 90 days left | refused |
-//! | a ping | answered | answered | answered | answered |
-//! | a command | exits with 0 | no answer | exits with 1 | exits with 1 |
-//! | Redis | PONG | no answer | LOADING | refused |
-//! | DNS | expected rcode | no answer | SERVFAIL | refused |
-//! | gRPC | SERVING | no answer | NOT_SERVING | refused |
-//! | a push | reported healthy | no report | reported unhealthy | no report |
-//!
-//! A push takes the place of a probe once in each `expires`.
+//! The answers to the other kinds of check are `simulated_answers` in their `probe.rs`. A push takes
+//! the place of a probe once in each `expires`.
 //!
 //! A checker that is cut off gets no answer from any node; clients are not affected.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::cluster::check::{Check, Probe};
+use crate::checks::checked::Probe;
+use crate::checks::probe::simulated_answers;
+use crate::cluster::check::Check;
 use crate::cluster::node::NodeName;
 use crate::config::simulation::timeline::{CheckerLink, Does, What};
+use crate::health::probe::answer::{Healthy, Said, Verdict};
 use crate::health::probe::failure::Failure;
-use crate::health::probe::http::ranges;
-use crate::health::probe::service::ServiceFailure;
-use crate::health::probe::{Healthy, Said, Verdict};
-use crate::rcode::Rcode;
+use crate::health::probe::simulated::SimulatedAnswers;
 
 /// The time of a healthy answer: 1 ms to 3 ms.
 const RTT: Duration = Duration::from_millis(1);
 const RTT_SPREAD: Duration = Duration::from_millis(2);
-/// MySQL's "Too many connections".
-const TOO_MANY_CONNECTIONS: u16 = 1040;
 const SERVER_ERROR: u16 = 500;
-/// The validity that is left of every certificate.
-const DAYS_LEFT: i64 = 90;
-const OK: u16 = 200;
 
 /// The effect of the events so far.
 #[derive(Debug, Default)]
@@ -148,7 +133,7 @@ fn ask(
     took: Duration,
     luck: &mut fastrand::Rng,
 ) -> (Answer<Said>, Duration) {
-    let ProbeFailures { well, hung, failing, closed } = manners(probe);
+    let SimulatedAnswers { well, hung, failing, closed } = simulated_answers(probe);
     let answer = match node {
         Condition::Well => Ok(well),
         Condition::Slow(more) => return (Ok(well), took + more),
@@ -175,105 +160,13 @@ fn behind(mother: Condition, took: Duration, luck: &mut fastrand::Rng) -> (Answe
     }
 }
 
-/// The failures of one kind of probe. A new kind needs a line here and in the table above.
-struct ProbeFailures {
-    well: Said,
-    /// When the node accepts connections and sends nothing; `None` is no answer.
-    hung: Option<Said>,
-    /// When the node answers with an error.
-    failing: Result<Said, Failure>,
-    /// When the port is closed.
-    closed: Result<Said, Failure>,
-}
-
-fn manners(probe: &Probe) -> ProbeFailures {
-    match probe {
-        Probe::Http(http) => ProbeFailures {
-            well: Said::Status(http.expect.first().map_or(OK, |&(first, _)| first)),
-            hung: None,
-            failing: Err(Failure::Status {
-                got: SERVER_ERROR,
-                expected: ranges(&http.expect).into(),
-            }),
-            closed: Err(Failure::Refused),
-        },
-        Probe::Tcp { .. } => ProbeFailures {
-            well: Said::Accepted,
-            hung: Some(Said::Accepted),
-            failing: Ok(Said::Accepted),
-            closed: Err(Failure::Refused),
-        },
-        Probe::Talk(talk) => ProbeFailures {
-            well: Said::Expected,
-            hung: None,
-            failing: Err(Failure::Lacks { text: talk.expect.as_str().into(), all: true }),
-            closed: Err(Failure::Refused),
-        },
-        Probe::Tls(_) => ProbeFailures {
-            well: Said::Certificate { days: Some(DAYS_LEFT) },
-            hung: None,
-            failing: Ok(Said::Certificate { days: Some(DAYS_LEFT) }),
-            closed: Err(Failure::Refused),
-        },
-        Probe::Icmp { .. } => ProbeFailures {
-            well: Said::Echo,
-            hung: Some(Said::Echo),
-            failing: Ok(Said::Echo),
-            closed: Ok(Said::Echo),
-        },
-        Probe::Exec(_) => ProbeFailures {
-            well: Said::Exit,
-            hung: None,
-            failing: Err(Failure::Exit { code: Some(1), line: String::new() }),
-            closed: Err(Failure::Exit { code: Some(1), line: String::new() }),
-        },
-        Probe::Redis(_) => ProbeFailures {
-            well: Said::Pong,
-            hung: None,
-            failing: Err(ServiceFailure::Redis("LOADING".into()).into()),
-            closed: Err(Failure::Refused),
-        },
-        Probe::Dns(dns) => ProbeFailures {
-            well: Said::Rcode(dns.expect),
-            hung: None,
-            failing: Err(
-                ServiceFailure::Rcode { got: Rcode::SERVFAIL, expected: dns.expect }.into()
-            ),
-            closed: Err(Failure::Refused),
-        },
-        Probe::Grpc(_) => ProbeFailures {
-            well: Said::Serving,
-            hung: None,
-            failing: Err(ServiceFailure::NotServing("NOT_SERVING").into()),
-            closed: Err(Failure::Refused),
-        },
-        Probe::Push(push) => ProbeFailures {
-            well: Said::Reported { weight: None },
-            hung: None,
-            failing: Err(Failure::Reported("".into())),
-            closed: Err(Failure::NoReport { within: push.expires }),
-        },
-        Probe::Mysql(mysql) if mysql.full_is_up => {
-            let closed = Err(Failure::Refused);
-            ProbeFailures { well: Said::Greeting, hung: None, failing: Ok(Said::Full), closed }
-        }
-        Probe::Mysql(_) => ProbeFailures {
-            well: Said::Greeting,
-            hung: None,
-            failing: Err(Failure::Mysql {
-                code: TOO_MANY_CONNECTIONS,
-                message: "Too many connections".into(),
-            }),
-            closed: Err(Failure::Refused),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::check::{CheckedFamily, PushProbe, Thresholds};
-    use crate::cluster::service::MysqlProbe;
+    use crate::checks::mysql::checked::MysqlProbe;
+    use crate::checks::push::checked::PushProbe;
+    use crate::checks::tcp::checked::TcpProbe;
+    use crate::cluster::check::{CheckedFamily, Thresholds};
 
     fn check(probe: Probe) -> Check {
         Check {
@@ -308,7 +201,7 @@ mod tests {
         assert_eq!(probed(&network, Condition::Closed, None), Err(Failure::Refused));
         assert_eq!(probed(&network, Condition::Slow(Duration::from_secs(3)), None), SILENCE);
         let mut luck = fastrand::Rng::with_seed(7);
-        let tcp = check(Probe::Tcp { port: 80 });
+        let tcp = check(Probe::Tcp(TcpProbe { port: 80 }));
         assert!(network.probe(Condition::Hung, None, &tcp, &mut luck).0.is_ok());
         assert_eq!(probed(&network, Condition::Hung, None), SILENCE);
     }

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::checks::checked::Probe;
 use crate::clock::Moment;
-use crate::cluster::check::{Check, Probe};
+use crate::cluster::check::Check;
 use crate::cluster::node::{NodeName, Role};
 use crate::cluster::operator::{OverrideKind, Selector};
 use crate::cluster::pool::Membership;
@@ -23,7 +24,7 @@ use crate::control::request::RequestFault;
 use crate::control::served_config::ServedConfig;
 use crate::control::state::ControlState;
 use crate::control::status::build;
-use crate::health::probe::Verdict;
+use crate::health::probe::answer::Verdict;
 use crate::health::probe_timer::{self, ProbeTimer};
 use crate::health::{Observation, TargetId};
 use crate::simulation::ask::Asker;

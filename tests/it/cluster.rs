@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::tcp::checked::TcpProbe;
 use tiovivo::clock::Moment;
-use tiovivo::cluster::check::{Check, CheckedFamily, Probe, Thresholds};
+use tiovivo::cluster::check::{Check, CheckedFamily, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::hook::Scope;
 use tiovivo::cluster::member::{AddressKind, Member, PublicAddresses, Reach};
@@ -78,7 +80,7 @@ pub fn pool(name: &str, hosts: &[u8]) -> Pool {
 
 pub fn check(port: u16) -> Check {
     Check {
-        probe: Probe::Tcp { port },
+        probe: Probe::Tcp(TcpProbe { port }),
         address: None,
         family: CheckedFamily::Each,
         every: Duration::from_secs(5),

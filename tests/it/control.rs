@@ -17,8 +17,8 @@ use tiovivo::control::probes::ProbeChanges;
 use tiovivo::control::state::ControlState;
 use tiovivo::control::status::build;
 use tiovivo::control::status::{MemberStatus, PoolStatus, Status};
+use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
 use tiovivo::health::probe::failure::Failure;
-use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::tracker::Tracker;
 use tiovivo::health::{Observation, TargetId};
 

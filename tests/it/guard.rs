@@ -17,8 +17,8 @@ use tiovivo::cluster::selection::Selection;
 use tiovivo::control::overrides::request;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
+use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
 use tiovivo::health::probe::failure::Failure;
-use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
 

@@ -11,11 +11,15 @@ pub mod tls;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tiovivo::cluster::check::{HttpProbe, Method, Probe};
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::http::checked::{HttpProbe, Method};
+use tiovivo::checks::mysql::checked::MysqlProbe;
+use tiovivo::checks::probe::{Prober, describe};
+use tiovivo::checks::tcp::checked::TcpProbe;
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::service::MysqlProbe;
-use tiovivo::health::probe::{Capacity, Prober, Said, Subject, Verdict, describe, judge};
+use tiovivo::health::probe::answer::{Capacity, Said, Verdict};
+use tiovivo::health::probe::ask::{Subject, judge};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -157,7 +161,7 @@ async fn other_statuses_are_told_and_redirects_are_not_followed() {
 async fn nobody_listens() {
     let port = nobody().await;
     assert_eq!(http_reason(port).await, "connection refused");
-    assert_eq!(reason(Probe::Tcp { port }, LONG).await, "connection refused");
+    assert_eq!(reason(Probe::Tcp(TcpProbe { port }), LONG).await, "connection refused");
     assert_eq!(reason(mysql(port), LONG).await, "connection refused");
 }
 
@@ -170,7 +174,7 @@ async fn a_server_that_hangs_has_until_the_timeout() {
     .await;
     assert_eq!(reason(http(port), SHORT).await, "no answer within 200 ms");
     assert_eq!(reason(mysql(port), SHORT).await, "no answer within 200 ms");
-    assert_eq!(verdict(&Probe::Tcp { port }, LONG).await.unwrap().said, Said::Accepted);
+    assert_eq!(verdict(&Probe::Tcp(TcpProbe { port }), LONG).await.unwrap().said, Said::Accepted);
 }
 
 #[tokio::test]
@@ -232,7 +236,7 @@ async fn a_database_that_stops_in_the_middle_of_its_greeting() {
 /// Ten thousand of them wait at once.
 #[tokio::test]
 async fn what_waits_for_a_plain_probe_is_small() {
-    let prober = prober(&Probe::Tcp { port: 1 });
+    let prober = prober(&Probe::Tcp(TcpProbe { port: 1 }));
     let size = size_of_val(&judge(&prober, LONG));
     println!("{size} octets, and {} for the prober", size_of::<Prober>());
     assert!(size <= 2048, "{size}");

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::tcp::checked::TcpProbe;
 use tiovivo::clock::Moment;
-use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::standing::Standing;
 use tiovivo::cluster::steadiness::{Damping, ReferenceTarget, Steadiness};
@@ -17,8 +18,8 @@ use tiovivo::control::health_file::SavedPool;
 use tiovivo::control::probes::ProbeChanges;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
+use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
 use tiovivo::health::probe::failure::Failure;
-use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
 
@@ -58,7 +59,8 @@ impl Server {
     fn new(world: World, kept: &[SavedPool]) -> Server {
         let now = Moment::UNIX_EPOCH;
         let mut loaded = ServedConfig::build(&world.config, Path::new("config.yaml"), now).unwrap();
-        let control = ReferenceTarget { address: CONTROL.into(), probe: Probe::Tcp { port: 53 } };
+        let control =
+            ReferenceTarget { address: CONTROL.into(), probe: Probe::Tcp(TcpProbe { port: 53 }) };
         loaded.references = vec![control];
         let (state, plan) = ControlState::new(Box::new(loaded), kept, now);
         let mut server = Server {

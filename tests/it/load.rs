@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::http::checked::HttpProbe;
 use tiovivo::clock::Moment;
-use tiovivo::cluster::check::{Check, HttpProbe, Probe, Thresholds};
+use tiovivo::cluster::check::{Check, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::pool::{Order, Pool};
 use tiovivo::control::state::ControlState;
 use tiovivo::control::writer::Control;
-use tiovivo::health::probe::{Capacity, Healthy, Said};
+use tiovivo::health::probe::answer::{Capacity, Healthy, Said};
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
 use tiovivo::zone::rtype;

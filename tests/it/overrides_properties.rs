@@ -15,8 +15,8 @@ use tiovivo::clock::Moment;
 use tiovivo::control::overrides::request;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
+use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
 use tiovivo::health::probe::failure::Failure;
-use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
 

@@ -5,8 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tiovivo::health::probe::answer::Said;
+use tiovivo::health::probe::ask::Ask;
 use tiovivo::health::probe::failure::Failure;
-use tiovivo::health::probe::{Ask, Said};
 use tiovivo::health::probe_timer::{STEP, burst_size};
 use tiovivo::health::schedule::{AGAIN, CONCURRENT, Job, Schedule};
 use tiovivo::health::{Observation, TargetId};

@@ -15,8 +15,8 @@ use tiovivo::control::health_file::SavedPool;
 use tiovivo::control::state::ControlState;
 use tiovivo::control::status::build;
 use tiovivo::control::status::{MemberStatus, PoolStatus};
+use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
 use tiovivo::health::probe::failure::Failure;
-use tiovivo::health::probe::{Healthy, Said, Verdict};
 use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::loaded;

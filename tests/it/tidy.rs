@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may name whom. The table of ARCHITECTURE.md, and closed: a module that is not here fails.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("clock", &[]),
     ("counters", &[]),
     ("log_limit", &[]),
@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("rcode", &[]),
     ("regular_file", &[]),
     ("state_dir", &["clock", "regular_file"]),
+    ("checks", &[]),
     ("cluster", &["clock", "rcode"]),
     ("zone", &[]),
     ("config", &["clock", "rcode", "cluster", "zone", "regular_file"]),
@@ -67,7 +68,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["hooks/webhook.rs"]),
     ("axum", &["http/"]),
     ("hyper", &["http/", "hooks/webhook.rs"]),
-    ("h2", &["dns/encrypted", "health/probe/grpc.rs"]),
+    ("h2", &["dns/encrypted", "checks/grpc/probe.rs"]),
     ("tokio_rustls", &["dns/encrypted", "health/probe"]),
     ("hickory_server", &["dns/encrypted"]),
     ("quinn", &["dns/encrypted/quic"]),
@@ -86,16 +87,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["dns/udp", "cli/priority.rs", "regular_file.rs"]),
 ];
 
-/// Modules that compute from their arguments and wait for nothing.
-const WITHOUT_TOKIO: &[&str] = &[
-    "cluster/",
-    "zone/",
-    "snapshot/",
-    "dns/respond.rs",
-    "dns/records.rs",
-    "dns/chain.rs",
-    "dns/plain.rs",
-];
+/// Files beside those of `cluster` that compute from their arguments and wait for nothing.
+const WITHOUT_TOKIO: &[&str] =
+    &["zone/", "snapshot/", "dns/respond.rs", "dns/records.rs", "dns/chain.rs", "dns/plain.rs"];
 
 /// Files are read, written and renamed here and by the composition root; other modules are given
 /// their content.
@@ -129,8 +123,12 @@ struct Source {
 }
 
 impl Source {
-    /// `zone` of `zone/name.rs` and of `zone.rs`.
+    /// `zone` of `zone/name.rs` and of `zone.rs`; `config` of `checks/http/raw.rs`.
     fn module(&self) -> &str {
+        let below = self.path.strip_prefix("checks/").unwrap_or_default();
+        if let Some(layer) = below.split(['/', '.']).find_map(layer) {
+            return layer;
+        }
         let end = self.path.find(['/', '.']).unwrap_or(self.path.len());
         &self.path[..end]
     }
@@ -161,18 +159,34 @@ fn sources() -> Vec<Source> {
     found
 }
 
-/// Names after `prefix` in a line: the `zone` of `crate::zone::name`.
-fn named<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
-    let mut names = vec![];
-    for (at, _) in line.match_indices(prefix) {
+/// The module whose arrows a file of a kind of check has, by the name of the file.
+fn layer(file: &str) -> Option<&'static str> {
+    match file {
+        "raw" => Some("config"),
+        "checked" => Some("cluster"),
+        "probe" => Some("health"),
+        _ => None,
+    }
+}
+
+/// The modules that a line names. A path into a kind of check counts as a path into its layer.
+fn targets(line: &str) -> Vec<&str> {
+    let mut found = vec![];
+    for (at, _) in line.match_indices("crate::") {
+        let rest = &line[at + "crate::".len()..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && !"_:$".contains(c));
+        let mut parts = rest[..end.unwrap_or(rest.len())].split("::");
+        let module = parts.next().unwrap_or_default();
         let is_start = !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        let rest = &line[at + prefix.len()..];
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        if is_start && end > 0 {
-            names.push(&rest[..end]);
+        if is_start && !module.is_empty() {
+            found.push(if module == "checks" {
+                parts.find_map(layer).unwrap_or(module)
+            } else {
+                module
+            });
         }
     }
-    names
+    found
 }
 
 /// Whether `path` stands in the line as a path of its own.
@@ -198,7 +212,7 @@ fn modules_name_only_whom_they_may() {
             continue;
         };
         for (number, line) in source.code() {
-            for target in named(line, "crate::") {
+            for target in targets(line) {
                 if target != module && !allowed.contains(&target) {
                     faults.push(format!(
                         "src/{}:{number}: {module} may not name {target}: {}",
@@ -254,7 +268,8 @@ fn foreign_crates_stay_at_home() {
 fn what_computes_waits_for_nothing() {
     let mut faults = vec![];
     for source in sources() {
-        if WITHOUT_TOKIO.iter().any(|home| source.path.starts_with(home)) {
+        let is_home = WITHOUT_TOKIO.iter().any(|home| source.path.starts_with(home));
+        if is_home || source.module() == "cluster" {
             let waiting = source.code().filter(|(_, line)| {
                 line.contains("tokio::") || line.contains(".await") || line.contains("Mutex")
             });
@@ -285,7 +300,8 @@ fn the_wall_clock_is_read_in_one_place() {
 fn files_are_opened_in_one_place() {
     let mut faults = vec![];
     for source in sources() {
-        if OPENERS.iter().any(|home| source.path.starts_with(home)) {
+        let is_home = OPENERS.iter().any(|home| source.path.starts_with(home));
+        if is_home || source.module() == "config" {
             continue;
         }
         let tests = source.text.find("#[cfg(test)]").unwrap_or(source.text.len());

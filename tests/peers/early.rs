@@ -4,8 +4,9 @@
 use std::fs;
 use std::process::Command;
 
-use tiovivo::cluster::check::{HttpProbe, Probe};
-use tiovivo::health::probe::Said;
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::http::checked::HttpProbe;
+use tiovivo::health::probe::answer::Said;
 
 use crate::server::{free_port, program};
 use crate::services::{Service, verdict};

@@ -7,15 +7,20 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use tiovivo::cluster::check::{
-    HttpProbe, Method, Probe, ProxyVersion, StartTls, TalkProbe, TlsProbe,
-};
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::grpc::checked::GrpcProbe;
+use tiovivo::checks::http::checked::{HttpProbe, Method};
+use tiovivo::checks::probe::Prober;
+use tiovivo::checks::talk::checked::TalkProbe;
+use tiovivo::checks::tcp::checked::TcpProbe;
+use tiovivo::checks::tls::checked::TlsProbe;
+use tiovivo::cluster::connection::{ProxyVersion, StartTls};
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::service::GrpcProbe;
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::config::certificate;
-use tiovivo::health::probe::{Prober, Said, Subject, judge};
+use tiovivo::health::probe::answer::Said;
+use tiovivo::health::probe::ask::{Subject, judge};
 
 use crate::server::{free_port, program};
 use crate::services::{self, Service};
@@ -173,7 +178,7 @@ async fn plain_http_of_nginx() {
     assert_eq!(said(with(Method::Post, "/posted")).await, "200");
     assert_eq!(said(with(Method::Get, "/posted")).await, "HTTP 405, expected 200-299");
     assert_eq!(said(with(Method::Head, "/health")).await, "200");
-    assert_eq!(said(Probe::Tcp { port: nginx.plain }).await, "connection accepted");
+    assert_eq!(said(Probe::Tcp(TcpProbe { port: nginx.plain })).await, "connection accepted");
     let (send, expect) = (Some("GET /health HTTP/1.0\r\n\r\n".into()), "ready".into());
     let talk = TalkProbe { port: nginx.plain, send, expect, start_tls: None, proxy: None };
     assert_eq!(said(Probe::Talk(talk)).await, "expected answer");

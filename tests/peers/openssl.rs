@@ -11,7 +11,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use tiovivo::cluster::check::{HttpProbe, Probe, TlsProbe};
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::http::checked::HttpProbe;
+use tiovivo::checks::tls::checked::TlsProbe;
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::config::certificate;
 

@@ -7,13 +7,18 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tiovivo::cluster::check::Probe;
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::dns::checked::{DnsProbe, Question};
+use tiovivo::checks::grpc::checked::GrpcProbe;
+use tiovivo::checks::mysql::checked::MysqlProbe;
+use tiovivo::checks::probe::Prober;
+use tiovivo::checks::redis::checked::RedisProbe;
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, RedisProbe};
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::config::certificate;
-use tiovivo::health::probe::{Prober, Said, Subject, judge};
+use tiovivo::health::probe::answer::Said;
+use tiovivo::health::probe::ask::{Subject, judge};
 use tiovivo::rcode::Rcode;
 
 use crate::nginx;

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
+use crate::checks::raw::RawCheck;
 use crate::cluster::check::{Check, CheckedFamily};
 use crate::cluster::checks::{Checks, MAX_CHECKS, NamedCheck};
 use crate::cluster::pool::Membership;
 use crate::config::check::members;
 use crate::config::check::nodes;
-use crate::config::check::probes::{self, DEEP, SHALLOW, Times};
 use crate::config::check::report::Report;
+use crate::config::check::times::{self, DEEP, SHALLOW, Times};
 use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
-use crate::config::raw::probe::RawCheck;
 use crate::config::raw::scalar::{Need, quoted};
 
 /// Names in metrics: of the verdict of all checks together, and of the deep check.
@@ -104,7 +104,7 @@ fn one(
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<Check> {
-    let check = probes::check(raw, times, context.folder, path, report)?;
+    let check = times::check(raw, times, context.folder, path, report)?;
     if let Some(membership) = context.membership {
         members::check_reach(membership, &check, path, report);
     }

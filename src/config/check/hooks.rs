@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::cluster::hook::{Action, Hook, HookSecret, Scope};
 use crate::cluster::trust::Trust;
 use crate::config::check::nodes;
-use crate::config::check::probes::tls;
 use crate::config::check::report::Report;
+use crate::config::check::tls_keys;
 use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
 use crate::config::raw::hook::{RawHook, RawWebhook};
@@ -185,7 +185,7 @@ fn authorities(
     }
     let file = folder.join(written);
     files.push(file.clone());
-    tls::authorities(&file, path, report).map(Trust::Authorities)
+    tls_keys::authorities(&file, path, report).map(Trust::Authorities)
 }
 
 fn is_http(url: &str) -> bool {

@@ -9,7 +9,7 @@
 //! | [`pools`], [`members`] | `pools:`, and with [`members`] the mother guard |
 //! | [`least`] | `min_serving:` of a pool |
 //! | [`spread`] | `spread_by:` of a pool |
-//! | [`checks`], [`probes`] | `check:`, `checks:` and `deep:` of a pool |
+//! | [`checks`], [`times`], [`keys`], [`tls_keys`] | `check:`, `checks:` and `deep:` of a pool |
 //! | [`own`] | `check:` of a node, for its pools |
 //! | [`steadiness`] | `server.controls`; `damping`, `slow_start`, `common_cause` of a pool |
 //! | [`hooks`] | `hooks:` |
@@ -29,13 +29,13 @@ pub mod disguise;
 pub mod encrypted;
 pub mod fallbacks;
 pub mod hooks;
+pub mod keys;
 pub mod least;
 pub mod members;
 pub mod names;
 pub mod nodes;
 pub mod own;
 pub mod pools;
-pub mod probes;
 pub mod records;
 pub mod report;
 pub mod server;
@@ -43,6 +43,8 @@ pub mod signed;
 pub mod spread;
 pub mod steadiness;
 pub mod targets;
+pub mod times;
+pub mod tls_keys;
 
 use std::path::Path;
 

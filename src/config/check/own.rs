@@ -5,15 +5,17 @@
 
 use std::collections::HashMap;
 
-use crate::cluster::check::{Check, Probe};
+use crate::checks::checked::Probe;
+use crate::checks::http::raw as http;
+use crate::checks::raw::{RawCheck, RawNodeCheck};
+use crate::cluster::check::Check;
 use crate::cluster::checks::OwnChecks;
 use crate::cluster::pool::Pool;
 use crate::config::check::checks::DEEP_NAME;
+use crate::config::check::keys::port;
 use crate::config::check::nodes::NodeInventory;
-use crate::config::check::probes::{http, port};
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
-use crate::config::raw::probe::{RawCheck, RawNodeCheck};
 use crate::config::raw::scalar::{either, quoted};
 use crate::config::raw::{RawConfig, RawNode, RawPool};
 use crate::zone::record::Severity;
@@ -135,7 +137,7 @@ impl NodeEntries<'_> {
 impl NodeEntry<'_> {
     fn change(&mut self, probe: &mut Probe, raw: &RawCheck) {
         self.kind = Some(probe.kind());
-        if let (Some(own), Some(of_probe)) = (self.raw.port, port_of(probe)) {
+        if let (Some(own), Some(of_probe)) = (self.raw.port, probe.port_mut()) {
             *of_probe = port(Some(own), *of_probe);
             self.used.push("port");
         }
@@ -153,21 +155,6 @@ impl NodeEntry<'_> {
                 tls.name = Some(host.clone());
             }
         }
-    }
-}
-
-/// `None` for a kind without a port.
-fn port_of(probe: &mut Probe) -> Option<&mut u16> {
-    match probe {
-        Probe::Http(http) => Some(&mut http.port),
-        Probe::Tcp { port } => Some(port),
-        Probe::Talk(talk) => Some(&mut talk.port),
-        Probe::Tls(tls) => Some(&mut tls.port),
-        Probe::Mysql(mysql) => Some(&mut mysql.port),
-        Probe::Redis(redis) => Some(&mut redis.port),
-        Probe::Dns(dns) => Some(&mut dns.port),
-        Probe::Grpc(grpc) => Some(&mut grpc.port),
-        Probe::Icmp { .. } | Probe::Exec(_) | Probe::Push(_) => None,
     }
 }
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::checks::raw::RawCheckKind;
 use crate::cluster::node::Node;
 use crate::cluster::steadiness::{Damping, MAX_CONTROLS, ReferenceTarget, Steadiness};
-use crate::config::check::probes::{icmp, service, tcp, written};
+use crate::config::check::keys::written;
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
 use crate::config::raw::RawPool;
@@ -113,9 +114,9 @@ fn control(
     }
     let is_told = ["icmp", "tcp", "dns"].iter().any(|kind| report.is_faulty(&path.key(kind)));
     let probe = match (&raw.icmp, &raw.tcp, &raw.dns) {
-        (Some(raw), None, None) => Some(icmp::check(raw, &path.key("icmp"), report)),
-        (None, Some(raw), None) => tcp::check(raw, folder, &path.key("tcp"), report),
-        (None, None, Some(raw)) => service::dns(raw, &path.key("dns"), report),
+        (Some(raw), None, None) => raw.check(folder, &path.key("icmp"), report),
+        (None, Some(raw), None) => raw.check(folder, &path.key("tcp"), report),
+        (None, None, Some(raw)) => raw.check(folder, &path.key("dns"), report),
         _ if is_told => None,
         (None, None, None) => {
             report.error(path, "nothing to probe", HELP);

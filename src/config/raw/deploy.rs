@@ -11,8 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::cluster::deployment::{Debian, Promotion};
 use crate::config::raw::keyword::Keyword;
-use crate::config::raw::scalar::Port;
-use crate::config::raw::scalar::{Scalar, Switch};
+use crate::config::raw::scalar::{Port, Scalar, Switch};
 
 /// How the nodes are installed. The DNS server ignores it; `tiovivo inventory` prints it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -2,7 +2,8 @@
 
 use schemars::{Schema, json_schema};
 
-use crate::cluster::check::{CheckedFamily, Method, ProxyVersion, StartTls};
+use crate::cluster::check::CheckedFamily;
+use crate::cluster::connection::{ProxyVersion, StartTls};
 use crate::cluster::families::Family;
 use crate::cluster::hook::Scope;
 use crate::cluster::member::AddressKind;
@@ -100,16 +101,6 @@ impl Keyword for StartTls {
         ("imap", StartTls::Imap),
         ("pop3", StartTls::Pop3),
         ("ftp", StartTls::Ftp),
-    ];
-}
-
-impl Keyword for Method {
-    const WHAT: &'static str = "method";
-    const WORDS: &'static [(&'static str, Method)] = &[
-        (Method::Get.as_str(), Method::Get),
-        (Method::Head.as_str(), Method::Head),
-        (Method::Options.as_str(), Method::Options),
-        (Method::Post.as_str(), Method::Post),
     ];
 }
 

@@ -7,11 +7,10 @@ pub mod choice;
 pub mod deploy;
 pub mod hook;
 pub mod keyword;
-pub mod probe;
 pub mod scalar;
-pub mod service;
 pub mod steadiness;
 pub mod table;
+pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -19,13 +18,13 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::checks::raw::{RawCheck, RawNodeCheck};
 use crate::cluster::member::AddressKind;
 use crate::cluster::node::Role;
 use crate::cluster::pool::Order;
 use crate::config::raw::choice::{RawHttpsRecord, RawMembers, RawMinServing, RawWhenShort};
 use crate::config::raw::deploy::RawDeploy;
 use crate::config::raw::hook::RawHook;
-use crate::config::raw::probe::{RawCheck, RawNodeCheck};
 use crate::config::raw::scalar::{Need, Scalar, Switch, Switchable, Whole};
 use crate::config::raw::steadiness::{RawControl, RawDamping, Spell};
 use crate::config::raw::table::Table;

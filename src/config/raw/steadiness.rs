@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
+use crate::checks::dns::raw::RawDnsProbe;
+use crate::checks::icmp::raw::RawIcmp;
+use crate::checks::tcp::raw::RawTcp;
 use crate::config::fault::Problem;
-use crate::config::raw::probe::{RawIcmp, RawTcp};
 use crate::config::raw::scalar::{Scalar, Text, Whole, quoted};
-use crate::config::raw::service::RawDnsProbe;
 use crate::config::serde_error;
 
 /// A target outside of the cluster: its address, and one kind of probe.

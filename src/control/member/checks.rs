@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
+use crate::checks::checked::Probe;
 use crate::clock::Moment;
-use crate::cluster::check::Probe;
 use crate::cluster::checks::{self, Checks};
 use crate::cluster::selection::Share;
 use crate::cluster::standing::{Standing, State};
 use crate::control::member::load::Load;
 use crate::control::member::target::{PriorStanding, TargetState};
 use crate::health::TargetId;
-use crate::health::probe::Verdict;
+use crate::health::probe::answer::Verdict;
 
 /// Void probes in a row from which on the status mentions them.
 const SHOWN: u32 = 3;
@@ -241,10 +241,11 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::checks::tcp::checked::TcpProbe;
     use crate::cluster::check::{Check, CheckedFamily, Thresholds};
     use crate::cluster::checks::NamedCheck;
+    use crate::health::probe::answer::{Healthy, Said};
     use crate::health::probe::failure::Failure;
-    use crate::health::probe::{Healthy, Said};
 
     const OK: Verdict =
         Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(1300), certificate: None });
@@ -258,7 +259,7 @@ mod tests {
         let named = falls.iter().zip(["http", "tls", "mysql"]).map(|(&fall, name)| NamedCheck {
             name: name.into(),
             check: Check {
-                probe: Probe::Tcp { port: 80 },
+                probe: Probe::Tcp(TcpProbe { port: 80 }),
                 address: None,
                 family: CheckedFamily::default(),
                 every: Duration::from_secs(5),

@@ -13,7 +13,7 @@
 //! | anything else | is ignored; it is counted and shown |
 
 use crate::cluster::selection::Share;
-use crate::health::probe::Capacity;
+use crate::health::probe::answer::Capacity;
 
 /// Units of the value in one percent.
 const UNITS: u32 = 1024;

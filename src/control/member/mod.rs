@@ -32,7 +32,7 @@ use crate::control::member::damping::Falls;
 use crate::control::member::slow_start::Comeback;
 use crate::control::member::target::TargetState;
 use crate::health::TargetId;
-use crate::health::probe::Verdict;
+use crate::health::probe::answer::Verdict;
 
 /// The state of one member.
 #[derive(Debug)]

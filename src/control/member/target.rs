@@ -8,8 +8,8 @@ use crate::cluster::check::Thresholds;
 use crate::cluster::standing::{Standing, State};
 use crate::control::member::load::Load;
 use crate::health::TargetId;
+use crate::health::probe::answer::{Healthy, Verdict};
 use crate::health::probe::failure::Failure;
-use crate::health::probe::{Healthy, Verdict};
 use crate::health::tracker::Tracker;
 
 /// The state of one target.
@@ -184,7 +184,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::health::probe::Said;
+    use crate::health::probe::answer::Said;
 
     const OK: Verdict = Ok(Healthy {
         said: Said::Status(200),

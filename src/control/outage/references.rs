@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::checks::probe::describe;
 use crate::cluster::check::{Check, CheckedFamily, Thresholds};
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
@@ -10,8 +11,9 @@ use crate::cluster::steadiness::ReferenceTarget;
 use crate::control::outage::detector::ReferenceAnswer;
 use crate::control::probes::{ProbeChanges, ProbeTarget, TargetIds};
 use crate::health::TargetId;
+use crate::health::probe::answer::Verdict;
+use crate::health::probe::ask::Subject;
 use crate::health::probe::failure::Failure;
-use crate::health::probe::{Subject, Verdict, describe};
 
 /// Time from one probe of a reference target to the next.
 const EVERY: Duration = Duration::from_secs(2);

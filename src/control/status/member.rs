@@ -1,5 +1,6 @@
 //! Builds the status of one member.
 
+use crate::checks::probe::describe;
 use crate::clock::Moment;
 use crate::cluster::check::Check;
 use crate::cluster::checks::{self, Checks};
@@ -18,7 +19,6 @@ use crate::control::status::overrides::operator_status;
 use crate::control::status::{
     CheckStatus, FamilyStatus, LoadStatus, MemberStatus, NamedCheckStatus,
 };
-use crate::health::probe::describe;
 
 /// The pool of a member, as far as the member's status depends on it.
 #[derive(Debug)]

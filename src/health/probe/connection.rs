@@ -1,36 +1,23 @@
-//! The connection of a probe: an octet stream to the member, plain or within TLS, and what is said
-//! on it.
-//!
-//! A probe converses with a [`Stream`] and does not know what carries it, so that tests can play a
-//! hostile node in memory. Nothing outlives the probe.
+//! The connection of a probe: an octet stream to the member, plain or within TLS. Nothing outlives
+//! the probe.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::{fmt, io};
 
-use bytes::{BufMut, BytesMut};
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::cluster::check::{ProxyVersion, StartTls};
+use crate::cluster::connection::{ProxyVersion, StartTls};
 use crate::cluster::trust::Tls;
 use crate::cluster::validity;
+use crate::health::probe::conversation::{Connection, Stream};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::{proxy, start_tls, trust};
-
-/// Octets that are read at once.
-const PIECE: usize = 4096;
-
-/// What probes read from and write to.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
-pub type Connection = Box<dyn Stream>;
 
 /// Where a probe connects to, and what is wrapped around the connection.
 #[derive(Debug)]
@@ -134,75 +121,4 @@ impl fmt::Debug for Handshake {
 /// The server's own certificate.
 pub fn certificate<S>(stream: &TlsStream<S>) -> Option<&CertificateDer<'static>> {
     stream.get_ref().1.peer_certificates()?.first()
-}
-
-/// Speaking and listening by turns.
-///
-/// A server may say all it has as soon as it accepts the connection, and close without hearing us,
-/// as `nc`, `socat` and services of xinetd do. Its words count all the same: that nothing could be
-/// said is a failure only when nothing is heard either.
-pub struct Conversation {
-    stream: Connection,
-    /// What was heard and is not used up.
-    pub heard: BytesMut,
-    /// Octets that were heard in all.
-    pub total: usize,
-    unsaid: Option<io::Error>,
-}
-
-impl Conversation {
-    pub fn new(stream: Connection) -> Conversation {
-        Conversation { stream, heard: BytesMut::new(), total: 0, unsaid: None }
-    }
-
-    pub async fn say(&mut self, octets: &[u8]) {
-        let said = match self.stream.write_all(octets).await {
-            Ok(()) => self.stream.flush().await,
-            failed => failed,
-        };
-        self.unsaid = said.err();
-    }
-
-    /// Another piece is in `heard`; `false` when the server ended what it says.
-    pub async fn hear(&mut self) -> Result<bool, Failure> {
-        self.heard.reserve(PIECE);
-        let length = match self.stream.read_buf(&mut (&mut self.heard).limit(PIECE)).await {
-            Ok(length) => length,
-            // TLS that ends with the connection only.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
-            Err(error) => return Err(error.into()),
-        };
-        self.total += length;
-        match (self.total, self.unsaid.take()) {
-            (0, Some(error)) => Err(error.into()),
-            (0, None) => Err(Failure::Closed),
-            _ => Ok(length > 0),
-        }
-    }
-
-    /// Hears on until `length` octets are there; `false` when the server ended before.
-    pub async fn hear_all(&mut self, length: usize) -> Result<bool, Failure> {
-        while self.heard.len() < length {
-            if !self.hear().await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// The connection, when all that was heard is used up.
-    pub fn into_stream(self) -> Option<Connection> {
-        self.heard.is_empty().then_some(self.stream)
-    }
-
-    /// Ends the connection in order. Whether the server still listens is of no interest.
-    pub async fn end(mut self) {
-        let _ = self.stream.shutdown().await;
-    }
-}
-
-impl fmt::Debug for Conversation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conversation").field("total", &self.total).finish_non_exhaustive()
-    }
 }

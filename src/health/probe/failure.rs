@@ -5,10 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::health::probe::service::ServiceFailure;
-use crate::health::probe::trust;
-
-/// Too many open files in this process, or in the whole system (errno of Linux).
-const NO_SOCKET_LEFT: [i32; 2] = [24, 23];
 
 /// Of HTTP: the request did not come in time.
 const REQUEST_TIMEOUT: u16 = 408;
@@ -181,36 +177,9 @@ impl Failure {
     }
 }
 
-impl From<&io::Error> for Failure {
-    fn from(error: &io::Error) -> Failure {
-        if error.raw_os_error().is_some_and(|code| NO_SOCKET_LEFT.contains(&code)) {
-            return Failure::NoSocket;
-        }
-        if let Some(inner) = error.get_ref() {
-            // Clients of HTTP wrap what their connector says once more.
-            if let Some(error) = inner.downcast_ref::<io::Error>() {
-                return Failure::from(error);
-            }
-            if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-                return trust::failure(error);
-            }
-        }
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => Failure::Refused,
-            io::ErrorKind::HostUnreachable => Failure::NoRoute,
-            io::ErrorKind::NetworkUnreachable => Failure::NetworkUnreachable,
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
-            io::ErrorKind::UnexpectedEof => Failure::Closed,
-            // Every local port towards this address is in use.
-            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Failure::NoSocket,
-            kind => Failure::Other(kind),
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure::from(&error)
+impl From<ServiceFailure> for Failure {
+    fn from(failure: ServiceFailure) -> Failure {
+        Failure::Service(failure)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::cluster::check::ProxyVersion;
+use crate::cluster::connection::ProxyVersion;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Version 2, LOCAL; no protocol; no octets of addresses.

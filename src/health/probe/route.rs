@@ -10,8 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
 
+use crate::health::probe::answer::Said;
+use crate::health::probe::ask::Ask;
 use crate::health::probe::failure::Failure;
-use crate::health::probe::{Ask, Said};
 
 /// Any will do: nothing is sent there.
 const PORT: u16 = 9;

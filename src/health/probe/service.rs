@@ -1,7 +1,6 @@
 //! What is wrong with servers that are no web servers.
 
 use crate::cluster::visible::excerpt;
-use crate::health::probe::failure::Failure;
 use crate::rcode::Rcode;
 
 /// Characters of a server's own words that are shown.
@@ -34,12 +33,6 @@ pub enum ServiceFailure {
     Grpc(String),
     #[error("the health service says {0}")]
     NotServing(&'static str),
-}
-
-impl From<ServiceFailure> for Failure {
-    fn from(failure: ServiceFailure) -> Failure {
-        Failure::Service(failure)
-    }
 }
 
 /// What can be shown of what a server says.

@@ -12,8 +12,8 @@
 
 use bytes::BytesMut;
 
-use crate::cluster::check::StartTls;
-use crate::health::probe::connection::{Connection, Conversation};
+use crate::cluster::connection::StartTls;
+use crate::health::probe::conversation::{Connection, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::service::{ServiceFailure, words};
 

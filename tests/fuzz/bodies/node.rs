@@ -15,12 +15,20 @@ use std::pin::{Pin, pin};
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
-use tiovivo::cluster::check::{HttpProbe, JsonMatch, Probe, StartTls, TalkProbe, TlsProbe};
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::dns::checked::{DnsProbe, Question};
+use tiovivo::checks::grpc::checked::GrpcProbe;
+use tiovivo::checks::http::checked::{HttpProbe, JsonMatch};
+use tiovivo::checks::mysql::checked::MysqlProbe;
+use tiovivo::checks::probe::Prober;
+use tiovivo::checks::redis::checked::RedisProbe;
+use tiovivo::checks::talk::checked::TalkProbe;
+use tiovivo::checks::tls::checked::TlsProbe;
+use tiovivo::cluster::connection::StartTls;
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, RedisProbe};
 use tiovivo::cluster::trust::{Tls, Trust};
-use tiovivo::health::probe::{Prober, Subject};
+use tiovivo::health::probe::ask::{Ask, Subject};
 use tiovivo::rcode::Rcode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -90,7 +98,7 @@ pub fn run(octets: &[u8]) {
 pub fn watch(octets: &[u8], mut each: impl FnMut()) {
     let [kind, manner, says @ ..] = octets else { return };
     let prober = &PROBERS[usize::from(*kind) % PROBERS.len()];
-    let mut verdict = pin!(prober.converse(Box::new(Node::new(says, *manner))));
+    let mut verdict = pin!(prober.ask_over(Box::new(Node::new(says, *manner))));
     let mut context = Context::from_waker(Waker::noop());
     let ended = (0..MAX_POLLS).find_map(|_| match verdict.as_mut().poll(&mut context) {
         Poll::Ready(verdict) => Some(verdict),

@@ -1,6 +1,7 @@
 //! `check:` of a node: what it has of its own of the checks of its pools.
 
-use tiovivo::cluster::check::HttpProbe;
+use tiovivo::checks::http::checked::HttpProbe;
+use tiovivo::checks::tcp::checked::TcpProbe;
 
 use super::*;
 
@@ -53,7 +54,7 @@ fn a_node_has_its_own_port_path_and_host_in_each_of_its_pools() {
 
     let list = db.checks_of(&db.membership.get(0).unwrap()).list();
     assert_eq!(list[0].check.probe, Probe::Mysql(MysqlProbe { port: 3307, full_is_up: false }));
-    assert_eq!(list[1].check.probe, Probe::Tcp { port: 8 });
+    assert_eq!(list[1].check.probe, Probe::Tcp(TcpProbe { port: 8 }));
     assert_eq!(list[2], db.checks.list()[2]);
 }
 

@@ -1,9 +1,12 @@
 //! The kinds of probe: what is written, what becomes of it, what is refused.
 
-use tiovivo::cluster::check::{
-    Check, JsonMatch, Method, ProxyVersion, PushProbe, StartTls, TalkProbe,
-};
-use tiovivo::cluster::service::RedisProbe;
+use tiovivo::checks::http::checked::{JsonMatch, Method};
+use tiovivo::checks::push::checked::PushProbe;
+use tiovivo::checks::redis::checked::RedisProbe;
+use tiovivo::checks::talk::checked::TalkProbe;
+use tiovivo::checks::tcp::checked::TcpProbe;
+use tiovivo::cluster::check::Check;
+use tiovivo::cluster::connection::{ProxyVersion, StartTls};
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::rcode::Rcode;
 
@@ -88,7 +91,7 @@ fn wrong_requests_are_told_all_at_once() {
 
 #[test]
 fn a_tcp_check_may_say_something() {
-    assert_eq!(check("tcp: { port: 25 }").probe, Probe::Tcp { port: 25 });
+    assert_eq!(check("tcp: { port: 25 }").probe, Probe::Tcp(TcpProbe { port: 25 }));
     let (send, expect) = (Some("ruok\r\n".to_owned()), "imok".to_owned());
     assert_eq!(
         check(r#"tcp: { port: 2181, send: "ruok\r\n", expect: imok }"#).probe,

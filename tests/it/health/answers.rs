@@ -1,7 +1,7 @@
 //! Answers over HTTP that real servers give and that a strict reader would refuse: each is up, as it
 //! is for curl.
 
-use tiovivo::cluster::service::RedisProbe;
+use tiovivo::checks::redis::checked::RedisProbe;
 
 use super::*;
 

@@ -1,8 +1,9 @@
 //! Commands as probes: `sh` stands for the operator's program.
 
-use tiovivo::cluster::check::ExecProbe;
-use tiovivo::health::probe::Ask;
-use tiovivo::health::probe::exec::AT_ONCE;
+use tiovivo::checks::exec::checked::ExecProbe;
+use tiovivo::checks::exec::probe::AT_ONCE;
+use tiovivo::checks::tcp::checked::TcpProbe;
+use tiovivo::health::probe::ask::Ask;
 
 use super::*;
 
@@ -118,5 +119,5 @@ async fn only_so_many_commands_have_their_turn_at_once() {
     turns.pop();
     assert!(prober.turn().await.is_some());
     // Other kinds do not wait for it.
-    assert!(super::prober(&Probe::Tcp { port: 1 }).turn().await.is_none());
+    assert!(super::prober(&Probe::Tcp(TcpProbe { port: 1 })).turn().await.is_none());
 }

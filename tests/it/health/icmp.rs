@@ -7,6 +7,7 @@ use std::net::Ipv6Addr;
 use std::process::Command;
 
 use super::*;
+use tiovivo::checks::icmp::checked::IcmpProbe;
 
 /// Set in the namespace.
 const WITHIN: &str = "TIOVIVO_TEST_MAY_PING";
@@ -15,7 +16,7 @@ const TEST: &str = "health::icmp::an_echo_is_healthy_in_both_families";
 async fn ping(address: IpAddr, size: usize) -> Verdict {
     let (node, pool) = (NodeName::new("server-2"), PoolName::new("web"));
     let subject = Subject { node, pool, address };
-    judge(&Prober::new(&subject, &Probe::Icmp { size }).unwrap(), SHORT).await
+    judge(&Prober::new(&subject, &Probe::Icmp(IcmpProbe { size })).unwrap(), SHORT).await
 }
 
 #[tokio::test]
@@ -62,5 +63,5 @@ async fn a_system_that_forbids_it_is_no_fault_of_the_member() {
             assert!(failure.to_string().contains("net.ipv4.ping_group_range"), "{failure}");
         }
     }
-    assert_eq!(describe(HOME, &Probe::Icmp { size: 56 }), "ping of 127.0.0.1");
+    assert_eq!(describe(HOME, &Probe::Icmp(IcmpProbe { size: 56 })), "ping of 127.0.0.1");
 }

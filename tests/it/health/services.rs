@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
-use tiovivo::cluster::service::{DnsProbe, GrpcProbe, MysqlProbe, Question, RedisProbe};
+use tiovivo::checks::dns::checked::{DnsProbe, Question};
+use tiovivo::checks::grpc::checked::GrpcProbe;
+use tiovivo::checks::mysql::checked::MysqlProbe;
+use tiovivo::checks::redis::checked::RedisProbe;
 use tiovivo::rcode::Rcode;
 use tokio::net::UdpSocket;
 

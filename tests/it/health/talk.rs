@@ -1,6 +1,6 @@
 //! TCP probes that say something.
 
-use tiovivo::cluster::check::TalkProbe;
+use tiovivo::checks::talk::checked::TalkProbe;
 
 use super::*;
 

@@ -7,7 +7,7 @@ use rcgen::{
 };
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tiovivo::cluster::check::TlsProbe;
+use tiovivo::checks::tls::checked::TlsProbe;
 use tiovivo::cluster::trust::{Authorities, Tls, Trust};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;

@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::tcp::checked::TcpProbe;
 use tiovivo::clock::Moment;
-use tiovivo::cluster::check::Probe;
 use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::steadiness::{ReferenceTarget, Steadiness};
 use tiovivo::control::probes::ProbeChanges;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
-use tiovivo::health::probe::Verdict;
+use tiovivo::health::probe::answer::Verdict;
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::{Observation, TargetId};
 
@@ -27,7 +28,7 @@ fn wary(hosts: &[u8]) -> Pool {
 }
 
 fn control(address: IpAddr) -> ReferenceTarget {
-    ReferenceTarget { address, probe: Probe::Tcp { port: 443 } }
+    ReferenceTarget { address, probe: Probe::Tcp(TcpProbe { port: 443 }) }
 }
 
 impl Run {

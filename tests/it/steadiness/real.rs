@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use tiovivo::cluster::check::{Check, Probe, Thresholds};
+use tiovivo::checks::checked::Probe;
+use tiovivo::checks::tcp::checked::TcpProbe;
+use tiovivo::cluster::check::{Check, Thresholds};
 use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::pool::Pool;
 use tiovivo::cluster::steadiness::{ReferenceTarget, Steadiness};
@@ -59,7 +61,8 @@ async fn members() -> (u16, Vec<TcpListener>) {
 }
 
 fn start(port: u16, folder: &std::path::Path) -> ControlHandle {
-    let control = ReferenceTarget { address: [127, 0, 0, 5].into(), probe: Probe::Tcp { port } };
+    let control =
+        ReferenceTarget { address: [127, 0, 0, 5].into(), probe: Probe::Tcp(TcpProbe { port }) };
     let loaded = ServedConfig { references: vec![control], ..*loaded(vec![quick(port)]) };
     let (control, _) = Control::new(Box::new(loaded), folder.into());
     control.start()

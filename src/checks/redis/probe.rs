@@ -1,0 +1,119 @@
+//! Up when a Redis server, or one that speaks as it does, answers PING with PONG.
+//!
+//! | answer | verdict |
+//! |---|---|
+//! | `+PONG` | up |
+//! | `-NOAUTH …`, `-NOPERM …` | up: it is there and refuses those without a password, as we are |
+//! | another `-…`: LOADING, MASTERDOWN, BUSY, DENIED | failure, in the server's words |
+//! | anything else, or a line without an end | not a Redis answer |
+//!
+//! There is no login, so no password in config.yaml.
+
+use std::net::{IpAddr, SocketAddr};
+
+use jiff::Timestamp;
+
+use crate::checks::probe::ProbeKind;
+use crate::checks::redis::checked::RedisProbe;
+use crate::health::probe::answer::Said;
+use crate::health::probe::ask::{Ask, Subject};
+use crate::health::probe::connection::Connector;
+use crate::health::probe::conversation::{Connection, Conversation};
+use crate::health::probe::failure::Failure;
+use crate::health::probe::service::{ServiceFailure, words};
+use crate::health::probe::simulated::SimulatedAnswers;
+
+/// As clients send it: an array of one string.
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+/// Octets of the answer's one line.
+const MAX_LINE: usize = 512;
+
+#[derive(Debug)]
+pub struct RedisProber {
+    connector: Connector,
+}
+
+impl RedisProber {
+    pub fn new(address: IpAddr, probe: &RedisProbe) -> RedisProber {
+        let socket = SocketAddr::new(address, probe.port);
+        RedisProber { connector: Connector::new(socket, probe.tls.as_ref(), &[]) }
+    }
+
+    /// Over a connection that is there already.
+    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+        let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
+        conversation.say(PING).await;
+        while !conversation.heard.contains(&b'\n') {
+            if conversation.heard.len() >= MAX_LINE || !conversation.hear().await? {
+                return Err(ServiceFailure::NotRedis.into());
+            }
+        }
+        verdict(&conversation.heard)
+    }
+}
+
+impl Ask for RedisProber {
+    fn certificate(&self) -> Option<Timestamp> {
+        self.connector.certificate()
+    }
+
+    async fn ask(&self) -> Result<Said, Failure> {
+        self.converse(self.connector.connect().await?).await
+    }
+
+    async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+        Some(self.converse(stream).await)
+    }
+}
+
+impl ProbeKind for RedisProbe {
+    type Prober = RedisProber;
+
+    fn prober(&self, subject: &Subject) -> Option<RedisProber> {
+        Some(RedisProber::new(subject.address, self))
+    }
+
+    fn describe(&self, address: IpAddr) -> String {
+        format!("Redis PING to {}", SocketAddr::new(address, self.port))
+    }
+
+    fn simulated_answers(&self) -> SimulatedAnswers {
+        SimulatedAnswers {
+            well: Said::Pong,
+            hung: None,
+            failing: Err(ServiceFailure::Redis("LOADING".into()).into()),
+            closed: Err(Failure::Refused),
+        }
+    }
+}
+
+fn verdict(said: &[u8]) -> Result<Said, Failure> {
+    let line = said.split(|&octet| octet == b'\n').next().unwrap_or_default();
+    match line.trim_ascii_end() {
+        b"+PONG" => Ok(Said::Pong),
+        [b'-', error @ ..] if error.starts_with(b"NOAUTH") || error.starts_with(b"NOPERM") => {
+            Ok(Said::WantsPassword)
+        }
+        [b'-', error @ ..] => {
+            Err(ServiceFailure::Redis(words(&String::from_utf8_lossy(error))).into())
+        }
+        _ => Err(ServiceFailure::NotRedis.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_to_ping() {
+        assert_eq!(verdict(b"+PONG\r\n"), Ok(Said::Pong));
+        let wants = b"-NOAUTH Authentication required.\r\n";
+        assert_eq!(verdict(wants), Ok(Said::WantsPassword));
+        let told = |said| verdict(said).unwrap_err().to_string();
+        assert_eq!(told(b"-LOADING Redis is loading\r\n"), "Redis: LOADING Redis is loading");
+        for other in [&b"PONG\r\n"[..], b"+PONGO\r\n", b"$4\r\nPONG\r\n", b"\n"] {
+            assert_eq!(told(other), "not a Redis answer");
+        }
+    }
+}

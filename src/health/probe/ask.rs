@@ -1,0 +1,100 @@
+//! Asks once for a verdict, within its time.
+
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+
+use crate::cluster::node::NodeName;
+use crate::cluster::pool::PoolName;
+use crate::health::heart::{Heart, late};
+use crate::health::probe::answer::{Healthy, Said, Verdict};
+use crate::health::probe::conversation::Connection;
+use crate::health::probe::failure::Failure;
+
+/// Whoever can be asked for a verdict. It need not watch the clock: [`judge`] does.
+pub trait Ask: Send + Sync + 'static {
+    fn ask(&self) -> impl Future<Output = Result<Said, Failure>> + Send;
+
+    /// Asks over a connection that is already there; `None` for a kind of check without a stream.
+    /// Tests play a hostile node by it.
+    fn ask_over(
+        &self,
+        _stream: Connection,
+    ) -> impl Future<Output = Option<Result<Said, Failure>>> + Send {
+        std::future::ready(None)
+    }
+
+    /// What must be held while it is asked; waiting for it is no time of the member's. Most kinds
+    /// need nothing.
+    fn turn(&self) -> impl Future<Output = Option<SemaphorePermit<'static>>> + Send {
+        std::future::ready(None)
+    }
+
+    /// What it means that there was no answer `within` its time.
+    fn silence(&self, within: Duration) -> Failure {
+        Failure::NoAnswer { within }
+    }
+
+    /// When the certificate ends that the newest handshake showed.
+    fn certificate(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// A probe that was held up for more than this part of its time says nothing of the node, unless
+/// the node was heard all the same.
+const HELD_UP: u32 = 4;
+
+/// Asks once, and takes silence for a failure. Time in which this process was held up is given back
+/// once: an answer that is there by then has come in time.
+///
+/// | the node | held up for less than a quarter of the time | for more |
+/// |---|---|---|
+/// | answers well | up | up |
+/// | is refused, says what it should not | a failure | a failure |
+/// | is silent, or [`Failure::goes_by_time`] | a failure | void: it counts as not sent |
+pub async fn judge_beside(member: &impl Ask, within: Duration, heart: &Arc<Heart>) -> Verdict {
+    let (flight, started) = (heart.fly(), Instant::now());
+    let mut ask = pin!(member.ask());
+    let mut end = started + within;
+    let mut answer = timeout_at(end, ask.as_mut()).await;
+    let mut held_up = flight.held_up().max(late(end));
+    if answer.is_err() && !held_up.is_zero() {
+        end = Instant::now() + held_up.min(within);
+        answer = timeout_at(end, ask.as_mut()).await;
+        held_up = flight.held_up().max(held_up + late(end));
+    }
+    match answer.unwrap_or_else(|_| Err(member.silence(within))) {
+        Ok(said) => {
+            let rtt = started.elapsed().saturating_sub(held_up);
+            Ok(Healthy { said, rtt, certificate: member.certificate() })
+        }
+        Err(failure) => Err(unless_void(failure, held_up, within)),
+    }
+}
+
+/// The same where nobody notices hold-ups but the probe's own timer.
+pub async fn judge(member: &impl Ask, within: Duration) -> Verdict {
+    judge_beside(member, within, &Arc::default()).await
+}
+
+/// What a failure says after this process was held up for so long of the time.
+pub fn unless_void(failure: Failure, held_up: Duration, within: Duration) -> Failure {
+    match failure.goes_by_time() && held_up > within / HELD_UP {
+        true => Failure::Void { held_up },
+        false => failure,
+    }
+}
+
+/// Who is probed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    pub node: NodeName,
+    pub pool: PoolName,
+    pub address: IpAddr,
+}
