@@ -14,6 +14,7 @@ use std::time::Duration;
 use tiovivo::checks::checked::Probe;
 use tiovivo::checks::http::checked::{HttpProbe, Method};
 use tiovivo::checks::mysql::checked::MysqlProbe;
+use tiovivo::checks::mysql::probe::GREETING;
 use tiovivo::checks::probe::{Prober, describe};
 use tiovivo::checks::tcp::checked::TcpProbe;
 use tiovivo::cluster::node::NodeName;
@@ -221,7 +222,7 @@ async fn a_trickle_does_not_stretch_the_timeout() {
 #[tokio::test]
 async fn a_database_that_greets_is_healthy_and_one_that_is_full_is_not() {
     let port = says(false, b"\x10\x00\x00\x00\x0a11.4.2-MariaDB\x00").await;
-    assert_eq!(verdict(&mysql(port), LONG).await.unwrap().said, Said::Greeting);
+    assert_eq!(verdict(&mysql(port), LONG).await.unwrap().said, GREETING);
     let port = says(false, b"\x1d\x00\x00\x00\xff\x10\x04#08004Too many connections").await;
     let full = "MySQL error 1040: Too many connections";
     assert_eq!(reason(mysql(port), LONG).await, full);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tiovivo::checks::checked::Probe;
 use tiovivo::checks::grpc::checked::GrpcProbe;
+use tiovivo::checks::grpc::probe::SERVING;
 use tiovivo::checks::http::checked::{HttpProbe, Method};
 use tiovivo::checks::probe::Prober;
 use tiovivo::checks::talk::checked::TalkProbe;
@@ -265,7 +266,7 @@ async fn grpc_behind_an_nginx_that_keeps_no_connection() {
     for (port, tls) in [(plain, None), (secure, Some(tls))] {
         let probe = Probe::Grpc(GrpcProbe { port, service: String::new(), tls });
         for _ in 0..25 {
-            assert_eq!(services::verdict(&probe).await, Ok(Said::Serving));
+            assert_eq!(services::verdict(&probe).await, Ok(SERVING));
         }
     }
     let tls = Some(Tls { name: Some("other.midominio.com".into()), trust: trust(folder.path()) });

@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 use tiovivo::checks::checked::Probe;
 use tiovivo::checks::dns::checked::{DnsProbe, Question};
 use tiovivo::checks::grpc::checked::GrpcProbe;
+use tiovivo::checks::grpc::probe::SERVING;
 use tiovivo::checks::mysql::checked::MysqlProbe;
+use tiovivo::checks::mysql::probe::{GREETING, OTHER_HOSTS, TOO_MANY_IS_UP};
 use tiovivo::checks::probe::Prober;
 use tiovivo::checks::redis::checked::RedisProbe;
+use tiovivo::checks::redis::probe::{PONG, WANTS_PASSWORD};
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
 use tiovivo::cluster::trust::{Tls, Trust};
@@ -66,7 +69,7 @@ fn folder() -> tempfile::TempDir {
 
 #[tokio::test]
 async fn redis_with_and_without_a_password() {
-    for (password, said) in [("", Said::Pong), ("secret", Said::WantsPassword)] {
+    for (password, said) in [("", PONG), ("secret", WANTS_PASSWORD)] {
         let (folder, port) = (folder(), free_port());
         let mut command = Command::new(program("redis-server"));
         command.args(["--bind", "127.0.0.1", "--save", "", "--requirepass", password]);
@@ -111,7 +114,7 @@ async fn a_database_that_grants_nothing_to_this_host() {
     let options = [format!("--init-file={}", grants.display())];
     let _service = database(folder.path(), port, &options);
     let probe = Probe::Mysql(MysqlProbe { port, full_is_up: false });
-    assert_eq!(verdict(&probe).await, Ok(Said::OtherHosts));
+    assert_eq!(verdict(&probe).await, Ok(OTHER_HOSTS));
 }
 
 #[tokio::test]
@@ -128,7 +131,7 @@ async fn redis_over_tls() {
         Probe::Redis(RedisProbe { port, tls })
     };
     let ours = certificate::authorities(&folder.path().join("ca.pem")).expect("an authority");
-    assert_eq!(verdict(&within(Trust::Authorities(ours))).await, Ok(Said::Pong));
+    assert_eq!(verdict(&within(Trust::Authorities(ours))).await, Ok(PONG));
     let untrusted = Err("the issuer of the certificate is not trusted".into());
     assert_eq!(verdict(&within(Trust::Public)).await, untrusted);
     let plain = verdict(&Probe::Redis(RedisProbe { port, tls: None })).await;
@@ -140,13 +143,13 @@ async fn a_database_that_is_full() {
     let (folder, port) = (folder(), free_port());
     let _service = database(folder.path(), port, &[]);
     let probe = |full_is_up| Probe::Mysql(MysqlProbe { port, full_is_up });
-    assert_eq!(verdict(&probe(false)).await, Ok(Said::Greeting));
+    assert_eq!(verdict(&probe(false)).await, Ok(GREETING));
     // A connection that has not logged in counts, too: one place more than `max_connections` is
     // kept for the administrator.
     let _held: Vec<TcpStream> = (0..11).map(|_| place(port)).collect();
     let full = Err("MySQL error 1040: Too many connections".into());
-    assert_eq!(verdict_but_for(Ok(Said::Greeting), &probe(false)).await, full);
-    assert_eq!(verdict_but_for(Ok(Said::Greeting), &probe(true)).await, Ok(Said::Full));
+    assert_eq!(verdict_but_for(Ok(GREETING), &probe(false)).await, full);
+    assert_eq!(verdict_but_for(Ok(GREETING), &probe(true)).await, Ok(TOO_MANY_IS_UP));
 }
 
 /// A connection that the server greeted, so that it counts. Some of before may count until a little
@@ -224,14 +227,14 @@ pub fn grpc_health(port: u16, status: &str) -> Service {
 
 #[tokio::test]
 async fn grpc_says_whether_it_serves() {
-    for (status, is) in [("1", Ok(Said::Serving)), ("2", Err("NOT_SERVING"))] {
+    for (status, is) in [("1", Ok(SERVING)), ("2", Err("NOT_SERVING"))] {
         let port = free_port();
         let _service = grpc_health(port, status);
         let asked =
             |service: &str| Probe::Grpc(GrpcProbe { port, service: service.into(), tls: None });
         let is = is.map_err(|says| format!("the health service says {says}"));
         assert_eq!(verdict(&asked("")).await, is);
-        assert_eq!(verdict(&asked("shop.Basket")).await, Ok(Said::Serving));
+        assert_eq!(verdict(&asked("shop.Basket")).await, Ok(SERVING));
         let unknown = Err("gRPC status NOT_FOUND: unknown service".into());
         assert_eq!(verdict(&asked("shop.Nothing")).await, unknown);
     }

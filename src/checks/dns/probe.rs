@@ -16,10 +16,11 @@ use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
 use crate::health::probe::failure::Failure;
-use crate::health::probe::service::ServiceFailure;
 use crate::health::probe::simulated::SimulatedAnswers;
 use crate::rcode::Rcode;
 
+const NOT_DNS: Failure = Failure::text("not a DNS reply");
+const OTHER_REPLIES: Failure = Failure::text("none of many replies was to this query");
 const HEADER: usize = 12;
 /// Of a message without EDNS over UDP; the kernel cuts off what is longer.
 const MAX_DATAGRAM: usize = 512;
@@ -52,10 +53,10 @@ impl DnsProber {
             match read(&reply[..length], query) {
                 Reply::Rcode(rcode) => return Ok(rcode),
                 Reply::OfAnother => {}
-                Reply::None => return Err(ServiceFailure::NotDns.into()),
+                Reply::None => return Err(NOT_DNS),
             }
         }
-        Err(ServiceFailure::OtherReplies.into())
+        Err(OTHER_REPLIES)
     }
 
     /// RFC 1035 §4.2.2: two octets of length before each message.
@@ -65,16 +66,16 @@ impl DnsProber {
         let length = (query.len() as u16).to_be_bytes();
         conversation.say(&[&length, query].concat()).await;
         if !conversation.hear_all(LENGTH).await? {
-            return Err(ServiceFailure::NotDns.into());
+            return Err(NOT_DNS);
         }
         let length = conversation.heard.split_to(LENGTH);
         let length = usize::from(u16::from_be_bytes([length[0], length[1]])).min(query.len());
         if !conversation.hear_all(length).await? {
-            return Err(ServiceFailure::NotDns.into());
+            return Err(NOT_DNS);
         }
         match read(&conversation.heard[..length], query) {
             Reply::Rcode(rcode) => Ok(rcode),
-            Reply::OfAnother | Reply::None => Err(ServiceFailure::NotDns.into()),
+            Reply::OfAnother | Reply::None => Err(NOT_DNS),
         }
     }
 
@@ -88,7 +89,7 @@ impl DnsProber {
         let expected = self.probe.expect;
         match got == expected {
             true => Ok(Said::Rcode(got)),
-            false => Err(ServiceFailure::Rcode { got, expected }.into()),
+            false => Err(unexpected(got, expected)),
         }
     }
 }
@@ -125,10 +126,14 @@ impl ProbeKind for DnsProbe {
         SimulatedAnswers {
             well: Said::Rcode(expected),
             hung: None,
-            failing: Err(ServiceFailure::Rcode { got: Rcode::SERVFAIL, expected }.into()),
+            failing: Err(unexpected(Rcode::SERVFAIL, expected)),
             closed: Err(Failure::Refused),
         }
     }
+}
+
+fn unexpected(got: Rcode, expected: Rcode) -> Failure {
+    Failure::Text(format!("{got}, expected {expected}").into())
 }
 
 fn query(probe: &DnsProbe, id: u16) -> Vec<u8> {

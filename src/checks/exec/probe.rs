@@ -33,6 +33,8 @@ use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 use crate::health::probe::start::start;
 
+/// The command exits with 0.
+pub const SUCCESS: Said = Said::Text("exit status 0");
 /// Commands that run at the same time, over all targets. Others wait before their time begins.
 pub const AT_ONCE: usize = 16;
 /// Octets that a command may say; one that says more is ended.
@@ -115,7 +117,7 @@ impl Ask for ExecProber {
             output.take(&piece[..length])?;
         }
         match status.code() {
-            Some(0) => Ok(Said::Exit),
+            Some(0) => Ok(SUCCESS),
             code => Err(Failure::Exit { code, line: output.line() }),
         }
     }
@@ -134,7 +136,7 @@ impl ProbeKind for ExecProbe {
 
     fn simulated_answers(&self) -> SimulatedAnswers {
         let failing = || Err(Failure::Exit { code: Some(1), line: String::new() });
-        SimulatedAnswers { well: Said::Exit, hung: None, failing: failing(), closed: failing() }
+        SimulatedAnswers { well: SUCCESS, hung: None, failing: failing(), closed: failing() }
     }
 }
 

@@ -29,10 +29,12 @@ use crate::health::probe::answer::Said;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::Connection;
-use crate::health::probe::failure::Failure;
-use crate::health::probe::service::{ServiceFailure, words};
+use crate::health::probe::failure::{Failure, words};
 use crate::health::probe::simulated::SimulatedAnswers;
 
+pub const SERVING: Said = Said::Text("SERVING");
+const NOT_HTTP2: Failure = Failure::text("not an HTTP/2 answer");
+const NOT_GRPC: Failure = Failure::text("not a gRPC answer");
 const PATH: &str = "/grpc.health.v1.Health/Check";
 const ALPN: &str = "h2";
 const CONTENT: &str = "application/grpc";
@@ -100,7 +102,7 @@ impl GrpcProber {
         };
         // The connection is gone; what came before its end is still there to be read.
         match (call.await, ended) {
-            (Err(Failure::Service(ServiceFailure::NotHttp2) | Failure::Closed), ended) => {
+            (Err(failed), ended) if failed == NOT_HTTP2 || failed == Failure::Closed => {
                 Err(ended.err().map_or(Failure::Closed, failure))
             }
             (verdict, _) => verdict,
@@ -125,19 +127,19 @@ impl GrpcProber {
         }
         let is_grpc = |kind: &http::HeaderValue| kind.as_bytes().starts_with(CONTENT.as_bytes());
         if !head.headers.get("content-type").is_some_and(is_grpc) {
-            return Err(ServiceFailure::NotGrpc.into());
+            return Err(NOT_GRPC);
         }
         call_status(&head.headers)?;
         let mut message = vec![];
         while let Some(data) = body.data().await {
             let data = data.map_err(failure)?;
             if message.len() + data.len() > MAX_BODY {
-                return Err(ServiceFailure::NotGrpc.into());
+                return Err(NOT_GRPC);
             }
             message.extend_from_slice(&data);
         }
         let trailers = body.trailers().await.map_err(failure)?;
-        let trailers = trailers.ok_or(ServiceFailure::NotGrpc)?;
+        let trailers = trailers.ok_or(NOT_GRPC)?;
         call_status(&trailers)?;
         verdict(&message)
     }
@@ -172,9 +174,9 @@ impl ProbeKind for GrpcProbe {
 
     fn simulated_answers(&self) -> SimulatedAnswers {
         SimulatedAnswers {
-            well: Said::Serving,
+            well: SERVING,
             hung: None,
-            failing: Err(ServiceFailure::NotServing("NOT_SERVING").into()),
+            failing: Err(Failure::text("the health service says NOT_SERVING")),
             closed: Err(Failure::Refused),
         }
     }
@@ -185,9 +187,9 @@ fn failure(error: h2::Error) -> Failure {
         true => match error.into_io() {
             // The greeting of something else, cut off where it ended.
             Some(error) => Failure::from(error),
-            None => ServiceFailure::NotHttp2.into(),
+            None => NOT_HTTP2,
         },
-        false => ServiceFailure::NotHttp2.into(),
+        false => NOT_HTTP2,
     }
 }
 
@@ -223,26 +225,26 @@ fn call_status(headers: &HeaderMap) -> Result<(), Failure> {
     let message = headers.get("grpc-message").and_then(|message| message.to_str().ok());
     let message = message.filter(|message| !message.is_empty());
     let told = match (name, message) {
-        (Some(name), Some(message)) => format!("{name}: {}", words(message)),
+        (Some(name), Some(message)) => format!("{name}: {}", words(message.as_bytes())),
         (Some(name), None) => (*name).to_owned(),
-        (None, _) => words(status),
+        (None, _) => words(status.as_bytes()),
     };
-    Err(ServiceFailure::Grpc(told).into())
+    Err(Failure::Text(format!("gRPC status {told}").into()))
 }
 
 fn verdict(body: &[u8]) -> Result<Said, Failure> {
     let Some((&[0, a, b, c, d], message)) = body.split_first_chunk::<FRAME>() else {
-        return Err(ServiceFailure::NotGrpc.into());
+        return Err(NOT_GRPC);
     };
     if u32::from_be_bytes([a, b, c, d]) as usize != message.len() {
-        return Err(ServiceFailure::NotGrpc.into());
+        return Err(NOT_GRPC);
     }
-    match status(message).ok_or(ServiceFailure::NotGrpc)? {
-        0 => Err(ServiceFailure::NotServing("UNKNOWN").into()),
-        1 => Ok(Said::Serving),
-        2 => Err(ServiceFailure::NotServing("NOT_SERVING").into()),
-        3 => Err(ServiceFailure::NotServing("SERVICE_UNKNOWN").into()),
-        _ => Err(ServiceFailure::NotServing("a status that is not known here").into()),
+    match status(message).ok_or(NOT_GRPC)? {
+        0 => Err(Failure::text("the health service says UNKNOWN")),
+        1 => Ok(SERVING),
+        2 => Err(Failure::text("the health service says NOT_SERVING")),
+        3 => Err(Failure::text("the health service says SERVICE_UNKNOWN")),
+        _ => Err(Failure::text("the health service says a status that is not known here")),
     }
 }
 
@@ -300,7 +302,7 @@ mod tests {
 
     #[test]
     fn answers_in_words() {
-        assert_eq!(verdict(b"\0\0\0\0\x02\x08\x01"), Ok(Said::Serving));
+        assert_eq!(verdict(b"\0\0\0\0\x02\x08\x01"), Ok(SERVING));
         let told = |body: &[u8]| verdict(body).unwrap_err().to_string();
         assert_eq!(told(b"\0\0\0\0\x02\x08\x02"), "the health service says NOT_SERVING");
         assert_eq!(told(b"\0\0\0\0\0"), "the health service says UNKNOWN");

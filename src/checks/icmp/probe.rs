@@ -19,6 +19,7 @@ use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
+pub const ECHO: Said = Said::Text("ping answered");
 /// Type, code, checksum, identifier, sequence number.
 const HEADER: usize = 8;
 const NONCE: usize = 16;
@@ -46,7 +47,7 @@ impl Ask for IcmpProber {
         loop {
             let received = socket.recv(&mut reply).await?;
             if received == length && is_reply(&reply, reply_type, nonce) {
-                return Ok(Said::Echo);
+                return Ok(ECHO);
             }
         }
     }
@@ -64,12 +65,7 @@ impl ProbeKind for IcmpProbe {
     }
 
     fn simulated_answers(&self) -> SimulatedAnswers {
-        SimulatedAnswers {
-            well: Said::Echo,
-            hung: Some(Said::Echo),
-            failing: Ok(Said::Echo),
-            closed: Ok(Said::Echo),
-        }
+        SimulatedAnswers { well: ECHO, hung: Some(ECHO), failing: Ok(ECHO), closed: Ok(ECHO) }
     }
 }
 

@@ -26,6 +26,12 @@ use crate::health::probe::conversation::{Connection, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
+pub const GREETING: Said = Said::Text("MySQL greeting");
+/// The server greets with "Too many connections", and the check counts that as up.
+pub const TOO_MANY_IS_UP: Said = Said::Text("MySQL, but too many connections");
+/// The server serves other hosts than this one.
+pub const OTHER_HOSTS: Said = Said::Text("MySQL, does not serve this host (error 1130)");
+const NOT_MYSQL: Failure = Failure::text("not a MySQL greeting");
 /// Greetings are about 100 octets, errors at most 520; a longer first packet is something else.
 const MAX_PACKET: usize = 1024;
 const PROTOCOL: u8 = 10;
@@ -60,14 +66,14 @@ impl MysqlProber {
         let header = conversation.heard.split_to(HEADER);
         let length = packet_length([header[0], header[1], header[2], header[3]])?;
         if !conversation.hear_all(length).await? {
-            return Err(Failure::NotMysql);
+            return Err(NOT_MYSQL);
         }
         let packet = conversation.heard.split_to(length);
         // All was read, so this ends the connection in order instead of resetting it.
         conversation.end().await;
         match greeting(&packet) {
-            Err(Failure::Mysql { code: FULL, .. }) if self.full_is_up => Ok(Said::Full),
-            Err(Failure::Mysql { code: NOT_OUR_HOST, .. }) => Ok(Said::OtherHosts),
+            Err(Failure::Mysql { code: FULL, .. }) if self.full_is_up => Ok(TOO_MANY_IS_UP),
+            Err(Failure::Mysql { code: NOT_OUR_HOST, .. }) => Ok(OTHER_HOSTS),
             verdict => verdict,
         }
     }
@@ -97,36 +103,27 @@ impl ProbeKind for MysqlProbe {
     fn simulated_answers(&self) -> SimulatedAnswers {
         let message = "Too many connections".into();
         let failing = match self.full_is_up {
-            true => Ok(Said::Full),
+            true => Ok(TOO_MANY_IS_UP),
             false => Err(Failure::Mysql { code: FULL, message }),
         };
-        SimulatedAnswers {
-            well: Said::Greeting,
-            hung: None,
-            failing,
-            closed: Err(Failure::Refused),
-        }
+        SimulatedAnswers { well: GREETING, hung: None, failing, closed: Err(Failure::Refused) }
     }
 }
 
 fn packet_length([low, middle, high, sequence]: [u8; 4]) -> Result<usize, Failure> {
     let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
-    if sequence == 0 && (1..=MAX_PACKET).contains(&length) {
-        Ok(length)
-    } else {
-        Err(Failure::NotMysql)
-    }
+    if sequence == 0 && (1..=MAX_PACKET).contains(&length) { Ok(length) } else { Err(NOT_MYSQL) }
 }
 
 fn greeting(packet: &[u8]) -> Result<Said, Failure> {
     match packet {
         // The server's version, and the octet that ends it.
-        [PROTOCOL, version @ ..] if version.contains(&0) => Ok(Said::Greeting),
+        [PROTOCOL, version @ ..] if version.contains(&0) => Ok(GREETING),
         [ERROR, low, high, message @ ..] => Err(Failure::Mysql {
             code: u16::from_le_bytes([*low, *high]),
             message: message_text(message),
         }),
-        _ => Err(Failure::NotMysql),
+        _ => Err(NOT_MYSQL),
     }
 }
 
@@ -145,9 +142,9 @@ mod tests {
 
     #[test]
     fn a_greeting_is_version_ten_and_a_server_version() {
-        assert_eq!(greeting(b"\x0a11.4.2-MariaDB\x00rest"), Ok(Said::Greeting));
-        assert_eq!(greeting(b"\x0a11.4.2"), Err(Failure::NotMysql));
-        assert_eq!(greeting(b"\x09x\x00"), Err(Failure::NotMysql));
+        assert_eq!(greeting(b"\x0a11.4.2-MariaDB\x00rest"), Ok(GREETING));
+        assert_eq!(greeting(b"\x0a11.4.2"), Err(NOT_MYSQL));
+        assert_eq!(greeting(b"\x09x\x00"), Err(NOT_MYSQL));
     }
 
     #[test]
@@ -163,7 +160,7 @@ mod tests {
     fn other_protocols_are_told_apart_by_the_first_four_octets() {
         assert_eq!(packet_length([0x4a, 0, 0, 0]), Ok(74));
         for header in [*b"HTTP", *b"SSH-", [0, 0, 0, 0], [0x4a, 0, 0, 1], [1, 4, 0, 0]] {
-            assert_eq!(packet_length(header), Err(Failure::NotMysql), "{header:?}");
+            assert_eq!(packet_length(header), Err(NOT_MYSQL), "{header:?}");
         }
     }
 }

@@ -19,10 +19,13 @@ use crate::health::probe::answer::Said;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
-use crate::health::probe::failure::Failure;
-use crate::health::probe::service::{ServiceFailure, words};
+use crate::health::probe::failure::{Failure, words};
 use crate::health::probe::simulated::SimulatedAnswers;
 
+pub const PONG: Said = Said::Text("PONG");
+/// The server answers nobody without a password.
+pub const WANTS_PASSWORD: Said = Said::Text("Redis, wants a password");
+const NOT_REDIS: Failure = Failure::text("not a Redis answer");
 /// As clients send it: an array of one string.
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 /// Octets of the answer's one line.
@@ -45,7 +48,7 @@ impl RedisProber {
         conversation.say(PING).await;
         while !conversation.heard.contains(&b'\n') {
             if conversation.heard.len() >= MAX_LINE || !conversation.hear().await? {
-                return Err(ServiceFailure::NotRedis.into());
+                return Err(NOT_REDIS);
             }
         }
         verdict(&conversation.heard)
@@ -79,9 +82,9 @@ impl ProbeKind for RedisProbe {
 
     fn simulated_answers(&self) -> SimulatedAnswers {
         SimulatedAnswers {
-            well: Said::Pong,
+            well: PONG,
             hung: None,
-            failing: Err(ServiceFailure::Redis("LOADING".into()).into()),
+            failing: Err(Failure::text("Redis: LOADING")),
             closed: Err(Failure::Refused),
         }
     }
@@ -90,14 +93,12 @@ impl ProbeKind for RedisProbe {
 fn verdict(said: &[u8]) -> Result<Said, Failure> {
     let line = said.split(|&octet| octet == b'\n').next().unwrap_or_default();
     match line.trim_ascii_end() {
-        b"+PONG" => Ok(Said::Pong),
+        b"+PONG" => Ok(PONG),
         [b'-', error @ ..] if error.starts_with(b"NOAUTH") || error.starts_with(b"NOPERM") => {
-            Ok(Said::WantsPassword)
+            Ok(WANTS_PASSWORD)
         }
-        [b'-', error @ ..] => {
-            Err(ServiceFailure::Redis(words(&String::from_utf8_lossy(error))).into())
-        }
-        _ => Err(ServiceFailure::NotRedis.into()),
+        [b'-', error @ ..] => Err(Failure::Text(format!("Redis: {}", words(error)).into())),
+        _ => Err(NOT_REDIS),
     }
 }
 
@@ -107,9 +108,9 @@ mod tests {
 
     #[test]
     fn answers_to_ping() {
-        assert_eq!(verdict(b"+PONG\r\n"), Ok(Said::Pong));
+        assert_eq!(verdict(b"+PONG\r\n"), Ok(PONG));
         let wants = b"-NOAUTH Authentication required.\r\n";
-        assert_eq!(verdict(wants), Ok(Said::WantsPassword));
+        assert_eq!(verdict(wants), Ok(WANTS_PASSWORD));
         let told = |said| verdict(said).unwrap_err().to_string();
         assert_eq!(told(b"-LOADING Redis is loading\r\n"), "Redis: LOADING Redis is loading");
         for other in [&b"PONG\r\n"[..], b"+PONGO\r\n", b"$4\r\nPONG\r\n", b"\n"] {

@@ -15,6 +15,9 @@ use crate::health::probe::failure::Failure;
 use crate::health::probe::find::Find;
 use crate::health::probe::simulated::SimulatedAnswers;
 
+/// The text was found.
+pub const EXPECTED: Said = Said::Text("expected answer");
+
 #[derive(Debug)]
 pub struct TalkProber {
     connector: Connector,
@@ -48,7 +51,7 @@ impl TalkProber {
         let mut find = Find::new(&self.expect);
         while conversation.hear().await? {
             if let Some(verdict) = find.take(&conversation.heard.split()) {
-                return verdict.map(|()| Said::Expected);
+                return verdict.map(|()| EXPECTED);
             }
         }
         Err(find.ended())
@@ -82,7 +85,7 @@ impl ProbeKind for TalkProbe {
 
     fn simulated_answers(&self) -> SimulatedAnswers {
         SimulatedAnswers {
-            well: Said::Expected,
+            well: EXPECTED,
             hung: None,
             failing: Err(Failure::Lacks { text: self.expect.as_str().into(), all: true }),
             closed: Err(Failure::Refused),

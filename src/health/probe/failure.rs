@@ -1,10 +1,14 @@
 //! Why a probe failed, in the operator's words: never a chain of library text.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::health::probe::service::ServiceFailure;
+use crate::cluster::visible::excerpt;
+
+/// Characters of a server's own words that are shown.
+const MAX_WORDS: usize = 200;
 
 /// Of HTTP: the request did not come in time.
 const REQUEST_TIMEOUT: u16 = 408;
@@ -73,14 +77,12 @@ pub enum Failure {
     Exit { code: Option<i32>, line: String },
     #[error("the output of the command does not end")]
     EndlessOutput,
-    #[error("not a MySQL greeting")]
-    NotMysql,
     /// The server greets with an error, such as "Too many connections".
     #[error("MySQL error {code}: {message}")]
     Mysql { code: u16, message: String },
-    /// In the words of another protocol.
+    /// In the words of the kind of check. The target answered: another time would not help.
     #[error("{0}")]
-    Service(ServiceFailure),
+    Text(Cow<'static, str>),
     #[error("no report for {}", duration(*within))]
     NoReport { within: Duration },
     /// The probe says nothing: it counts as not sent.
@@ -102,6 +104,10 @@ pub enum Failure {
 }
 
 impl Failure {
+    pub const fn text(text: &'static str) -> Failure {
+        Failure::Text(Cow::Borrowed(text))
+    }
+
     /// Whether it was this machine that failed: then the probe says nothing of the member.
     pub fn is_ours(&self) -> bool {
         match self {
@@ -138,9 +144,8 @@ impl Failure {
             | Failure::OtherName(_)
             | Failure::Certificate(_)
             | Failure::Handshake
-            | Failure::NotMysql
             | Failure::Mysql { .. }
-            | Failure::Service(_)
+            | Failure::Text(_)
             | Failure::NoReport { .. }
             | Failure::Reported(_)
             | Failure::Other(_) => false,
@@ -177,10 +182,9 @@ impl Failure {
     }
 }
 
-impl From<ServiceFailure> for Failure {
-    fn from(failure: ServiceFailure) -> Failure {
-        Failure::Service(failure)
-    }
+/// The beginning of what a server says, safe to show.
+pub fn words(said: &[u8]) -> String {
+    excerpt(&String::from_utf8_lossy(said), MAX_WORDS)
 }
 
 /// `2 s`, `500 ms`: as it would be written in config.yaml, with a space.

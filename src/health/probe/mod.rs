@@ -16,7 +16,6 @@ pub mod group;
 mod io_failure;
 pub mod proxy;
 pub mod route;
-pub mod service;
 pub mod simulated;
 pub mod start;
 pub mod start_tls;

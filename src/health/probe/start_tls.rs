@@ -14,8 +14,7 @@ use bytes::BytesMut;
 
 use crate::cluster::connection::StartTls;
 use crate::health::probe::conversation::{Connection, Conversation};
-use crate::health::probe::failure::Failure;
-use crate::health::probe::service::{ServiceFailure, words};
+use crate::health::probe::failure::{Failure, words};
 
 /// Octets of a line, and of all that is said before TLS.
 const MAX_LINE: usize = 2048;
@@ -52,7 +51,7 @@ pub async fn ask(protocol: StartTls, stream: Connection) -> Result<Connection, F
             expect(&line(talk).await?, "+OK")?;
         }
     }
-    conversation.into_stream().ok_or_else(|| ServiceFailure::PlainBehindTls.into())
+    conversation.into_stream().ok_or(Failure::text("plain text behind the offer of TLS"))
 }
 
 /// The last line of a reply of SMTP or FTP; those before it have a hyphen behind the code.
@@ -69,7 +68,7 @@ async fn reply(talk: &mut Conversation, code: &str) -> Result<(), Failure> {
 fn expect(line: &[u8], beginning: &str) -> Result<(), Failure> {
     match line.get(..beginning.len()) {
         Some(begins) if begins.eq_ignore_ascii_case(beginning.as_bytes()) => Ok(()),
-        _ => Err(ServiceFailure::NoStartTls(words(&String::from_utf8_lossy(line))).into()),
+        _ => Err(Failure::Text(format!("TLS was not offered: {}", words(line)).into())),
     }
 }
 
@@ -84,7 +83,7 @@ async fn line(talk: &mut Conversation) -> Result<BytesMut, Failure> {
         }
         seen = talk.heard.len();
         if seen > MAX_LINE || talk.total > MAX_SAID {
-            return Err(ServiceFailure::NoStartTls("a line without an end".into()).into());
+            return Err(Failure::text("TLS was not offered: a line without an end"));
         }
         if !talk.hear().await? {
             return Err(Failure::CutShort);

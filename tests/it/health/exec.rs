@@ -2,6 +2,7 @@
 
 use tiovivo::checks::exec::checked::ExecProbe;
 use tiovivo::checks::exec::probe::AT_ONCE;
+use tiovivo::checks::exec::probe::SUCCESS;
 use tiovivo::checks::tcp::checked::TcpProbe;
 use tiovivo::health::probe::ask::Ask;
 
@@ -24,7 +25,7 @@ fn runs(process: &str) -> bool {
 
 #[tokio::test]
 async fn status_0_is_up_and_any_other_tells_the_first_line() {
-    assert_eq!(verdict(&sh("echo fine"), LONG).await.unwrap().said, Said::Exit);
+    assert_eq!(verdict(&sh("echo fine"), LONG).await.unwrap().said, SUCCESS);
     let told = reason(sh("echo disk full; echo more; exit 2"), LONG).await;
     assert_eq!(told, "exit status 2: disk full");
     // Standard error is output, too.

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use super::*;
 use tiovivo::checks::icmp::checked::IcmpProbe;
+use tiovivo::checks::icmp::probe::ECHO;
 
 /// Set in the namespace.
 const WITHIN: &str = "TIOVIVO_TEST_MAY_PING";
@@ -26,7 +27,7 @@ async fn an_echo_is_healthy_in_both_families() {
     }
     for address in [HOME, Ipv6Addr::LOCALHOST.into()] {
         for size in [16, 56, 1400] {
-            assert_eq!(ping(address, size).await.unwrap().said, Said::Echo, "{address} {size}");
+            assert_eq!(ping(address, size).await.unwrap().said, ECHO, "{address} {size}");
         }
     }
     // Nobody has this address.
@@ -57,7 +58,7 @@ fn again() -> bool {
 async fn a_system_that_forbids_it_is_no_fault_of_the_member() {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").unwrap();
     match ping(HOME, 56).await {
-        Ok(healthy) => assert_eq!(healthy.said, Said::Echo),
+        Ok(healthy) => assert_eq!(healthy.said, ECHO),
         Err(failure) => {
             assert!(failure.is_ours(), "{failure}, range {range}");
             assert!(failure.to_string().contains("net.ipv4.ping_group_range"), "{failure}");

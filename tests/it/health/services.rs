@@ -7,8 +7,11 @@ use ::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use tiovivo::checks::dns::checked::{DnsProbe, Question};
 use tiovivo::checks::grpc::checked::GrpcProbe;
+use tiovivo::checks::grpc::probe::SERVING;
 use tiovivo::checks::mysql::checked::MysqlProbe;
+use tiovivo::checks::mysql::probe::{OTHER_HOSTS, TOO_MANY_IS_UP};
 use tiovivo::checks::redis::checked::RedisProbe;
+use tiovivo::checks::redis::probe::{PONG, WANTS_PASSWORD};
 use tiovivo::rcode::Rcode;
 use tokio::net::UdpSocket;
 
@@ -52,9 +55,9 @@ async fn endless(piece: &'static [u8], pause: Duration) -> (u16, Arc<AtomicUsize
 
 #[tokio::test]
 async fn a_redis_that_answers_and_one_that_is_not_ready() {
-    assert_eq!(said(redis(says(false, b"+PONG\r\n").await)).await, Said::Pong);
+    assert_eq!(said(redis(says(false, b"+PONG\r\n").await)).await, PONG);
     let port = says(false, b"-NOAUTH Authentication required.\r\n").await;
-    assert_eq!(said(redis(port)).await, Said::WantsPassword);
+    assert_eq!(said(redis(port)).await, WANTS_PASSWORD);
     let port = says(false, b"-LOADING Redis is loading the dataset in memory\r\n").await;
     let told = "Redis: LOADING Redis is loading the dataset in memory";
     assert_eq!(reason(redis(port), LONG).await, told);
@@ -65,7 +68,7 @@ async fn a_redis_that_answers_and_one_that_is_not_ready() {
 async fn a_full_database_may_count_as_up() {
     let port = says(false, b"\x1d\x00\x00\x00\xff\x10\x04#08004Too many connections").await;
     let full = |full_is_up| Probe::Mysql(MysqlProbe { port, full_is_up });
-    assert_eq!(said(full(true)).await, Said::Full);
+    assert_eq!(said(full(true)).await, TOO_MANY_IS_UP);
     assert_eq!(reason(full(false), LONG).await, "MySQL error 1040: Too many connections");
     let port = says(false, b"\x0b\x00\x00\x00\xff\x69\x04#HY000No").await;
     let other = Probe::Mysql(MysqlProbe { port, full_is_up: true });
@@ -79,7 +82,7 @@ async fn a_database_that_serves_other_hosts_is_up() {
     let packet = [&[text.len() as u8, 0, 0, 0][..], text].concat().leak();
     let probe = mysql(says(false, packet).await);
     let said = said(probe).await;
-    assert_eq!(said, Said::OtherHosts);
+    assert_eq!(said, OTHER_HOSTS);
     assert_eq!(said.to_string(), "MySQL, does not serve this host (error 1130)");
 }
 
@@ -246,7 +249,7 @@ async fn grpc_server(call: Call) -> u16 {
 #[tokio::test]
 async fn a_grpc_server_is_up_when_it_serves() {
     let port = grpc_server(answer(b"\0\0\0\0\x02\x08\x01")).await;
-    assert_eq!(said(grpc(port)).await, Said::Serving);
+    assert_eq!(said(grpc(port)).await, SERVING);
     let port = grpc_server(answer(b"\0\0\0\0\x02\x08\x02")).await;
     assert_eq!(reason(grpc(port), LONG).await, "the health service says NOT_SERVING");
     assert_eq!(describe(HOME, &grpc(50_051)), "gRPC health at 127.0.0.1:50051");
@@ -255,7 +258,7 @@ async fn a_grpc_server_is_up_when_it_serves() {
 #[tokio::test]
 async fn a_field_that_is_not_known_is_read_past() {
     let port = grpc_server(answer(b"\0\0\0\0\x07\x08\x01\x12\x03new")).await;
-    assert_eq!(said(grpc(port)).await, Said::Serving);
+    assert_eq!(said(grpc(port)).await, SERVING);
 }
 
 /// An HTTP/2 frame of stream 1, or of the connection (RFC 9113 §4.1).
@@ -291,7 +294,7 @@ async fn an_answer_counts_though_the_connection_ends_right_behind_it() {
         })
         .await;
         for _ in 0..25 {
-            assert_eq!(said(grpc(port)).await, Said::Serving, "{goodbye}");
+            assert_eq!(said(grpc(port)).await, SERVING, "{goodbye}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! TCP probes that say something.
 
 use tiovivo::checks::talk::checked::TalkProbe;
+use tiovivo::checks::talk::probe::EXPECTED;
 
 use super::*;
 
@@ -17,7 +18,7 @@ fn talk(port: u16, send: Option<&str>, expect: &str) -> Probe {
 #[tokio::test]
 async fn a_server_that_speaks_first() {
     let port = says(false, b"220 mail.midominio.com ESMTP\r\n").await;
-    assert_eq!(verdict(&talk(port, None, "220 "), LONG).await.unwrap().said, Said::Expected);
+    assert_eq!(verdict(&talk(port, None, "220 "), LONG).await.unwrap().said, EXPECTED);
     assert_eq!(reason(talk(port, None, "250 "), LONG).await, "no `250 ` in the answer");
     assert_eq!(describe(HOME, &talk(25, None, "220 ")), "TCP answer of 127.0.0.1:25");
 }
@@ -34,7 +35,7 @@ async fn a_server_that_is_asked() {
     })
     .await;
     let probe = talk(port, Some("ruok\r\n"), "imok");
-    assert_eq!(verdict(&probe, LONG).await.unwrap().said, Said::Expected);
+    assert_eq!(verdict(&probe, LONG).await.unwrap().said, EXPECTED);
 }
 
 #[tokio::test]
