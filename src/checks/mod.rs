@@ -11,7 +11,8 @@
 //! compile.
 
 /// Calls a macro with the list of all kinds: the name, the folder, the types in `checked.rs` and
-/// `probe.rs`, and the keys of config.yaml with their types in `raw.rs`, in the order of the manual.
+/// `probe.rs`, and the keys of config.yaml with their types in `raw.rs`, in the order of the
+/// manual.
 macro_rules! for_each_kind {
     ($define:ident) => {
         $define! {

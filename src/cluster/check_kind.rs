@@ -16,6 +16,6 @@ pub trait CheckKind {
     /// The TLS settings; `None` without TLS.
     fn tls(&self) -> Option<&Tls>;
 
-    /// The port to connect to, which `check:` of a node may replace; `None` for a kind without a port.
+    /// The port to connect to, which `check:` of a node may replace; `None` for a kind without one.
     fn port_mut(&mut self) -> Option<&mut u16>;
 }

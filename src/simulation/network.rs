@@ -10,8 +10,8 @@
 //! | loses 30% | of 100, 30 get no answer | the same | the same | 30 of 100 are not |
 //! | slows 3s | the same, 3 s later | the same | the same | is served |
 //!
-//! The answers to the other kinds of check are `simulated_answers` in their `probe.rs`. A push takes
-//! the place of a probe once in each `expires`.
+//! The other kinds of check have `simulated_answers` in their `probe.rs`. A push takes the place of
+//! a probe once in each `expires`.
 //!
 //! A checker that is cut off gets no answer from any node; clients are not affected.
 

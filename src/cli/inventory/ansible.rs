@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::cli::inventory::{Inventory, host};
+use crate::cli::inventory::content::{Inventory, host};
 use crate::cluster::node::{Node, Role};
 
 pub(super) fn render(inventory: &Inventory<'_>) -> String {

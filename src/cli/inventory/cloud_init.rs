@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::inventory::Inventory;
+use crate::cli::inventory::content::Inventory;
 use crate::cluster::deployment::Ssh;
 use crate::cluster::node::Node;
 use crate::config::read;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::inventory::Inventory;
+use crate::cli::inventory::content::Inventory;
 use crate::cluster::deployment::{Application, ApplicationSource, Promotion};
 use crate::cluster::node::Node;
 use crate::zone::record::Zone;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::inventory::{Inventory, host};
+use crate::cli::inventory::content::{Inventory, host};
 
 pub(super) fn render(inventory: &Inventory<'_>) -> String {
     let mut text = String::new();

@@ -3,7 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::cluster::deployment::{Application, ApplicationSource};
-use crate::config::check::deploy::{expanded, file, normal, secrets};
+use crate::config::check::deploy::paths::{expanded, file, normal};
+use crate::config::check::deploy::secrets;
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
 use crate::config::raw::deploy::{RawApplication, RawApplicationSource, RawGit};

@@ -5,6 +5,7 @@
 //! | this one | Debian, ssh, failover, fence, database |
 //! | [`application`] | `application:` |
 //! | [`machines`] | the nodes and `mother_address`: what the roles need of them |
+//! | [`paths`] | paths of files and folders |
 //! | [`secrets`] | files that only their owner may read |
 //!
 //! Only the control machine has the application and its secrets. The name servers load the same
@@ -12,12 +13,13 @@
 
 pub mod application;
 pub mod machines;
+pub mod paths;
 pub mod secrets;
 
-use std::env;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use crate::cluster::deployment::{Database, Debian, Deployment, Promotion, Ssh};
+use crate::config::check::deploy::paths::file;
 use crate::config::check::nodes::NodeInventory;
 use crate::config::check::report::Report;
 use crate::config::key_path::KeyPath;
@@ -150,45 +152,4 @@ fn fence(
         report.error(&path, message, "write {node} as one of its arguments");
     }
     (report.faults.len() == faults).then(|| words.to_vec())
-}
-
-/// The path with `~/` replaced by the home folder of this user, so that it can be opened.
-/// `None` after a fault.
-pub fn file(
-    written: &str,
-    folder: &Path,
-    path: &KeyPath,
-    report: &mut Report<'_>,
-) -> Option<PathBuf> {
-    if written.is_empty() || written.contains('\0') || written.ends_with('/') {
-        let help = "write the path of a file, such as secrets/app.env";
-        report.error(path, format!("{} is no path of a file", quoted(written)), help);
-        return None;
-    }
-    Some(expanded(written, folder))
-}
-
-/// `written` below `folder`, or below the home of this user where it begins with `~/`.
-pub fn expanded(written: &str, folder: &Path) -> PathBuf {
-    let home = || env::var_os("HOME").filter(|home| !home.is_empty());
-    let below_home = written.strip_prefix("~/").or((written == "~").then_some(""));
-    match below_home.and_then(|rest| Some(Path::new(&home()?).join(rest))) {
-        Some(path) => path,
-        None => folder.join(written),
-    }
-}
-
-/// `path` without `.` and `..`, by its text alone: it need not be there.
-pub fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normal.pop();
-            }
-            part => normal.push(part),
-        }
-    }
-    normal
 }
