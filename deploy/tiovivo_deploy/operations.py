@@ -4,18 +4,21 @@ node, since a slow machine pays for each process.
 
 Files come whole: they are laid aside and renamed, so a run that is killed leaves the old or the new."""
 
+import base64
 import difflib
 import hashlib
 import io
 import re
 import shlex
+import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from pyinfra import host
-from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
+from pyinfra.api import FactBase, StringCommand, operation
 
 APT_SECONDS = 1800
 # apt waits for the lock of dpkg by itself, and not for that of its lists, which a killed run or the
@@ -27,6 +30,7 @@ UPDATE_LISTS = (
     " cat /run/tiovivo-apt-update >&2; return 1; }"
 )
 SERVICE_SECONDS = 180
+# Beside the place of a file: the folder from which it is renamed into its place.
 ASIDE = ".tiovivo-new"
 # A longer file is not shown line by line in a dry run.
 DIFFERENCE_OCTETS = 64 * 1024
@@ -46,6 +50,14 @@ class File:
     @property
     def octets(self) -> bytes:
         return self.content.encode() if isinstance(self.content, str) else self.content
+
+    @property
+    def parent(self) -> str:
+        return str(Path(self.path).parent)
+
+    @property
+    def aside(self) -> str:
+        return f"{self.parent}/{ASIDE}/{Path(self.path).name}"
 
     @property
     def hash(self) -> str:
@@ -248,25 +260,46 @@ def put_files(files: list[File] = [], folders: list[Folder] = []):  # noqa: B006
     if not host.state.is_executing and show_difference:
         for file in wrong_files:
             show_difference(host.name, _difference(stats.get(file.path), file))
-    before = [mark_unfinished()] if wrong_files else []
-    before += [_make_folder(folder) for folder in wrong_folders]
+    commands = [mark_unfinished()] if wrong_files else []
+    commands += [_make_folder(folder) for folder in wrong_folders]
+    if wrong_files:
+        commands += unpack_commands(wrong_files)
+    # By standard input: no file of the upload is open to others, and many small ones are one packet.
+    yield StringCommand(" && ".join(commands), _stdin=pack(wrong_files) if wrong_files else None)
+
+
+def pack(files: list[File]) -> str:
+    """An archive of the files in their places aside, in text, since standard input takes text only."""
+    octets = io.BytesIO()
+    with tarfile.open(fileobj=octets, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for file in files:
+            member = tarfile.TarInfo(file.aside.lstrip("/"))
+            member.size, member.mode = len(file.octets), int(file.mode, 8)
+            member.uname = member.gname = "root"
+            archive.addfile(member, io.BytesIO(file.octets))
+    return base64.b64encode(octets.getvalue()).decode("ascii")
+
+
+def unpack_commands(files: list[File]) -> list[str]:
+    """Takes such an archive from standard input and lays the files in their order. A command has as
+    many files as it can: a slow machine pays for each process."""
     # Parents that nobody named are Debian's usual ones.
-    parents = {str(Path(file.path).parent) for file in wrong_files}
-    if parents:
-        before.append(f"mkdir -p -- {shlex.join(sorted(parents))}")
-    asides = [file.path + ASIDE for file in wrong_files]
-    if asides:
-        before.append(f"(umask 077; rm -rf -- {shlex.join(asides)}; touch -- {shlex.join(asides)})")
-    yield StringCommand(" && ".join(before))
-    for file, aside in zip(wrong_files, asides, strict=True):
-        yield FileUploadCommand(io.BytesIO(file.octets), aside)
-    after = [
-        f"chown {file.owner} -- {shlex.quote(aside)} && chmod {file.mode} -- {shlex.quote(aside)}"
-        f" && mv -fT -- {shlex.quote(aside)} {shlex.quote(file.path)}"
-        for file, aside in zip(wrong_files, asides, strict=True)
+    parents = sorted({file.parent for file in files})
+    asides = shlex.join(f"{parent}/{ASIDE}" for parent in parents)
+    commands = [
+        f"mkdir -p -- {shlex.join(parents)}",
+        f"rm -rf -- {asides}",
+        f"mkdir -m 700 -- {asides}",
+        # With the time of the node: Python compares that of a source with its compiled file.
+        "base64 -d | tar -xpmf - -C /",
     ]
-    if after:
-        yield StringCommand(" && ".join(after))
+    for owner in sorted({file.owner for file in files} - {"root:root"}):
+        theirs = [file.aside for file in files if file.owner == owner]
+        commands.append(f"chown {owner} -- {shlex.join(theirs)}")
+    for parent, group in groupby(files, lambda file: file.parent):
+        laid = shlex.join(file.aside for file in group)
+        commands.append(f"mv -f -t {shlex.quote(parent)} -- {laid}")
+    return [*commands, f"rmdir -- {asides}"]
 
 
 def _as_wanted(stat: Stat | None, file: File) -> bool:

@@ -126,9 +126,7 @@ def restore(cluster: Cluster, shell: Shell, folder: Path) -> int:
 def send(shell: Shell, node: Node, file: Path, command: str) -> str:
     """Gives the file to a command on the node; empty when it went well, else why not."""
     with open(file, "rb") as source:
-        return backup.transfer(
-            shell, node, command, RESTORE_SECONDS, stdin=source, stdout=DEVNULL
-        )
+        return backup.transfer(shell, node, command, RESTORE_SECONDS, stdin=source, stdout=DEVNULL)
 
 
 if __name__ == "__main__":
