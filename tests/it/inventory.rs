@@ -602,6 +602,9 @@ fn cloud_init_gets_the_user_data_of_one_node() {
         )
     );
 
+    let standby = printed(&folder, &["--format", "cloud-init", "server-1.1"]);
+    assert!(standby.contains("hostname: \"server-1-1\"\n"), "{standby}");
+
     let text = fs::read_to_string(folder.join("config.yaml")).unwrap();
     let text = text.replace("user: root, port: 22", "user: admin, port: 2222");
     fs::write(folder.join("config.yaml"), text).unwrap();

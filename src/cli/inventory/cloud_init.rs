@@ -20,7 +20,7 @@ pub(super) fn render(inventory: &Inventory<'_>, node: &Node) -> Result<String, S
     };
     let key = public_key(inventory)?;
     let mut entries = vec![
-        ("hostname", json!(node.name.as_str())),
+        ("hostname", json!(host_name(node))),
         ("preserve_hostname", json!(false)),
         ("disable_root", json!(ssh.user != "root")),
         ("ssh_pwauth", json!(false)),
@@ -33,6 +33,12 @@ pub(super) fn render(inventory: &Inventory<'_>, node: &Node) -> Result<String, S
     // A value in JSON is also a value in YAML.
     let lines = entries.into_iter().map(|(name, value)| format!("{name}: {value}\n"));
     Ok(format!("#cloud-config\n{}", lines.collect::<String>()))
+}
+
+/// cloud-init takes what follows a dot for a domain: server-1.1 would be called server-1, as its
+/// mother is.
+fn host_name(node: &Node) -> String {
+    node.name.as_str().replace(['.', '_'], "-")
 }
 
 fn user(ssh: &Ssh, key: &str) -> Value {
