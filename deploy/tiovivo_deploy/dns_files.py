@@ -6,9 +6,11 @@ import io
 import ipaddress
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +28,8 @@ CREDENTIALS = "/run/tiovivo-secrets"
 SECRETS = "/etc/tiovivo-secrets"
 FILE_OCTETS = 64 * 1024 * 1024
 PACK_SECONDS = 120
+# A packed program that nobody used for so long is removed when another one is packed.
+UNUSED_SECONDS = 14 * 86400
 
 
 def config_files(cluster: Cluster, node: Node, folder: str, credentials: str) -> list[File]:
@@ -126,11 +130,19 @@ def pack_program(binary: str) -> Program:
     if not list_of_hashes.exists():
         folder.mkdir(parents=True, exist_ok=True)
         make_archive(binary, archive, list_of_hashes)
+        remove_unused()
+    os.utime(folder)
     return Program(archive, json.loads(list_of_hashes.read_text(encoding="ascii")))
 
 
 def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tiovivo" / "programs"
+
+
+def remove_unused() -> None:
+    for folder in cache_folder().iterdir():
+        if time.time() - folder.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_archive(binary: str, archive: Path, list_of_hashes: Path) -> None:
