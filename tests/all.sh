@@ -63,7 +63,9 @@ main() {
         run "unit file" 5 tests/unit-file.sh
         run install 10 tests/install.sh
         run packages-of-debian 15 tests/deb.sh
-        run vagrant 8 tests/vagrant.sh
+        run vagrant 12 "${as_root[@]}" tests/vagrant.sh
+        run cloud-init 12 "${as_root[@]}" tests/cloud-init.sh
+        run provisioning 25 "${as_root[@]}" tests/provision.sh
         run dependencies 12 tests/deny.sh
         run instructions 25 bench/instructions.sh
         run image 20 "${as_root[@]}" tests/image.sh

@@ -1,47 +1,50 @@
 #!/usr/bin/env bash
-# deploy/up from nothing: minimal Debian 12 and 13 in containers that boot systemd, packages by apt from
-# inside. Children, workers and name servers of each release; mother and standby of Debian 13, since
-# both have one release (the test of the whole cluster has them of Debian 12).
+# deploy/up from nothing: minimal Debian 12 and 13 in containers that boot systemd (tests/containers.sh),
+# packages by apt from inside. A child and a name server of each release, a worker of Debian 12, and a
+# mother of Debian 13, which the test of the whole cluster has of Debian 12.
 #
-# The containers have a network namespace of their own; a cache of Debian's packages, which this test
-# starts, is their only way out. The kernel of a container has no NFS: what the mother would serve is
-# mounted from the machine (deploy/up leaves another kind of storage alone), and her NFS server is a
-# unit that does nothing.
+# The kernel of a container has no NFS: what the mother would serve is mounted from the machine
+# (deploy/up leaves another kind of storage alone), and her NFS server is a unit that does nothing.
 #
 # Needs root.
-#   TIOVIVO_PROVISION_KEEP=1      leave everything running at the end, and say where
-#   TIOVIVO_PROVISION_TREES=DIR   the minimal systems DIR/bookworm and DIR/trixie, made before
+#   TIOVIVO                    the program to install: target/release/tiovivo or target/debug/tiovivo
+#   TIOVIVO_PROVISION_KEEP=1   leave everything running at the end, and say where
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
+# shellcheck source=tests/containers.sh
+. tests/containers.sh
 export LC_ALL=C.UTF-8
 
-readonly NET=10.153.53
-readonly SPACE=tiovivo-provision
-readonly CACHE_PORT=3153
+readonly net=10.153.53
+readonly space=tiovivo-prov
 # Name, role, release, last number of the address.
-readonly NODES="server-1:mother:trixie:11 server-1.1:standby:trixie:12 server-2:child:bookworm:21
-    server-3:child:trixie:22 video-1:worker:bookworm:31 video-2:worker:trixie:32
-    ns1:dns:bookworm:53 ns2:dns:trixie:54"
+readonly NODES="server-1:mother:trixie:11 server-2:child:bookworm:21 server-3:child:trixie:22
+    video-1:worker:bookworm:31 ns1:dns:bookworm:53 ns2:dns:trixie:54"
+# A worker that is off.
+readonly OFF=video-9
 work=$(mktemp -d /var/tmp/tiovivo-provision.XXXXXX)
-cache_pid=''
-declare -A machine_pid=()
 
 main() {
+    local why
+    why=$(containers_obstacle)
+    if [ -n "$why" ]; then
+        skip "provisioning from nothing: $why"
+        return
+    fi
     trap cleanup EXIT
     trap 'exit 130' INT TERM
     step packages
     need_packages systemd-container mmdebstrap apt-cacher-ng iproute2 openssh-client bind9-dnsutils curl \
         binutils python3-venv || { fail "Debian's packages can be installed"; return; }
+    check "there is a program to install" use_program || return
     step "minimal systems"
     check "a network of the test's own" make_network || return
     check "a cache of Debian's packages starts" start_cache || return
     check "minimal Debian 12 and 13" make_trees || return
-    if ! boot_all; then
-        skip "provisioning from nothing: this machine boots no containers"
-        return
-    fi
+    step "machines boot"
+    boot_all || return
     write_cluster
     from_nothing
     everyday
@@ -59,11 +62,13 @@ from_nothing() {
     step "deploy/up, killed in the middle"
     check "a run is killed while packages are installed" kill_in_the_middle
     step "deploy/up again"
-    check "the next run goes on from there, and a node that is off is told last" up_without_one
-    check "its log names the node that failed after all others" node_is_told_last server-9
-    use_nodes "$NODES"
-    check "without that node nothing is left to do, but to tell the others" up
+    check "the next run goes on from there, though a node is off" up_without_one
+    check "it tells of that node after all others" node_is_told_last $OFF
+    step "deploy/remove"
+    check "the node that is off is taken out" deploy/remove --config "$work/cluster/config.yaml" $OFF
     cp "$check_output" "$work/told.log"
+    check "config.yaml has it no more" lacks $OFF "$work/cluster/config.yaml"
+    check "name servers and mother have forgotten it" lacks_everywhere $net.99
     step "deploy/up, with nothing to do"
     check "nothing changes" up
     cp "$check_output" "$work/nothing.log"
@@ -91,10 +96,6 @@ everyday() {
     check "both name servers answer with it" wait_for 20 both_serials 2026112202
     check "neither was restarted" test "$pids" = \
         "$(for node in ns1 ns2; do on $node systemctl show -p MainPID tiovivo; done)"
-    step "a node leaves"
-    check "deploy/remove takes a worker out" deploy/remove --config "$work/cluster/config.yaml" video-2
-    check "config.yaml has it no more" lacks video-2 "$work/cluster/config.yaml"
-    check "name servers and mother know" lacks_everywhere $NET.32
     check "deploy/status shows every node" deploy_status
     check "deploy/logs shows lines of every node" deploy_logs
 }
@@ -108,7 +109,7 @@ kill_in_the_middle() {
 }
 
 up_without_one() {
-    use_nodes "$NODES server-9:child:none:99"
+    use_nodes "$NODES $OFF:worker:none:99"
     up >"$work/up.log" 2>&1
     local status=$?
     tail -n 40 "$work/up.log"
@@ -129,14 +130,15 @@ is_quick() {
 }
 
 # Changes that the dry run announced for a child and a name server, against what the runs did. What is
-# only done aside, to try something, is no change; packages may have come by themselves after the kill.
+# only done aside, to try something, is no change; packages may have come by themselves after the kill,
+# and what they bring with them cannot be told before.
 same_changes() {
     local node
     for node in server-2 ns1; do
         diff <(sed -n "s/^.* s $node  *would change: //p" "$work/dry.log" | grep -v '^packages ' | sort -u) \
             <(sed -n "s/^.* s $node  *\(.*\) ([0-9.]* s)$/\1/p" "$work"/{killed,up,told}.log |
-                grep -v -e '^packages ' -e '^still at: ' -e 'of tiovivo, aside$' -e '^tiovivo accepts ' \
-                    -e '^tiovivo answers$' | sort -u) || return 1
+                grep -v -e '^packages ' -e '^still at: ' -e '^Debian.s example site$' \
+                    -e 'of tiovivo, aside$' -e '^tiovivo accepts ' -e '^tiovivo answers$' | sort -u) || return 1
     done
 }
 
@@ -148,42 +150,42 @@ shows_the_line() {
 # nginx is there; without a release the application itself has nothing to answer with.
 front_answers() {
     local status
-    status=$(curl -s -o /dev/null -w '%{http_code}' -m 5 "http://$(address "$1")/media/none")
+    status=$(curl -s -o /dev/null -w '%{http_code}' -m 5 "http://${machine_address[$1]}/media/none")
     [ "$status" = 404 ]
 }
 
 both_serials() {
     local server
     for server in 53 54; do
-        dig +short +time=1 +tries=1 "@$NET.$server" midominio.com SOA | grep -q " $1 " || return 1
+        dig +short +time=1 +tries=1 "@$net.$server" midominio.com SOA | grep -q " $1 " || return 1
     done
 }
 
-open_to_strangers() { timeout 5 bash -c "exec 3<>/dev/tcp/$NET.$1/$2"; }
+open_to_strangers() { timeout 5 bash -c "exec 3<>/dev/tcp/$net.$1/$2"; }
 closed_to_strangers() { ! open_to_strangers "$@"; }
 lacks() { ! grep -q -- "$1" "$2"; }
 
 lacks_everywhere() {
     local node
     for node in ns1 ns2 server-1; do
-        ! on $node "grep -r -e '$1' /etc/tiovivo /etc/tiovivo-firewall.nft /etc/exports 2>/dev/null" || return 1
+        on $node "! grep -rqs -e '$1' /etc/tiovivo /etc/tiovivo-firewall.nft /etc/exports.d" || return 1
     done
 }
 
 deploy_status() {
     deploy/status --config "$work/cluster/config.yaml" | tee "$work/status.log"
-    [ "$(grep -cE '^(server|video|ns)[-0-9.]+ +(mother|standby|child|worker|dns) ' "$work/status.log")" -eq 7 ]
+    [ "$(grep -cE '^(server|video|ns)[-0-9.]+ +(mother|standby|child|worker|dns) ' "$work/status.log")" -eq 6 ]
 }
 
 deploy_logs() {
     deploy/logs --config "$work/cluster/config.yaml" --lines 5 >"$work/logs.log" || return 1
-    [ "$(cut -d ' ' -f 1 "$work/logs.log" | sort -u | wc -l)" -eq 7 ]
+    [ "$(cut -d ' ' -f 1 "$work/logs.log" | sort -u | wc -l)" -eq 6 ]
 }
 
 no_node_has() {
     local node
     for node in server-2 ns2; do
-        ! on $node test -e "$1" || return 1
+        on $node "! test -e $1" || return 1
     done
 }
 
@@ -199,8 +201,8 @@ write_cluster() {
 	@ IN SOA ns1 hostmaster ( 2026112201 14400 3600 1209600 300 )
 	@ IN NS ns1
 	@ IN NS ns2
-	ns1 IN A $NET.53
-	ns2 IN A $NET.54
+	ns1 IN A $net.53
+	ns2 IN A $net.54
 	ZONE
     cp "$work/key" "$work/key.pub" "$folder/"
     use_nodes "$NODES"
@@ -222,13 +224,13 @@ use_nodes() {
 	YAML
         for entry in $1; do
             IFS=: read -r name role release last <<<"$entry"
-            printf '  %s: { role: %s, address: %s, private: %s }\n' "$name" "$role" "$NET.$last" "$NET.$last"
+            printf '  %s: { role: %s, address: %s, private: %s }\n' "$name" "$role" "$net.$last" "$net.$last"
         done
         cat <<-YAML
 	deploy:
 	  debian: bookworm
 	  ssh: { user: root, key: key }
-	  mother_address: $NET.10
+	  mother_address: $net.10
 	  application:
 	    source: site
 	    requirements: requirements.txt
@@ -241,86 +243,26 @@ use_nodes() {
     } >"$work/cluster/config.yaml"
 }
 
-address() {
-    local entry name role release last
-    for entry in $NODES; do
-        IFS=: read -r name role release last <<<"$entry"
-        if [ "$name" = "$1" ]; then printf '%s.%s\n' $NET "$last"; fi
-    done
-}
-
-on() {
-    local node=$1
-    shift
-    ssh -i "$work/key" -o BatchMode=yes -o ConnectTimeout=5 -o LogLevel=ERROR \
-        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$(address "$node")" "$@"
-}
-
 # --- machines --------------------------------------------------------------------------------------
 
-make_network() {
-    ip netns add $SPACE || return 1
-    ip -n $SPACE link set lo up
-    ip -n $SPACE link add br0 type bridge && ip -n $SPACE link set br0 up || return 1
-    # This machine is on it, too, and no node: the firewalls take it for a stranger.
-    ip -n $SPACE link add up type veth peer name tiovivo-prov netns 1 || return 1
-    ip -n $SPACE link set up master br0 up
-    ip address add "$NET.1/24" dev tiovivo-prov && ip link set tiovivo-prov up
-}
-
-start_cache() {
-    mkdir -p "$work/cache/settings"
-    # Settings of its own: Debian's send requests to a list of mirrors that is not there.
-    cat >"$work/cache/settings/acng.conf" <<-CONF
-	CacheDir: $work/cache
-	LogDir: $work/cache
-	SocketPath: $work/cache/socket
-	PidFile: $work/cache/pid
-	BindAddress: $NET.1
-	Port: $CACHE_PORT
-	CONF
-    setsid apt-cacher-ng -c "$work/cache/settings" ForeGround=1 >"$work/cache.log" 2>&1 &
-    cache_pid=$!
-    wait_for 20 curl -s -o /dev/null -m 2 "http://$NET.1:$CACHE_PORT/"
-}
-
 make_trees() {
-    local mirror
-    # shellcheck disable=SC2016 # apt's own placeholder
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' \
-        'Codename: bookworm' | head -n 1)
-    apt-config dump | grep -E '^Acquire::Check' >"$work/apt.conf"
-    # Nothing here must survive a power cut, and syncing is most of the time.
-    printf 'force-unsafe-io\n' >"$work/dpkg.cfg"
     ssh-keygen -q -t ed25519 -N '' -f "$work/key" || return 1
-    local release
+    mkdir -p "$work/nodes"
+    local release jobs=()
     for release in bookworm trixie; do
-        if [ -n "${TIOVIVO_PROVISION_TREES:-}" ]; then
-            cp -a --reflink=auto "$TIOVIVO_PROVISION_TREES/$release" "$work/$release"
-        else
-            make_tree $release "$mirror"
-        fi || return 1
+        make_tree $release "$work/$release" systemd systemd-sysv dbus openssh-server iproute2 &
+        jobs+=($!)
+    done
+    wait "${jobs[0]}" && wait "${jobs[1]}" || return 1
+    for release in bookworm trixie; do
         prepare_tree "$work/$release" || return 1
     done
 }
 
-# make_tree RELEASE MIRROR
-make_tree() {
-    mmdebstrap --mode=root --variant=minbase --aptopt="$work/apt.conf" \
-        --aptopt="Acquire::http::Proxy \"http://$NET.1:$CACHE_PORT\"" --dpkgopt=force-unsafe-io \
-        --include=systemd,systemd-sysv,dbus,openssh-server,iproute2 \
-        "$1" "$work/$1" ${2:+"$2"}
-}
-
 prepare_tree() {
     local root=$1 units=$1/etc/systemd/system
-    { cat "$work/apt.conf"; printf 'Acquire::http::Proxy "http://%s.1:%s";\n' $NET $CACHE_PORT; } \
-        >"$root/etc/apt/apt.conf.d/90test"
-    cp "$work/dpkg.cfg" "$root/etc/dpkg/dpkg.cfg.d/test"
     install -D -m 600 "$work/key.pub" "$root/root/.ssh/authorized_keys"
     chmod 700 "$root/root/.ssh"
-    printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
-    : >"$root/etc/machine-id"
     # The kernel of a container serves no files.
     cat >"$units/nfs-server.service" <<-UNIT
 	[Unit]
@@ -347,62 +289,48 @@ prepare_tree() {
     chroot "$root" systemctl enable --quiet test-network.service ssh.service
 }
 
+# SKIP when not even the first one boots: the reason is the machine's.
 boot_all() {
-    local entry name role release last
+    local entry name role release last first=${NODES%%:*}
     for entry in $NODES; do
         IFS=: read -r name role release last <<<"$entry"
-        boot "$name" "$role" "$release" "$last"
+        boot_node "$name" "$role" "$release" "$last"
     done
+    if ! can_boot "$first"; then
+        skip "provisioning from nothing: this machine boots no containers: $(tail -n 1 "$work/nodes/$first.log")"
+        return 1
+    fi
     for entry in $NODES; do
         check "${entry%%:*} boots" wait_for 120 on "${entry%%:*}" true || return 1
     done
 }
 
-boot() {
+boot_node() {
     local name=$1 role=$2 root=$work/nodes/$1 binds=() tree
-    mkdir -p "$work/nodes"
     cp -a --reflink=auto "$work/$3" "$root"
     printf '%s\n' "$name" >"$root/etc/hostname"
-    printf '%s.%s\n' $NET "$4" >"$root/etc/test-address"
+    printf '%s.%s\n' $net "$4" >"$root/etc/test-address"
     if [ "$role" = child ] || [ "$role" = worker ]; then
         for tree in app static media; do
             mkdir -p "$work/srv/$tree"
             binds+=("--bind=$work/srv/$tree:/srv/$tree")
         done
     fi
-    # systemd of Debian 13 boots on a machine with the old control groups only when told.
-    local legacy=()
-    if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
-        legacy=(--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
-            "--setenv=SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
-    fi
-    setsid nsenter --net=/run/netns/$SPACE systemd-nspawn --quiet --register=no --keep-unit \
-        --machine="$name" --directory="$root" --network-bridge=br0 --capability=all "${binds[@]}" \
-        --resolv-conf=off --timezone=off "${legacy[@]}" --boot >"$work/nodes/$name.log" 2>&1 </dev/null &
-    machine_pid[$name]=$!
+    boot "$name" "$net.$4" "$root" "${binds[@]}"
 }
 
 cleanup() {
-    local status=$? pid
+    local status=$?
     trap - EXIT
-    if [ "$failed" -gt 0 ]; then tail -n 3 "$work"/nodes/*.log 2>/dev/null; fi
+    if [ "$failed" -gt 0 ]; then show_journals 15; fi
     if [ -n "${TIOVIVO_PROVISION_KEEP:-}" ]; then
         printf -- '-- kept: %s\n' "$work"
         return $status
     fi
-    for pid in "${machine_pid[@]}"; do
-        # Its only child is the container's first process, with which all others end.
-        pkill -KILL -P "$pid"
-        kill -9 "$pid" 2>/dev/null
-    done
-    [ -z "$cache_pid" ] || kill "$cache_pid" 2>/dev/null
-    sleep 1
-    ip netns delete $SPACE 2>/dev/null
-    awk -v top="$work/" 'index($2, top) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
-    rm -rf --one-file-system "$work"
+    step "tidying up"
+    end_machines
     return $status
 }
 
-[ "$(id -u)" -eq 0 ] || { skip "provisioning from nothing: it needs root"; verdict provision; exit; }
 main
 verdict provision
