@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-pub const PAGES: [&str; 30] = [
+pub const PAGES: [&str; 31] = [
     "README.md",
     "docs/answers.md",
     "docs/delegate.md",
@@ -18,6 +18,7 @@ pub const PAGES: [&str; 30] = [
     "docs/cluster/everyday.md",
     "docs/cluster/failover.md",
     "docs/cluster/lab.md",
+    "docs/cluster/machines.md",
     "docs/cluster/nodes.md",
     "docs/cluster/promote.md",
     "docs/cluster/rejoin.md",
