@@ -13,7 +13,7 @@ use crate::health::probe::conversation::Connection;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
-/// What probing and simulating need of one kind of check; its checked settings have it.
+/// How one kind of check is probed and simulated; implemented by its checked settings.
 pub trait ProbeKind {
     type Prober: Ask;
 

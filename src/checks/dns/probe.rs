@@ -22,7 +22,7 @@ use crate::rcode::Rcode;
 const NOT_DNS: Failure = Failure::text("not a DNS reply");
 const OTHER_REPLIES: Failure = Failure::text("none of many replies was to this query");
 const HEADER: usize = 12;
-/// Of a message without EDNS over UDP; the kernel cuts off what is longer.
+/// Longest reply over UDP without EDNS; the kernel cuts off the rest.
 const MAX_DATAGRAM: usize = 512;
 /// Replies to other queries that are read past.
 const MAX_OTHERS: usize = 16;
@@ -79,7 +79,7 @@ impl DnsProber {
         }
     }
 
-    /// Over TCP, by a connection that is there already.
+    /// Asks over a given TCP connection.
     pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
         let query = query(&self.probe, fastrand::u16(..));
         self.judge(self.over_tcp(stream, &query).await?)

@@ -79,7 +79,7 @@ fn probe(
     Some(ExecProbe { command })
 }
 
-/// Of this machine: the name server may be another.
+/// What keeps the program from running on this machine; the name server may be another one.
 fn fault_of(program: &Path) -> Option<&'static str> {
     match fs::metadata(program) {
         Err(_) => Some("there is no such program here"),

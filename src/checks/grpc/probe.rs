@@ -42,7 +42,7 @@ const CONTENT: &str = "application/grpc";
 const MAX_HEADERS: u32 = 8192;
 /// Octets of the answer's body; a healthy one has 7, and more with fields that we do not know.
 const MAX_BODY: usize = 4096;
-/// What the server may send before it is read.
+/// Octets that the server may send before they are read.
 const WINDOW: u32 = 65_535;
 const FRAME: usize = 5;
 /// By number, as the gRPC manual lists them.
@@ -69,7 +69,7 @@ const STATUSES: [&str; 17] = [
 #[derive(Debug)]
 pub struct GrpcProber {
     connector: Connector,
-    /// What the server is called in the request.
+    /// The name of the server in the request.
     authority: String,
     message: Bytes,
 }
@@ -84,7 +84,7 @@ impl GrpcProber {
         }
     }
 
-    /// Over a connection that is there already.
+    /// Asks over a given connection.
     pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
         let mut settings = Builder::new();
         settings

@@ -81,7 +81,7 @@ fn open(address: IpAddr) -> io::Result<UdpSocket> {
     UdpSocket::from_std(StdSocket::from(OwnedFd::from(socket)))
 }
 
-/// Of the request and of its reply.
+/// The ICMP types of a request and of its reply.
 fn types(address: IpAddr) -> (u8, u8) {
     match address {
         IpAddr::V4(_) => (8, 0),
@@ -89,7 +89,7 @@ fn types(address: IpAddr) -> (u8, u8) {
     }
 }
 
-/// With as much data as there can be.
+/// A request with the most data; the caller sends the beginning.
 fn request(kind: u8, nonce: [u8; NONCE]) -> [u8; HEADER + MAX_SIZE] {
     let mut request = [0; HEADER + MAX_SIZE];
     request[0] = kind;

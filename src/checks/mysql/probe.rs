@@ -57,7 +57,7 @@ impl MysqlProber {
         MysqlProber { connector, full_is_up: probe.full_is_up }
     }
 
-    /// Over a connection that is there already.
+    /// Asks over a given connection.
     pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         if !conversation.hear_all(HEADER).await? {

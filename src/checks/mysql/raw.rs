@@ -28,7 +28,7 @@ pub struct RawMysql {
     pub too_many_connections: Option<Scalar<Counts>>,
 }
 
-/// What an answer counts as.
+/// The verdict that an answer counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
     Up,

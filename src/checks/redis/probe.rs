@@ -26,7 +26,7 @@ pub const PONG: Said = Said::Text("PONG");
 /// The server answers nobody without a password.
 pub const WANTS_PASSWORD: Said = Said::Text("Redis, wants a password");
 const NOT_REDIS: Failure = Failure::text("not a Redis answer");
-/// As clients send it: an array of one string.
+/// PING in the form of clients: an array of one string.
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 /// Octets of the answer's one line.
 const MAX_LINE: usize = 512;
@@ -42,7 +42,7 @@ impl RedisProber {
         RedisProber { connector: Connector::new(socket, probe.tls.as_ref(), &[]) }
     }
 
-    /// Over a connection that is there already.
+    /// Asks over a given connection.
     pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         conversation.say(PING).await;

@@ -42,7 +42,7 @@ impl TalkProber {
 }
 
 impl TalkProber {
-    /// Over a connection that is there already.
+    /// Asks over a given connection.
     pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         if let Some(text) = &self.send {

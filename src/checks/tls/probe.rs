@@ -39,7 +39,7 @@ impl TlsProber {
         }
     }
 
-    /// Over a connection that is there already.
+    /// Asks over a given connection.
     pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
         let stream = self.handshake.shake(self.connector.wrap(stream).await?).await?;
         let unreadable = Failure::Certificate("the certificate cannot be read");

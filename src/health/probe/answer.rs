@@ -1,4 +1,4 @@
-//! What a probe found: a healthy answer, or a failure.
+//! The verdict of a probe: a healthy answer, or a failure.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::rcode::Rcode;
 
 pub type Verdict = Result<Healthy, Failure>;
 
-/// The member answered as it should.
+/// The target answered as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Healthy {
     pub said: Said,
-    /// From the start of the connection to the end of what was waited for.
+    /// From the start of the connection to the end of the awaited answer.
     pub rtt: Duration,
-    /// When the server's certificate ends; `None` without TLS, or of one without an end.
+    /// When the server's certificate ends; `None` without TLS, or for a certificate without an end.
     pub certificate: Option<Timestamp>,
 }
 
@@ -31,12 +31,12 @@ impl fmt::Display for Healthy {
 }
 
 impl Healthy {
-    /// Of one that was not asked.
+    /// From a push report; no probe was sent.
     pub fn reported(said: Said) -> Healthy {
         Healthy { said, rtt: Duration::ZERO, certificate: None }
     }
 
-    /// `None` of one that was not asked.
+    /// The time until the answer; `None` for a push report.
     pub fn took(&self) -> Option<Duration> {
         (!matches!(self.said, Said::Reported { .. })).then_some(self.rtt)
     }
@@ -50,34 +50,34 @@ impl Healthy {
     }
 }
 
-/// What a healthy target answered.
+/// The answer of a healthy target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {
     Status(u16),
     Accepted,
-    /// A handshake; the days until the certificate ends, rounded down. `None` of a certificate
-    /// without an end.
+    /// A TLS handshake; the days until the certificate ends, rounded down. `None` for a
+    /// certificate without an end.
     Certificate {
         days: Option<i64>,
     },
     /// In the words of the kind of check.
     Text(&'static str),
     Rcode(Rcode),
-    /// By itself, or by an outside system; with its capacity in percent.
+    /// A push report, of the node or of an outside system; with the capacity in percent.
     Reported {
         weight: Option<u8>,
     },
-    /// A status, and what the answer says of the node's capacity.
+    /// A status, and the capacity of the node according to the answer.
     Weighed(u16, Capacity),
 }
 
-/// What a node says of how much it can take.
+/// How much load a node can take, as the node says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capacity {
     Silent,
     /// 0 to 100.
     Percent(u8),
-    /// Something that is no such number.
+    /// A value that is no number from 0 to 100.
     Garbage,
 }
 

@@ -1,4 +1,4 @@
-//! Asks once for a verdict, within its time.
+//! Asks a target once, and judges its answer within a time.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -16,12 +16,12 @@ use crate::health::probe::answer::{Healthy, Said, Verdict};
 use crate::health::probe::conversation::Connection;
 use crate::health::probe::failure::Failure;
 
-/// Whoever can be asked for a verdict. It need not watch the clock: [`judge`] does.
+/// A target that can be asked. It need not limit its time: [`judge`] does.
 pub trait Ask: Send + Sync + 'static {
     fn ask(&self) -> impl Future<Output = Result<Said, Failure>> + Send;
 
-    /// Asks over a connection that is already there; `None` for a kind of check without a stream.
-    /// Tests play a hostile node by it.
+    /// Asks over a given connection; `None` for a kind of check without a stream. Tests use it to
+    /// play a hostile node.
     fn ask_over(
         &self,
         _stream: Connection,
@@ -29,29 +29,29 @@ pub trait Ask: Send + Sync + 'static {
         std::future::ready(None)
     }
 
-    /// What must be held while it is asked; waiting for it is no time of the member's. Most kinds
-    /// need nothing.
+    /// A permit to hold while the target is asked. The time of the answer begins only then; most
+    /// kinds of check need no permit.
     fn turn(&self) -> impl Future<Output = Option<SemaphorePermit<'static>>> + Send {
         std::future::ready(None)
     }
 
-    /// What it means that there was no answer `within` its time.
+    /// The failure when there was no answer `within` the time.
     fn silence(&self, within: Duration) -> Failure {
         Failure::NoAnswer { within }
     }
 
-    /// When the certificate ends that the newest handshake showed.
+    /// When the certificate of the latest handshake ends.
     fn certificate(&self) -> Option<Timestamp> {
         None
     }
 }
 
-/// A probe that was held up for more than this part of its time says nothing of the node, unless
-/// the node was heard all the same.
+/// A probe that this process held up for more than this part of its time (a quarter) says nothing
+/// about the node, unless the node answered all the same.
 const HELD_UP: u32 = 4;
 
-/// Asks once, and takes silence for a failure. Time in which this process was held up is given back
-/// once: an answer that is there by then has come in time.
+/// Asks once; silence is a failure. Time in which this process was held up is added once: an answer
+/// that arrives by then is in time.
 ///
 /// | the node | held up for less than a quarter of the time | for more |
 /// |---|---|---|
@@ -78,12 +78,12 @@ pub async fn judge_beside(member: &impl Ask, within: Duration, heart: &Arc<Heart
     }
 }
 
-/// The same where nobody notices hold-ups but the probe's own timer.
+/// As [`judge_beside`], where only the timer of the probe itself notices hold-ups.
 pub async fn judge(member: &impl Ask, within: Duration) -> Verdict {
     judge_beside(member, within, &Arc::default()).await
 }
 
-/// What a failure says after this process was held up for so long of the time.
+/// The failure, or [`Failure::Void`] when the hold-up of this process may have caused it.
 pub fn unless_void(failure: Failure, held_up: Duration, within: Duration) -> Failure {
     match failure.goes_by_time() && held_up > within / HELD_UP {
         true => Failure::Void { held_up },
@@ -91,7 +91,7 @@ pub fn unless_void(failure: Failure, held_up: Duration, within: Duration) -> Fai
     }
 }
 
-/// Who is probed.
+/// The address that is probed, with the names that a command is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     pub node: NodeName,

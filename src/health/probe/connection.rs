@@ -39,12 +39,12 @@ impl Connector {
         Connector { proxy, ..self }
     }
 
-    /// TLS is asked for by the commands of this protocol.
+    /// Asks for TLS by the commands of this protocol first.
     pub fn asking(self, start_tls: Option<StartTls>) -> Connector {
         Connector { start_tls, ..self }
     }
 
-    /// `tls` is wrapped around the connection where there is one; `alpn` is what is spoken in it.
+    /// With TLS when `tls` is given; `alpn` are the protocols to offer in its handshake.
     pub fn new(socket: SocketAddr, tls: Option<&Tls>, alpn: &[&str]) -> Connector {
         let plain = Connector::plain(socket);
         Connector { tls: tls.map(|tls| Box::new(Handshake::new(tls, socket, alpn))), ..plain }
@@ -60,7 +60,7 @@ impl Connector {
         Ok(Box::new(stream))
     }
 
-    /// What is spoken over, once the connection is there.
+    /// Adds the configured layers (STARTTLS, TLS) to a connection.
     pub async fn wrap(&self, stream: Connection) -> Result<Connection, Failure> {
         let stream = match self.start_tls {
             None => stream,
@@ -72,7 +72,7 @@ impl Connector {
         }
     }
 
-    /// When the certificate ends that the newest handshake showed.
+    /// When the certificate of the latest handshake ends.
     pub fn certificate(&self) -> Option<Timestamp> {
         self.tls.as_ref()?.certificate()
     }
@@ -80,9 +80,9 @@ impl Connector {
 
 /// A TLS handshake, ready for one address.
 pub struct Handshake {
-    /// `None` when no handshake can be made of what is configured; each probe then says so.
+    /// `None` when the configuration allows no handshake; each probe then fails and says so.
     ready: Option<(TlsConnector, ServerName<'static>)>,
-    /// When the newest certificate ends, in seconds since 1970; [`NEVER`] where there is none.
+    /// When the latest certificate ends, in seconds since 1970; [`NEVER`] without such an end.
     ends: AtomicI64,
 }
 
@@ -106,7 +106,7 @@ impl Handshake {
         Ok(stream)
     }
 
-    /// When the certificate ends that the newest handshake showed.
+    /// When the certificate of the latest handshake ends.
     pub fn certificate(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.ends.load(Ordering::Relaxed)).ok()
     }

@@ -1,4 +1,4 @@
-//! What is said on the connection of a probe.
+//! The exchange of octets on the connection of a probe.
 //!
 //! A probe converses with a [`Stream`] and does not know what carries it, so that tests can play a
 //! hostile node in memory.
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::health::probe::failure::Failure;
 
-/// Octets that are read at once.
+/// Octets of one read.
 const PIECE: usize = 4096;
 
 /// What probes read from and write to.
@@ -20,16 +20,16 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 pub type Connection = Box<dyn Stream>;
 
-/// Speaking and listening by turns.
+/// Sends and receives in turn.
 ///
-/// A server may say all it has as soon as it accepts the connection, and close without hearing us,
-/// as `nc`, `socat` and services of xinetd do. Its words count all the same: that nothing could be
-/// said is a failure only when nothing is heard either.
+/// A server may send everything as soon as it accepts the connection, and close without reading,
+/// as `nc`, `socat` and services of xinetd do. Its answer counts all the same: a request that could
+/// not be sent is a failure only when nothing is received either.
 pub struct Conversation {
     stream: Connection,
-    /// What was heard and is not used up.
+    /// Received and not yet used.
     pub heard: BytesMut,
-    /// Octets that were heard in all.
+    /// Octets received in total.
     pub total: usize,
     unsaid: Option<io::Error>,
 }
@@ -47,12 +47,12 @@ impl Conversation {
         self.unsaid = said.err();
     }
 
-    /// Another piece is in `heard`; `false` when the server ended what it says.
+    /// Receives another piece into `heard`; `false` when the server ended its side.
     pub async fn hear(&mut self) -> Result<bool, Failure> {
         self.heard.reserve(PIECE);
         let length = match self.stream.read_buf(&mut (&mut self.heard).limit(PIECE)).await {
             Ok(length) => length,
-            // TLS that ends with the connection only.
+            // TLS without its closing alert ends with the connection.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
             Err(error) => return Err(error.into()),
         };
@@ -64,7 +64,7 @@ impl Conversation {
         }
     }
 
-    /// Hears on until `length` octets are there; `false` when the server ended before.
+    /// Receives until `heard` has `length` octets; `false` when the server ended before.
     pub async fn hear_all(&mut self, length: usize) -> Result<bool, Failure> {
         while self.heard.len() < length {
             if !self.hear().await? {
@@ -74,12 +74,12 @@ impl Conversation {
         Ok(true)
     }
 
-    /// The connection, when all that was heard is used up.
+    /// The connection; `None` while octets are left in `heard`.
     pub fn into_stream(self) -> Option<Connection> {
         self.heard.is_empty().then_some(self.stream)
     }
 
-    /// Ends the connection in order. Whether the server still listens is of no interest.
+    /// Ends the connection in order. An error is ignored: the verdict is made already.
     pub async fn end(mut self) {
         let _ = self.stream.shutdown().await;
     }

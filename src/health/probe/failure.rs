@@ -10,7 +10,7 @@ use crate::cluster::visible::excerpt;
 /// Characters of a server's own words that are shown.
 const MAX_WORDS: usize = 200;
 
-/// Of HTTP: the request did not come in time.
+/// The HTTP status of a server that waited too long for the request.
 const REQUEST_TIMEOUT: u16 = 408;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,10 +40,10 @@ pub enum Failure {
     CutShort,
     #[error("the chunks of the answer cannot be read")]
     BadChunk,
-    /// What config.yaml looks for is not in the answer, or behind what is read of it.
+    /// A text of config.yaml is missing in the part of the answer that is read.
     #[error("no {} in {}", quoted(text), if *all { "the answer" } else { "its first 64 KiB" })]
     Lacks { text: Arc<str>, all: bool },
-    /// What config.yaml wants to be absent is there.
+    /// A text that must be absent is in the answer.
     #[error("{} is in the answer", quoted(.0))]
     Holds(Arc<str>),
     #[error("the answer is not JSON")]
@@ -80,7 +80,7 @@ pub enum Failure {
     /// The server greets with an error, such as "Too many connections".
     #[error("MySQL error {code}: {message}")]
     Mysql { code: u16, message: String },
-    /// In the words of the kind of check. The target answered: another time would not help.
+    /// In the words of the kind of check: the target answered, and wrongly.
     #[error("{0}")]
     Text(Cow<'static, str>),
     #[error("no report for {}", duration(*within))]
@@ -88,7 +88,7 @@ pub enum Failure {
     /// The probe says nothing: it counts as not sent.
     #[error("this machine was held up for {}", duration(*held_up))]
     Void { held_up: Duration },
-    /// What was reported; empty when nothing was said.
+    /// The reason in a report; empty when the report has none.
     #[error("{}", reported(.0))]
     Reported(Arc<str>),
     #[error("this machine has no socket left for a probe")]
@@ -223,7 +223,7 @@ fn expectation(value: Option<&str>) -> String {
     value.map(|value| format!(", expected {}", quoted(value))).unwrap_or_default()
 }
 
-/// Of what the operator wrote, as much as is needed to know it again.
+/// The beginning of a text of the configuration, in backquotes.
 fn quoted(text: &str) -> String {
     const SHOWN: usize = 40;
     match text.char_indices().nth(SHOWN) {

@@ -49,7 +49,7 @@ impl<A: Ask> Ask for Routed<A> {
     }
 }
 
-/// Of IPv6. Asks the routing table: no packet leaves, nothing is waited for.
+/// Whether there is no IPv6 route to the address. Asks the routing table: nothing is sent.
 fn is_missing(address: IpAddr) -> bool {
     let IpAddr::V6(address) = address else { return false };
     let Ok(socket) = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)) else { return true };

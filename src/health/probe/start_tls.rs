@@ -72,7 +72,7 @@ fn expect(line: &[u8], beginning: &str) -> Result<(), Failure> {
     }
 }
 
-/// Without its end.
+/// The next line, without its line end.
 async fn line(talk: &mut Conversation) -> Result<BytesMut, Failure> {
     let mut seen = 0;
     loop {

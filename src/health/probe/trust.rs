@@ -44,7 +44,7 @@ pub fn client_config(trust: &Trust) -> Option<ClientConfig> {
     Some(config)
 }
 
-/// Without the dot that may stand at the end of a host name.
+/// The host name without a dot at its end.
 pub fn server_name(tls: &Tls, address: IpAddr) -> Option<ServerName<'static>> {
     match &tls.name {
         Some(name) => ServerName::try_from(name.trim_end_matches('.').to_owned()).ok(),
@@ -52,7 +52,7 @@ pub fn server_name(tls: &Tls, address: IpAddr) -> Option<ServerName<'static>> {
     }
 }
 
-/// What a failed handshake means.
+/// The failure that an error of the handshake means.
 pub fn failure(error: &Error) -> Failure {
     match error {
         Error::InvalidCertificate(error) => certificate(error),

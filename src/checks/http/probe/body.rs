@@ -86,7 +86,7 @@ impl Body {
         Ok(Some(heard.split_to(length)))
     }
 
-    /// Without its end.
+    /// The next line, without its line end.
     async fn line(&mut self) -> Result<BytesMut, Failure> {
         let mut seen = 0;
         loop {

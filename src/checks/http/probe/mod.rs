@@ -28,7 +28,7 @@ use crate::health::probe::conversation::{Connection, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
-/// Of an answer: how much the node can take, in percent.
+/// The header of an answer with the capacity of the node, in percent.
 const WEIGHT: &str = "x-tiovivo-weight";
 const ALPN: &str = "http/1.1";
 
@@ -60,7 +60,7 @@ impl HttpProber {
         }
     }
 
-    /// Over a connection that is there already.
+    /// Asks over a given connection.
     pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         conversation.say(self.request.as_bytes()).await;
