@@ -155,7 +155,8 @@ def spoil_import(root: Path) -> None:
 
 
 def spoil_page(root: Path) -> None:
-    edit(root / LIST, lambda text: text + "{% url 'a-view-that-is-not-there' %}\n")
+    wrong = "{% url 'a-view-that-is-not-there' %}<h1>"
+    edit(root / LIST, lambda text: text.replace("<h1>", wrong, 1))
 
 
 def spoil_migration(root: Path) -> None:

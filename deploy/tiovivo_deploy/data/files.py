@@ -223,6 +223,8 @@ read only = no
 numeric ids = yes
 max connections = 8
 timeout = 60
+# A name of the mother is asked for before each copy otherwise, for seconds where nobody answers.
+reverse lookup = no
 hosts allow = {peer}
 hosts deny = *
 auth users = tiovivo

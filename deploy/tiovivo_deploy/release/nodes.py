@@ -51,6 +51,10 @@ class NodeReport:
     def serves(self, release: str) -> bool:
         return bool(self.reports) and all(r.get("release") == release for r in self.reports)
 
+    def tries(self, release: str) -> bool:
+        """Whether a process serves the release already, and answered its warm request."""
+        return any(r.get("release") == release for r in self.reports)
+
     def refusal(self, release: str) -> str | None:
         """Why a process of this node refuses the release."""
         for report in self.reports:
@@ -179,6 +183,21 @@ def _report(result) -> NodeReport:
         return NodeReport(result.node, True, [r for r in reports if isinstance(r, dict)])
     except ValueError:
         return NodeReport(result.node, True, words=result.reason)
+
+
+def await_trial(
+    shell: Shell, canary: Node, release: str, seconds: float, again: Callable[[], object]
+) -> NodeReport:
+    """Waits until one process of the canary runs the release or refuses it: the others take the same
+    way, so the rest of the cluster need not wait for them."""
+    deadline = time.monotonic() + seconds
+    while True:
+        step = max(1.0, min(TOUCH_AGAIN_SECONDS, deadline - time.monotonic()))
+        report = ask(shell, [canary], "--try", release, f"{step:.1f}", seconds=step)[0]
+        settled = not report.reached or report.tries(release) or report.refusal(release)
+        if settled or time.monotonic() >= deadline:
+            return report
+        again()
 
 
 def await_release(

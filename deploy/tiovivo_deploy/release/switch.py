@@ -69,7 +69,7 @@ def roll_out(fleet: Fleet, release: str, before: str | None) -> None:
 
 
 def complaint(report: NodeReport, release: str) -> str | None:
-    """Why the node does not serve the release; None when it does, or was not reached."""
+    """Why the node does not serve the release; None when all of it does, or it was not reached."""
     if not report.reached or report.serves(release):
         return None
     refusal = report.refusal(release)
@@ -100,9 +100,9 @@ def try_on_canary(fleet: Fleet, canary: Node, release: str) -> None:
         fleet.mother.order("canary", canary.name, release)
 
     tell()
-    report = fleet.await_all([canary], release, tell)[0]
-    words = complaint(report, release) or (None if report.reached else report.words)
-    if words:
+    report = nodes.await_trial(fleet.shell, canary, release, NODE_SECONDS, tell)
+    if not report.tries(release):
+        words = complaint(report, release) or report.words
         fleet.mother.order("canary", canary.name, "-")
         raise ReleaseFailed(f"the canary {canary.name} does not take release {release}: {words}")
     fleet.report.line(canary.name, f"canary: runs release {release}, the warm request is answered")

@@ -54,6 +54,18 @@ class Sql:
         for query in queries:
             self.rows(query, timeout)
 
+    def wait(self, seconds: float) -> None:
+        """Waits until the server answers; its own words when it does not in time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.run("SELECT 1")
+                return
+            except SqlError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
     def close(self) -> None:
         if self.client is not None:
             self.client.kill()

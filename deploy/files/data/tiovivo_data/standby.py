@@ -15,6 +15,8 @@ from tiovivo_data.settings import Settings
 
 # Made when all checksums were equal, so that no half copy is taken for a whole one.
 EQUAL_FILE = "equal"
+# After a boot ssh answers before the database does.
+DATABASE_START_S = 120.0
 
 
 def join(settings: Settings, epoch: int, since: int, tell=print) -> None:
@@ -31,6 +33,7 @@ def join(settings: Settings, epoch: int, since: int, tell=print) -> None:
     equal.unlink(missing_ok=True)
     role.write(settings.state_folder, Role("joining", epoch, since))
     with sql.local(settings.database_socket) as db:
+        db.wait(DATABASE_START_S)
         database.copy_from(db, settings, settings.peer.address)
         tell(f"database copied, {time.monotonic() - started:.1f} s")
         differences = database.compare(db, settings, settings.peer.address)
