@@ -155,7 +155,7 @@ class Cluster:
         document = json.loads(done.out)
         self.nodes = {node["name"]: node for node in document["nodes"]}
         self.children = self.with_role("child")
-        # As config.yaml has them, which each promotion turns round.
+        # By their roles in config.yaml: a promotion does not change it, see mother.pair_now.
         self.pair = (*self.with_role("mother"), *self.with_role("standby"))
         self.mother_address = document["mother_address"]
         self.database = (document["database"] or {}).get("name")

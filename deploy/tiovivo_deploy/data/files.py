@@ -203,7 +203,7 @@ sync {{
     default.rsync,
     source = "{tree}",
     target = "{target}",
-    delay = 1,
+    delay = 0.3,
     rsync = {{
         archive = true,
         hard_links = true,
