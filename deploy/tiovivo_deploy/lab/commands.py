@@ -126,6 +126,7 @@ def down(places: Places, _arguments) -> None:
         Process(places.run / "outlet.pid").kill()
         network.remove(places)
         places.remove()
+        machine.remove_control_groups(f"{places.namespace}-n{'?' * 12}")
 
 
 def power_off(places: Places, arguments) -> None:

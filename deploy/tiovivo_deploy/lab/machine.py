@@ -167,8 +167,12 @@ class Container(Machine):
         for part in ("image", "upper/etc", "work", "root"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         (self.folder / "upper/etc/lab-seed").write_text(self.seed(keys))
+        groups = " ".join(f"{top}/{self.namespace}" for top in control_group_tops())
         # The mounts are in a mount namespace of the process, and end with it.
         script = f"""
+            for group in {groups}; do
+                mkdir -p $group && echo $$ >$group/cgroup.procs || true
+            done
             set -e
             mount -o loop,ro,noload {shlex.quote(str(image))} image
             mount -t overlay -o lowerdir=image,upperdir=upper,workdir=work overlay root
@@ -222,6 +226,26 @@ class Container(Machine):
         super().forget()
         if self.namespace in network.namespaces():
             run("ip", "netns", "del", self.namespace)
+        remove_control_groups(self.namespace)
+
+
+def control_group_tops() -> list[str]:
+    """Of the hierarchies in which a container has a group of its own. systemd-nspawn would put all that
+    one shell starts into the same group, where the systemd of each takes the processes of the others
+    for its own."""
+    rows = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    return [row[1] for row in rows if row[2] == "cgroup2" or "name=systemd" in row[3].split(",")]
+
+
+def remove_control_groups(pattern: str) -> None:
+    """Those of ended containers, by the pattern of their namespaces; deepest first."""
+    for group in [group for top in control_group_tops() for group in Path(top).glob(pattern)]:
+        for folder, _, _ in os.walk(group, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError:
+                # Its last process is about to end: the folder is taken again by the next lab.
+                pass
 
 
 def end(process: Process) -> None:
