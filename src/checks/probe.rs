@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
 
 use crate::checks::checked::Probe;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::conversation::Connection;
 use crate::health::probe::failure::Failure;
@@ -66,7 +66,7 @@ macro_rules! define_prober {
                 }
             }
 
-            async fn ask(&self) -> Result<Said, Failure> {
+            async fn ask(&self) -> Result<ProbeAnswer, Failure> {
                 match self {
                     // Boxed while it runs: between two probes a task would otherwise have the
                     // size of the largest kind.
@@ -74,7 +74,7 @@ macro_rules! define_prober {
                 }
             }
 
-            async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+            async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
                 match self {
                     $(Prober::$kind(prober) => prober.ask_over(stream).await,)*
                 }

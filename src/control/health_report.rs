@@ -18,7 +18,7 @@ use crate::control::pool::PoolState;
 use crate::control::request::{self, BodyReader, MAX_NAME, MAX_REASON, RequestFault, fault};
 use crate::control::served_config::ServedConfig;
 use crate::health::TargetId;
-use crate::health::probe::answer::{Healthy, Said, Verdict};
+use crate::health::probe::answer::{Healthy, ProbeAnswer, Verdict};
 use crate::health::probe::failure::Failure;
 
 const KEYS: [&str; 4] = ["healthy", "reason", "check", "weight"];
@@ -89,7 +89,7 @@ impl HealthReport {
     /// The result that the report stands for.
     pub fn verdict(&self) -> Verdict {
         match self.healthy {
-            true => Ok(Healthy::reported(Said::Reported { weight: self.weight })),
+            true => Ok(Healthy::reported(ProbeAnswer::Reported { weight: self.weight })),
             false => Err(Failure::Reported(self.reason.as_str().into())),
         }
     }

@@ -181,13 +181,13 @@ struct Shared {
 }
 
 /// The result of a probe, as far as the time of the next probe depends on it.
-enum Said {
+enum ProbeOutcome {
     /// The target is healthy, or this machine failed.
-    Well,
+    NotFailed,
     /// The target failed.
     Failed,
     /// The probe is void.
-    Nothing,
+    Void,
 }
 
 /// Probes one target, for the first time after `delay`, until the receiver of the observations or
@@ -203,14 +203,14 @@ async fn watch<A: Ask>(
     let mut timer = ProbeTimer::new(job.every, Duration::ZERO, fastrand::f64());
     let mut ahead = None;
     loop {
-        let Some(said) = probe(&job, &shared).await else { return };
+        let Some(outcome) = probe(&job, &shared).await else { return };
         // The permit of a probe before its beat is held until that probe has its verdict.
         drop(ahead.take());
         let now = start.elapsed();
-        let soon = match said {
-            Said::Nothing => timer.retry_after_void(now, fastrand::f64()),
-            Said::Well | Said::Failed => {
-                timer.retry_after_failure(now, matches!(said, Said::Failed))
+        let soon = match outcome {
+            ProbeOutcome::Void => timer.retry_after_void(now, fastrand::f64()),
+            ProbeOutcome::NotFailed | ProbeOutcome::Failed => {
+                timer.retry_after_failure(now, matches!(outcome, ProbeOutcome::Failed))
             }
         };
         let soon = soon.zip(shared.again.try_acquire().ok());
@@ -238,18 +238,18 @@ async fn watch<A: Ask>(
 }
 
 /// Probes once and sends the observation. `None` if the receiver of the observations is gone.
-async fn probe<A: Ask>(job: &Job<A>, shared: &Shared) -> Option<Said> {
+async fn probe<A: Ask>(job: &Job<A>, shared: &Shared) -> Option<ProbeOutcome> {
     let verdict = {
         // The turn comes before the slot: a probe that waits for its turn holds no slot.
         let _turn = job.ask.turn().await;
         let _slot = shared.slots.acquire().await.ok()?;
         judge_beside(&job.ask, job.timeout, &shared.heart).await
     };
-    let said = match &verdict {
-        Err(failure) if failure.is_void() => Said::Nothing,
-        Err(failure) if !failure.is_ours() => Said::Failed,
-        _ => Said::Well,
+    let outcome = match &verdict {
+        Err(failure) if failure.is_void() => ProbeOutcome::Void,
+        Err(failure) if !failure.is_ours() => ProbeOutcome::Failed,
+        _ => ProbeOutcome::NotFailed,
     };
     shared.observations.send(Observation { target: job.target, verdict }).await.ok()?;
-    Some(said)
+    Some(outcome)
 }

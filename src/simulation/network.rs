@@ -23,7 +23,7 @@ use crate::checks::probe::simulated_answers;
 use crate::cluster::check::Check;
 use crate::cluster::node::NodeName;
 use crate::config::simulation::timeline::{CheckerLink, Does, What};
-use crate::health::probe::answer::{Healthy, Said, Verdict};
+use crate::health::probe::answer::{Healthy, ProbeAnswer, Verdict};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
@@ -132,7 +132,7 @@ fn ask(
     probe: &Probe,
     took: Duration,
     luck: &mut fastrand::Rng,
-) -> (Answer<Said>, Duration) {
+) -> (Answer<ProbeAnswer>, Duration) {
     let SimulatedAnswers { well, hung, failing, closed } = simulated_answers(probe);
     let answer = match node {
         Condition::Well => Ok(well),

@@ -17,15 +17,18 @@ use tiovivo::control::probes::ProbeChanges;
 use tiovivo::control::state::ControlState;
 use tiovivo::control::status::build;
 use tiovivo::control::status::{MemberStatus, PoolStatus, Status};
-use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
+use tiovivo::health::probe::answer::{Healthy, ProbeAnswer, Verdict};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::tracker::Tracker;
 use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::{check, kept, loaded, pool};
 
-pub const OK: Verdict =
-    Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300), certificate: None });
+pub const OK: Verdict = Ok(Healthy {
+    said: ProbeAnswer::Status(200),
+    rtt: Duration::from_micros(1300),
+    certificate: None,
+});
 pub const REFUSED: Verdict = Err(Failure::Refused);
 
 /// A run, the targets of which go by the last octet of their address; deep ones by that + 100, those

@@ -17,7 +17,7 @@ use tiovivo::cluster::selection::Selection;
 use tiovivo::control::overrides::request;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
-use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
+use tiovivo::health::probe::answer::{Healthy, ProbeAnswer, Verdict};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
@@ -186,7 +186,7 @@ fn take(
     match step {
         Step::Probe(at, ok) => {
             let healthy = Healthy {
-                said: Said::Status(200),
+                said: ProbeAnswer::Status(200),
                 rtt: std::time::Duration::from_millis(1),
                 certificate: None,
             };

@@ -19,7 +19,7 @@ use tiovivo::checks::probe::{Prober, describe};
 use tiovivo::checks::tcp::checked::TcpProbe;
 use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
-use tiovivo::health::probe::answer::{Capacity, Said, Verdict};
+use tiovivo::health::probe::answer::{Capacity, ProbeAnswer, Verdict};
 use tiovivo::health::probe::ask::{Subject, judge};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -108,7 +108,7 @@ async fn http_reason(port: u16) -> String {
 #[tokio::test]
 async fn an_expected_status_is_healthy_and_the_body_is_not_waited_for() {
     let port = says(true, b"HTTP/1.1 204 Fine\r\nContent-Length: 1000\r\n\r\n").await;
-    assert_eq!(verdict(&http(port), LONG).await.unwrap().said, Said::Status(204));
+    assert_eq!(verdict(&http(port), LONG).await.unwrap().said, ProbeAnswer::Status(204));
 }
 
 #[tokio::test]
@@ -175,7 +175,10 @@ async fn a_server_that_hangs_has_until_the_timeout() {
     .await;
     assert_eq!(reason(http(port), SHORT).await, "no answer within 200 ms");
     assert_eq!(reason(mysql(port), SHORT).await, "no answer within 200 ms");
-    assert_eq!(verdict(&Probe::Tcp(TcpProbe { port }), LONG).await.unwrap().said, Said::Accepted);
+    assert_eq!(
+        verdict(&Probe::Tcp(TcpProbe { port }), LONG).await.unwrap().said,
+        ProbeAnswer::Accepted
+    );
 }
 
 #[tokio::test]
@@ -258,7 +261,7 @@ async fn a_header_says_how_much_the_node_can_take() {
         let answer = format!("HTTP/1.1 200 OK\r\n{header}Content-Length: 0\r\n\r\n").leak();
         let Probe::Http(http) = http(says(true, answer.as_bytes()).await) else { unreachable!() };
         let silent = verdict(&Probe::Http(http.clone()), LONG).await.unwrap();
-        assert_eq!(silent.said, Said::Status(200), "it is off by default");
+        assert_eq!(silent.said, ProbeAnswer::Status(200), "it is off by default");
         let said = verdict(&Probe::Http(HttpProbe { load: true, ..http }), LONG).await.unwrap();
         assert!(said.to_string().starts_with("200 in "));
         said.capacity()

@@ -77,7 +77,7 @@ async fn start_sample() -> Running {
     start(sample::status(), HttpLimits::default()).await
 }
 
-struct Said {
+struct ProbeAnswer {
     status: u16,
     head: String,
     body: String,
@@ -89,19 +89,19 @@ impl Running {
     }
 
     /// Octets out, everything back until the server closes.
-    async fn say(&self, request: &str) -> Said {
+    async fn say(&self, request: &str) -> ProbeAnswer {
         let mut stream = self.connect().await;
         stream.write_all(request.as_bytes()).await.unwrap();
         parse(&read_to_end(&mut stream).await)
     }
 
-    async fn ask(&self, method: &str, path: &str) -> Said {
+    async fn ask(&self, method: &str, path: &str) -> ProbeAnswer {
         let host = self.address;
         let close = "Connection: close\r\n\r\n";
         self.say(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{close}")).await
     }
 
-    async fn get(&self, path: &str) -> Said {
+    async fn get(&self, path: &str) -> ProbeAnswer {
         self.ask("GET", path).await
     }
 }
@@ -113,10 +113,10 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8(octets).unwrap()
 }
 
-fn parse(reply: &str) -> Said {
+fn parse(reply: &str) -> ProbeAnswer {
     let (head, body) = reply.split_once("\r\n\r\n").expect(reply);
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Said { status, head: head.to_lowercase(), body: body.into() }
+    ProbeAnswer { status, head: head.to_lowercase(), body: body.into() }
 }
 
 #[tokio::test]

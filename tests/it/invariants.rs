@@ -18,7 +18,7 @@ use tiovivo::control::health_file::SavedPool;
 use tiovivo::control::probes::ProbeChanges;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
-use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
+use tiovivo::health::probe::answer::{Healthy, ProbeAnswer, Verdict};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
@@ -32,7 +32,7 @@ const STEPS: u32 = 100_000;
 /// Steps between two thorough checks.
 const LOOK: u32 = 5_000;
 const OK: Verdict =
-    Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(300), certificate: None });
+    Ok(Healthy { said: ProbeAnswer::Accepted, rtt: Duration::from_micros(300), certificate: None });
 const REFUSED: Verdict = Err(Failure::Refused);
 /// The fraction of a node's probes that fail, for some steps.
 const WEATHER: [f64; 6] = [0.0, 0.0, 0.01, 0.3, 0.5, 1.0];

@@ -13,7 +13,7 @@ use tiovivo::cluster::checks::Checks;
 use tiovivo::cluster::pool::{Order, Pool};
 use tiovivo::control::state::ControlState;
 use tiovivo::control::writer::Control;
-use tiovivo::health::probe::answer::{Capacity, Healthy, Said};
+use tiovivo::health::probe::answer::{Capacity, Healthy, ProbeAnswer};
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
 use tiovivo::zone::rtype;
@@ -120,7 +120,7 @@ impl Run {
     /// Whether the answers changed.
     fn hear(&mut self, member: usize, capacity: Capacity) -> bool {
         self.now += SignedDuration::from_secs(1);
-        let said = Said::Weighed(200, capacity);
+        let said = ProbeAnswer::Weighed(200, capacity);
         let verdict = Ok(Healthy { said, rtt: Duration::from_millis(1), certificate: None });
         let observation = Observation { target: self.targets[member], verdict };
         self.state.observe(&observation, self.now);

@@ -15,7 +15,7 @@ use tiovivo::clock::Moment;
 use tiovivo::control::overrides::request;
 use tiovivo::control::served_config::ServedConfig;
 use tiovivo::control::state::ControlState;
-use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
+use tiovivo::health::probe::answer::{Healthy, ProbeAnswer, Verdict};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::{Observation, TargetId};
 use tiovivo::snapshot::Snapshot;
@@ -25,7 +25,7 @@ use crate::world::{Ask, World};
 
 const STEPS: u32 = 100_000;
 const OK: Verdict =
-    Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(300), certificate: None });
+    Ok(Healthy { said: ProbeAnswer::Accepted, rtt: Duration::from_micros(300), certificate: None });
 const REFUSED: Verdict = Err(Failure::Refused);
 
 /// A pool, a name that it answers, and its members with what is answered of each.

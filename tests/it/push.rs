@@ -13,7 +13,7 @@ use tiovivo::control::event::ReportRequest;
 use tiovivo::control::status::{MemberStatus, Status};
 use tiovivo::control::writer::{Control, ControlHandle};
 use tiovivo::counters::Counters;
-use tiovivo::health::probe::answer::{Healthy, Said};
+use tiovivo::health::probe::answer::{Healthy, ProbeAnswer};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::schedule::Schedule;
 use tiovivo::health::{Observation, TargetId};
@@ -253,7 +253,7 @@ async fn silence_is_observed_once_in_each_interval_and_a_report_starts_it_anew()
         assert_eq!(start.elapsed(), EXPIRES * round);
     }
     tokio::time::sleep(EXPIRES * 9 / 10).await;
-    let healthy = Ok(Healthy::reported(Said::Reported { weight: None }));
+    let healthy = Ok(Healthy::reported(ProbeAnswer::Reported { weight: None }));
     assert!(schedule.report(TARGET, healthy.clone()));
     assert_eq!(observations.recv().await.unwrap().verdict, healthy);
     let reported = Instant::now();
@@ -265,7 +265,7 @@ async fn silence_is_observed_once_in_each_interval_and_a_report_starts_it_anew()
 async fn reports_that_nobody_takes_are_bounded_and_those_of_strangers_are_none() {
     let (mut schedule, observations) = Schedule::new();
     schedule.listen(TARGET, EXPIRES);
-    let report = || Ok(Healthy::reported(Said::Reported { weight: None }));
+    let report = || Ok(Healthy::reported(ProbeAnswer::Reported { weight: None }));
     assert!(!schedule.report(TargetId(2), report()));
     let taken = (0..100_000).take_while(|_| schedule.report(TARGET, report())).count();
     assert_eq!(taken, tiovivo::health::reports::WAITING);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tiovivo::health::probe::answer::Said;
+use tiovivo::health::probe::answer::ProbeAnswer;
 use tiovivo::health::probe::ask::Ask;
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::probe_timer::{STEP, burst_size};
@@ -35,13 +35,13 @@ impl Drop for Flight<'_> {
 }
 
 impl Ask for Member {
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.asked.lock().unwrap().push(Instant::now());
         let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         let _flight = Flight(&self.in_flight);
         self.most_in_flight.fetch_max(now, Ordering::Relaxed);
         sleep(self.takes).await;
-        Ok(Said::Accepted)
+        Ok(ProbeAnswer::Accepted)
     }
 }
 
@@ -186,8 +186,8 @@ struct Mortal {
 }
 
 impl Ask for Mortal {
-    async fn ask(&self) -> Result<Said, Failure> {
-        if Instant::now() < self.dies { Ok(Said::Accepted) } else { Err(Failure::Refused) }
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
+        if Instant::now() < self.dies { Ok(ProbeAnswer::Accepted) } else { Err(Failure::Refused) }
     }
 }
 
@@ -267,7 +267,7 @@ async fn who_is_doubted_is_asked_at_once_and_keeps_its_beat() {
 struct Silent(Arc<Mutex<Vec<Instant>>>);
 
 impl Ask for Silent {
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.0.lock().unwrap().push(Instant::now());
         std::future::pending().await
     }
@@ -315,7 +315,7 @@ async fn an_answer_that_comes_in_time_that_is_given_back_counts() {
 async fn a_refusal_counts_whatever_was_lost() {
     struct Refuses;
     impl Ask for Refuses {
-        async fn ask(&self) -> Result<Said, Failure> {
+        async fn ask(&self) -> Result<ProbeAnswer, Failure> {
             sleep(TIMEOUT / 2).await;
             Err(Failure::Refused)
         }

@@ -15,14 +15,17 @@ use tiovivo::control::health_file::SavedPool;
 use tiovivo::control::state::ControlState;
 use tiovivo::control::status::build;
 use tiovivo::control::status::{MemberStatus, PoolStatus};
-use tiovivo::health::probe::answer::{Healthy, Said, Verdict};
+use tiovivo::health::probe::answer::{Healthy, ProbeAnswer, Verdict};
 use tiovivo::health::probe::failure::Failure;
 use tiovivo::health::{Observation, TargetId};
 
 use crate::cluster::loaded;
 
-const OK: Verdict =
-    Ok(Healthy { said: Said::Status(200), rtt: Duration::from_micros(1300), certificate: None });
+const OK: Verdict = Ok(Healthy {
+    said: ProbeAnswer::Status(200),
+    rtt: Duration::from_micros(1300),
+    certificate: None,
+});
 const REFUSED: Verdict = Err(Failure::Refused);
 
 struct Run {

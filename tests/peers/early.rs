@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tiovivo::checks::checked::Probe;
 use tiovivo::checks::http::checked::HttpProbe;
-use tiovivo::health::probe::answer::Said;
+use tiovivo::health::probe::answer::ProbeAnswer;
 
 use crate::server::{free_port, program};
 use crate::services::{Service, verdict};
@@ -23,7 +23,7 @@ fn http(port: u16, body: Option<&str>) -> Probe {
 async fn is_up(port: u16) {
     for body in [None, Some("synced")] {
         for _ in 0..PROBES {
-            assert_eq!(verdict(&http(port, body)).await, Ok(Said::Status(200)), "{body:?}");
+            assert_eq!(verdict(&http(port, body)).await, Ok(ProbeAnswer::Status(200)), "{body:?}");
         }
     }
 }

@@ -20,7 +20,7 @@ use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::config::certificate;
-use tiovivo::health::probe::answer::Said;
+use tiovivo::health::probe::answer::ProbeAnswer;
 use tiovivo::health::probe::ask::{Subject, judge};
 
 use crate::server::{free_port, program};
@@ -375,7 +375,7 @@ async fn a_huge_file_of_nginx_is_read_to_64_kib() {
         }
         assert_eq!(
             said(Probe::Http(http(nginx.plain, "/huge"))).await,
-            Said::Status(200).to_string()
+            ProbeAnswer::Status(200).to_string()
         );
     }
     let grown = resident().saturating_sub(before);

@@ -20,7 +20,7 @@ use tiovivo::cluster::node::NodeName;
 use tiovivo::cluster::pool::PoolName;
 use tiovivo::cluster::trust::{Tls, Trust};
 use tiovivo::config::certificate;
-use tiovivo::health::probe::answer::Said;
+use tiovivo::health::probe::answer::ProbeAnswer;
 use tiovivo::health::probe::ask::{Subject, judge};
 use tiovivo::rcode::Rcode;
 
@@ -57,7 +57,7 @@ impl Drop for Service {
     }
 }
 
-pub async fn verdict(probe: &Probe) -> Result<Said, String> {
+pub async fn verdict(probe: &Probe) -> Result<ProbeAnswer, String> {
     let (node, pool) = (NodeName::new("server-1"), PoolName::new("data"));
     let prober = Prober::new(&Subject { node, pool, address: HOME }, probe).unwrap();
     judge(&prober, WITHIN).await.map(|up| up.said).map_err(|failure| failure.to_string())
@@ -170,7 +170,10 @@ fn place(port: u16) -> TcpStream {
 }
 
 /// The first other verdict: the server counts a connection a little after it is made.
-async fn verdict_but_for(passing: Result<Said, String>, probe: &Probe) -> Result<Said, String> {
+async fn verdict_but_for(
+    passing: Result<ProbeAnswer, String>,
+    probe: &Probe,
+) -> Result<ProbeAnswer, String> {
     let began = Instant::now();
     loop {
         let verdict = verdict(probe).await;
@@ -212,7 +215,7 @@ async fn a_name_server_over_udp_and_tcp() {
             let question = Question { wire, text: "a name".into() };
             let expect = Rcode(expect);
             let probe = DnsProbe { port, question, tcp, recursion: false, expect };
-            let is = is.map(|rcode| Said::Rcode(Rcode(rcode))).map_err(str::to_owned);
+            let is = is.map(|rcode| ProbeAnswer::Rcode(Rcode(rcode))).map_err(str::to_owned);
             assert_eq!(verdict(&Probe::Dns(probe)).await, is, "{name:?}, tcp: {tcp}");
         }
     }

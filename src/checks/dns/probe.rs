@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 
 use crate::checks::dns::checked::DnsProbe;
 use crate::checks::probe::ProbeKind;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
@@ -80,22 +80,22 @@ impl DnsProber {
     }
 
     /// Asks over a given TCP connection.
-    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let query = query(&self.probe, fastrand::u16(..));
         self.judge(self.over_tcp(stream, &query).await?)
     }
 
-    fn judge(&self, got: Rcode) -> Result<Said, Failure> {
+    fn judge(&self, got: Rcode) -> Result<ProbeAnswer, Failure> {
         let expected = self.probe.expect;
         match got == expected {
-            true => Ok(Said::Rcode(got)),
+            true => Ok(ProbeAnswer::Rcode(got)),
             false => Err(unexpected(got, expected)),
         }
     }
 }
 
 impl Ask for DnsProber {
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         if self.probe.tcp {
             return self.converse(Connector::plain(self.socket).connect().await?).await;
         }
@@ -103,7 +103,7 @@ impl Ask for DnsProber {
         self.judge(self.over_udp(&query).await?)
     }
 
-    async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
         Some(self.converse(stream).await)
     }
 }
@@ -124,7 +124,7 @@ impl ProbeKind for DnsProbe {
     fn simulated_answers(&self) -> SimulatedAnswers {
         let expected = self.expect;
         SimulatedAnswers {
-            well: Said::Rcode(expected),
+            well: ProbeAnswer::Rcode(expected),
             hung: None,
             failing: Err(unexpected(Rcode::SERVFAIL, expected)),
             closed: Err(Failure::Refused),

@@ -27,14 +27,14 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::checks::exec::checked::ExecProbe;
 use crate::checks::probe::ProbeKind;
 use crate::cluster::visible::excerpt;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 use crate::health::probe::start::start;
 
 /// The command exits with 0.
-pub const SUCCESS: Said = Said::Text("exit status 0");
+pub const SUCCESS: ProbeAnswer = ProbeAnswer::Text("exit status 0");
 /// Commands that run at the same time, over all targets. Others wait before their time begins.
 pub const AT_ONCE: usize = 16;
 /// Octets that a command may say; one that says more is ended.
@@ -85,7 +85,7 @@ impl Ask for ExecProber {
         }
     }
 
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         let (reader, writer) = io::pipe().map_err(|error| unstartable(&error))?;
         let mut reader =
             Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(|error| unstartable(&error))?;

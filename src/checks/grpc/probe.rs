@@ -25,14 +25,14 @@ use jiff::Timestamp;
 
 use crate::checks::grpc::checked::GrpcProbe;
 use crate::checks::probe::ProbeKind;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::Connection;
 use crate::health::probe::failure::{Failure, words};
 use crate::health::probe::simulated::SimulatedAnswers;
 
-pub const SERVING: Said = Said::Text("SERVING");
+pub const SERVING: ProbeAnswer = ProbeAnswer::Text("SERVING");
 const NOT_HTTP2: Failure = Failure::text("not an HTTP/2 answer");
 const NOT_GRPC: Failure = Failure::text("not a gRPC answer");
 const PATH: &str = "/grpc.health.v1.Health/Check";
@@ -85,7 +85,7 @@ impl GrpcProber {
     }
 
     /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut settings = Builder::new();
         settings
             .enable_push(false)
@@ -109,7 +109,7 @@ impl GrpcProber {
         }
     }
 
-    async fn call(&self, send: SendRequest<Bytes>) -> Result<Said, Failure> {
+    async fn call(&self, send: SendRequest<Bytes>) -> Result<ProbeAnswer, Failure> {
         let mut send = send.ready().await.map_err(failure)?;
         let request = Request::builder()
             .method(Method::POST)
@@ -150,11 +150,11 @@ impl Ask for GrpcProber {
         self.connector.certificate()
     }
 
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.converse(self.connector.connect().await?).await
     }
 
-    async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
         Some(self.converse(stream).await)
     }
 }
@@ -232,7 +232,7 @@ fn call_status(headers: &HeaderMap) -> Result<(), Failure> {
     Err(Failure::Text(format!("gRPC status {told}").into()))
 }
 
-fn verdict(body: &[u8]) -> Result<Said, Failure> {
+fn verdict(body: &[u8]) -> Result<ProbeAnswer, Failure> {
     let Some((&[0, a, b, c, d], message)) = body.split_first_chunk::<FRAME>() else {
         return Err(NOT_GRPC);
     };

@@ -14,12 +14,12 @@ use tokio::net::UdpSocket;
 
 use crate::checks::icmp::checked::IcmpProbe;
 use crate::checks::probe::ProbeKind;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
-pub const ECHO: Said = Said::Text("ping answered");
+pub const ECHO: ProbeAnswer = ProbeAnswer::Text("ping answered");
 /// Type, code, checksum, identifier, sequence number.
 const HEADER: usize = 8;
 const NONCE: usize = 16;
@@ -34,7 +34,7 @@ pub struct IcmpProber {
 }
 
 impl Ask for IcmpProber {
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         let socket = open(self.address).map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => Failure::NoPing,
             _ => Failure::from(&error),

@@ -19,18 +19,19 @@ use std::net::{IpAddr, SocketAddr};
 use crate::checks::mysql::checked::MysqlProbe;
 use crate::checks::probe::ProbeKind;
 use crate::cluster::visible::excerpt;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
-pub const GREETING: Said = Said::Text("MySQL greeting");
+pub const GREETING: ProbeAnswer = ProbeAnswer::Text("MySQL greeting");
 /// The server greets with "Too many connections", and the check counts that as up.
-pub const TOO_MANY_IS_UP: Said = Said::Text("MySQL, but too many connections");
+pub const TOO_MANY_IS_UP: ProbeAnswer = ProbeAnswer::Text("MySQL, but too many connections");
 /// The server serves other hosts than this one.
-pub const OTHER_HOSTS: Said = Said::Text("MySQL, does not serve this host (error 1130)");
+pub const OTHER_HOSTS: ProbeAnswer =
+    ProbeAnswer::Text("MySQL, does not serve this host (error 1130)");
 const NOT_MYSQL: Failure = Failure::text("not a MySQL greeting");
 /// Greetings are about 100 octets, errors at most 520; a longer first packet is something else.
 const MAX_PACKET: usize = 1024;
@@ -58,7 +59,7 @@ impl MysqlProber {
     }
 
     /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         if !conversation.hear_all(HEADER).await? {
             return Err(Failure::Closed);
@@ -80,11 +81,11 @@ impl MysqlProber {
 }
 
 impl Ask for MysqlProber {
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.converse(self.connector.connect().await?).await
     }
 
-    async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
         Some(self.converse(stream).await)
     }
 }
@@ -115,7 +116,7 @@ fn packet_length([low, middle, high, sequence]: [u8; 4]) -> Result<usize, Failur
     if sequence == 0 && (1..=MAX_PACKET).contains(&length) { Ok(length) } else { Err(NOT_MYSQL) }
 }
 
-fn greeting(packet: &[u8]) -> Result<Said, Failure> {
+fn greeting(packet: &[u8]) -> Result<ProbeAnswer, Failure> {
     match packet {
         // The server's version, and the octet that ends it.
         [PROTOCOL, version @ ..] if version.contains(&0) => Ok(GREETING),

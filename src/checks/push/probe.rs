@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::checks::probe::ProbeKind;
 use crate::checks::push::checked::PushProbe;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::failure::{Failure, duration};
 use crate::health::probe::simulated::SimulatedAnswers;
@@ -14,7 +14,7 @@ use crate::health::probe::simulated::SimulatedAnswers;
 pub enum NoProber {}
 
 impl Ask for NoProber {
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         match *self {}
     }
 }
@@ -32,7 +32,7 @@ impl ProbeKind for PushProbe {
 
     fn simulated_answers(&self) -> SimulatedAnswers {
         SimulatedAnswers {
-            well: Said::Reported { weight: None },
+            well: ProbeAnswer::Reported { weight: None },
             hung: None,
             failing: Err(Failure::Reported("".into())),
             closed: Err(Failure::NoReport { within: self.expires }),

@@ -15,16 +15,16 @@ use jiff::Timestamp;
 
 use crate::checks::probe::ProbeKind;
 use crate::checks::redis::checked::RedisProbe;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
 use crate::health::probe::failure::{Failure, words};
 use crate::health::probe::simulated::SimulatedAnswers;
 
-pub const PONG: Said = Said::Text("PONG");
+pub const PONG: ProbeAnswer = ProbeAnswer::Text("PONG");
 /// The server answers nobody without a password.
-pub const WANTS_PASSWORD: Said = Said::Text("Redis, wants a password");
+pub const WANTS_PASSWORD: ProbeAnswer = ProbeAnswer::Text("Redis, wants a password");
 const NOT_REDIS: Failure = Failure::text("not a Redis answer");
 /// PING in the form of clients: an array of one string.
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
@@ -43,7 +43,7 @@ impl RedisProber {
     }
 
     /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         conversation.say(PING).await;
         while !conversation.heard.contains(&b'\n') {
@@ -60,11 +60,11 @@ impl Ask for RedisProber {
         self.connector.certificate()
     }
 
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.converse(self.connector.connect().await?).await
     }
 
-    async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
         Some(self.converse(stream).await)
     }
 }
@@ -90,7 +90,7 @@ impl ProbeKind for RedisProbe {
     }
 }
 
-fn verdict(said: &[u8]) -> Result<Said, Failure> {
+fn verdict(said: &[u8]) -> Result<ProbeAnswer, Failure> {
     let line = said.split(|&octet| octet == b'\n').next().unwrap_or_default();
     match line.trim_ascii_end() {
         b"+PONG" => Ok(PONG),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::checks::probe::ProbeKind;
 use crate::checks::talk::checked::TalkProbe;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
@@ -16,7 +16,7 @@ use crate::health::probe::find::Find;
 use crate::health::probe::simulated::SimulatedAnswers;
 
 /// The text was found.
-pub const EXPECTED: Said = Said::Text("expected answer");
+pub const EXPECTED: ProbeAnswer = ProbeAnswer::Text("expected answer");
 
 #[derive(Debug)]
 pub struct TalkProber {
@@ -43,7 +43,7 @@ impl TalkProber {
 
 impl TalkProber {
     /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         if let Some(text) = &self.send {
             conversation.say(text.as_bytes()).await;
@@ -63,11 +63,11 @@ impl Ask for TalkProber {
         self.connector.certificate()
     }
 
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.converse(self.connector.connect().await?).await
     }
 
-    async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
         Some(self.converse(stream).await)
     }
 }

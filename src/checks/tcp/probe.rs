@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::checks::probe::ProbeKind;
 use crate::checks::tcp::checked::TcpProbe;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::failure::Failure;
@@ -22,9 +22,9 @@ impl TcpProber {
 }
 
 impl Ask for TcpProber {
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.connector.connect().await?;
-        Ok(Said::Accepted)
+        Ok(ProbeAnswer::Accepted)
     }
 }
 
@@ -41,9 +41,9 @@ impl ProbeKind for TcpProbe {
 
     fn simulated_answers(&self) -> SimulatedAnswers {
         SimulatedAnswers {
-            well: Said::Accepted,
-            hung: Some(Said::Accepted),
-            failing: Ok(Said::Accepted),
+            well: ProbeAnswer::Accepted,
+            hung: Some(ProbeAnswer::Accepted),
+            failing: Ok(ProbeAnswer::Accepted),
             closed: Err(Failure::Refused),
         }
     }

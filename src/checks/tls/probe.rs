@@ -12,7 +12,7 @@ use crate::checks::probe::ProbeKind;
 use crate::checks::tls::checked::TlsProbe;
 use crate::clock::{Wall, wall};
 use crate::cluster::validity;
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::{Connector, Handshake, certificate};
 use crate::health::probe::conversation::Connection;
@@ -40,7 +40,7 @@ impl TlsProber {
     }
 
     /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let stream = self.handshake.shake(self.connector.wrap(stream).await?).await?;
         let unreadable = Failure::Certificate("the certificate cannot be read");
         let validity = certificate(&stream).and_then(|first| validity::of(first));
@@ -53,11 +53,11 @@ impl Ask for TlsProber {
         self.handshake.certificate()
     }
 
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.converse(self.connector.connect().await?).await
     }
 
-    async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
         Some(self.converse(stream).await)
     }
 }
@@ -76,23 +76,27 @@ impl ProbeKind for TlsProbe {
     fn simulated_answers(&self) -> SimulatedAnswers {
         let days = Some(SIMULATED_DAYS);
         SimulatedAnswers {
-            well: Said::Certificate { days },
+            well: ProbeAnswer::Certificate { days },
             hung: None,
-            failing: Ok(Said::Certificate { days }),
+            failing: Ok(ProbeAnswer::Certificate { days }),
             closed: Err(Failure::Refused),
         }
     }
 }
 
-fn judge(end: Option<Timestamp>, now: Timestamp, least: Option<u32>) -> Result<Said, Failure> {
-    let Some(end) = end else { return Ok(Said::Certificate { days: None }) };
+fn judge(
+    end: Option<Timestamp>,
+    now: Timestamp,
+    least: Option<u32>,
+) -> Result<ProbeAnswer, Failure> {
+    let Some(end) = end else { return Ok(ProbeAnswer::Certificate { days: None }) };
     let days = days_left(end, now);
     match least {
         Some(least) if days < i64::from(least) && days < 0 => {
             Err(Failure::Expired { days: -days - 1 })
         }
         Some(least) if days < i64::from(least) => Err(Failure::ExpiresSoon { days, least }),
-        _ => Ok(Said::Certificate { days: Some(days) }),
+        _ => Ok(ProbeAnswer::Certificate { days: Some(days) }),
     }
 }
 

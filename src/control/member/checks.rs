@@ -244,11 +244,14 @@ mod tests {
     use crate::checks::tcp::checked::TcpProbe;
     use crate::cluster::check::{Check, CheckedFamily, Thresholds};
     use crate::cluster::checks::NamedCheck;
-    use crate::health::probe::answer::{Healthy, Said};
+    use crate::health::probe::answer::{Healthy, ProbeAnswer};
     use crate::health::probe::failure::Failure;
 
-    const OK: Verdict =
-        Ok(Healthy { said: Said::Accepted, rtt: Duration::from_micros(1300), certificate: None });
+    const OK: Verdict = Ok(Healthy {
+        said: ProbeAnswer::Accepted,
+        rtt: Duration::from_micros(1300),
+        certificate: None,
+    });
     const REFUSED: Verdict = Err(Failure::Refused);
 
     fn at(second: i64) -> Moment {

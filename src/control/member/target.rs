@@ -184,10 +184,10 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::health::probe::answer::Said;
+    use crate::health::probe::answer::ProbeAnswer;
 
     const OK: Verdict = Ok(Healthy {
-        said: Said::Status(200),
+        said: ProbeAnswer::Status(200),
         rtt: Duration::from_micros(1300),
         certificate: None,
     });

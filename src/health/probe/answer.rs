@@ -13,7 +13,7 @@ pub type Verdict = Result<Healthy, Failure>;
 /// The target answered as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Healthy {
-    pub said: Said,
+    pub said: ProbeAnswer,
     /// From the start of the connection to the end of the awaited answer.
     pub rtt: Duration,
     /// When the server's certificate ends; `None` without TLS, or for a certificate without an end.
@@ -32,19 +32,19 @@ impl fmt::Display for Healthy {
 
 impl Healthy {
     /// From a push report; no probe was sent.
-    pub fn reported(said: Said) -> Healthy {
+    pub fn reported(said: ProbeAnswer) -> Healthy {
         Healthy { said, rtt: Duration::ZERO, certificate: None }
     }
 
     /// The time until the answer; `None` for a push report.
     pub fn took(&self) -> Option<Duration> {
-        (!matches!(self.said, Said::Reported { .. })).then_some(self.rtt)
+        (!matches!(self.said, ProbeAnswer::Reported { .. })).then_some(self.rtt)
     }
 
     pub fn capacity(&self) -> Capacity {
         match self.said {
-            Said::Weighed(_, capacity) => capacity,
-            Said::Reported { weight: Some(weight) } => Capacity::Percent(weight),
+            ProbeAnswer::Weighed(_, capacity) => capacity,
+            ProbeAnswer::Reported { weight: Some(weight) } => Capacity::Percent(weight),
             _ => Capacity::Silent,
         }
     }
@@ -52,7 +52,7 @@ impl Healthy {
 
 /// The answer of a healthy target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
+pub enum ProbeAnswer {
     Status(u16),
     Accepted,
     /// A TLS handshake; the days until the certificate ends, rounded down. `None` for a
@@ -81,22 +81,28 @@ pub enum Capacity {
     Garbage,
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for ProbeAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Said::Status(status) => write!(f, "{status}"),
-            Said::Accepted => f.write_str("connection accepted"),
-            Said::Certificate { days: None } => f.write_str("TLS, certificate without an end"),
-            Said::Certificate { days: Some(..0) } => f.write_str("TLS, certificate expired"),
-            Said::Certificate { days: Some(0) } => f.write_str("TLS, certificate expires today"),
-            Said::Certificate { days: Some(1) } => f.write_str("TLS, certificate expires in 1 day"),
-            Said::Certificate { days: Some(days) } => {
+            ProbeAnswer::Status(status) => write!(f, "{status}"),
+            ProbeAnswer::Accepted => f.write_str("connection accepted"),
+            ProbeAnswer::Certificate { days: None } => {
+                f.write_str("TLS, certificate without an end")
+            }
+            ProbeAnswer::Certificate { days: Some(..0) } => f.write_str("TLS, certificate expired"),
+            ProbeAnswer::Certificate { days: Some(0) } => {
+                f.write_str("TLS, certificate expires today")
+            }
+            ProbeAnswer::Certificate { days: Some(1) } => {
+                f.write_str("TLS, certificate expires in 1 day")
+            }
+            ProbeAnswer::Certificate { days: Some(days) } => {
                 write!(f, "TLS, certificate expires in {days} days")
             }
-            Said::Text(text) => f.write_str(text),
-            Said::Rcode(rcode) => write!(f, "{rcode}"),
-            Said::Reported { .. } => f.write_str("reported healthy"),
-            Said::Weighed(status, _) => write!(f, "{status}"),
+            ProbeAnswer::Text(text) => f.write_str(text),
+            ProbeAnswer::Rcode(rcode) => write!(f, "{rcode}"),
+            ProbeAnswer::Reported { .. } => f.write_str("reported healthy"),
+            ProbeAnswer::Weighed(status, _) => write!(f, "{status}"),
         }
     }
 }

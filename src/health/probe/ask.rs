@@ -12,20 +12,20 @@ use tokio::time::{Instant, timeout_at};
 use crate::cluster::node::NodeName;
 use crate::cluster::pool::PoolName;
 use crate::health::heart::{Heart, late};
-use crate::health::probe::answer::{Healthy, Said, Verdict};
+use crate::health::probe::answer::{Healthy, ProbeAnswer, Verdict};
 use crate::health::probe::conversation::Connection;
 use crate::health::probe::failure::Failure;
 
 /// A target that can be asked. It need not limit its time: [`judge`] does.
 pub trait Ask: Send + Sync + 'static {
-    fn ask(&self) -> impl Future<Output = Result<Said, Failure>> + Send;
+    fn ask(&self) -> impl Future<Output = Result<ProbeAnswer, Failure>> + Send;
 
     /// Asks over a given connection; `None` for a kind of check without a stream. Tests use it to
     /// play a hostile node.
     fn ask_over(
         &self,
         _stream: Connection,
-    ) -> impl Future<Output = Option<Result<Said, Failure>>> + Send {
+    ) -> impl Future<Output = Option<Result<ProbeAnswer, Failure>>> + Send {
         std::future::ready(None)
     }
 

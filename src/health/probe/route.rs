@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
 
-use crate::health::probe::answer::Said;
+use crate::health::probe::answer::ProbeAnswer;
 use crate::health::probe::ask::Ask;
 use crate::health::probe::failure::Failure;
 
@@ -37,7 +37,7 @@ impl<A: Ask> Ask for Routed<A> {
         self.ask.certificate()
     }
 
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.ask.ask().await.map_err(|failure| match failure {
             Failure::NetworkUnreachable | Failure::NoRoute | Failure::Other(_)
                 if is_missing(self.address) =>
@@ -70,8 +70,8 @@ mod tests {
     struct Certified;
 
     impl Ask for Certified {
-        async fn ask(&self) -> Result<Said, Failure> {
-            Ok(Said::Accepted)
+        async fn ask(&self) -> Result<ProbeAnswer, Failure> {
+            Ok(ProbeAnswer::Accepted)
         }
 
         fn silence(&self, _: Duration) -> Failure {

@@ -15,7 +15,7 @@ use tiovivo::dns::encrypted::{self, EncryptedHandle, Listeners};
 use tiovivo::dns::responder::Responder;
 use tiovivo::dns::stream;
 use tiovivo::snapshot::Snapshot;
-use tiovivo::snapshot::identity::Identity as Said;
+use tiovivo::snapshot::identity::Identity as ProbeAnswer;
 use tiovivo::snapshot::publish::{self, Publisher};
 use tiovivo::snapshot::statics::Statics;
 use tiovivo::zone::name::Name;
@@ -86,7 +86,7 @@ impl Server {
             Err(faults) => panic!("{faults:#?}"),
         };
         let zones = std::slice::from_ref(&zone);
-        let said = Said { nsid: b"ns1.test"[..].into(), ..Said::default() };
+        let said = ProbeAnswer { nsid: b"ns1.test"[..].into(), ..ProbeAnswer::default() };
         let statics = Statics::build(zones, std::iter::empty(), said).unwrap();
         let snapshot = Snapshot::build(&Arc::new(statics), &[], &[], None);
         let (publisher, reader) = publish::channel(snapshot);

@@ -5,7 +5,7 @@ use tiovivo::checks::redis::checked::RedisProbe;
 
 use super::*;
 
-async fn status(answer: &'static [u8]) -> Result<Said, String> {
+async fn status(answer: &'static [u8]) -> Result<ProbeAnswer, String> {
     let port = says(true, answer).await;
     verdict(&http(port), LONG).await.map(|up| up.said).map_err(|failure| failure.to_string())
 }
@@ -18,7 +18,7 @@ async fn an_answer_may_come_before_the_request() {
     let Probe::Http(probe) = http(says(false, answer).await) else { unreachable!() };
     for _ in 0..100 {
         let up = verdict(&Probe::Http(probe.clone()), LONG).await;
-        assert_eq!(up.unwrap().said, Said::Status(200));
+        assert_eq!(up.unwrap().said, ProbeAnswer::Status(200));
         let looking = HttpProbe { body: Some("ready".into()), ..probe.clone() };
         assert!(verdict(&Probe::Http(looking), LONG).await.is_ok());
     }
@@ -27,7 +27,7 @@ async fn an_answer_may_come_before_the_request() {
 #[tokio::test]
 async fn a_folded_header_line_is_a_header() {
     let answer = b"HTTP/1.1 200 OK\r\nX-Long: one\r\n two\r\n\tthree\r\nServer: x\r\n\r\n";
-    assert_eq!(status(answer).await, Ok(Said::Status(200)));
+    assert_eq!(status(answer).await, Ok(ProbeAnswer::Status(200)));
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn headers_are_bounded_by_octets_and_not_by_number() {
     for count in [101, 1000] {
         let headers = "X-Many: y\r\n".repeat(count);
         let answer = format!("HTTP/1.1 200 OK\r\n{headers}\r\n").leak();
-        assert_eq!(status(answer.as_bytes()).await, Ok(Said::Status(200)), "{count}");
+        assert_eq!(status(answer.as_bytes()).await, Ok(ProbeAnswer::Status(200)), "{count}");
     }
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-Many: y\r\n".repeat(10_000)).leak();
     let told = "the headers of the answer do not end";
@@ -45,7 +45,7 @@ async fn headers_are_bounded_by_octets_and_not_by_number() {
 #[tokio::test]
 async fn interim_answers_are_read_past() {
     let answer = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
-    assert_eq!(status(answer).await, Ok(Said::Status(200)));
+    assert_eq!(status(answer).await, Ok(ProbeAnswer::Status(200)));
 }
 
 #[tokio::test]

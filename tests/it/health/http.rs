@@ -47,13 +47,16 @@ async fn method_and_headers_are_sent_as_configured() {
 async fn an_answer_to_head_is_its_status() {
     let port = says(true, b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n").await;
     let probe = with(port, |probe| probe.method = Method::Head);
-    assert_eq!(verdict(&probe, LONG).await.unwrap().said, Said::Status(200));
+    assert_eq!(verdict(&probe, LONG).await.unwrap().said, ProbeAnswer::Status(200));
 }
 
 #[tokio::test]
 async fn a_text_in_the_body_is_found_or_missed() {
     let port = says(true, b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\nstatus: ready\n").await;
-    assert_eq!(verdict(&with_body(port, "ready"), LONG).await.unwrap().said, Said::Status(200));
+    assert_eq!(
+        verdict(&with_body(port, "ready"), LONG).await.unwrap().said,
+        ProbeAnswer::Status(200)
+    );
     let told = reason(with_body(port, "running"), LONG).await;
     assert_eq!(told, "no `running` in the answer");
 }

@@ -32,7 +32,7 @@ fn grpc(port: u16) -> Probe {
     Probe::Grpc(GrpcProbe { port, service: String::new(), tls: None })
 }
 
-async fn said(probe: Probe) -> Said {
+async fn said(probe: Probe) -> ProbeAnswer {
     verdict(&probe, LONG).await.unwrap().said
 }
 
@@ -146,7 +146,7 @@ fn another(query: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn a_name_server_is_up_by_its_rcode() {
     let port = name_server(|query| vec![replied(query, 0)]).await;
-    assert_eq!(said(dns(port, false)).await, Said::Rcode(Rcode::NOERROR));
+    assert_eq!(said(dns(port, false)).await, ProbeAnswer::Rcode(Rcode::NOERROR));
     let port = name_server(|query| vec![replied(query, 2)]).await;
     assert_eq!(reason(dns(port, false), LONG).await, "SERVFAIL, expected NOERROR");
     let told = "DNS query midominio.com SOA over UDP to 127.0.0.1:53";
@@ -156,7 +156,7 @@ async fn a_name_server_is_up_by_its_rcode() {
 #[tokio::test]
 async fn replies_to_other_queries_are_read_past_but_not_for_ever() {
     let port = name_server(|query| vec![another(query), replied(query, 0)]).await;
-    assert_eq!(said(dns(port, false)).await, Said::Rcode(Rcode::NOERROR));
+    assert_eq!(said(dns(port, false)).await, ProbeAnswer::Rcode(Rcode::NOERROR));
     let port = name_server(|query| vec![another(query); 100]).await;
     assert_eq!(reason(dns(port, false), LONG).await, "none of many replies was to this query");
     let port = name_server(|_| vec![b"HTTP/1.1 400 Bad Request\r\n".to_vec()]).await;
@@ -181,7 +181,7 @@ async fn a_name_server_over_tcp() {
         stream.write_all(&reply).await.unwrap();
     })
     .await;
-    assert_eq!(said(dns(port, true)).await, Said::Rcode(Rcode::NOERROR));
+    assert_eq!(said(dns(port, true)).await, ProbeAnswer::Rcode(Rcode::NOERROR));
 }
 
 /// How the gRPC server of a test answers.

@@ -93,7 +93,7 @@ async fn a_good_certificate_is_trusted_by_name_and_by_address() {
     let authority = Authority::new("ours");
     let port = serves(authority.acceptor(NAME, |_| {}), OK).await;
     let probe = https(port, authority.trust(), Some(NAME));
-    assert_eq!(verdict(&probe, LONG).await.unwrap().said, Said::Status(200));
+    assert_eq!(verdict(&probe, LONG).await.unwrap().said, ProbeAnswer::Status(200));
     assert_eq!(describe(HOME, &probe), format!("GET https://127.0.0.1:{port}/health?deep=0"));
     let port = serves(authority.acceptor("127.0.0.1", |_| {}), OK).await;
     assert!(verdict(&https(port, authority.trust(), None), LONG).await.is_ok());
@@ -131,7 +131,11 @@ async fn a_bad_certificate_is_told_and_accepted_only_where_nothing_is_verified()
         let told = reason(https(port, authority.trust(), Some(NAME)), LONG).await;
         assert!(told.ends_with(expected), "{told}, expected {expected}");
         let unverified = https(port, Trust::Anyone, Some(NAME));
-        assert_eq!(verdict(&unverified, LONG).await.unwrap().said, Said::Status(200), "{expected}");
+        assert_eq!(
+            verdict(&unverified, LONG).await.unwrap().said,
+            ProbeAnswer::Status(200),
+            "{expected}"
+        );
     }
 }
 
@@ -199,14 +203,14 @@ async fn a_handshake_shows_when_the_certificate_expires() {
     let authority = Authority::new("ours");
     let port = serves(lasting(&authority, 12), OK).await;
     let said = verdict(&tls(port, authority.trust(), Some(12)), LONG).await.unwrap().said;
-    assert_eq!(said, Said::Certificate { days: Some(12) });
+    assert_eq!(said, ProbeAnswer::Certificate { days: Some(12) });
     let told = reason(tls(port, authority.trust(), Some(30)), LONG).await;
     assert_eq!(told, "the certificate expires in 12 days, expected at least 30");
     let port = serves(lasting(&authority, -3), OK).await;
     let told = reason(tls(port, authority.trust(), None), LONG).await;
     assert_eq!(told, "the certificate expired 2 days ago");
     let said = verdict(&tls(port, Trust::Anyone, None), LONG).await.unwrap().said;
-    assert_eq!(said, Said::Certificate { days: Some(-3) });
+    assert_eq!(said, ProbeAnswer::Certificate { days: Some(-3) });
     let described = describe(HOME, &tls(443, Trust::Public, None));
     assert_eq!(described, "TLS handshake with 127.0.0.1:443");
 }
@@ -237,7 +241,7 @@ async fn a_certificate_without_an_end_is_good() {
     let port = serves(acceptor, OK).await;
     for trust in [authority.trust(), Trust::Anyone] {
         let said = verdict(&tls(port, trust.clone(), Some(365)), LONG).await.unwrap().said;
-        assert_eq!(said, Said::Certificate { days: None });
+        assert_eq!(said, ProbeAnswer::Certificate { days: None });
         assert_eq!(said.to_string(), "TLS, certificate without an end");
         assert!(verdict(&https(port, trust, Some(NAME)), LONG).await.is_ok());
     }
@@ -258,7 +262,7 @@ async fn a_certificate_that_is_its_own_authority_is_trusted_where_it_is_named() 
     let (acceptor, trust) = own_authority(NAME, |_| {});
     let port = serves(acceptor, OK).await;
     let said = verdict(&https(port, trust.clone(), Some(NAME)), LONG).await.unwrap().said;
-    assert_eq!(said, Said::Status(200));
+    assert_eq!(said, ProbeAnswer::Status(200));
     let told = reason(https(port, trust, Some("other.midominio.com")), LONG).await;
     assert_eq!(told, "the certificate is not for other.midominio.com");
     let (_, another) = own_authority(NAME, |_| {});

@@ -7,6 +7,7 @@ const WORDS: &[(&str, &str)] = &[
     ("Board", "StatusCache"),
     ("Checked", "MemberChecks"),
     ("Errands", "ProbeChanges"),
+    ("Said", "ProbeAnswer, or a noun such as ProbeOutcome"),
     ("Told", "a noun such as ChangeBacklog"),
     ("Watched", "TargetState"),
     ("doubtful", "suspected"),

@@ -21,7 +21,7 @@ use crate::checks::http::probe::body::Body;
 use crate::checks::http::probe::content::Content;
 use crate::checks::http::probe::head::Head;
 use crate::checks::probe::ProbeKind;
-use crate::health::probe::answer::{Capacity, Said};
+use crate::health::probe::answer::{Capacity, ProbeAnswer};
 use crate::health::probe::ask::{Ask, Subject};
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
@@ -61,7 +61,7 @@ impl HttpProber {
     }
 
     /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<Said, Failure> {
+    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         conversation.say(self.request.as_bytes()).await;
         let head = head::read(&mut conversation).await?;
@@ -73,8 +73,8 @@ impl HttpProber {
             self.content.judge(Body::new(&head, conversation)?).await?;
         }
         Ok(match self.load {
-            true => Said::Weighed(got, capacity(&head)),
-            false => Said::Status(got),
+            true => ProbeAnswer::Weighed(got, capacity(&head)),
+            false => ProbeAnswer::Status(got),
         })
     }
 }
@@ -84,11 +84,11 @@ impl Ask for HttpProber {
         self.connector.certificate()
     }
 
-    async fn ask(&self) -> Result<Said, Failure> {
+    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
         self.converse(self.connector.connect().await?).await
     }
 
-    async fn ask_over(&self, stream: Connection) -> Option<Result<Said, Failure>> {
+    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
         Some(self.converse(stream).await)
     }
 }
@@ -108,7 +108,7 @@ impl ProbeKind for HttpProbe {
 
     fn simulated_answers(&self) -> SimulatedAnswers {
         SimulatedAnswers {
-            well: Said::Status(self.expect.first().map_or(OK, |&(first, _)| first)),
+            well: ProbeAnswer::Status(self.expect.first().map_or(OK, |&(first, _)| first)),
             hung: None,
             failing: Err(Failure::Status {
                 got: SERVER_ERROR,
