@@ -5,10 +5,16 @@
 #   TIOVIVO   the program to install: target/release/tiovivo or target/debug/tiovivo
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
 
 main() {
     local why program
     why=$(obstacle)
+    if [ -z "$why" ]; then
+        need_packages user-mode-linux systemd-container mmdebstrap e2fsprogs unbound openssh-client rsync \
+            binutils python3-venv gcc libc6-dev bind9-dnsutils || why="its packages cannot be installed"
+    fi
     if [ -n "$why" ]; then
         echo "SKIP cluster: $why"
         exit 0
@@ -30,10 +36,6 @@ obstacle() {
         echo "there is no /dev/net/tun"
     elif ! unshare --net --mount true 2>/dev/null; then
         echo "this machine does not allow namespaces"
-    else
-        for name in linux.uml systemd-nspawn mmdebstrap unbound; do
-            command -v "$name" >/dev/null || echo "$name is not installed"
-        done
     fi
 }
 
