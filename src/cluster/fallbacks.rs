@@ -1,4 +1,4 @@
-//! Finds the pools whose queries may be answered with another pool's members.
+//! Finds the pools whose queries may be answered with the members of given pools.
 //!
 //! Pool A names pool B as its fallback with `when_short: { pool: B }`; this index leads from B back
 //! to A. When the health of B changes, the answers of A may change, too.

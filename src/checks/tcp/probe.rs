@@ -1,4 +1,4 @@
-//! Up when the connection is accepted.
+//! The TCP check: a target is up when it accepts the connection. No data is sent.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -42,6 +42,7 @@ impl ProbeKind for TcpProbe {
     fn simulated_answers(&self) -> SimulatedAnswers {
         SimulatedAnswers {
             well: ProbeAnswer::Accepted,
+            // A hung or failing server still accepts connections.
             hung: Some(ProbeAnswer::Accepted),
             failing: Ok(ProbeAnswer::Accepted),
             closed: Err(Failure::Refused),
