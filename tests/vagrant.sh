@@ -79,6 +79,8 @@ real_machines() {
         check "the key of config.yaml lets root into $name, at its private address" on_node $name true
     done
     step "deploy/up"
+    # Out here, because the network of the machines has no way to a registry.
+    check "deploy/up makes its environment" deploy/up --help || return
     check "deploy/up installs the name server" up
     check "it answers" wait_for 20 answers
     check "a second run changes nothing" up
