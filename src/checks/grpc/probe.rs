@@ -21,14 +21,14 @@ use std::pin::pin;
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use http::{HeaderMap, Method, Request, StatusCode};
-use jiff::Timestamp;
 
 use crate::checks::grpc::checked::GrpcProbe;
 use crate::checks::probe::ProbeKind;
 use crate::health::probe::answer::ProbeAnswer;
-use crate::health::probe::ask::{Ask, Subject};
+use crate::health::probe::ask::Subject;
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::Connection;
+use crate::health::probe::converse::Converse;
 use crate::health::probe::failure::{Failure, words};
 use crate::health::probe::simulated::SimulatedAnswers;
 
@@ -84,31 +84,6 @@ impl GrpcProber {
         }
     }
 
-    /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
-        let mut settings = Builder::new();
-        settings
-            .enable_push(false)
-            .max_header_list_size(MAX_HEADERS)
-            .initial_window_size(WINDOW)
-            .initial_connection_window_size(WINDOW);
-        let stream = self.connector.wrap(stream).await?;
-        let (send, connection) = settings.handshake(stream).await.map_err(failure)?;
-        let mut call = pin!(self.call(send));
-        let ended = tokio::select! {
-            biased;
-            verdict = &mut call => return verdict,
-            ended = connection => ended,
-        };
-        // The connection is gone; what came before its end is still there to be read.
-        match (call.await, ended) {
-            (Err(failed), ended) if failed == NOT_HTTP2 || failed == Failure::Closed => {
-                Err(ended.err().map_or(Failure::Closed, failure))
-            }
-            (verdict, _) => verdict,
-        }
-    }
-
     async fn call(&self, send: SendRequest<Bytes>) -> Result<ProbeAnswer, Failure> {
         let mut send = send.ready().await.map_err(failure)?;
         let request = Request::builder()
@@ -145,17 +120,33 @@ impl GrpcProber {
     }
 }
 
-impl Ask for GrpcProber {
-    fn certificate(&self) -> Option<Timestamp> {
-        self.connector.certificate()
+impl Converse for GrpcProber {
+    fn connector(&self) -> &Connector {
+        &self.connector
     }
 
-    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
-        self.converse(self.connector.connect().await?).await
-    }
-
-    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
-        Some(self.converse(stream).await)
+    async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
+        let mut settings = Builder::new();
+        settings
+            .enable_push(false)
+            .max_header_list_size(MAX_HEADERS)
+            .initial_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW);
+        let stream = self.connector.wrap(stream).await?;
+        let (send, connection) = settings.handshake(stream).await.map_err(failure)?;
+        let mut call = pin!(self.call(send));
+        let ended = tokio::select! {
+            biased;
+            verdict = &mut call => return verdict,
+            ended = connection => ended,
+        };
+        // The connection is gone; what came before its end is still there to be read.
+        match (call.await, ended) {
+            (Err(failed), ended) if failed == NOT_HTTP2 || failed == Failure::Closed => {
+                Err(ended.err().map_or(Failure::Closed, failure))
+            }
+            (verdict, _) => verdict,
+        }
     }
 }
 

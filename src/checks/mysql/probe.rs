@@ -20,9 +20,10 @@ use crate::checks::mysql::checked::MysqlProbe;
 use crate::checks::probe::ProbeKind;
 use crate::cluster::visible::excerpt;
 use crate::health::probe::answer::ProbeAnswer;
-use crate::health::probe::ask::{Ask, Subject};
+use crate::health::probe::ask::Subject;
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
+use crate::health::probe::converse::Converse;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
@@ -57,9 +58,14 @@ impl MysqlProber {
         let connector = Connector::plain(SocketAddr::new(address, probe.port));
         MysqlProber { connector, full_is_up: probe.full_is_up }
     }
+}
 
-    /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
+impl Converse for MysqlProber {
+    fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         if !conversation.hear_all(HEADER).await? {
             return Err(Failure::Closed);
@@ -77,16 +83,6 @@ impl MysqlProber {
             Err(Failure::Mysql { code: NOT_OUR_HOST, .. }) => Ok(OTHER_HOSTS),
             verdict => verdict,
         }
-    }
-}
-
-impl Ask for MysqlProber {
-    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
-        self.converse(self.connector.connect().await?).await
-    }
-
-    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
-        Some(self.converse(stream).await)
     }
 }
 

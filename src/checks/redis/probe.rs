@@ -11,14 +11,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use jiff::Timestamp;
-
 use crate::checks::probe::ProbeKind;
 use crate::checks::redis::checked::RedisProbe;
 use crate::health::probe::answer::ProbeAnswer;
-use crate::health::probe::ask::{Ask, Subject};
+use crate::health::probe::ask::Subject;
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
+use crate::health::probe::converse::Converse;
 use crate::health::probe::failure::{Failure, words};
 use crate::health::probe::simulated::SimulatedAnswers;
 
@@ -41,9 +40,14 @@ impl RedisProber {
         let socket = SocketAddr::new(address, probe.port);
         RedisProber { connector: Connector::new(socket, probe.tls.as_ref(), &[]) }
     }
+}
 
-    /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
+impl Converse for RedisProber {
+    fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         conversation.say(PING).await;
         while !conversation.heard.contains(&b'\n') {
@@ -52,20 +56,6 @@ impl RedisProber {
             }
         }
         verdict(&conversation.heard)
-    }
-}
-
-impl Ask for RedisProber {
-    fn certificate(&self) -> Option<Timestamp> {
-        self.connector.certificate()
-    }
-
-    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
-        self.converse(self.connector.connect().await?).await
-    }
-
-    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
-        Some(self.converse(stream).await)
     }
 }
 

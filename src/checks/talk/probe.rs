@@ -3,14 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use crate::checks::probe::ProbeKind;
 use crate::checks::talk::checked::TalkProbe;
 use crate::health::probe::answer::ProbeAnswer;
-use crate::health::probe::ask::{Ask, Subject};
+use crate::health::probe::ask::Subject;
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
+use crate::health::probe::converse::Converse;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::find::Find;
 use crate::health::probe::simulated::SimulatedAnswers;
@@ -41,9 +40,14 @@ impl TalkProber {
     }
 }
 
-impl TalkProber {
-    /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
+impl TalkProber {}
+
+impl Converse for TalkProber {
+    fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         if let Some(text) = &self.send {
             conversation.say(text.as_bytes()).await;
@@ -55,20 +59,6 @@ impl TalkProber {
             }
         }
         Err(find.ended())
-    }
-}
-
-impl Ask for TalkProber {
-    fn certificate(&self) -> Option<Timestamp> {
-        self.connector.certificate()
-    }
-
-    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
-        self.converse(self.connector.connect().await?).await
-    }
-
-    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
-        Some(self.converse(stream).await)
     }
 }
 

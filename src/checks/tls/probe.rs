@@ -13,9 +13,10 @@ use crate::checks::tls::checked::TlsProbe;
 use crate::clock::{Wall, wall};
 use crate::cluster::validity;
 use crate::health::probe::answer::ProbeAnswer;
-use crate::health::probe::ask::{Ask, Subject};
+use crate::health::probe::ask::Subject;
 use crate::health::probe::connection::{Connector, Handshake, certificate};
 use crate::health::probe::conversation::Connection;
+use crate::health::probe::converse::Converse;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
@@ -38,27 +39,22 @@ impl TlsProber {
             min_days: probe.min_days,
         }
     }
+}
 
-    /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
+impl Converse for TlsProber {
+    fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let stream = self.handshake.shake(self.connector.wrap(stream).await?).await?;
         let unreadable = Failure::Certificate("the certificate cannot be read");
         let validity = certificate(&stream).and_then(|first| validity::of(first));
         judge(validity.ok_or(unreadable)?.ends, wall(Wall::Certificate), self.min_days)
     }
-}
 
-impl Ask for TlsProber {
     fn certificate(&self) -> Option<Timestamp> {
         self.handshake.certificate()
-    }
-
-    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
-        self.converse(self.connector.connect().await?).await
-    }
-
-    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
-        Some(self.converse(stream).await)
     }
 }
 

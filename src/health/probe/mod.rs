@@ -10,6 +10,7 @@ pub mod answer;
 pub mod ask;
 pub mod connection;
 pub mod conversation;
+pub mod converse;
 pub mod failure;
 pub mod find;
 pub mod group;

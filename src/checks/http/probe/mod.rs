@@ -14,17 +14,16 @@ pub mod request;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use crate::checks::http::checked::HttpProbe;
 use crate::checks::http::probe::body::Body;
 use crate::checks::http::probe::content::Content;
 use crate::checks::http::probe::head::Head;
 use crate::checks::probe::ProbeKind;
 use crate::health::probe::answer::{Capacity, ProbeAnswer};
-use crate::health::probe::ask::{Ask, Subject};
+use crate::health::probe::ask::Subject;
 use crate::health::probe::connection::Connector;
 use crate::health::probe::conversation::{Connection, Conversation};
+use crate::health::probe::converse::Converse;
 use crate::health::probe::failure::Failure;
 use crate::health::probe::simulated::SimulatedAnswers;
 
@@ -59,9 +58,14 @@ impl HttpProber {
             load: probe.load,
         }
     }
+}
 
-    /// Asks over a given connection.
-    pub async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
+impl Converse for HttpProber {
+    fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    async fn converse(&self, stream: Connection) -> Result<ProbeAnswer, Failure> {
         let mut conversation = Conversation::new(self.connector.wrap(stream).await?);
         conversation.say(self.request.as_bytes()).await;
         let head = head::read(&mut conversation).await?;
@@ -76,20 +80,6 @@ impl HttpProber {
             true => ProbeAnswer::Weighed(got, capacity(&head)),
             false => ProbeAnswer::Status(got),
         })
-    }
-}
-
-impl Ask for HttpProber {
-    fn certificate(&self) -> Option<Timestamp> {
-        self.connector.certificate()
-    }
-
-    async fn ask(&self) -> Result<ProbeAnswer, Failure> {
-        self.converse(self.connector.connect().await?).await
-    }
-
-    async fn ask_over(&self, stream: Connection) -> Option<Result<ProbeAnswer, Failure>> {
-        Some(self.converse(stream).await)
     }
 }
 
