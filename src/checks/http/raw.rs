@@ -143,6 +143,25 @@ struct RequestKeys<'a> {
     proxy: Option<ProxyVersion>,
 }
 
+/// Takes these keys from either of the two types.
+macro_rules! request_keys {
+    ($raw:ident) => {
+        RequestKeys {
+            port: $raw.port,
+            path: $raw.path.as_deref(),
+            host: $raw.host.as_deref(),
+            method: $raw.method.map(|method| method.0).unwrap_or_default(),
+            headers: &$raw.headers,
+            expect: $raw.expect.as_deref(),
+            body: $raw.body.as_deref(),
+            body_not: $raw.body_not.as_deref(),
+            json: $raw.json.as_deref().unwrap_or_default(),
+            load: $raw.load.is_some_and(|load| load.0.0),
+            proxy: $raw.proxy_protocol.map(|version| version.0),
+        }
+    };
+}
+
 impl RawCheckKind for RawHttp {
     fn check(&self, _: &Path, path: &KeyPath, report: &mut Report<'_>) -> Option<Probe> {
         plain(self, path, report).map(Probe::Http)
@@ -166,20 +185,7 @@ impl Keyword for Method {
 }
 
 fn plain(raw: &RawHttp, path: &KeyPath, report: &mut Report<'_>) -> Option<HttpProbe> {
-    let written = RequestKeys {
-        port: raw.port,
-        path: raw.path.as_deref(),
-        host: raw.host.as_deref(),
-        method: raw.method.map(|method| method.0).unwrap_or_default(),
-        headers: &raw.headers,
-        expect: raw.expect.as_deref(),
-        body: raw.body.as_deref(),
-        body_not: raw.body_not.as_deref(),
-        json: raw.json.as_deref().unwrap_or_default(),
-        load: raw.load.is_some_and(|load| load.0.0),
-        proxy: raw.proxy_protocol.map(|version| version.0),
-    };
-    probe(&written, HTTP_PORT, None, path, report)
+    probe(&request_keys!(raw), HTTP_PORT, None, path, report)
 }
 
 fn over_tls(
@@ -188,22 +194,9 @@ fn over_tls(
     path: &KeyPath,
     report: &mut Report<'_>,
 ) -> Option<HttpProbe> {
-    let written = RequestKeys {
-        port: raw.port,
-        path: raw.path.as_deref(),
-        host: raw.host.as_deref(),
-        method: raw.method.map(|method| method.0).unwrap_or_default(),
-        headers: &raw.headers,
-        expect: raw.expect.as_deref(),
-        body: raw.body.as_deref(),
-        body_not: raw.body_not.as_deref(),
-        json: raw.json.as_deref().unwrap_or_default(),
-        load: raw.load.is_some_and(|load| load.0.0),
-        proxy: raw.proxy_protocol.map(|version| version.0),
-    };
     let keys = tls_keys::Keys { sni: &raw.sni, verify: raw.verify, ca_file: &raw.ca_file };
     let tls = tls_keys::check(&keys, folder, path, report);
-    let probe = probe(&written, HTTPS_PORT, tls, path, report)?;
+    let probe = probe(&request_keys!(raw), HTTPS_PORT, tls, path, report)?;
     let mut tls = probe.tls?;
     tls.name = tls.name.or_else(|| probe.host.clone());
     Some(HttpProbe { tls: Some(tls), ..probe })
