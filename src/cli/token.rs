@@ -80,8 +80,8 @@ pub fn new() -> io::Result<String> {
     Ok(BASE64URL_NOPAD.encode(&chance) + "\n")
 }
 
-/// Writes the file in one step; nobody but its owner can read it at any time. Without `force`, a
-/// file that already exists is an error.
+/// Writes the file in one step. Only its owner can ever read it. Without `force`, a file that
+/// already exists is an error.
 pub fn write(file: &Path, token: &str, force: bool) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,

@@ -1,8 +1,9 @@
 //! Limits the number of connections, and shares them out among clients.
 //!
-//! A client is an IPv4 address or an IPv6 /64, because whoever has one address of a /64 has all of
-//! it. An IPv4-mapped address counts as its IPv4 address. The site of a client is the enclosing
-//! /56, a size that many providers assign to one customer; an IPv4 address is its own site.
+//! A client is an IPv4 address or an IPv6 /64: a host that has one address of a /64 can usually use
+//! all of them. An IPv4-mapped address counts as its IPv4 address. The site of a client is the
+//! enclosing /56, a size that many providers assign to one customer; an IPv4 address is its own
+//! site.
 //!
 //! A place is one of the [`ConnectionBounds::total`] connections that may be open at once. Every
 //! client that comes gets one. The first row that applies decides who loses a connection for it:
@@ -11,7 +12,7 @@
 //! |---|---|
 //! | has [`ConnectionBounds::per_client`] connections | the client itself |
 //! | is of a site with [`ConnectionBounds::per_site`] of them | the heaviest client of that site |
-//! | finds a free place | nobody |
+//! | finds a free place | no client |
 //! | finds no free place | the heaviest client of the heaviest site |
 //!
 //! The heaviest has the most open connections. It loses its idlest connection, whose last activity

@@ -40,8 +40,8 @@ struct TokenCell(Arc<RwLock<TokenState>>);
 struct TokenState {
     /// `None` when there is no token file.
     token: Option<Arc<str>>,
-    /// Why others may know the token, and what to do; `None` if they do not. A token that others
-    /// may know admits nobody.
+    /// Why others may know the token, and what to do; `None` if they do not. While it is set,
+    /// no request is admitted.
     exposed: Option<Arc<str>>,
 }
 
@@ -81,7 +81,7 @@ impl TokenCell {
 }
 
 impl WriteTokens {
-    /// `token` admits overrides and reports; without one, nobody is admitted.
+    /// `token` admits overrides and reports. With `None`, no request is admitted.
     pub fn new(token: Option<&str>) -> WriteTokens {
         let tokens = WriteTokens::default();
         tokens.set_order_token(token);

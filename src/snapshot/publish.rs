@@ -31,13 +31,13 @@ pub fn channel(first: Snapshot) -> (Publisher, SnapshotReader) {
 }
 
 impl Publisher {
-    /// Makes `snapshot` the current one, and frees replaced snapshots that nobody reads.
+    /// Makes `snapshot` the current one, and frees the replaced snapshots that no reader holds.
     pub fn publish(&mut self, snapshot: Snapshot) {
         self.retired.push(self.shared.swap(Arc::new(snapshot)));
         self.release();
     }
 
-    /// Frees the replaced snapshots that nobody reads any more.
+    /// Frees the replaced snapshots that no reader holds any more.
     pub fn release(&mut self) {
         self.retired.retain(|retired| Arc::strong_count(retired) > 1);
     }

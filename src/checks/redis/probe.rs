@@ -1,4 +1,4 @@
-//! Up when a Redis server, or one that speaks as it does, answers PING with PONG.
+//! The Redis check: a target is up when it answers PING with PONG, as Redis and Valkey do.
 //!
 //! | answer | verdict |
 //! |---|---|
@@ -22,7 +22,7 @@ use crate::health::probe::failure::{Failure, words};
 use crate::health::probe::simulated::SimulatedAnswers;
 
 pub const PONG: ProbeAnswer = ProbeAnswer::Text("PONG");
-/// The server answers nobody without a password.
+/// The server answers, but it requires a password: that counts as up.
 pub const WANTS_PASSWORD: ProbeAnswer = ProbeAnswer::Text("Redis, wants a password");
 const NOT_REDIS: Failure = Failure::text("not a Redis answer");
 /// PING in the form of clients: an array of one string.

@@ -58,7 +58,7 @@ pub const MAX_AT_WORK: usize = 8;
 /// Octets of the header fields of a request, among them the query of a GET.
 const MAX_HEADERS: u32 = 16 * 1024;
 /// Requests of a connection that may end before the client has taken the reply. Honest clients
-/// reset some requests; one that resets most of them makes this server work for nothing.
+/// reset some requests; a client that resets most of them wastes this server's work.
 pub const MAX_RESETS: u32 = 128;
 /// Octets that `h2` buffers of a reply before the client takes them.
 const SEND_AHEAD: usize = 16 * 1024;

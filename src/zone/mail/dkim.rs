@@ -11,8 +11,8 @@ use crate::zone::mail::{TextFault, fault, shown};
 const WHAT: &str = "DKIM key";
 /// Octets of an Ed25519 key (RFC 8463 §4).
 const ED25519: usize = 32;
-/// Octets up to which an RSA key counts as the placeholder of an example, because nobody mistakes
-/// so short a text for a key. Its length is not checked.
+/// Maximum octets of an RSA key that is taken for the placeholder of an example. The length
+/// of such a key is not checked.
 const STUB: usize = 32;
 /// The ASN.1 tag `SEQUENCE`, with which an RSA key begins.
 const SEQUENCE: u8 = 0x30;
