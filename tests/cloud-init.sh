@@ -25,7 +25,7 @@ main() {
         skip "cloud-init: $why"
         return
     fi
-    trap cleanup EXIT
+    trap 'cleanup "${TIOVIVO_CLOUD_INIT_KEEP:-}"' EXIT
     trap 'exit 130' INT TERM
     step packages
     need_packages systemd-container mmdebstrap apt-cacher-ng iproute2 openssh-client curl binutils \
@@ -188,19 +188,6 @@ keeps_root_out() { ! on_user=root on_port=2222 on "$1" 'echo as $(id -u)' | grep
 would_install() {
     deploy/up --config "$work/$2/config.yaml" --dry --only "$1" | tee "$work/up.log"
     grep -q "^$1 .* would change " "$work/up.log" && grep -q 'would change: firewall rules' "$work/up.log"
-}
-
-cleanup() {
-    local status=$?
-    trap - EXIT
-    if [ "$failed" -gt 0 ]; then show_journals 20; fi
-    if [ -n "${TIOVIVO_CLOUD_INIT_KEEP:-}" ]; then
-        printf -- '-- kept: %s\n' "$work"
-        return $status
-    fi
-    step "tidying up"
-    end_machines
-    return $status
 }
 
 main

@@ -39,16 +39,4 @@ obstacle() {
     fi
 }
 
-find_program() {
-    local candidate
-    for candidate in "${TIOVIVO:-}" target/release/tiovivo target/debug/tiovivo; do
-        if [ -x "$candidate" ]; then
-            echo "$candidate"
-            return
-        fi
-    done
-    cargo build --locked >&2
-    echo target/debug/tiovivo
-}
-
 main "$@"

@@ -24,13 +24,10 @@ containers_obstacle() {
 
 # A small copy of the built program, as $work/bin/tiovivo, first in PATH.
 use_program() {
-    local candidate
-    for candidate in "${TIOVIVO:-}" target/release/tiovivo target/debug/tiovivo; do
-        [ -x "$candidate" ] && break
-    done
-    if [ ! -x "$candidate" ]; then cargo build --locked || return 1; fi
+    local program
+    program=$(find_program) || return 1
     mkdir -p "$work/bin"
-    strip -o "$work/bin/tiovivo" "$candidate" || return 1
+    strip -o "$work/bin/tiovivo" "$program" || return 1
     PATH=$work/bin:$PATH
 }
 
@@ -138,13 +135,29 @@ own_groups() {
     awk -v group="$space.$1" '$3 == "cgroup2" || $4 ~ /name=systemd/ { print $2 "/" group }' /proc/mounts
 }
 
-# on NAME COMMAND...: on that machine, as root or as $on_user, by the key $work/key.
+# on NAME COMMAND...: on that machine, as root or as $on_user, by the key $work/key. ssh itself runs by
+# the words in on_by.
+on_by=()
 on() {
     local name=$1
     shift
-    ssh -i "$work/key" -p "${on_port:-22}" -o BatchMode=yes -o ConnectTimeout=5 -o LogLevel=ERROR \
-        -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+    "${on_by[@]}" ssh -i "$work/key" -p "${on_port:-22}" -o BatchMode=yes -o ConnectTimeout=5 \
+        -o LogLevel=ERROR -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
         "${on_user:-root}@${machine_address[$name]}" "$@"
+}
+
+# cleanup KEEP: for the trap at the end of a test; with KEEP everything goes on running.
+cleanup() {
+    local status=$? keep=$1
+    trap - EXIT
+    if [ "$failed" -gt 0 ]; then show_journals 20; fi
+    if [ -n "$keep" ]; then
+        printf -- '-- kept: %s\n' "$work"
+        return $status
+    fi
+    step "tidying up"
+    end_machines
+    return $status
 }
 
 # Ends all that was started here, as a power cut would, and removes the test's folder.

@@ -109,8 +109,6 @@ stop_dockerd() {
     dockerd_pid=
 }
 
-is_gone() { ! kill -0 "$1" 2>/dev/null; }
-
 cleanup() {
     local status=$?
     trap - EXIT

@@ -82,3 +82,17 @@ need_packages() {
     [ -z "$policy" ] || as_root rm -f "$policy"
     return $status
 }
+
+# The program to test or to install: $TIOVIVO, or what was built, the release first.
+find_program() {
+    local candidate
+    for candidate in "${TIOVIVO:-}" target/release/tiovivo target/debug/tiovivo; do
+        if [ -x "$candidate" ]; then
+            echo "$candidate"
+            return
+        fi
+    done
+    cargo build --locked >&2 && echo target/debug/tiovivo
+}
+
+is_gone() { ! kill -0 "$1" 2>/dev/null; }

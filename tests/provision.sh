@@ -33,7 +33,7 @@ main() {
         skip "provisioning from nothing: $why"
         return
     fi
-    trap cleanup EXIT
+    trap 'cleanup "${TIOVIVO_PROVISION_KEEP:-}"' EXIT
     trap 'exit 130' INT TERM
     step packages
     need_packages systemd-container mmdebstrap apt-cacher-ng iproute2 openssh-client bind9-dnsutils curl \
@@ -317,19 +317,6 @@ boot_node() {
         done
     fi
     boot "$name" "$net.$4" "$root" "${binds[@]}"
-}
-
-cleanup() {
-    local status=$?
-    trap - EXIT
-    if [ "$failed" -gt 0 ]; then show_journals 15; fi
-    if [ -n "${TIOVIVO_PROVISION_KEEP:-}" ]; then
-        printf -- '-- kept: %s\n' "$work"
-        return $status
-    fi
-    step "tidying up"
-    end_machines
-    return $status
 }
 
 main

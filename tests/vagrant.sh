@@ -21,7 +21,7 @@ export VAGRANT_HOME=$work/home VAGRANT_DOTFILE_PATH=$work/machines
 export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/client
 
 main() {
-    trap cleanup EXIT
+    trap end_test EXIT
     trap 'exit 130' INT TERM
     if ! need_packages vagrant binutils; then
         skip "vagrant: the package cannot be installed here"
@@ -71,12 +71,14 @@ real_machines() {
         return
     fi
     write_cluster
+    machine_address=([server-2]=$machines_net.21 [ns1]=$machines_net.53)
+    on_by=(inside)
     step "vagrant up"
     check "two machines come up" vagrant_on up --provider=docker server-2 ns1 || return
     check "Vagrant knows both as running" both_run
     for name in server-2 ns1; do
         check "vagrant ssh comes to $name" enters $name
-        check "the key of config.yaml lets root into $name, at its private address" on_node $name true
+        check "the key of config.yaml lets root into $name, at its private address" on $name true
     done
     step "deploy/up"
     # Out here, because the network of the machines has no way to a registry.
@@ -96,12 +98,6 @@ vagrant_on() { TIOVIVO_CONFIG=$work/cluster/config.yaml inside timeout 300 vagra
 both_run() { [ "$(vagrant_on status --machine-readable server-2 ns1 | grep -c ',state,running')" -eq 2 ]; }
 enters() { [ "$(vagrant_on ssh "$1" --no-tty -c hostname | tr -d '\r')" = "$1" ]; }
 answers() { inside dig +short +time=1 +tries=1 @$machines_net.53 midominio.com SOA | grep -q ' 2026112201 '; }
-
-on_node() {
-    machine_address=([server-2]=$machines_net.21 [ns1]=$machines_net.53)
-    inside ssh -i "$work/key" -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=no \
-        -o UserKnownHostsFile=/dev/null "root@${machine_address[$1]}" "$2"
-}
 
 up() {
     inside timeout 300 deploy/up --config "$work/cluster/config.yaml" --only ns1 | tee "$work/up.log"
@@ -195,9 +191,7 @@ stop_dockerd() {
     find /sys/fs/cgroup -depth -type d -path "*/$space*" -exec rmdir {} + 2>/dev/null
 }
 
-is_gone() { ! kill -0 "$1" 2>/dev/null; }
-
-cleanup() {
+end_test() {
     local status=$?
     trap - EXIT
     step "tidying up"
