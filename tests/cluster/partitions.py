@@ -80,8 +80,7 @@ def every_partition(cluster: Cluster, verdicts: Verdicts) -> None:
             make_automatic(cluster, switch)
         if verdicts.failed:
             return
-        now = mother_now(cluster)
-        mother.make_table(cluster, now)
+        mother.make_table(cluster, mother.pair_now(cluster)[0])
         for row in ROWS:
             if not play(cluster, verdicts, switch, row):
                 # What comes next begins with two machines that are well.
@@ -139,8 +138,7 @@ def make_automatic(cluster: Cluster, switch: PowerSwitch) -> None:
 
 def play(cluster: Cluster, verdicts: Verdicts, switch: PowerSwitch, row: Row) -> bool:
     failed = len(verdicts.failed)
-    first = mother_now(cluster)
-    second = next(name for name in cluster.pair if name != first)
+    first, second = mother.pair_now(cluster)
     forget_last_change(cluster)
     switch.set_working(row.fence_works)
     what = "the standby takes over" if row.takes_over else "the mother stays"
@@ -215,8 +213,7 @@ def wait_taken_over(
 
 def asynchronous_mother(cluster: Cluster, verdicts: Verdicts) -> None:
     """The standby is away, so writes are acknowledged without it; then the mother dies."""
-    first = mother_now(cluster)
-    second = next(name for name in cluster.pair if name != first)
+    first, second = mother.pair_now(cluster)
     forget_last_change(cluster)
     with verdicts.check("the mother dies while writes are asynchronous: a person decides") as notes:
         cluster.must("cut", second)
@@ -259,7 +256,7 @@ def expect_one_mother(cluster: Cluster, name: str) -> None:
 
 
 def expect_rows(cluster: Cluster, acknowledged: set[int]) -> None:
-    now = mother_now(cluster)
+    now, _ = mother.pair_now(cluster)
     missing = sorted(acknowledged - mother.rows(cluster, now))
     expect(not missing, f"{len(missing)} acknowledged rows are missing: {missing[:10]}")
     cluster.on_must(now, f"mysql -e 'DELETE FROM {TABLE}' {cluster.database}")
@@ -269,7 +266,7 @@ def wait_synchronous(cluster: Cluster) -> float:
     """All that the next row needs: the name servers have recorded it."""
 
     def recorded() -> bool:
-        epoch = state(cluster, mother_now(cluster)).get("epoch")
+        epoch = state(cluster, mother.pair_now(cluster)[0]).get("epoch")
         said = [
             cluster.on(name, "cat /var/lib/tiovivo-witness/record.json").out.strip()
             for name in cluster.name_servers()
@@ -277,17 +274,6 @@ def wait_synchronous(cluster: Cluster) -> float:
         return all(text == json.dumps({"epoch": epoch, "synchronous": True}) for text in said)
 
     return wait_for(SYNCHRONOUS_SECONDS, "replication is synchronous", recorded)
-
-
-def mother_now(cluster: Cluster) -> str:
-    names: list[str] = []
-
-    def look() -> bool:
-        names[:] = [each for each in cluster.pair if state(cluster, each).get("holds_address")]
-        return bool(names)
-
-    wait_for(30, "a machine has the mother's address", look)
-    return names[0]
 
 
 def state(cluster: Cluster, name: str) -> dict:
