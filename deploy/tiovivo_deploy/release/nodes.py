@@ -18,6 +18,9 @@ from tiovivo_deploy.ssh import Shell
 TOOLS = "/usr/local/lib/tiovivo-app/tiovivo_app"
 MAKE_SECONDS = 3600
 SHORT_SECONDS = 60
+# Words of report.py.
+AWAIT = "--await"
+TRY = "--try"
 # Beside the time that a node is given: for the connection and a slow machine.
 MARGIN_SECONDS = 20
 UNREACHABLE = 255
@@ -185,25 +188,16 @@ def _report(result) -> NodeReport:
         return NodeReport(result.node, True, words=result.reason)
 
 
-def await_trial(
-    shell: Shell, canary: Node, release: str, seconds: float, again: Callable[[], object]
-) -> NodeReport:
-    """Waits until one process of the canary runs the release or refuses it: the others take the same
-    way, so the rest of the cluster need not wait for them."""
-    deadline = time.monotonic() + seconds
-    while True:
-        step = max(1.0, min(TOUCH_AGAIN_SECONDS, deadline - time.monotonic()))
-        report = ask(shell, [canary], "--try", release, f"{step:.1f}", seconds=step)[0]
-        settled = not report.reached or report.tries(release) or report.refusal(release)
-        if settled or time.monotonic() >= deadline:
-            return report
-        again()
-
-
 def await_release(
-    shell: Shell, nodes: list[Node], release: str, seconds: float, again: Callable[[], object]
+    shell: Shell,
+    nodes: list[Node],
+    release: str,
+    seconds: float,
+    again: Callable[[], object],
+    how: str = AWAIT,
 ) -> list[NodeReport]:
-    """Waits until every node runs the release or refuses it. uwsgi can miss a touch (during another
+    """Waits until every node runs the release or refuses it: all of its processes, or with TRY the first
+    one, since the others take the same way. uwsgi can miss a touch (during another
     chain reload), so when no process of a node was replaced for a while, they are told `again`."""
     began = time.monotonic()
     reports: dict[str, NodeReport] = {}
@@ -212,10 +206,10 @@ def await_release(
         left = seconds - (time.monotonic() - began)
         step = max(1.0, min(TOUCH_AGAIN_SECONDS, left))
         before = {name: report.processes() for name, report in reports.items()}
-        for report in ask(shell, waiting, "--await", release, f"{step:.1f}", seconds=step):
+        for report in ask(shell, waiting, how, release, f"{step:.1f}", seconds=step):
             reports[report.node.name] = report
         still = [n.name for n in waiting if before.get(n.name) == reports[n.name].processes()]
-        waiting = [n for n in waiting if not _settled(reports[n.name], release)]
+        waiting = [n for n in waiting if not _settled(reports[n.name], release, how)]
         if left <= step:
             break
         if any(node.name in still for node in waiting):
@@ -226,7 +220,7 @@ def await_release(
 TOUCH_AGAIN_SECONDS = 12
 
 
-def _settled(report: NodeReport, release: str) -> bool:
-    if not report.reached:
+def _settled(report: NodeReport, release: str, how: str) -> bool:
+    if not report.reached or report.refusal(release) is not None:
         return True
-    return report.serves(release) or report.refusal(release) is not None
+    return report.serves(release) if how == AWAIT else report.tries(release)

@@ -36,6 +36,11 @@ class Fleet:
     def await_all(self, some: list[Node], release: str, again: Callable[[], object]):
         return nodes.await_release(self.shell, some, release, NODE_SECONDS, again)
 
+    def await_trial(self, canary: Node, release: str, again: Callable[[], object]):
+        return nodes.await_release(
+            self.shell, [canary], release, NODE_SECONDS, again, how=nodes.TRY
+        )[0]
+
 
 def roll_out(fleet: Fleet, release: str, before: str | None) -> None:
     """Brings the release to all nodes, or leaves them with what they had."""
@@ -100,7 +105,7 @@ def try_on_canary(fleet: Fleet, canary: Node, release: str) -> None:
         fleet.mother.order("canary", canary.name, release)
 
     tell()
-    report = nodes.await_trial(fleet.shell, canary, release, NODE_SECONDS, tell)
+    report = fleet.await_trial(canary, release, tell)
     if not report.tries(release):
         words = complaint(report, release) or report.words
         fleet.mother.order("canary", canary.name, "-")
