@@ -58,7 +58,7 @@ main() {
             xargs shellcheck --external-sources .ci/run'
         run deploy 15 tests/deploy.sh
         run "slow tests" 15 cargo test --locked --test it -- --ignored
-        run fuzz 12 env TIOVIVO_FUZZ_SECONDS=30 cargo test --locked --test fuzz -- --nocapture
+        run fuzz 12 env TIOVIVO_FUZZ_SECONDS=60 cargo test --locked --test fuzz -- --nocapture
         run documentation 10 env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
         run "unit file" 5 tests/unit-file.sh
         run install 10 tests/install.sh

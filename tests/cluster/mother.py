@@ -130,13 +130,12 @@ def power_cut(cluster: Cluster, verdicts: Verdicts, mother: str, standby: str) -
         missing = sorted(acknowledged - rows(cluster, standby))
         notes.append(f"{len(acknowledged)} rows")
         expect(not missing, f"{len(missing)} are: {missing[:10]}")
-    media_seconds = scaled(MEDIA_SECONDS)
-    with verdicts.check(f"media of at most {media_seconds:.1f} s is missing") as notes:
+    with verdicts.check(f"media of at most {MEDIA_SECONDS} s is missing") as notes:
         have = cluster.on_must(standby, "ls /srv/media/cluster-test").split()
         lost = [at for number, at in written.items() if f"{number:05}" not in have and at < cut]
         seconds = cut - min(lost) if lost else 0.0
         notes.append(f"{seconds:.1f} s, {len(lost)} of {len(written)} files")
-        expect(seconds <= media_seconds, "too much")
+        expect(seconds <= MEDIA_SECONDS, "too much")
 
 
 def promote(cluster: Cluster, standby: str, child: str, notes: list[str]) -> None:
