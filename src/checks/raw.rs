@@ -31,7 +31,7 @@ macro_rules! define_raw_check {
             #[doc = "In a list of checks: what page, metrics and log call it; the kind of the \
                      probe when absent."]
             pub name: Option<String>,
-            /// The address of the member that is probed; when absent, the address that the pool answers.
+            /// The probed address of the member; when absent, the address that the pool answers.
             pub address: Option<Scalar<AddressKind>>,
             #[doc = "In which address family a member is probed that has both: in `each`, and \
                      each verdict\ndecides about the answers of its family; or in `v4` or `v6`, \
